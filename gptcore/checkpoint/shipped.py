@@ -1,0 +1,19 @@
+"""Where the models that come with gptscope lie. This file alone knows; it reads none of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def shipped_folder() -> Path:
+    """Inside the package when it was installed from a wheel; the repository's `assets/` when it runs from there."""
+    installed = _PACKAGE / "checkpoints"
+    return installed if installed.is_dir() else _PACKAGE.parent / "assets" / "checkpoints"
+
+
+def shipped_models() -> list[str]:
+    """The names that `load` knows without a path, sorted."""
+    folder = shipped_folder()
+    return sorted(path.parent.name for path in folder.glob("*/config.json")) if folder.is_dir() else []

@@ -1,0 +1,44 @@
+"""What every format is read into, and the one error of a file that cannot be. This file knows no format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gptcore.config import GPTConfig
+from gptcore.model import GPT
+from gptcore.tokenizer import Tokenizer
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be loaded: a sentence with what was found, what was expected, and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model with all that is needed to use it.
+
+    >>> from gptcore.tokenizer import CharTokenizer
+    >>> config = GPTConfig(block_size=8, vocab_size=3, n_layer=1, n_head=1, n_embd=4)
+    >>> ckpt = Checkpoint(GPT(config).eval(), CharTokenizer("abc"), config, {"iter_num": 0})
+    >>> ckpt.tokenizer.encode("cab")
+    [2, 0, 1]
+
+    Raises:
+        ValueError: `config` is not the model's, or the tokenizer has ids that the model does not know.
+    """
+
+    model: GPT
+    tokenizer: Tokenizer
+    config: GPTConfig
+    info: dict[str, Any] = field(default_factory=dict)
+    """Plain data: format, source, iter_num, best_val_loss (nats), notices (a sentence each), as far as known."""
+
+    def __post_init__(self) -> None:
+        if self.config != self.model.config:
+            raise ValueError(f"the config must be the model's own, {self.model.config}, got {self.config}")
+        if self.tokenizer.vocab_size > self.config.vocab_size:
+            raise ValueError(
+                f"the tokenizer has {self.tokenizer.vocab_size} ids, but the model has only {self.config.vocab_size} "
+                "(vocab_size); take the tokenizer that the model was trained with"
+            )

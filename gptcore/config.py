@@ -1,0 +1,151 @@
+"""The sizes and options of a GPT. This file knows no torch: a config can be made, checked and mapped without it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
+
+import pydantic
+from pydantic import Field
+
+Positive = Annotated[int, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+SmallPositive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Activation = Literal["gelu", "gelu_tanh"]
+
+
+class ConfigError(ValueError):
+    """A config that no GPT can have. `fields` maps each bad field's name to what is wrong with it."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in self.fields.items()))
+
+
+@dataclasses.dataclass(frozen=True)
+class GPTConfig:
+    """What nanoGPT calls `GPTConfig`, with the three choices that it leaves implicit and real checkpoints differ in.
+
+    Source: `GPTConfig` in nanoGPT's `model.py`; the presets' sizes are those of the GPT-2 and GPT-3 papers,
+    nanoGPT's `config/train_shakespeare_char.py` and minGPT's sorting demo.
+
+    Raises:
+        ConfigError: a ValueError whose `fields` names each bad field.
+
+    >>> config = GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=6, n_embd=384)
+    >>> config.head_dim
+    64
+    >>> GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=7, n_embd=384)
+    Traceback (most recent call last):
+    gptcore.config.ConfigError: n_embd: 384 does not divide into n_head = 7 equal heads; take a multiple of 7, such as 385
+    """
+
+    block_size: Positive
+    """The longest sequence the model can see, in tokens."""
+    vocab_size: Positive
+    """V: how many different tokens there are."""
+    n_layer: Positive
+    """L: how many blocks are stacked."""
+    n_head: Positive
+    """H: attention heads in a block."""
+    n_embd: Positive
+    """C: the embedding dimension, the width of the residual stream."""
+    dropout: Probability = 0.0
+    """The share of activations that training drops; a model in eval mode drops none."""
+    bias: bool = True
+    """Whether linear layers and layer norms add a bias."""
+    tie_weights: bool = True
+    """Whether `lm_head` and `transformer.wte` are one matrix (nanoGPT and GPT-2 yes, minGPT no)."""
+    activation: Activation = "gelu"
+    """`gelu` is exact (nanoGPT); `gelu_tanh` is the tanh approximation (GPT-2, minGPT)."""
+    layer_norm_epsilon: SmallPositive = 1e-5
+    """Added to the variance in each layer norm."""
+
+    def __post_init__(self) -> None:
+        try:
+            _rules().model_validate(dataclasses.asdict(self))
+        except pydantic.ValidationError as error:
+            raise ConfigError(_problems(error)) from None
+        if self.n_embd % self.n_head:
+            above = (self.n_embd // self.n_head + 1) * self.n_head
+            raise ConfigError(
+                {
+                    "n_embd": f"{self.n_embd} does not divide into n_head = {self.n_head} equal heads; "
+                    f"take a multiple of {self.n_head}, such as {above}"
+                }
+            )
+
+    @property
+    def head_dim(self) -> int:
+        """D: the width of one head, C // H."""
+        return self.n_embd // self.n_head
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by its name, as plain numbers, booleans and strings (what `config.json` holds)."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> GPTConfig:
+        """The inverse of `to_dict`. A missing or unknown field is a ConfigError that names it.
+
+        >>> GPTConfig.from_dict({"block_size": 8, "vocab_size": 3, "n_layer": 1, "n_head": 1, "n_embd": 4}).n_layer
+        1
+        """
+        try:
+            _rules().model_validate(dict(fields))
+        except pydantic.ValidationError as error:
+            raise ConfigError(_problems(error)) from None
+        return cls(**fields)
+
+    @classmethod
+    def preset(cls, name: str) -> GPTConfig:
+        """A well-known model's sizes, by name.
+
+        >>> GPTConfig.preset("gpt2").n_embd
+        768
+        """
+        if name not in PRESETS:
+            raise ConfigError({"preset": f"there is none called {name!r}; take one of {', '.join(PRESETS)}"})
+        return PRESETS[name]
+
+
+@cache
+def _rules() -> type[pydantic.BaseModel]:
+    """The fields' types and bounds as pydantic reads them: strict, so that "6" or True is never taken for a number."""
+    hints = get_type_hints(GPTConfig, include_extras=True)
+    fields: dict[str, Any] = {
+        field.name: (hints[field.name], ... if field.default is dataclasses.MISSING else field.default)
+        for field in dataclasses.fields(GPTConfig)
+    }
+    return pydantic.create_model("GPTConfig", __config__=pydantic.ConfigDict(strict=True, extra="forbid"), **fields)
+
+
+def _problems(error: pydantic.ValidationError) -> dict[str, str]:
+    """pydantic's findings as one sentence a field: what was wanted, then what was got."""
+    problems = {}
+    for found in error.errors(include_url=False):
+        name = ".".join(str(part) for part in found["loc"])
+        if found["type"] == "extra_forbidden":
+            problems[name] = "a GPTConfig has no such field; leave it out"
+        elif found["type"] == "missing":
+            problems[name] = "this field is missing; give it a value"
+        else:
+            problems[name] = f"{found['msg'][0].lower()}{found['msg'][1:]}, got {found['input']!r}"
+    return problems
+
+
+def _gpt2(n_layer: int, n_head: int, n_embd: int, block_size: int = 1024) -> GPTConfig:
+    return GPTConfig(block_size, 50257, n_layer, n_head, n_embd, activation="gelu_tanh")
+
+
+PRESETS: dict[str, GPTConfig] = {
+    "gpt2": _gpt2(12, 12, 768),
+    "gpt2-medium": _gpt2(24, 16, 1024),
+    "gpt2-large": _gpt2(36, 20, 1280),
+    "gpt2-xl": _gpt2(48, 25, 1600),
+    "gpt3-175b": _gpt2(96, 96, 12288, block_size=2048),
+    "baby-gpt": GPTConfig(256, 65, 6, 6, 384, bias=False),
+    "nano-sort": GPTConfig(11, 3, 3, 3, 48, tie_weights=False, activation="gelu_tanh"),
+}

@@ -1,0 +1,158 @@
+"""Rows of many tensors that grow along T, held in a few pieces that traces share.
+
+This file knows nothing of models: it stores, for each name, rows along one axis, T. A trace's rows are a tuple of
+pieces, one after the other. Typing appends to the last piece in place (older traces see fewer of its rows and stay
+as they were), deleting cuts, and small pieces are merged, so that
+
+- appending costs what the new rows weigh, and now and then a copy of a part, log2(T) copies a row in all;
+- there are at most about log2(T) pieces, so attention over them stays cheap;
+- room for rows to come is at most 1/16 of the rows in use, and rows that only a dropped text used at most 3/16, so
+  no history of typing and deleting holds more than 1.25 times what a fresh run does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Rows = Mapping[str, Tensor]
+"""Tensors of the same number of rows along their T axis, by name."""
+Axes = Mapping[str, int]
+"""Which axis of each name's tensor is T."""
+
+
+class Store:
+    """Tensors with room for `capacity` rows, of which the first `claimed` are written or being written.
+
+    A row is written once: whoever claims it writes it, and who comes second makes a store of their own.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], capacity: int, claimed: int) -> None:
+        self.tensors, self.capacity, self._claimed = tensors, capacity, claimed
+        self._lock = threading.Lock()
+
+    @classmethod
+    def with_room(cls, like: Rows, axes: Axes, capacity: int) -> Store:
+        """An empty store for rows like these."""
+        return cls({name: _empty_like(rows, axes[name], capacity) for name, rows in like.items()}, capacity, 0)
+
+    def claim(self, start: int, count: int) -> bool:
+        """Takes rows `start` to `start + count` if nobody has, and if there is room."""
+        with self._lock:
+            free = self._claimed == start and start + count <= self.capacity
+            if free:
+                self._claimed += count
+            return free
+
+    def write(self, start: int, rows: Rows, axes: Axes) -> None:
+        """Copies rows to their place. Only for who has claimed it."""
+        for name, tensor in rows.items():
+            axis = axes[name]
+            self.tensors[name].narrow(axis, start, tensor.size(axis)).copy_(tensor)
+
+    def nbytes(self) -> int:
+        """Bytes of the tensors, rows not yet written included."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The first `rows` rows of a store."""
+
+    store: Store
+    rows: int
+
+    def read(self, name: str, axis: int, start: int, stop: int) -> Tensor:
+        """Rows `start` to `stop` of one tensor; a view."""
+        return self.store.tensors[name].narrow(axis, start, stop - start)
+
+    def all(self, axes: Axes) -> dict[str, Tensor]:
+        """Every tensor's rows; views."""
+        return {name: self.read(name, axes[name], 0, self.rows) for name in self.store.tensors}
+
+    @property
+    def waste(self) -> int:
+        """Rows that the store holds and this piece does not use."""
+        return self.store.capacity - self.rows
+
+
+Pieces = tuple[Piece, ...]
+
+
+def fresh(rows: dict[str, Tensor], count: int) -> Pieces:
+    """Rows as they came from a run, held without a copy."""
+    return (Piece(Store(rows, count, count), count),)
+
+
+def total(pieces: Pieces) -> int:
+    """T: rows in all pieces."""
+    return sum(piece.rows for piece in pieces)
+
+
+def nbytes(pieces: Pieces) -> int:
+    """Bytes that the pieces keep alive."""
+    return sum(piece.store.nbytes() for piece in pieces)
+
+
+def read(pieces: Pieces, name: str, axis: int, start: int, stop: int) -> list[Tensor]:
+    """Rows `start` to `stop` of one tensor, as views that follow each other."""
+    found, first = [], 0
+    for piece in pieces:
+        low, high = max(start - first, 0), min(stop - first, piece.rows)
+        if low < high:
+            found.append(piece.read(name, axis, low, high))
+        first += piece.rows
+    return found
+
+
+def cut(pieces: Pieces, rows: int, axes: Axes) -> Pieces:
+    """The first `rows` rows. What the cut leaves unused is shared with the older trace, or dropped if it is much."""
+    kept, room = [], rows
+    for piece in pieces:
+        if room:
+            kept.append(Piece(piece.store, min(piece.rows, room)))
+            room -= kept[-1].rows
+    if sum(piece.waste for piece in kept) > 3 * rows // 16:
+        kept = [_join([piece], axes, room=0) if piece.waste else piece for piece in kept]
+    return tuple(kept)
+
+
+def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
+    """The pieces with `count` rows more. The pieces given stay valid and unchanged."""
+    *kept, last = pieces
+    if last.store.claim(last.rows, count):
+        last.store.write(last.rows, rows, axes)
+        return (*kept, Piece(last.store, last.rows + count))
+    room = (total(pieces) + count) // 16
+    kept, moved, size = list(pieces), [], count + room
+    while kept and kept[-1].rows <= size:  # as in a binary counter: a piece is merged with one at least its size
+        moved.insert(0, kept.pop())
+        size += moved[0].rows
+    grown = _join(moved, axes, room=count + room, like=rows)
+    grown.store.claim(grown.rows, count)
+    grown.store.write(grown.rows, rows, axes)
+    return (*kept, Piece(grown.store, grown.rows + count))
+
+
+def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) -> Piece:
+    """One piece with the rows of several, copied, and room for more."""
+    rows = total(tuple(pieces))
+    store = Store.with_room(pieces[0].all(axes) if like is None else like, axes, rows + room)
+    store.claim(0, rows)
+    first = 0
+    for piece in pieces:
+        store.write(first, piece.all(axes), axes)
+        first += piece.rows
+    return Piece(store, rows)
+
+
+def _empty_like(rows: Tensor, axis: int, capacity: int) -> Tensor:
+    """Uninitialised, with the same memory order of axes, so that a row of all heads stays together."""
+    order = sorted(range(rows.dim()), key=rows.stride, reverse=True)
+    shape = [capacity if i == axis else size for i, size in enumerate(rows.shape)]
+    buffer = torch.empty([shape[i] for i in order], dtype=rows.dtype, device=rows.device)
+    return buffer.permute([order.index(i) for i in range(rows.dim())])

@@ -1,0 +1,1 @@
+"""Training, as `python -m gptcore.train`. Nothing else in gptcore imports this package."""

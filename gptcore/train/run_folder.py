@@ -1,0 +1,95 @@
+"""A training run on disk: what is written, when it is whole, and how it is read back.
+
+Files: settings.json, tokenizer.json, metrics.jsonl (a line a log or evaluation), last.pt (everything to go on from),
+best.pt (the weights of the lowest validation loss). Both .pt files are in nanoGPT's format, so `gptcore.load` takes
+them. Each file is replaced in one step: a reader, or a crash, sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from gptcore.train.settings import Settings
+
+
+class RunError(ValueError):
+    """A run's folder that cannot be started in or gone on from."""
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last, self.best = path / "last.pt", path / "best.pt"
+        self.metrics, self.settings, self.tokenizer = (
+            path / name for name in ("metrics.jsonl", "settings.json", "tokenizer.json")
+        )
+
+    def start(self, settings: Settings, tokenizer: dict[str, Any]) -> None:
+        """Makes the folder of a new run. One that holds a run already is refused, not overwritten."""
+        if self.last.exists() or self.metrics.exists():
+            raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_settings(settings)
+        write_whole(self.tokenizer, lambda file: file.write(json.dumps(tokenizer).encode()))
+
+    def write_settings(self, settings: Settings) -> None:
+        """Replaces settings.json."""
+        write_whole(self.settings, lambda file: file.write(json.dumps(settings.to_dict(), indent=2).encode()))
+
+    def read_settings(self) -> Settings:
+        """The settings that the run was started with."""
+        try:
+            return Settings.from_dict(json.loads(self.settings.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"cannot resume from {self.path}: its settings.json is not readable ({error})") from None
+
+    def save(self, file: Path, state: dict[str, Any]) -> None:
+        """Replaces last.pt or best.pt."""
+        write_whole(file, lambda opened: torch.save(state, opened))
+
+    def read_last(self, device: torch.device) -> dict[str, Any]:
+        """The state to go on from."""
+        try:
+            return torch.load(self.last, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise RunError(f"cannot resume from {self.last}: {error}") from None
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Adds one line to metrics.jsonl."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Every whole line of metrics.jsonl."""
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text().split("\n")[:-1]]
+
+    def forget_after(self, step: int) -> None:
+        """Drops the metrics of steps that a resumed run will do again."""
+        kept = [json.dumps(line) + "\n" for line in self.read_metrics() if line["step"] <= step]
+        write_whole(self.metrics, lambda file: file.write("".join(kept).encode()))
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Writes a file beside its place, makes sure that it is on disk, and moves it there in one step."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

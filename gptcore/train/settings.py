@@ -1,0 +1,147 @@
+"""Every option of a training run, in one place: the command line, the run's own record and its resume read them here."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Train a GPT on a text, character by character, as nanoGPT does.
+
+    The defaults are nanoGPT's baby GPT (config/train_shakespeare_char.py), which wants a GPU.
+    """
+
+    out: Path
+    """The run's folder: last.pt to resume from, best.pt to look into, metrics.jsonl, settings.json."""
+    data: str = "tinyshakespeare"
+    """A text file, or the name of a public data set (found in $GPTSCOPE_DATA, else downloaded once)."""
+    resume: bool = False
+    """Go on from out/last.pt with the settings it was started with; options given again are changed."""
+    export: Path | None = None
+    """At the end, write the best model here as a checkpoint folder with a model card and its loss curve."""
+    export_dtype: Literal["float32", "float16", "bfloat16"] = "float16"
+    """The precision of the exported weights."""
+    name: str = "a small GPT"
+    """What the model card calls the model."""
+
+    block_size: int = 256
+    """T: the context length, in tokens."""
+    n_layer: int = 6
+    """L: blocks."""
+    n_head: int = 6
+    """H: attention heads in a block."""
+    n_embd: int = 384
+    """C: the embedding dimension."""
+    dropout: float = 0.2
+    """The share of activations dropped while training."""
+    bias: bool = False
+    """Biases in linear layers and layer norms."""
+
+    steps: int = 5000
+    """Optimizer steps."""
+    batch_size: int = 64
+    """Sequences in one forward pass."""
+    accumulate: int = 1
+    """Forward passes summed into one optimizer step."""
+    learning_rate: float = 1e-3
+    """The peak, reached after the warm-up."""
+    min_learning_rate: float = 1e-4
+    """What the cosine decays to at the last step."""
+    warmup_steps: int = 100
+    """Steps of linear warm-up."""
+    weight_decay: float = 0.1
+    """On matrices and embeddings only; biases and layer norms are not decayed."""
+    beta1: float = 0.9
+    """AdamW's first moment."""
+    beta2: float = 0.99
+    """AdamW's second moment."""
+    grad_clip: float = 1.0
+    """The largest norm of the gradient; 0 does not clip."""
+
+    eval_interval: int = 250
+    """Steps between two evaluations on held-out text, each followed by a save."""
+    eval_windows: int = 200
+    """Windows of block_size tokens in one evaluation, evenly spread over the split."""
+    log_interval: int = 10
+    """Steps between two lines of metrics.jsonl."""
+    seed: int = 1337
+    """Decides the initial weights, the batches and the dropout."""
+    device: Device = "auto"
+    """auto takes a CUDA GPU when there is one."""
+    precision: Precision = "auto"
+    """auto takes bfloat16 autocast where the hardware has it."""
+
+    def __post_init__(self) -> None:
+        at_least_one = ("steps", "batch_size", "accumulate", "eval_interval", "eval_windows", "log_interval")
+        for field in at_least_one:
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field}: must be at least 1, got {getattr(self, field)}")
+        if not 0 < self.min_learning_rate <= self.learning_rate:
+            raise ValueError(
+                f"min_learning_rate: must be above 0 and at most learning_rate = {self.learning_rate}, "
+                f"got {self.min_learning_rate}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Settings:
+        """The inverse of `to_dict`; fields of other versions are passed over."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        fields = {name: value for name, value in fields.items() if name in known}
+        paths = {name: Path(fields[name]) for name in ("out", "export") if fields.get(name) is not None}
+        return cls(**{**fields, **paths})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Which:
+    """The two options that decide where the others' defaults come from."""
+
+    out: Path
+    resume: bool = False
+
+
+def parse(arguments: list[str], read_saved: Any) -> Settings:
+    """Settings from a command line. With --resume, what is not given comes from `read_saved(out)`."""
+    if "--resume" in arguments:
+        which, _ = tyro.cli(_Which, args=arguments, return_unknown_args=True, add_help=False)
+        defaults = dataclasses.replace(read_saved(which.out), out=which.out, resume=True)
+        arguments = [argument for argument in arguments if argument != "--resume"]
+        return tyro.cli(Settings, args=arguments, default=defaults, prog="python -m gptcore.train")
+    return tyro.cli(Settings, args=arguments, prog="python -m gptcore.train")
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """The device to train on.
+
+    Raises:
+        ValueError: "cuda" where there is none.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda was asked for, and PyTorch sees no CUDA GPU here; leave --device auto")
+    return torch.device(wanted)
+
+
+def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
+    """The type of the matrix products; weights and optimizer stay float32."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return torch.bfloat16 if fast else torch.float32
