@@ -22,14 +22,14 @@ FOLDED = "transformer.h"
 """The id of all blocks in one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Architecture:
     """Every node of a GPT, of every layer, and the five views that draw them. Made by `architecture(config)`."""
 
     config: GPTConfig
-    nodes: Named[Node] = field(compare=False, repr=False)
+    nodes: Named[Node] = field(repr=False)
     """In the order of the forward pass, containers before their insides: `arch.nodes["lm_head"]`, or by number."""
-    views: Named[View] = field(compare=False, repr=False)
+    views: Named[View] = field(repr=False)
     """`arch.views["block"]`, or by number, from the model down."""
 
     @cached_property

@@ -69,7 +69,9 @@ def _functions() -> dict[str, ast.FunctionDef]:
         if isinstance(node, ast.FunctionDef):
             functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
-            functions |= {f"{node.name}.{inner.name}": inner for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            functions |= {
+                f"{node.name}.{inner.name}": inner for inner in node.body if isinstance(inner, ast.FunctionDef)
+            }
     return functions
 
 

@@ -65,8 +65,8 @@ def view_graph(
         nodes: every node by its id.
         readers: for each id the nodes that have it among their inputs.
     """
-    edges: dict[Edge, None] = {}  # dicts for their order
-    entries: dict[str, None] = {}
+    edges: dict[Edge, None] = {}  # a dict for its order
+    entries: set[str] = set()
     for target in drawn:
         lifted = {name: _lift(nodes, name, drawn) for name in nodes[target].inputs}
         implied = {name for inner, top in lifted.items() if top and top != inner for name in nodes[top].inputs}
@@ -74,7 +74,7 @@ def view_graph(
             if name not in implied:
                 edges[Edge(top or name, target)] = None
                 if top is None:
-                    entries[name] = None
+                    entries.add(name)
     exits = _exits(nodes, readers, drawn, container) if container else ()
     for target in exits:
         for name in nodes[target].inputs:
@@ -83,11 +83,11 @@ def view_graph(
             elif name in drawn or name in nodes[str(container)].inputs:
                 edges[Edge(name, target)] = None
                 if name not in drawn:
-                    entries[name] = None
+                    entries.add(name)
     return Graph(
         nodes=tuple(nodes[name] for name in drawn),
         edges=tuple(edges),
-        entries=tuple(nodes[name] for name in entries),
+        entries=tuple(node for name, node in nodes.items() if name in entries),
         exits=tuple(nodes[name] for name in exits),
     )
 

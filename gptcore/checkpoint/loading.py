@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
+from itertools import islice
 from pathlib import Path
 
 import torch
 
 from gptcore.checkpoint import nanogpt, own
+from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
-from gptcore.checkpoint.types import Checkpoint, CheckpointError
 from gptcore.config import GPTConfig
 from gptcore.tokenizer import Tokenizer
 
@@ -35,7 +37,7 @@ def load(
 
     >>> load("no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    gptcore.checkpoint.types.CheckpointError: there is no file or folder 'no-such-model', nor a shipped model ...
+    gptcore.checkpoint.base.CheckpointError: there is no file or folder 'no-such-model', nor a shipped model ...
     """
     target = checked_device(device)
     path = _resolve(path_or_name)
@@ -68,7 +70,7 @@ def _resolve(path_or_name: str | os.PathLike[str]) -> Path:
     try:
         if path.exists():
             return path
-        nearby = [str(path.with_name(entry.name)) for entry in path.parent.iterdir()] if path.name else []
+        nearby = [str(path.with_name(entry.name)) for entry in islice(path.parent.iterdir(), 1000)] if path.name else []
     except (OSError, ValueError):  # not a folder, no permission, a null byte, a name too long
         nearby = []
     shipped = shipped_models()
@@ -85,10 +87,9 @@ def _read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> 
         if own.is_ours(path):
             return own.read(path, config, tokenizer)
         files = sorted(entry.name for entry in path.iterdir())
-        listed = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         raise CheckpointError(
-            f"{path} is a folder without a model of ours (it holds {listed or 'nothing'}); expected is a config.json "
-            'with "format": "gptscope", as gptcore.save writes it, or the path of a nanoGPT ckpt.pt'
+            f"{path} is a folder without a model of ours (it holds {first_five(files) or 'nothing'}); expected is "
+            'a config.json with "format": "gptscope", as gptcore.save writes it, or the path of a nanoGPT ckpt.pt'
         )
     with path.open("rb") as file:
         head = file.read(256)
@@ -104,7 +105,9 @@ def _refuse_known_strangers(path: Path, head: bytes) -> None:
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise CheckpointError(f"{path} is a web page, not a checkpoint; download the file itself (often the 'raw' link)")
+        raise CheckpointError(
+            f"{path} is a web page, not a checkpoint; download the file itself (often the 'raw' link)"
+        )
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         raise CheckpointError(
             f"{path} is a bare safetensors file, weights without a config; {expected}: give the folder that holds it"

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptcore.checkpoint.types import Checkpoint, CheckpointError
-from gptcore.checkpoint.weights import HEAD, WTE, build, first_five, same_matrix
+from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.parts import chosen_config, first_five, fitting_tokenizer
+from gptcore.checkpoint.weights import HEAD, WTE, build, check_plain, same_matrix
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.tokenizer import IdTokenizer, Tokenizer, tokenizer_from_json
 
@@ -44,21 +45,12 @@ def read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> C
         )
     notices: list[str] = []
     state = _plain_state(content["model"], notices)
+    check_plain(state)
     config = _config(path, content.get("model_args"), state, config, notices)
     model = build(config, state, notices)
     if content.get("optimizer") is not None:
         notices.append("the optimizer's state was ignored")
-    chosen = tokenizer or _tokenizer(path, content, config, notices)
-    if chosen.vocab_size > config.vocab_size:
-        raise CheckpointError(
-            f"the tokenizer has {chosen.vocab_size} ids, the model {config.vocab_size} (vocab_size): it belongs to "
-            "another model; pass the right one as tokenizer=..."
-        )
-    if chosen.vocab_size < config.vocab_size:
-        notices.append(
-            f"the model has {config.vocab_size} ids, the tokenizer {chosen.vocab_size}; all are kept, "
-            f"and ids from {chosen.vocab_size} on have no token"
-        )
+    chosen = fitting_tokenizer(tokenizer or _tokenizer(path, content, config, notices), config, notices)
     info: dict[str, Any] = {"format": "nanogpt", "source": str(path)}
     for name in ("iter_num", "best_val_loss"):
         if (number := _number(content.get(name))) is not None:
@@ -128,7 +120,9 @@ def _plain_state(model: Mapping[Any, Any], notices: list[str]) -> dict[str, Tens
     if stripped:
         notices.append(f"the prefix {' and '.join(sorted(stripped))} was taken off the names of the weights")
     if buffers:
-        notices.append(f"{buffers} stored causal masks (attn.bias, attn.masked_bias) were ignored: they hold no weights")
+        notices.append(
+            f"{buffers} stored causal masks (attn.bias, attn.masked_bias) were ignored: they hold no weights"
+        )
     return state
 
 
@@ -158,22 +152,11 @@ def _config(
         if given is not None:
             return given
         raise CheckpointError(f"the model_args of {path} make no GPT ({error}); pass config=GPTConfig(...)") from None
-    return replaced(config, given, notices)
-
-
-def replaced(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -> GPTConfig:
-    """`given`, where there is one, with a notice of where it differs from the file's own config."""
-    if given is None or given == own:
-        return own
-    mine, theirs = own.to_dict(), given.to_dict()
-    changed = [f"{name} {mine[name]} by {theirs[name]}" for name in mine if mine[name] != theirs[name]]
-    notices.append(f"the given config replaced the file's own {', '.join(changed)}")
-    return given
+    return chosen_config(config, given, notices)
 
 
 def _holds_two_matrices(state: Mapping[str, Tensor]) -> bool:
-    wte, head = state.get(WTE), state.get(HEAD)
-    return isinstance(wte, Tensor) and isinstance(head, Tensor) and not same_matrix(wte, head)
+    return WTE in state and HEAD in state and not same_matrix(state[WTE], state[HEAD])
 
 
 def _tokenizer(path: Path, content: Mapping[str, Any], config: GPTConfig, notices: list[str]) -> Tokenizer:

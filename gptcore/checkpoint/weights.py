@@ -5,12 +5,15 @@ All is compared with the config before a weight is used, so that no model is eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from gptcore.checkpoint.types import CheckpointError
+from gptcore.checkpoint.base import CheckpointError
+from gptcore.checkpoint.parts import first_five
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
 
@@ -27,6 +30,7 @@ def build(config: GPTConfig, state: Mapping[str, Tensor], notices: list[str]) ->
     Raises:
         CheckpointError: weights are missing, unexpected, of another shape, or no plain floating-point tensors.
     """
+    check_plain(state)
     model = _empty(config, state)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
     given = dict(state)
@@ -39,15 +43,15 @@ def build(config: GPTConfig, state: Mapping[str, Tensor], notices: list[str]) ->
             )
     _compare(given, expected)
     dtype = torch.float64 if all(tensor.dtype == torch.float64 for tensor in given.values()) else torch.float32
-    others = sorted({_dtype_name(tensor.dtype) for tensor in given.values()} - {_dtype_name(dtype)})
+    others = sorted({dtype_name(tensor.dtype) for tensor in given.values()} - {dtype_name(dtype)})
     if others:
-        notices.append(f"weights stored as {', '.join(others)} were turned into {_dtype_name(dtype)}")
-    owned = {name: _owned(given[name].to(dtype)) for name in expected}
+        notices.append(f"weights stored as {', '.join(others)} were turned into {dtype_name(dtype)}")
+    owned = _owned({name: given[name].to(dtype) for name in expected})
     if config.tie_weights:
         owned[HEAD] = owned[WTE]
     model.load_state_dict(owned, assign=True)
     if config.tie_weights:
-        model.lm_head.weight = model.transformer.wte.weight
+        model.lm_head.weight = model.get_parameter(WTE)  # assigning gave each name a parameter of its own
     return model.eval()
 
 
@@ -57,7 +61,7 @@ def same_matrix(one: Tensor, other: Tensor) -> bool:
         return False
     if one.data_ptr() == other.data_ptr() and one.stride() == other.stride():
         return True
-    return torch.equal(one.contiguous().view(torch.uint8), other.contiguous().view(torch.uint8))
+    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
 
 
 def _empty(config: GPTConfig, state: Mapping[str, Tensor]) -> GPT:
@@ -68,22 +72,50 @@ def _empty(config: GPTConfig, state: Mapping[str, Tensor]) -> GPT:
             "config and weights must be of the same model"
         )
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return GPT(config)
     except (RuntimeError, OverflowError, TypeError) as error:
         raise CheckpointError(f"no model can have these sizes: {config} ({_first_line(error)})") from None
 
 
-def _compare(given: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
-    for name, tensor in given.items():
+class _Unfilled(TorchFunctionMode):
+    """Skips the filling of new tensors. On the meta device it has no effect, but its first call imports for 1.5 s."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func.__name__ in ("normal_", "uniform_", "kaiming_uniform_", "fill_", "zero_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def check_plain(state: Mapping[str, object]) -> None:
+    """Refuses all but dense floating-point tensors that have the memory they claim, before anything looks inside.
+
+    Raises:
+        CheckpointError: names the first that is something else.
+    """
+    for name, tensor in state.items():
         if not isinstance(tensor, Tensor):
             raise CheckpointError(f"{name} should be a tensor, but is a {type(tensor).__name__}; save a state dict")
-        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-            kind = "quantized" if tensor.is_quantized else "meta" if tensor.is_meta else str(tensor.layout)[6:]
+        if tensor.is_meta or tensor.is_quantized or tensor.layout is not torch.strided:
+            kind = "meta" if tensor.is_meta else "quantized" if tensor.is_quantized else "sparse"
             raise CheckpointError(f"{name} is a {kind} tensor; dense ones are expected: save the model's plain weights")
-        if tensor.dtype not in FLOATS and name in expected:
-            allowed = ", ".join(map(_dtype_name, FLOATS))
-            raise CheckpointError(f"{name} is of type {_dtype_name(tensor.dtype)}; expected is one of {allowed}")
+        if tensor.dtype not in FLOATS:
+            allowed = ", ".join(map(dtype_name, FLOATS))
+            raise CheckpointError(f"{name} is of type {dtype_name(tensor.dtype)}; expected is one of {allowed}")
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise CheckpointError(
+                f"{name} claims {tensor.nbytes:,} bytes, but only {tensor.untyped_storage().nbytes():,} are stored; "
+                "save contiguous weights"
+            )
+
+
+def _compare(given: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
     missing = [name for name in expected if name not in given]
     unexpected = [name for name in given if name not in expected]
     misshaped = [
@@ -103,19 +135,20 @@ def _compare(given: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) ->
         )
 
 
-def first_five(names: Iterable[str]) -> str:
-    """The first five of a list, and how many more there are; names as `repr`, for they may be a stranger's."""
-    names = [name if name.isprintable() and len(name) <= 200 else repr(name[:200]) for name in names]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _owned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor in memory of its own and of exactly its size; copied only where it is not so already."""
+    owned: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in state.items():
+        storage = tensor.untyped_storage()
+        alone = storage.nbytes() == tensor.nbytes and storage.data_ptr() not in taken and tensor.is_contiguous()
+        owned[name] = tensor.detach() if alone else tensor.detach().clone(memory_format=torch.contiguous_format)
+        taken.add(storage.data_ptr())
+    return owned
 
 
-def _owned(tensor: Tensor) -> Tensor:
-    """The tensor in memory of exactly its size: a view into a larger storage would keep all of that alive."""
-    tensor = tensor.detach().contiguous()
-    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32` for `torch.float32`."""
     return str(dtype).removeprefix("torch.")
 
 

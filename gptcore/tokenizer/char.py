@@ -76,7 +76,7 @@ class CharTokenizer(Tokenizer):
 
 
 def _named(char: str) -> str:
-    """A character so that it is recognised even where it cannot be seen: 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)."""
+    """A character with its name, for one that cannot be seen: 'a' (U+0061 LATIN SMALL LETTER A)."""
     name = f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
     return f"{char!r} ({name})"
 

@@ -1,0 +1,54 @@
+"""Whether a model's weights are still the ones that a run saw: nothing is reused, and no logits derived, otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+SAMPLED = 32
+"""Values of each parameter that are compared as well."""
+
+
+class WeightsSeen:
+    """The identity of a model's weights at one moment.
+
+    PyTorch counts every in-place change of a tensor, except through `.data` or a NumPy view; for those, some values
+    of each parameter, evenly spread, are compared too. The weights seen are kept alive, so that their addresses
+    cannot come to mean other tensors.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._parameters = list(_parameters(model))
+        self._identity = _identity(self._parameters)
+        # Long parameters are sampled by views, so that looking again is a single small copy.
+        self._views = [p.detach().reshape(-1)[:: max(1, p.numel() // SAMPLED)] for p in self._parameters]
+        self._sample = self._look()
+
+    def still_in(self, model: nn.Module) -> bool:
+        """Whether the model has these very weights, unchanged."""
+        if self._identity is None or _identity(list(_parameters(model))) != self._identity:
+            return False
+        return all(torch.equal(now, then) for now, then in zip(self._look(), self._sample, strict=True))
+
+    def _look(self) -> list[Tensor]:
+        """The sampled values, joined for each type and device (one, as a rule)."""
+        groups: dict[object, list[Tensor]] = {}
+        for view in self._views:
+            groups.setdefault((view.dtype, view.device), []).append(view)
+        return [torch.cat(views) for views in groups.values()]
+
+
+def _parameters(model: nn.Module) -> Iterator[Tensor]:
+    for module in model.modules():
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                yield parameter
+
+
+def _identity(parameters: list[Tensor]) -> list[tuple[int, int, tuple[int, ...]]] | None:
+    """Address, change count and shape of each parameter; None where PyTorch does not count (inference tensors)."""
+    if any(parameter.is_inference() for parameter in parameters):
+        return None
+    return [(parameter.data_ptr(), parameter._version, parameter.shape) for parameter in parameters]
