@@ -211,12 +211,11 @@ def _costs(table: tuple[Row, ...], config: GPTConfig) -> dict[str, tuple[int, Fl
 def _node(row: Row, cost: tuple[int, Flops], layer: int | None, config: GPTConfig) -> Node:
     """The row's node in that layer."""
 
+    values = {"i": layer, "last": f"{FOLDED}.{config.n_layer - 1}"}
+    values["before"] = f"{FOLDED}.{layer - 1}" if layer else "transformer.drop"
+
     def fill(template: str) -> str:
-        if "{" not in template:
-            return template
-        before = f"{FOLDED}.{layer - 1}" if layer else "transformer.drop"
-        last = f"{FOLDED}.{config.n_layer - 1}"
-        return template.replace("{i}", str(layer)).replace("{before}", before).replace("{last}", last)
+        return template.format_map(values) if "{" in template else template
 
     name, parent = fill(row.id), _parent(row)
     params, flops = cost

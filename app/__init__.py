@@ -1,0 +1,1 @@
+"""The Streamlit app: a thin layer over gptcore. Started with `streamlit run app/main.py`."""

@@ -1,0 +1,34 @@
+"""The app's visual parts: typed wrappers around Streamlit components that draw plain data and report events.
+
+They know nothing of models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
+"""
+
+from app.components.code import code
+from app.components.heads import HeadEvent, heads
+from app.components.map import Crumb, MapEvent, map_panel
+from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
+from app.components.prediction import Append, NextToken, PredictionEvent, prediction
+from app.components.prompt import Notice, PromptValue, prompt
+from app.components.runtime import runtime
+
+__all__ = [
+    "Append",
+    "Cell",
+    "Crumb",
+    "HeadEvent",
+    "Heatmap",
+    "MapEvent",
+    "MatrixEvent",
+    "NextToken",
+    "Notice",
+    "PredictionEvent",
+    "PromptValue",
+    "code",
+    "heads",
+    "heatmap",
+    "map_panel",
+    "matrix",
+    "prediction",
+    "prompt",
+    "runtime",
+]

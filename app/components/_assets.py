@@ -1,0 +1,116 @@
+"""What the component wrappers share: registration, source texts, and the check of what goes to the browser.
+
+Knows no tensor library but numpy, and nothing of the models.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+MODULES: Final[set[str]] = set()
+"""Names of the components whose sources `runtime` delivers; `register` adds to it."""
+
+_STUB = """
+const NAME = "@name";
+const shelf = (window.gptscopeModules ??= new Map());
+
+export default function (component) {
+  const mount = shelf.get(NAME);
+  if (mount) return mount(component);
+  return new Promise((resolve) => {
+    window.addEventListener("gptscope:ready", () => resolve(shelf.get(NAME)(component)), { once: true });
+  });
+}
+"""
+
+_ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
+
+
+@cache
+def source(path: Path) -> str:
+    """The text of a source file, read once per process."""
+    return path.read_text(encoding="utf-8")
+
+
+def register(name: str) -> ComponentRenderer:
+    """Register the component whose sources are `<name>/<name>.js` and `.css`, as a stub that `runtime` brings to life.
+
+    Streamlit sends a component's JavaScript again with each changed message, so what it sends is this stub.
+    """
+    MODULES.add(name)
+    return st.components.v2.component(f"gptscope_{name}", js=_STUB.replace("@name", name))
+
+
+def length(value: int | str) -> str:
+    """A CSS length: pixels for an int, any CSS length for a str.
+
+    >>> length(600), length("60vh")
+    ('600px', '60vh')
+    """
+    return f"{value}px" if isinstance(value, int) else value
+
+
+def number(value: float) -> float | str:
+    """A float as JSON can carry it: the infinities and not-a-number go as words.
+
+    >>> number(0.5), number(float("-inf"))
+    (0.5, '-inf')
+    """
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def check_payload(data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data` unchanged if the browser will receive it as it is; Streamlit would send the repr of anything else.
+
+    Allowed: plain JSON values, and 1-D arrays of uint8, int32 or float32 at the top level.
+
+    Raises:
+        TypeError: names the place and the type of the first value that would not arrive.
+
+    >>> check_payload({"a": [1, "x", None], "b": np.zeros(3, np.float32)}).keys()
+    dict_keys(['a', 'b'])
+    >>> check_payload({"a": [np.int64(1)]})
+    Traceback (most recent call last):
+    TypeError: data['a'][0] is a numpy.int64; only plain JSON values go to the browser: convert it with .item()
+    """
+    for name, value in data.items():
+        if isinstance(value, np.ndarray):
+            if value.ndim != 1 or value.dtype.name not in _ARRAY_TYPES:
+                raise TypeError(
+                    f"data[{name!r}] is a {value.dtype.name} array of shape {value.shape}; "
+                    "only 1-D arrays of uint8, int32 or float32 go to the browser: convert and .ravel() it"
+                )
+        else:
+            _check_json(value, f"data[{name!r}]")
+    return data
+
+
+def _check_json(value: object, where: str) -> None:
+    kind = type(value)
+    if value is None or kind in (str, bool, int):
+        return
+    if isinstance(value, float) and kind is float:
+        if not math.isfinite(value):
+            raise TypeError(f"{where} is {value}; JSON has no such number: pass it through number()")
+    elif isinstance(value, list | tuple) and kind in (list, tuple):
+        for i, item in enumerate(value):
+            _check_json(item, f"{where}[{i}]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if type(name) is not str:
+                raise TypeError(f"{where} has the key {name!r}; only strings can be keys")
+            _check_json(item, f"{where}[{name!r}]")
+    else:
+        remedy = "convert it with .item()" if isinstance(value, np.generic) else "arrays go to the top level, 1-D"
+        full = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        raise TypeError(f"{where} is a {full}; only plain JSON values go to the browser: {remedy}")

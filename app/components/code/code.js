@@ -1,0 +1,37 @@
+// Source code with the lines that made the inspected tensor highlighted, scrolled to in a box of its own.
+
+import { cleanup, el, painted, viewOf } from "../shared.js";
+
+function build(root, view) {
+  view.title = el("div", { class: "name" });
+  view.lines = el("code", {});
+  view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
+  root.append(view.title, view.box);
+}
+
+function drawLine(words, number, marked) {
+  const parts = words.map(([kind, text]) => (kind ? el("span", { class: kind }, text) : text));
+  return el("div", { class: marked ? "line marked" : "line", "data-line": number }, el("i", {}, number), ...parts, "\n");
+}
+
+function scrollTo(view, first, last) {
+  const [top, bottom] = [first, last].map((n) => view.lines.querySelector(`[data-line="${n}"]`));
+  if (!top || !bottom) return;
+  const middle = (top.offsetTop + bottom.offsetTop + bottom.offsetHeight) / 2;
+  const highest = top.offsetTop - top.offsetHeight; // of a long range, its beginning
+  view.box.scrollTop = Math.min(highest, middle - view.box.clientHeight / 2);
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { lines, start, first, last, title, height } = view.data;
+  view.root.style.setProperty("--height", height);
+  view.title.textContent = title;
+  view.box.setAttribute("aria-label", `${title}, lines ${first} to ${last}`);
+  const drawn = lines.map((words, i) => drawLine(words, start + i, start + i >= first && start + i <= last));
+  view.lines.replaceChildren(...drawn);
+  scrollTo(view, first, last);
+  Object.assign(view.root.dataset, { first, last });
+  painted(view, "code");
+  return cleanup(component);
+}

@@ -1,0 +1,72 @@
+"""All attention heads of all layers as live thumbnails; one is selected by click or keyboard."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.components._assets import check_payload, length, register
+
+_HEADS = register("heads")
+
+MAX_SIZE = 40
+"""Pixels of a thumbnail's side at most; pool longer patterns before."""
+
+
+class HeadEvent(TypedDict):
+    """What `st.session_state[key]["event"]` holds after a click; act once per `seq`."""
+
+    layer: int
+    head: int
+    seq: int
+
+
+@cache
+def _triangle(size: int) -> NDArray[np.intp]:
+    return np.flatnonzero(np.tri(size, dtype=bool))
+
+
+def heads(
+    *,
+    key: str,
+    text: str,
+    pixels: NDArray[np.uint8],
+    selected: tuple[int, int] | None = None,
+    causal: bool = True,
+    gamma: float = 0.5,
+    title: str = "Attention",
+    height: int | str = 260,
+) -> None:
+    """Mount the grid.
+
+    Args:
+        key: `st.session_state[key]["event"]` is a `HeadEvent` after a click.
+        text: the prompt that the patterns belong to.
+        pixels: (L, H, n, n) patterns, rows are queries: 0 for a weight of 0, 255 for a weight of 1; n <= `MAX_SIZE`.
+        selected: (layer, head), both from 0.
+        causal: every pattern is 0 above its diagonal, so that half of it need not travel.
+        gamma: the colour stands for weight ** gamma; 0.5 makes weak weights visible.
+        height: of the panel, in pixels or any CSS length; the grid scrolls inside.
+    """
+    if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
+        raise ValueError(f"pixels has shape {pixels.shape}; wanted (L, H, n, n) with n at most {MAX_SIZE}")
+    if pixels.dtype != np.uint8:
+        raise TypeError(f"pixels is {pixels.dtype}; wanted uint8, where 255 is a weight of 1")
+    n_layer, n_head, size, _ = pixels.shape
+    flat = pixels.reshape(n_layer * n_head, size * size)
+    data = {
+        "text": text,
+        "pixels": (flat[:, _triangle(size)] if causal else flat).ravel(),
+        "n_layer": n_layer,
+        "n_head": n_head,
+        "size": size,
+        "packed": causal,
+        "selected": None if selected is None else {"layer": selected[0], "head": selected[1]},
+        "gamma": gamma,
+        "title": title,
+        "height": length(height),
+    }
+    _HEADS(key=key, data=check_payload(data))

@@ -1,0 +1,75 @@
+"""The map of the architecture: a Graphviz drawing with live shapes; click to inspect, open, go up, choose a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
+
+from app.components._assets import check_payload, length, register
+from app.components.drawing import drawing
+
+_MAP = register("map")
+
+
+class Crumb(TypedDict):
+    """One step of the path from the whole model to the view on the screen."""
+
+    id: str
+    label: str
+
+
+class MapEvent(TypedDict):
+    """What `st.session_state[key]["event"]` holds after an action; act once per `seq`.
+
+    select: inspect node `id`. open: show the inside of node `id`, of block `layer` where it is one of the blocks.
+    up: show the view of breadcrumb `id`. layer: look into block `layer`.
+    """
+
+    kind: Literal["select", "open", "up", "layer"]
+    id: str
+    seq: int
+    layer: NotRequired[int]
+
+
+def map_panel(
+    *,
+    key: str,
+    text: str,
+    svg: str,
+    svg_key: str,
+    shapes: Mapping[str, str],
+    selected: str,
+    breadcrumbs: Sequence[Crumb],
+    layer: int = 0,
+    n_layer: int = 1,
+    height: int | str = 600,
+) -> None:
+    """Mount the map.
+
+    Args:
+        key: `st.session_state[key]["event"]` is a `MapEvent` after an action.
+        text: the prompt that the live shapes belong to.
+        svg: Graphviz's SVG. Each node is `<g id="<tensor name>" class="node concept-<name> …">` with three lines of
+            text: title, symbolic axes, and a placeholder that the live shape replaces. Further classes: `container`
+            (has an inside), `repeat` (stands for all blocks), `port` (belongs to the view around this one);
+            an edge of class `residual` is drawn as the residual stream.
+        svg_key: names this drawing; another drawing, another key.
+        shapes: live shape of each node, such as "(1, 17, 384)".
+        selected: id of the node that is inspected; it need not be in this view.
+        breadcrumbs: from the whole model to this view, which is the last.
+        layer: the block that is looked into, or that "open" would show; from 0.
+        n_layer: the picker offers this many blocks; it is hidden for one.
+        height: of the panel, in pixels or any CSS length.
+    """
+    drawing(key=f"{key}-drawing", svg=svg, svg_key=svg_key)
+    data = {
+        "text": text,
+        "svg_key": svg_key,
+        "shapes": dict(shapes),
+        "selected": selected,
+        "breadcrumbs": [dict(crumb) for crumb in breadcrumbs],
+        "layer": layer,
+        "n_layer": n_layer,
+        "height": length(height),
+    }
+    _MAP(key=key, data=check_payload(data))

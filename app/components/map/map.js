@@ -1,0 +1,276 @@
+// The map: a Graphviz drawing made navigable. The drawing comes through the `drawing` component (it seldom changes);
+// live shapes, the selection and the path come here with each keystroke.
+
+import { cleanup, el, painted, report, viewOf } from "../shared.js";
+
+const BADGE = { round: 20, wide: 72 }; // the button that opens a container, in the drawing's units
+const MONO = 0.61; // width of a monospaced character, in font sizes
+const SCALE = { min: 0.6, max: 1.3 }; // of the drawing's own size: below it scrolls, above it floats in the middle
+
+function build(root, view) {
+  root.classList.add("card");
+  root.dataset.role = "map";
+  view.path = el("nav", { class: "scroll", "aria-label": "Path in the map" });
+  view.picker = makePicker(view);
+  view.box = el("div", { class: "box scroll" });
+  view.hint = el("div", { class: "hint soft" }, "click: inspect · click again or ›: open · arrows, Enter, Esc");
+  root.append(el("header", {}, el("h2", {}, "Map"), view.picker), view.path, view.box, view.hint);
+  view.box.addEventListener("click", (event) => clicked(view, event));
+  view.box.addEventListener("keydown", (event) => pressed(view, event));
+  const arrived = () => view.data && draw(view);
+  window.addEventListener("gptscope:drawing", arrived);
+  view.cleanups.push(() => window.removeEventListener("gptscope:drawing", arrived));
+  const observer = new ResizeObserver(() => fit(view));
+  observer.observe(view.box);
+  view.cleanups.push(() => observer.disconnect());
+}
+
+// ---- header: path and layer picker ---------------------------------------------------------------------------
+
+function makePicker(view) {
+  const step = (by) => chooseLayer(view, view.data.layer + by);
+  view.less = el("button", { type: "button", class: "quiet", "aria-label": "previous block", onclick: () => step(-1) }, "‹");
+  view.more = el("button", { type: "button", class: "quiet", "aria-label": "next block", onclick: () => step(1) }, "›");
+  view.select = el("select", {
+    "aria-label": "Transformer block",
+    onchange: (event) => chooseLayer(view, Number(event.target.value)),
+  });
+  return el("div", { class: "picker push" }, view.less, view.select, view.more);
+}
+
+function chooseLayer(view, layer) {
+  if (layer >= 0 && layer < view.data.n_layer) report(view, { kind: "layer", id: view.data.selected, layer });
+}
+
+function drawPicker(view) {
+  const { layer, n_layer } = view.data;
+  if (view.select.options.length !== n_layer) {
+    const options = Array.from({ length: n_layer }, (_, i) => el("option", { value: i }, `block ${i}`));
+    view.select.replaceChildren(...options);
+    view.select.title = `${n_layer} equal blocks, 0 to ${n_layer - 1}: choose which one to look into`;
+  }
+  view.select.value = String(layer);
+  view.less.disabled = layer <= 0;
+  view.more.disabled = layer >= n_layer - 1;
+  view.picker.hidden = n_layer < 2;
+}
+
+function drawPath(view) {
+  const { breadcrumbs } = view.data;
+  const key = JSON.stringify(breadcrumbs);
+  if (view.pathKey === key) return;
+  view.pathKey = key;
+  const last = breadcrumbs.length - 1;
+  const items = breadcrumbs.map(({ id, label }, i) => {
+    if (i === last) return el("span", { class: "here", "aria-current": "page" }, label);
+    return el("button", { type: "button", class: "crumb", onclick: () => report(view, { kind: "up", id }) }, label);
+  });
+  view.path.replaceChildren(...items.flatMap((item, i) => (i ? [el("i", {}, "›"), item] : [item])));
+  view.path.scrollLeft = view.path.scrollWidth;
+}
+
+function goUp(view) {
+  const { breadcrumbs } = view.data;
+  if (breadcrumbs.length > 1) report(view, { kind: "up", id: breadcrumbs.at(-2).id });
+}
+
+// ---- nodes ---------------------------------------------------------------------------------------------------
+
+function open(view, node) {
+  view.focusFirst = true;
+  report(view, { kind: "open", id: node.id, layer: view.data.layer });
+}
+
+function clicked(view, event) {
+  const group = event.target.closest("g.node");
+  const node = group && view.nodes.get(group.dataset.node);
+  if (!node) return;
+  const again = node.id === view.data.selected || node.id === view.picked;
+  if (node.container && (event.target.closest("g.open") || again)) return open(view, node);
+  select(view, node);
+}
+
+function select(view, node) {
+  view.picked = node.id; // before the server's answer, so that it shows at once and a double click opens
+  view.pickedAt = Date.now();
+  markSelected(view, node.id);
+  report(view, { kind: "select", id: node.id, layer: view.data.layer });
+}
+
+function pressed(view, event) {
+  const node = view.nodes?.get(event.target.closest("g.node")?.dataset.node);
+  const moves = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+  if (event.key === "Escape" || event.key === "Backspace") goUp(view);
+  else if (node && event.key in moves) {
+    const order = view.order;
+    order[(order.indexOf(node) + moves[event.key] + order.length) % order.length].group.focus();
+  } else if (node && event.key === "Enter") node.container ? open(view, node) : select(view, node);
+  else if (node && event.key === " ") select(view, node);
+  else return;
+  event.preventDefault();
+}
+
+function markSelected(view, id) {
+  const inputs = new Set();
+  for (const edge of view.edges) {
+    const into = edge.to === id;
+    edge.group.classList.toggle("into", into);
+    if (into) inputs.add(edge.from);
+  }
+  for (const node of view.order) {
+    node.group.classList.toggle("selected", node.id === id);
+    node.group.classList.toggle("input", inputs.has(node.id));
+    node.group.classList.toggle("holds", id.startsWith(`${node.id}.`));
+    node.group.setAttribute("aria-pressed", node.id === id);
+  }
+}
+
+// ---- decorating the drawing ----------------------------------------------------------------------------------
+
+function svgNode(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** The corners of a Graphviz shape, read from its numbers: valid before anything is laid out. */
+function boundsOf(shape) {
+  const numbers = (shape.getAttribute("points") ?? shape.getAttribute("d") ?? "").match(/-?[\d.]+/g)?.map(Number) ?? [];
+  const xs = numbers.filter((_, i) => i % 2 === 0);
+  const ys = numbers.filter((_, i) => i % 2 === 1);
+  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+}
+
+/** What has an inside looks like a stack of cards and carries a badge that opens it, on its right border. */
+function decorateContainer(group, shape, { right, top, bottom }) {
+  const repeat = group.classList.contains("repeat");
+  for (const offset of repeat ? [7, 3.5] : [3.5]) {
+    const card = shape.cloneNode(false);
+    card.setAttribute("class", "under");
+    card.setAttribute("transform", `translate(${offset} ${offset})`);
+    group.insertBefore(card, shape);
+  }
+  const width = repeat ? BADGE.wide : BADGE.round;
+  const x = right + width / 2 - (repeat ? 12 : BADGE.round / 2);
+  const label = svgNode("text", { x: -7, y: 4, "text-anchor": "middle" });
+  const pill = svgNode("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
+  const chevron = svgNode("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
+  const title = svgNode("title", {}, "open");
+  const at = `translate(${x} ${(top + bottom) / 2})`;
+  group.append(svgNode("g", { class: "open", transform: at }, title, pill, label, chevron));
+  return { label, right: x + width / 2 };
+}
+
+function decorateNode(group) {
+  const shape = group.querySelector("path, polygon, ellipse");
+  const bounds = boundsOf(shape);
+  const texts = [...group.querySelectorAll("text")];
+  for (const text of texts) {
+    text.setAttribute("x", (bounds.left + bounds.right) / 2); // fonts differ from Graphviz's: centre, don't trust
+    text.setAttribute("text-anchor", "middle");
+  }
+  const [title, axes, live] = texts;
+  title?.classList.add("title");
+  axes?.classList.add("axes");
+  live?.classList.add("live");
+  shape?.classList.add("shape");
+  const container = group.classList.contains("container");
+  const badge = container ? decorateContainer(group, shape, bounds) : null;
+  const right = Math.max(bounds.right + 8, badge?.right ?? 0);
+  const width = bounds.right - bounds.left;
+  const node = { id: group.id, group, container, live, badge: badge?.label, y: bounds.top, x: bounds.left, width, right };
+  group.dataset.node = group.id;
+  group.setAttribute("tabindex", "0");
+  group.setAttribute("role", "button");
+  group.setAttribute("aria-label", `${title?.textContent} ${axes?.textContent ?? ""}${container ? ", opens" : ""}`);
+  return node;
+}
+
+function decorate(svg) {
+  const ids = new Map(); // Graphviz's node names, by which its edges go -> ids
+  const nodes = new Map();
+  svg.querySelector("g.graph > polygon")?.remove();
+  for (const group of svg.querySelectorAll("g.node")) {
+    const name = group.querySelector("title");
+    ids.set(name?.textContent, group.id);
+    if (name) name.textContent = group.id;
+    nodes.set(group.id, decorateNode(group));
+  }
+  const edges = [...svg.querySelectorAll("g.edge")].map((group) => {
+    const title = group.querySelector("title");
+    const [from, to] = (title?.textContent ?? "").split("->").map((name) => ids.get(name.replace(/:.*$/, "")));
+    title?.remove();
+    return { group, from, to };
+  });
+  for (const title of svg.querySelectorAll("g.graph > title")) title.remove();
+  const order = [...nodes.values()].sort((a, b) => a.y - b.y || a.x - b.x);
+  makeRoom(svg, order);
+  return { nodes, edges, order };
+}
+
+/** Widens the drawing, on both sides so that it stays centred, by what its badges need. */
+function makeRoom(svg, order) {
+  const box = svg.viewBox.baseVal;
+  const shift = Number(svg.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)/)?.[1] ?? 0);
+  const missing = Math.max(0, ...order.map((node) => node.right + shift + 2 - (box.x + box.width)));
+  const balance = missing && order.some((node) => node.x + shift < missing + 6) ? missing / 2 : 0;
+  svg.setAttribute("viewBox", `${box.x - balance} ${box.y} ${box.width + missing + balance} ${box.height}`);
+}
+
+// ---- drawing -------------------------------------------------------------------------------------------------
+
+function parse(view, text) {
+  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  Object.assign(view, decorate(svg), { svg, svgKey: view.data.svg_key, picked: null });
+  const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
+  view.box.replaceChildren(svg);
+  view.box.scrollTop = 0;
+  fit(view);
+  if (hadFocus || view.focusFirst) (view.nodes.get(view.data.selected) ?? view.order[0])?.group.focus();
+  view.focusFirst = false;
+}
+
+function fit(view) {
+  if (!view.svg || !view.box.clientWidth) return;
+  const { width, height } = view.svg.viewBox.baseVal;
+  const space = [(view.box.clientWidth - 12) / width, (view.box.clientHeight - 12) / height];
+  const scale = Math.min(SCALE.max, Math.max(SCALE.min, Math.min(...space)), Math.max(0.35, space[0]));
+  view.svg.setAttribute("width", width * scale);
+  view.svg.setAttribute("height", height * scale);
+}
+
+/** Writes a live shape, smaller where it would leave its node. */
+function drawShape({ live, width }, shape) {
+  if (!live || live.textContent === shape) return;
+  live.textContent = shape;
+  const fits = (width - 8) / (shape.length * MONO);
+  live.style.fontSize = fits < Number(live.getAttribute("font-size")) ? `${fits}px` : "";
+}
+
+function draw(view) {
+  const { svg_key, shapes, selected } = view.data;
+  const text = window.gptscopeDrawings?.get(svg_key);
+  if (view.svgKey !== svg_key) {
+    if (text === undefined) return; // its drawing is on the way: "gptscope:drawing" calls again
+    parse(view, text);
+  }
+  for (const node of view.order) {
+    drawShape(node, shapes[node.id] ?? "");
+    const badge = node.group.classList.contains("repeat") ? `block ${view.data.layer}` : "";
+    if (node.badge && node.badge.textContent !== badge) node.badge.textContent = badge;
+  }
+  if (view.picked === selected || Date.now() - view.pickedAt > 1500) view.picked = null;
+  markSelected(view, view.picked ?? selected);
+  painted(view, "map");
+  view.root.dataset.ready = "true";
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  view.root.style.setProperty("--height", view.data.height);
+  drawPath(view);
+  drawPicker(view);
+  draw(view);
+  return cleanup(component);
+}

@@ -1,0 +1,109 @@
+"""Any matrix as a heatmap with tokens on its axes, a crosshair, and the true value of the cell under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from app.components._assets import check_payload, length, number, register
+from app.components.matrix.heatmap import Heatmap, Scale, heatmap
+
+__all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix"]
+
+_MATRIX = register("matrix")
+
+
+class Cell(TypedDict):
+    """A place in the matrix, both from 0."""
+
+    row: int
+    col: int
+
+
+class MatrixEvent(TypedDict):
+    """What `st.session_state[key]["event"]` holds: not an action but a state, so that nothing is done twice.
+
+    `hover` is told only where the browser does not know the values: answer with `value_at`. `name` tells the matrix
+    that both belong to: ignore them when it is another now. `seq` goes back as `ack`.
+    """
+
+    name: str
+    hover: Cell | None
+    pin: Cell | None
+    seq: int
+
+
+def matrix(
+    *,
+    key: str,
+    text: str,
+    name: str,
+    heat: Heatmap,
+    row_axis: str,
+    col_axis: str,
+    row_labels: Sequence[str] | None = None,
+    col_labels: Sequence[str] | None = None,
+    row_tokens: bool = False,
+    col_tokens: bool = False,
+    join: str = " → ",
+    square: bool = False,
+    gamma: float = 0.5,
+    value_at: tuple[int, int, float] | None = None,
+    ack: int = 0,
+    note: str = "",
+    panel: str = "inspector",
+    height: int | str = 420,
+) -> None:
+    """Mount the heatmap.
+
+    Args:
+        key: `st.session_state[key]["event"]` is a `MatrixEvent` after a click, or a hover that the browser cannot
+            answer.
+        text: the prompt that the values belong to.
+        name: what is drawn, such as "transformer.h.0.attn.pattern, head 1"; another name clears pin and crosshair.
+        heat: from `heatmap(...)`.
+        row_axis: such as "query", "token", "C".
+        col_axis: the same for the columns.
+        row_labels: one label a row, or None for numbers; white space is made visible here.
+        col_labels: the same for the columns.
+        row_tokens: rows are positions of the context: pointing at one highlights it in all panels.
+        col_tokens: the same for the columns.
+        join: between the two places in the readout: "query 'b' (11) → key 'T' (0): 0.4132".
+        square: cells as wide as high, for patterns.
+        gamma: of the sequential scale: the colour stands for weight ** gamma. The legend shows it.
+        value_at: (row, col, value), the answer to a hover on a matrix that was sent as pixels.
+        ack: `seq` of the last `MatrixEvent` that was processed.
+        note: the line shown while no cell is pointed at.
+        panel: the panel's name for tests.
+        height: in pixels or any CSS length.
+    """
+    for labels, size, axis in ((row_labels, heat.rows, "row"), (col_labels, heat.cols, "column")):
+        if labels is not None and len(labels) != size:
+            raise ValueError(f"{len(labels)} {axis} labels for {size} {axis}s")
+    data = {
+        "text": text,
+        "name": name,
+        "rows": heat.rows,
+        "cols": heat.cols,
+        "p_rows": heat.p_rows,
+        "p_cols": heat.p_cols,
+        "scale": heat.scale,
+        "vmin": heat.vmin,
+        "vmax": heat.vmax,
+        "row_axis": row_axis,
+        "col_axis": col_axis,
+        "row_labels": None if row_labels is None else list(row_labels),
+        "col_labels": None if col_labels is None else list(col_labels),
+        "row_tokens": row_tokens,
+        "col_tokens": col_tokens,
+        "join": join,
+        "square": square,
+        "gamma": gamma,
+        "cell": value_at and {"row": value_at[0], "col": value_at[1], "value": number(value_at[2])},
+        "ack": ack,
+        "note": note,
+        "panel": panel,
+        "height": length(height),
+        **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
+    }
+    _MATRIX(key=key, data=check_payload(data))

@@ -1,0 +1,113 @@
+"""From a matrix to what the browser needs to draw it: the values themselves, or pixels for blocks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scale = Literal["sequential", "diverging"]
+
+MAX_VALUES: Final = 16_384
+"""Up to this many cells the true values travel (float32): every hover is answered in the browser."""
+
+MAX_PIXELS: Final = (192, 320)
+"""Rows and columns of pixels at most, for larger matrices."""
+
+_MASKED, _NAN, _FIRST = 0, 1, 2  # codes of a pixel; _FIRST to 255 are the scale
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """A matrix of `rows` x `cols` cells, drawn as `p_rows` x `p_cols` pixels. One of `values` and `pixels` is there."""
+
+    rows: int
+    cols: int
+    p_rows: int
+    p_cols: int
+    scale: Scale
+    vmin: float
+    vmax: float
+    values: NDArray[np.float32] | None = None
+    pixels: NDArray[np.uint8] | None = None
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of cells that one pixel stands for."""
+        return -(-self.rows // self.p_rows), -(-self.cols // self.p_cols)
+
+
+def heatmap(
+    matrix: NDArray[np.floating[Any]],
+    *,
+    scale: Scale = "diverging",
+    vmin: float | None = None,
+    vmax: float | None = None,
+) -> Heatmap:
+    """Prepare a matrix for `matrix(heat=...)`.
+
+    Args:
+        matrix: (rows, cols), not empty. -inf means masked; NaN is shown as such.
+        scale: sequential from `vmin` (0) to `vmax` (1); diverging is symmetric around 0 and fits the largest value.
+        vmin: only for sequential.
+        vmax: lower or upper end of the scale; what lies beyond takes the end's colour.
+
+    In a block, a pixel shows the largest value (sequential) or the one farthest from 0 (diverging), and NaN if any is.
+
+    >>> heat = heatmap(np.array([[0.5, -2.0], [1.0, float("-inf")]]))
+    >>> heat.vmin, heat.vmax, heat.block
+    (-2.0, 2.0, (1, 1))
+    """
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise ValueError(f"a heatmap is drawn from a matrix with at least one cell; got shape {matrix.shape}")
+    low, high = _limits(matrix, scale, vmin, vmax)
+    rows, cols = matrix.shape
+    if matrix.size <= MAX_VALUES:
+        flat = np.ascontiguousarray(matrix, dtype=np.float32).ravel()
+        return Heatmap(rows, cols, rows, cols, scale, low, high, values=flat)
+    pooled = _pool(matrix, *(-(-size // most) for size, most in zip(matrix.shape, MAX_PIXELS, strict=True)), scale)
+    pixels = _encode(pooled, low, high).ravel()
+    return Heatmap(rows, cols, *pooled.shape, scale, low, high, pixels=pixels)
+
+
+def _limits(
+    matrix: NDArray[np.floating[Any]], scale: Scale, vmin: float | None, vmax: float | None
+) -> tuple[float, float]:
+    if scale == "sequential":
+        return (0.0 if vmin is None else float(vmin)), (1.0 if vmax is None else float(vmax))
+    if vmax is None:
+        high, low = float(matrix.max()), float(matrix.min())
+        if not np.isfinite((high, low)).all():
+            finite = matrix[np.isfinite(matrix)]
+            high, low = (float(finite.max()), float(finite.min())) if finite.size else (0.0, 0.0)
+        vmax = max(abs(high), abs(low)) or 1.0
+    return -float(vmax), float(vmax)
+
+
+def _pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scale) -> NDArray[np.floating[Any]]:
+    """The cell that stands for each block of `down` x `across`."""
+
+    def reduce(ufunc: np.ufunc, cells: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        tall = ufunc.reduceat(cells, np.arange(0, cells.shape[0], down), axis=0) if down > 1 else cells
+        return ufunc.reduceat(tall, np.arange(0, tall.shape[1], across), axis=1) if across > 1 else tall
+
+    highest = reduce(np.maximum, matrix)  # NaN if any is; -inf only if all are
+    if scale == "sequential":
+        return highest
+    lowest = reduce(np.minimum, matrix)
+    if np.isneginf(lowest).any():
+        lowest = reduce(np.minimum, np.where(np.isneginf(matrix), np.inf, matrix))
+        lowest = np.where(np.isposinf(lowest), highest, lowest)
+    return np.where(np.abs(lowest) > np.abs(highest), lowest, highest)
+
+
+def _encode(pooled: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore"):
+        span = high - low or 1.0
+        level = np.clip(np.rint((pooled - low) * ((255 - _FIRST) / span)), 0, 255 - _FIRST)
+        codes = np.nan_to_num(level, nan=0.0).astype(np.uint8) + np.uint8(_FIRST)
+    codes[np.isneginf(pooled)] = _MASKED
+    codes[np.isnan(pooled)] = _NAN
+    return codes

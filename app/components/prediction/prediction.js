@@ -1,0 +1,116 @@
+// The next-token distribution: one row per token, a click appends it; temperature and number of rows.
+
+import { cleanup, el, nextNumber, oneInFlight, painted, short, viewOf, visible } from "../shared.js";
+
+function build(root, view) {
+  root.classList.add("card");
+  view.rows = el("div", { class: "rows scroll", role: "list", "aria-label": "Next tokens, most likely first" });
+  view.note = el("span", { class: "soft push number" });
+  view.top = el("select", { "aria-label": "How many tokens to show", onchange: () => settingsChanged(view) });
+  view.slider = el("input", { type: "range", "aria-label": "Temperature", oninput: () => settingsChanged(view) });
+  view.degrees = el("output", { class: "number" });
+  view.reset = el("button", { type: "button", class: "quiet", title: "back to 1", onclick: () => cool(view) }, "1.0");
+  const names = ["#", "token", "probability, 0 to 1", "", "logit"].map((name) => el("span", {}, name));
+  root.append(
+    el("header", {}, el("h2", {}, "Next token"), view.note, view.top),
+    el("div", { class: "names soft", "aria-hidden": "true" }, ...names),
+    view.rows,
+    el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
+  );
+  view.append = null;
+  view.flight = oneInFlight((value) => view.send("event", value));
+  view.cleanups.push(() => view.flight.stop());
+  view.rows.addEventListener("click", (event) => append(view, event.target.closest("button")));
+  view.rows.addEventListener("keydown", (event) => move(view, event));
+}
+
+// ---- reporting -----------------------------------------------------------------------------------------------
+
+/** Each message carries all settings and the last append, so that the newest message alone says everything. */
+function tell(view) {
+  const { append, slider, top } = view;
+  view.flight.offer({ temperature: Number(slider.value), top_k: Number(top.value), append });
+}
+
+function settingsChanged(view) {
+  view.degrees.textContent = Number(view.slider.value).toFixed(2);
+  tell(view);
+}
+
+function cool(view) {
+  view.slider.value = "1";
+  settingsChanged(view);
+}
+
+function append(view, row) {
+  if (!row) return;
+  view.append = { id: Number(row.dataset.tokenId), text: view.data.text, seq: nextNumber() };
+  tell(view);
+}
+
+function move(view, event) {
+  const row = event.target.closest("button");
+  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+// ---- drawing -------------------------------------------------------------------------------------------------
+
+function newRow() {
+  const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }, "append ↵"));
+  const cell = (name) => el("span", { class: name });
+  const row = el("button", { type: "button", class: "row", role: "listitem", "data-role": "next-token" });
+  row.append(cell("rank number"), cell("token"), bar, cell("p number"), cell("logit number"));
+  return row;
+}
+
+function percent(probability) {
+  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)} %`;
+  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function drawRow(row, { id, label, probability, logit, rank }) {
+  const [rankNode, tokenNode, track, pNode, logitNode] = row.children;
+  row.dataset.tokenId = id;
+  row.dataset.probability = String(probability);
+  row.setAttribute("aria-label", `append ${visible(label)}, probability ${percent(probability)}`);
+  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}`;
+  write(rankNode, String(rank));
+  write(tokenNode, visible(label));
+  track.firstChild.style.transform = `scaleX(${probability})`;
+  write(pNode, percent(probability));
+  write(logitNode, short(logit));
+}
+
+function drawSettings(view) {
+  const { data, slider, top } = view;
+  const key = JSON.stringify(data.choices);
+  if (view.choices !== key) {
+    view.choices = key;
+    top.replaceChildren(...data.choices.map((k) => el("option", { value: k }, `top ${k}`)));
+  }
+  [slider.min, slider.max, slider.step] = [data.coldest, data.hottest, 0.05];
+  if (!view.flight.idle()) return; // the user is ahead of the server
+  slider.value = data.temperature;
+  top.value = data.top_k;
+  write(view.degrees, data.temperature.toFixed(2));
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data, rows } = view;
+  view.root.style.setProperty("--height", data.height);
+  view.flight.acknowledge(data.ack);
+  while (rows.children.length > data.rows.length) rows.lastChild.remove();
+  data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token));
+  write(view.note, data.note);
+  drawSettings(view);
+  painted(view, "prediction");
+  return cleanup(component);
+}

@@ -1,0 +1,145 @@
+// The prompt: a text area that is never written while the user types, its tokens as chips, counter and notice.
+
+import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, viewOf, visible } from "../shared.js";
+
+const MAX_LINES = 4;
+const ROOMY = { least: 40, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
+
+function build(root, view) {
+  view.area = el("textarea", {
+    rows: 1,
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+    "data-role": "prompt",
+    "aria-label": "Prompt",
+    oninput: (event) => !event.isComposing && typed(view),
+    oncompositionend: () => typed(view),
+  });
+  view.chips = el("div", { class: "chips scroll", role: "list", tabindex: "0", "aria-label": "Tokens of the prompt" });
+  view.counter = el("div", { class: "counter number" });
+  view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
+  const aside = el("div", { class: "aside" }, view.counter, view.notice);
+  root.append(view.area, el("div", { class: "below" }, view.chips, aside));
+  view.flight = oneInFlight((value) => view.send("value", value));
+  view.cleanups.push(() => view.flight.stop());
+  listenToChips(view);
+  onHover(view, (at) => mark(view, at));
+  onResize(view, root, () => measured(view));
+}
+
+/** Tells the page how high the prompt is, so that panels can fill the rest of the window. */
+function measured(view) {
+  view.space = view.chips.clientWidth;
+  document.documentElement.style.setProperty("--gs-prompt-height", `${view.root.offsetHeight}px`);
+  autosize(view.area);
+  drawChips(view);
+}
+
+function typed(view) {
+  autosize(view.area);
+  view.flight.offer({ text: view.area.value, rev: view.rev });
+}
+
+function autosize(area) {
+  area.style.height = "0";
+  const style = getComputedStyle(area);
+  const line = parseFloat(style.lineHeight);
+  const frame = area.offsetHeight - area.clientHeight + parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+  const wanted = area.scrollHeight + area.offsetHeight - area.clientHeight;
+  area.style.height = `${Math.min(wanted, line * MAX_LINES + frame)}px`;
+}
+
+// ---- chips ---------------------------------------------------------------------------------------------------
+
+function listenToChips(view) {
+  const { chips } = view;
+  const tell = (index) => {
+    const position = index === null ? null : index - view.data.cropped;
+    const at = { index: position !== null && position >= 0 ? position : null, query: null };
+    mark(view, at);
+    hover(view, at.index);
+  };
+  chips.addEventListener("pointerover", (event) => {
+    const chip = event.target.closest("[data-token-index]");
+    if (chip) tell(Number(chip.dataset.tokenIndex));
+  });
+  chips.addEventListener("pointerleave", () => tell(null));
+  chips.addEventListener("blur", () => tell(null));
+  chips.addEventListener("keydown", (event) => {
+    const last = view.data.first + view.data.labels.length - 1;
+    const now = view.marked === null ? last + 1 : view.marked + view.data.cropped;
+    const steps = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: view.data.first, End: last, Escape: null };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    const next = steps[event.key];
+    tell(next === null ? null : Math.min(last, Math.max(view.data.cropped, view.data.first, next)));
+  });
+}
+
+/** Highlights the chips of a position and, for a cell of a pattern, of its query. */
+function mark(view, { index, query }) {
+  view.marked = index;
+  for (const chip of view.chips.querySelectorAll(".key, .query")) chip.classList.remove("key", "query");
+  const chipAt = (position) => view.chips.children[position + view.data.cropped - view.data.first];
+  if (query !== null) chipAt(query)?.classList.add("query");
+  if (index !== null) chipAt(index)?.classList.add("key");
+}
+
+function newChip() {
+  return el("span", { class: "chip", role: "listitem" }, el("span", { class: "label" }), el("span", { class: "id" }));
+}
+
+/** Touches only the chips that changed: a keystroke at the end makes one. */
+function drawChips(view) {
+  const { labels, ids, first, cropped } = view.data;
+  const { chips } = view;
+  const wanted = labels.reduce((sum, label) => sum + Math.max(ROOMY.least, ROOMY.perCharacter * label.length + 16), 0);
+  chips.classList.toggle("roomy", wanted < (view.space ?? 0));
+  while (chips.children.length > labels.length) chips.lastChild.remove();
+  labels.forEach((label, i) => {
+    const chip = chips.children[i] ?? chips.appendChild(newChip());
+    const index = first + i;
+    const shown = visible(label);
+    const [labelNode, idNode] = chip.children;
+    if (labelNode.textContent !== shown) labelNode.textContent = shown;
+    if (idNode.textContent !== String(ids[i])) idNode.textContent = ids[i];
+    if (chip.dataset.tokenIndex !== String(index)) {
+      chip.dataset.tokenIndex = index;
+      chip.dataset.hue = index % 4;
+    }
+    if (chip.classList.contains("cropped") !== index < cropped) {
+      chip.classList.toggle("cropped", index < cropped);
+      chip.title = index < cropped ? "beyond the context: the model does not see this token" : "";
+    }
+  });
+}
+
+// ---- update --------------------------------------------------------------------------------------------------
+
+function overwrite(view, { text, rev, autofocus, placeholder }) {
+  const mounted = view.rev !== undefined;
+  view.rev = rev;
+  view.flight.forget();
+  view.area.placeholder = placeholder;
+  view.area.value = text;
+  autosize(view.area);
+  if (mounted || !autofocus) return;
+  view.area.focus({ preventScroll: true });
+  view.area.setSelectionRange(text.length, text.length);
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data } = view;
+  if (view.rev !== data.rev) overwrite(view, data);
+  view.flight.acknowledge(data.ack);
+  drawChips(view);
+  if (view.shown !== data.text) view.chips.scrollTop = view.chips.scrollHeight;
+  view.shown = data.text;
+  view.counter.textContent = data.counter;
+  view.notice.textContent = data.notice?.text ?? "";
+  view.notice.dataset.kind = data.notice?.kind ?? "";
+  painted(view, "prompt");
+  return cleanup(component);
+}

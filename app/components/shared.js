@@ -1,0 +1,208 @@
+// What all components share: DOM building, canvas scaling, colours, hovering, and one-request-in-flight sending.
+// Text from users is only ever written with textContent.
+
+const VIEWS = new WeakMap(); // shadow root -> view; a view lives as long as its mounted component
+
+/** An element with attributes (`on…` keys are listeners) and children; null children are left out. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/** The view of a mounted component: made once by `build(root, view)`, then handed back with each update. */
+export function viewOf(component, build) {
+  const { parentElement } = component;
+  let view = VIEWS.get(parentElement);
+  if (!view) {
+    for (const child of [...parentElement.children]) if (child.matches(".gs")) child.remove(); // of an older version
+    const root = el("div", { class: "gs" });
+    view = { root, cleanups: [], data: null };
+    VIEWS.set(parentElement, view);
+    parentElement.append(root);
+    build(root, view);
+  }
+  view.data = component.data;
+  view.send = component.setStateValue; // changes with each render: always use the newest
+  view.root.dataset.theme = isDark(view.root) ? "dark" : "light";
+  return view;
+}
+
+/**
+ * The clean-up function that a component's default export returns. Streamlit also calls that of an update which was
+ * overtaken by the next (a theme change does it): only a component that has left the page is cleaned up.
+ */
+export function cleanup({ parentElement }) {
+  return () => {
+    if (parentElement.host.isConnected) return;
+    for (const undo of VIEWS.get(parentElement)?.cleanups ?? []) undo();
+    VIEWS.get(parentElement)?.root.remove();
+    VIEWS.delete(parentElement);
+  };
+}
+
+/** Says which prompt the numbers now on the screen belong to. Call last: what it tells must have been drawn. */
+export function painted(view, panel) {
+  view.root.dataset.panel = panel;
+  if (view.data.text !== undefined) view.root.dataset.text = view.data.text;
+}
+
+/** Runs `redraw` when the size of `node` changes. */
+export function onResize(view, node, redraw) {
+  let width = 0;
+  let height = 0;
+  const observer = new ResizeObserver(() => {
+    if (Math.abs(node.clientWidth - width) < 1 && Math.abs(node.clientHeight - height) < 1) return;
+    [width, height] = [node.clientWidth, node.clientHeight];
+    if (view.data && width > 0) redraw();
+  });
+  observer.observe(node);
+  view.cleanups.push(() => observer.disconnect());
+}
+
+export function clamp(value, low, high) {
+  return Math.min(high, Math.max(low, value));
+}
+
+// ---- colours -------------------------------------------------------------------------------------------------
+
+function channels(color) {
+  return (color.match(/[\d.]+/g) ?? [255, 255, 255]).slice(0, 3).map(Number);
+}
+
+function isDark(root) {
+  const [r, g, b] = channels(getComputedStyle(root).backgroundColor);
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+}
+
+/** The value of a CSS custom property, as text. */
+export function property(root, name) {
+  return getComputedStyle(root).getPropertyValue(name).trim();
+}
+
+function parseHex(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+/** A ramp of theme.py as `levels` packed pixels (0xAABBGGRR), ready for a Uint32 view of ImageData. */
+export function ramp(root, name, levels = 256, gamma = 1) {
+  const stops = property(root, name).split(",").map((stop) => parseHex(stop.trim()));
+  const table = new Uint32Array(levels);
+  for (let i = 0; i < levels; i++) {
+    const at = Math.pow(i / (levels - 1), gamma) * (stops.length - 1);
+    const low = Math.min(stops.length - 2, Math.floor(at));
+    const [r, g, b] = stops[low].map((c, k) => Math.round(c + (stops[low + 1][k] - c) * (at - low)));
+    table[i] = (255 << 24) | (b << 16) | (g << 8) | r;
+  }
+  return table;
+}
+
+export function packed(root, name) {
+  const [r, g, b] = parseHex(property(root, name));
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+// ---- canvas --------------------------------------------------------------------------------------------------
+
+/** Sizes a canvas in CSS pixels for this screen and returns its cleared context, scaled. */
+export function fitCanvas(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  if (canvas.width !== w) canvas.width = w;
+  if (canvas.height !== h) canvas.height = h;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** The typed array of a 1-D numpy array in the data. */
+export function typedArray(column) {
+  return column == null ? null : column.getChildAt(0).toArray();
+}
+
+// ---- tokens and numbers --------------------------------------------------------------------------------------
+
+const SEEN = { " ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅" };
+
+/** A token's label with its white space made visible. */
+export function visible(label) {
+  return SEEN[label] ?? label.replace(/^ | $/g, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍");
+}
+
+/** Four significant digits, for people; tests read the full precision from data attributes. */
+export function short(value) {
+  if (typeof value === "string") return value.replace("-inf", "−∞").replace("inf", "∞").replace("-", "−");
+  if (Number.isNaN(value)) return "not a number";
+  if (!Number.isFinite(value)) return value < 0 ? "−∞" : "∞";
+  const size = Math.abs(value);
+  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : value.toPrecision(4);
+  return text.replace("-", "−");
+}
+
+// ---- hovering a position, everywhere -------------------------------------------------------------------------
+
+/** Tells all panels that position `index` of the context (and, of a pattern, query `query`) is pointed at. */
+export function hover(view, index, query = null) {
+  window.dispatchEvent(new CustomEvent("gptscope:hover", { detail: { index, query, source: view } }));
+}
+
+/** Calls `show({index, query})` when another panel points at a position; index null: at none. */
+export function onHover(view, show) {
+  const listen = (event) => event.detail.source !== view && show(event.detail);
+  window.addEventListener("gptscope:hover", listen);
+  view.cleanups.push(() => window.removeEventListener("gptscope:hover", listen));
+}
+
+// ---- sending -------------------------------------------------------------------------------------------------
+
+let lastNumber = 0;
+
+/** A number larger than any before, also after the component was unmounted and mounted again. */
+export function nextNumber() {
+  lastNumber = Math.max(lastNumber + 1, Date.now());
+  return lastNumber;
+}
+
+/** Reports an event once: state, not a trigger, so that an overtaken run cannot lose it. */
+export function report(view, event) {
+  view.send("event", { ...event, seq: nextNumber() });
+}
+
+const PATIENCE = 3000; // ms until an unanswered request counts as lost
+
+/**
+ * One request in flight, the newest waits: keys that come faster than a run finishes would otherwise each
+ * stop the run before them, and nothing would ever be drawn.
+ */
+export function oneInFlight(send) {
+  let flying = null;
+  let waiting = null;
+  let timer = 0;
+  const launch = (value) => {
+    flying = nextNumber();
+    waiting = null;
+    clearTimeout(timer);
+    timer = setTimeout(land, PATIENCE);
+    send({ ...value, seq: flying });
+  };
+  const land = () => {
+    flying = null;
+    clearTimeout(timer);
+    if (waiting) launch(waiting);
+  };
+  return {
+    offer: (value) => (flying === null ? launch(value) : (waiting = value)),
+    acknowledge: (seq) => flying !== null && seq >= flying && land(),
+    forget: () => (waiting = null),
+    idle: () => flying === null,
+    stop: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,245 @@
+"""What one person looks at: a model, a prompt, the trace of it, and the place in the map. No Streamlit.
+
+Each action either succeeds as a whole or leaves everything as it was, with a notice: the last good view stays.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from app import slices, thumbnails
+from app.components import NextToken, Notice
+from gptcore import Checkpoint, Trace, architecture, capture
+from gptcore.architecture import FOLDED, Node
+from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
+
+PROMPT = "To be, or not to b"
+"""What a newcomer finds typed."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One prompt and all that the screen tells of it."""
+
+    text: str
+    ids: list[int]
+    """Of the whole prompt; the model sees the last block_size."""
+    cropped: int
+    trace: Trace
+    thumbnails: thumbnails.Thumbnails
+    milliseconds: float
+
+
+class Explorer:
+    """One person's view of one model."""
+
+    def __init__(self, checkpoint: Checkpoint, text: str = PROMPT) -> None:
+        self.checkpoint = checkpoint
+        self.arch = architecture(checkpoint.config)
+        self.notice: Notice | None = None
+        self.typed = text
+        self.rev = 0  # counts the texts that did not come from the keyboard
+        self.temperature, self.top_k = 1.0, 10
+        self.view, self.layer, self.head = MODEL, 0, 0
+        self.selected = f"{FOLDED}.0.attn.pattern"
+        self.weight: str | None = None  # a parameter of the selected node, inspected instead of its output
+        self._slice: tuple[object, slices.Slice] | None = None
+        self.shown = self._first(text)
+
+    # The prompt
+
+    def type(self, text: str) -> None:
+        """A new prompt. Text that cannot be shown leaves the last good view, and says why."""
+        self.typed = text
+        if text == self.shown.text:
+            self.notice = None
+            return
+        try:
+            self.shown = self._run(text, self.shown)
+            self.notice = None
+        except ValueError as error:
+            self.notice = {"kind": "error", "text": f"{_sentence(str(error))} Still shown: the last prompt that could be read."}
+        if not text:
+            self.notice = {"kind": "info", "text": "Type something: a model needs at least one token to predict the next."}
+
+    def append(self, index: int) -> None:
+        """The prompt with one token more, as generation would append it."""
+        tokenizer = self.checkpoint.tokenizer
+        text = tokenizer.decode([*self.shown.ids, index])
+        try:
+            faithful = tokenizer.encode(text)[-1:] == [index]
+        except ValueError:
+            faithful = False
+        if not faithful:
+            label = tokenizer.label(index)
+            self.notice = {"kind": "warning", "text": f"The token {label!r} is no text by itself, so it cannot be typed."}
+            return
+        self.rev += 1
+        self.type(text)
+
+    def _first(self, text: str) -> Shown:
+        """The first view: the text if this model can read it, else the first token that it has."""
+        try:
+            return self._run(text, None)
+        except ValueError as error:
+            self.notice = {"kind": "warning", "text": _sentence(str(error))}
+            self.typed = self.checkpoint.tokenizer.decode([0])
+            return self._run(self.typed, None)
+
+    def _run(self, text: str, before: Shown | None) -> Shown:
+        ids = self.checkpoint.tokenizer.encode(text)
+        cropped = max(0, len(ids) - self.checkpoint.config.block_size)
+        started = time.perf_counter()
+        trace = capture(self.checkpoint.model, ids[cropped:], previous=before and before.trace)
+        milliseconds = (time.perf_counter() - started) * 1e3
+        pictures = thumbnails.update(before and before.thumbnails, trace)
+        return Shown(text, ids, cropped, trace, pictures, milliseconds)
+
+    @property
+    def counter(self) -> str:
+        """How much of the context is used, and what the last key cost."""
+        shown, block_size = self.shown, self.checkpoint.config.block_size
+        return f"{len(shown.ids)} / {block_size} tokens · {shown.milliseconds:.0f} ms"
+
+    @property
+    def message(self) -> Notice | None:
+        """The notice, or what cropping costs, or nothing."""
+        if self.notice is not None or not self.shown.cropped:
+            return self.notice
+        block_size = self.checkpoint.config.block_size
+        return {
+            "kind": "warning",
+            "text": f"The model sees the last {block_size} of {len(self.shown.ids)} tokens. Their positions shift "
+            "with each key, so each key is a full pass.",
+        }
+
+    # The map
+
+    @property
+    def node(self) -> Node:
+        """The selected node."""
+        return self.arch.nodes[self.selected]
+
+    def select(self, name: str) -> None:
+        """Inspects a node; the layer follows it."""
+        node = self.arch.nodes[name]
+        self.selected, self.weight = name, None
+        if node.layer is not None:
+            self.layer = node.layer
+
+    def open(self, name: str, layer: int | None = None) -> None:
+        """Shows the inside of a container, of block `layer` where it is one of the blocks."""
+        inside = self.arch.inside(name)
+        if inside is None:
+            return self.select(name)
+        node = self.arch.nodes[name]
+        self.layer = self.layer if node.layer is None and layer is None else node.layer if layer is None else layer
+        self.view = inside.name
+        if name == FOLDED:
+            name = f"{FOLDED}.{self.layer}"
+        self.select(name)
+
+    def up(self, name: str) -> None:
+        """Goes back to a breadcrumb's view: the model's, or that of a container's inside."""
+        if name == MODEL:
+            self.view = MODEL
+        elif (inside := self.arch.inside(name)) is not None:
+            self.view = inside.name
+
+    def go_to_layer(self, layer: int) -> None:
+        """The same view and node in another block."""
+        here = self.arch.nodes[self.selected]
+        self.layer = layer
+        if here.layer is not None:
+            self.selected = self.selected.replace(f"{FOLDED}.{here.layer}", f"{FOLDED}.{layer}", 1)
+            self.weight = self.weight and self.weight.replace(f"{FOLDED}.{here.layer}", f"{FOLDED}.{layer}", 1)
+
+    def pick_head(self, layer: int, head: int) -> None:
+        """One head's pattern, in the map's view where it is made."""
+        self.head, self.view = head, SDPA
+        self.select(f"{FOLDED}.{layer}.attn.pattern")
+
+    @property
+    def crumbs(self) -> list[tuple[str, str]]:
+        """(id, label) of each view from the model to this one."""
+        names = [(MODEL, "model")]
+        for view in self.arch.views:
+            container = view.container_at(self.layer)
+            if container is not None and self._contains(container):
+                names.append((container, f"block {self.layer}" if view.name == INSIDE else _short(view.name)))
+        return names
+
+    def _contains(self, container: str) -> bool:
+        """Whether the present view shows this container's inside, or something within."""
+        here = self.arch.views[self.view].container_at(self.layer)
+        return here is not None and (here == container or here.startswith(f"{container}."))
+
+    @property
+    def highlighted(self) -> str:
+        """The node to mark in the present view: the selected one, or the drawn container that it is in."""
+        drawn = self.arch.views[self.view].nodes_at(self.layer)
+        name: str | None = self.selected
+        while name is not None and name not in drawn:
+            name = self.arch.nodes[name].parent
+        return name or self.selected
+
+    def shapes(self) -> dict[str, str]:
+        """The live shape of each node that the present view draws."""
+        graph = self.arch.graph(self.view, self.layer)
+        sizes = self.arch.shapes(B=1, T=self.shown.trace.T)
+        return {node.id: _tuple(sizes[node.id]) for node in (*graph.nodes, *graph.entries, *graph.exits)}
+
+    # The inspector
+
+    @property
+    def tokens(self) -> list[str]:
+        """The labels of the tokens that the model sees."""
+        label = self.checkpoint.tokenizer.label
+        return [label(index) for index in self.shown.ids[self.shown.cropped :]]
+
+    def slice(self) -> slices.Slice:
+        """The matrix of the selected node's output, or of its weight; computed once for each view of it."""
+        key = (self.weight, self.selected, self.head, self.shown.trace)
+        if self._slice is None or self._slice[0] != key:
+            if self.weight is not None:
+                axes = self.node.weight_axes[self.node.weights.index(self.weight)]
+                made = slices.of_weight(self.weight, axes, self.checkpoint.model.get_parameter(self.weight))
+            else:
+                made = slices.of_trace(self.shown.trace, self.selected, self.head)
+            self._slice = (key, made)
+        return self._slice[1]
+
+    # The prediction
+
+    def next_tokens(self) -> list[NextToken]:
+        """The most likely next tokens: softmax of the last position's logits over the temperature."""
+        trace = self.shown.trace
+        logits = trace.rows("lm_head", trace.T - 1, trace.T)[0, 0].double()  # (V,)
+        probabilities = torch.softmax(logits / self.temperature, dim=-1)
+        top = torch.topk(logits, min(self.top_k, logits.numel()))
+        label = self.checkpoint.tokenizer.label
+        return [
+            {
+                "id": index,
+                "label": label(index),
+                "probability": probabilities[index].item(),
+                "logit": logit,
+                "rank": rank,
+            }
+            for rank, (index, logit) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True), 1)
+        ]
+
+
+def _short(view: str) -> str:
+    return {ATTENTION: "attention", SDPA: "dot product"}.get(view, view)
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,25 @@
+"""The page's frame: settings, style, the model picker and the pages."""
+
+import streamlit as st
+
+from app import state
+from app.components import runtime
+from app.views.card import card
+from app.views.explore import explore
+
+
+def main() -> None:
+    """Draws the frame, then the page that was chosen."""
+    st.set_page_config(page_title="gptscope", page_icon=":material/visibility:", layout="wide")
+    st.html(state.STYLE)
+    runtime()
+    pages = [
+        st.Page(explore, title="Explore", icon=":material/visibility:", default=True),
+        st.Page(card, title="About this model", icon=":material/description:"),
+    ]
+    page = st.navigation(pages, position="top")
+    if state.ready():
+        page.run()
+
+
+main()

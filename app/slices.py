@@ -1,0 +1,94 @@
+"""The matrix of a tensor that the inspector shows, and what its rows and columns are. No Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.components import Heatmap, heatmap
+from gptcore import Trace
+from gptcore.tokenizer import Tokenizer
+
+Matrix = NDArray[np.floating[Any]]
+
+POSITIONS = {"T": "token", "query": "query", "key": "key"}
+"""Axes whose places are positions of the context."""
+SEQUENTIAL = ("pattern", "attn_dropout", "probs")
+"""Tensors of weights between 0 and 1, by the end of their name."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A matrix with the meaning of its axes: "query", "key", or a letter of the map's vocabulary."""
+
+    name: str
+    matrix: Matrix
+    rows: str
+    cols: str
+    heat: Heatmap
+
+    @property
+    def square(self) -> bool:
+        """Whether rows and columns are the same positions, so that cells should be squares."""
+        return (self.rows, self.cols) == ("query", "key")
+
+
+def of_trace(trace: Trace, name: str, head: int) -> Slice:
+    """A tensor of the run as a matrix: of one head where it has heads, of the first sequence of the batch."""
+    axes, _ = trace.shapes()[name]
+    tensor = trace[name]
+    if axes[0] == "B":
+        axes, tensor = axes[1:], tensor[0]
+    title = name
+    if axes[0] == "H":
+        axes, tensor, title = axes[1:], tensor[head], f"{name}, head {head}"
+    if axes == ("T", "T"):
+        axes = ("query", "key")
+    return _slice(title, axes, tensor, "sequential" if name.endswith(SEQUENTIAL) else "diverging")
+
+
+def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
+    """A parameter as a matrix; a vector is one row."""
+    return _slice(name, tuple(axes), weight, "diverging")
+
+
+def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any) -> Slice:
+    matrix = tensor.detach().float().cpu().numpy()
+    if matrix.ndim == 1:
+        axes, matrix = ("", *axes), matrix[None]
+    return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale))
+
+
+def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> list[str] | None:
+    """What stands at the places of an axis: the prompt's tokens, the vocabulary, or numbers (None)."""
+    if axis in POSITIONS:
+        return tokens
+    if axis == "V":
+        return [tokenizer.label(index) for index in range(size)]
+    return [""] if axis == "" else None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the finite values of a matrix."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    others: int
+    """Cells that are masked (-inf) or unknown (NaN)."""
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> Statistics:
+        """Measured in float64; NaN where nothing is finite."""
+        finite = matrix[np.isfinite(matrix)].astype(np.float64)
+        if not finite.size:
+            return cls(np.nan, np.nan, np.nan, np.nan, matrix.size)
+        numbers = (finite.mean(), finite.std(), finite.min(), finite.max())
+        return cls(*(float(number) for number in numbers), matrix.size - finite.size)

@@ -1,0 +1,83 @@
+"""Every head's pattern as a small picture, kept up to date by the new rows alone. No Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.components.heads import MAX_SIZE
+from gptcore import Trace
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """Patterns of all heads, max-pooled: each pixel is the largest weight of a block of cells."""
+
+    weights: NDArray[np.float32]
+    """(L, H, n, n), n <= MAX_SIZE; rows are queries."""
+    block: int
+    """Cells to a pixel's side, a power of two, so that a coarser picture is made from this one."""
+    T: int
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """0 for a weight of 0, 255 for a weight of 1."""
+        return np.rint(self.weights * 255).astype(np.uint8)
+
+
+def block_for(T: int) -> int:
+    """The smallest power of two with which T cells fit into MAX_SIZE pixels.
+
+    >>> block_for(40), block_for(41), block_for(1024)
+    (1, 2, 32)
+    """
+    block = 1
+    while -(-T // block) > MAX_SIZE:
+        block *= 2
+    return block
+
+
+def update(previous: Thumbnails | None, trace: Trace) -> Thumbnails:
+    """The thumbnails of a trace. `previous` is of the trace that this one was grown from.
+
+    A pixel's row is drawn again from its first cell that changed; rows before `trace.reused` stay.
+    """
+    block = block_for(trace.T)
+    size = -(-trace.T // block)
+    shape = (trace.config.n_layer, trace.config.n_head, size, size)
+    if previous is None or not trace.reused or previous.block > block:
+        return _draw(np.zeros(shape, np.float32), block, 0, trace)
+    old = previous.weights
+    for _ in range((block // previous.block).bit_length() - 1):
+        old = _halve(old)
+    weights = np.zeros(shape, np.float32)
+    keep = min(trace.reused // block, size)  # whole rows of pixels that are the same
+    weights[:, :, :keep, :keep] = old[:, :, :keep, :keep]
+    return _draw(weights, block, keep, trace)
+
+
+def _draw(weights: NDArray[np.float32], block: int, first: int, trace: Trace) -> Thumbnails:
+    """Fills the rows of pixels from `first` on."""
+    start = first * block
+    if start < trace.T:
+        for layer in range(trace.config.n_layer):
+            rows = trace.rows(f"transformer.h.{layer}.attn.pattern", start, trace.T)[0]  # (H, t, T)
+            weights[layer, :, first:] = _pool(rows.float().cpu().numpy(), block)
+    return Thumbnails(weights, block, trace.T)
+
+
+def _pool(rows: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """(H, t, T) to (H, ceil(t / block), ceil(T / block)), the largest of each block."""
+    if block == 1:
+        return rows
+    for axis in (1, 2):
+        rows = np.maximum.reduceat(rows, np.arange(0, rows.shape[axis], block), axis=axis)
+    return rows
+
+
+def _halve(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Half the pixels a side, the largest of each four."""
+    for axis in (2, 3):
+        weights = np.maximum.reduceat(weights, np.arange(0, weights.shape[axis], 2), axis=axis)
+    return weights

@@ -1,0 +1,181 @@
+"""The main screen: prompt, map, inspector, prediction and heads, all of one run, drawn again at each key."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import components, slices, state
+from app.explorer import Explorer
+from gptcore import source
+from gptcore.diagram import to_svg
+
+TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 75px)"
+"""What is left of the window below the prompt."""
+
+
+def explore() -> None:
+    """The page. One fragment, so that a key runs nothing else."""
+    _screen()
+
+
+@st.fragment
+def _screen() -> None:
+    me = state.explorer()
+    _act(me)
+    top = st.container()
+    left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
+    with left:
+        _map(me)
+    with middle:
+        _inspector(me)
+    with right:
+        _prediction(me)
+        _heads(me)
+    with top:  # mounted last, placed first: its acknowledgement asks for the next key
+        _prompt(me)
+
+
+def _act(me: Explorer) -> None:
+    """Carries out what the browser reported since the last run."""
+    if (typed := state.new("prompt", "value")) and typed["rev"] == me.rev:
+        me.type(typed["text"])
+    if event := state.new("map"):
+        kind = event["kind"]
+        if kind == "select":
+            me.select(event["id"])
+        elif kind == "open":
+            me.open(event["id"], event.get("layer"))
+        elif kind == "up":
+            me.up(event["id"])
+        else:
+            me.go_to_layer(event["layer"])
+    if event := state.new("heads"):
+        me.pick_head(event["layer"], event["head"])
+    if event := state.new("prediction"):
+        me.temperature, me.top_k = event["temperature"], event["top_k"]
+        append = event["append"]
+        if append and state.first_time("append", append["seq"]) and append["text"] == me.shown.text:
+            me.append(append["id"])
+
+
+def _prompt(me: Explorer) -> None:
+    label = me.checkpoint.tokenizer.label
+    components.prompt(
+        key="prompt",
+        text=me.typed if me.notice else me.shown.text,
+        labels=[label(index) for index in me.shown.ids],
+        ids=me.shown.ids,
+        rev=me.rev,
+        ack=state.seq("prompt", "value"),
+        cropped=me.shown.cropped,
+        counter=me.counter,
+        notice=me.message,
+    )
+
+
+def _map(me: Explorer) -> None:
+    components.map_panel(
+        key="map",
+        text=me.shown.text,
+        svg=to_svg(me.arch, me.view, me.layer),
+        svg_key=f"{state.loaded()} {me.view} {me.layer}",
+        shapes=me.shapes(),
+        selected=me.highlighted,
+        breadcrumbs=[{"id": name, "label": label} for name, label in me.crumbs],
+        layer=me.layer,
+        n_layer=me.arch.config.n_layer,
+        height=TALL,
+    )
+
+
+def _inspector(me: Explorer) -> None:
+    node, weight = me.node, me.weight
+    part = me.slice()
+    sizes = part.matrix.shape if weight else me.arch.shapes(T=me.shown.trace.T)[node.id]
+    axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
+    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)}) = {tuple(sizes)}")
+    st.latex(node.formula)
+    _choices(me)
+    event = state.last("inspector")
+    hover = event["hover"] if event and event["name"] == part.name else None
+    inside = hover and hover["row"] < part.matrix.shape[0] and hover["col"] < part.matrix.shape[1]
+    tokens = me.tokens
+    components.matrix(
+        key="inspector",
+        text=me.shown.text,
+        name=part.name,
+        heat=part.heat,
+        row_axis=slices.POSITIONS.get(part.rows, part.rows),
+        col_axis=slices.POSITIONS.get(part.cols, part.cols),
+        row_labels=slices.labels(part.rows, tokens, me.checkpoint.tokenizer, part.matrix.shape[0]),
+        col_labels=slices.labels(part.cols, tokens, me.checkpoint.tokenizer, part.matrix.shape[1]),
+        row_tokens=part.rows in slices.POSITIONS,
+        col_tokens=part.cols in slices.POSITIONS,
+        square=part.square,
+        value_at=(hover["row"], hover["col"], part.matrix[hover["row"], hover["col"]].item()) if inside else None,
+        ack=state.seq("inspector"),
+        note=_statistics(slices.Statistics.of(part.matrix)),
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 370px)",
+    )
+    lines = node.source.lines
+    components.code(
+        key="code", source=source.text(), first=lines[0], last=lines[1], title=str(node.source), height=170
+    )
+
+
+def _choices(me: Explorer) -> None:
+    """Which head of a tensor that has heads; the output or a weight of a node that has weights."""
+    columns = st.columns([1, 2])
+    if "H" in me.node.axes and me.weight is None:
+        state.set_widget("head", me.head)
+        with columns[0]:
+            st.selectbox(
+                "head",
+                range(me.arch.config.n_head),
+                key="head",
+                format_func=lambda head: f"head {me.layer}.{head}",
+                label_visibility="collapsed",
+                on_change=lambda: setattr(me, "head", state.widget("head")),
+            )
+    if me.node.weights:
+        names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
+        state.set_widget("part", me.weight.rpartition(".")[2] if me.weight else "output")
+        with columns[1]:
+            st.segmented_control(
+                "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me)
+            )
+
+
+def _pick_part(me: Explorer) -> None:
+    chosen = state.widget("part")
+    me.weight = next((key for key in me.node.weights if key.rpartition(".")[2] == chosen), None)
+
+
+def _statistics(of: slices.Statistics) -> str:
+    others = f" · {of.others:,} masked or unknown" if of.others else ""
+    return f"mean {of.mean:.4g} · std {of.std:.4g} · min {of.low:.4g} · max {of.high:.4g}{others}"
+
+
+def _prediction(me: Explorer) -> None:
+    rows = me.next_tokens()
+    components.prediction(
+        key="prediction",
+        text=me.shown.text,
+        rows=rows,
+        temperature=me.temperature,
+        top_k=me.top_k,
+        ack=state.seq("prediction"),
+        note=f"{sum(row['probability'] for row in rows):.1%} shown",
+        height=380,
+    )
+
+
+def _heads(me: Explorer) -> None:
+    components.heads(
+        key="heads",
+        text=me.shown.text,
+        pixels=me.shown.thumbnails.pixels(),
+        selected=(me.layer, me.head),
+        title="Attention, every head of every layer",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 465px)",
+    )
