@@ -177,15 +177,6 @@ class Explorer:
         here = self.arch.views[self.view].container_at(self.layer)
         return here is not None and (here == container or here.startswith(f"{container}."))
 
-    @property
-    def highlighted(self) -> str:
-        """The node to mark in the present view: the selected one, or the drawn container that it is in."""
-        drawn = self.arch.views[self.view].nodes_at(self.layer)
-        name: str | None = self.selected
-        while name is not None and name not in drawn:
-            name = self.arch.nodes[name].parent
-        return name or self.selected
-
     def shapes(self) -> dict[str, str]:
         """The live shape of each node that the present view draws."""
         graph = self.arch.graph(self.view, self.layer)

@@ -10,7 +10,7 @@ from app.views.explore import explore
 
 def main() -> None:
     """Draws the frame, then the page that was chosen."""
-    st.set_page_config(page_title="gptscope", page_icon=":material/visibility:", layout="wide")
+    st.set_page_config(page_title="gptscope", page_icon=str(state.ICON), layout="wide")
     st.html(state.STYLE)
     runtime()
     pages = [

@@ -14,6 +14,7 @@ from app.explorer import Explorer
 from gptcore import Checkpoint, CheckpointError, load, shipped_models
 
 STYLE = Path(__file__).with_name("page.css")
+ICON = Path(__file__).with_name("icon.svg")
 DEFAULT = "shakespeare-char"
 SMALL = 30_000_000
 """Up to this many parameters one thread is fastest, and many sessions do not fight for cores."""
@@ -37,25 +38,33 @@ def sources() -> list[str]:
     return [*sys.argv[1:2], *shipped_models()]
 
 
+def pick() -> None:
+    """Called when the model picker changed: the next full run loads what it shows."""
+    st.session_state["wanted"] = st.session_state["picked"]
+    st.rerun(scope="app")
+
+
 def ready() -> bool:
-    """Makes this person's explorer of the picked model, or says in a sentence why there is none."""
-    offered = sources()
-    first = sys.argv[1] if sys.argv[1:] else DEFAULT
-    picked = st.session_state.get("picked", first)
-    if st.session_state.get("loaded") == picked:
+    """Makes this person's explorer of the wanted model, or says in a sentence why there is none.
+
+    A model that cannot be loaded leaves the present one in place.
+    """
+    wanted = st.session_state.setdefault("wanted", sys.argv[1] if sys.argv[1:] else DEFAULT)
+    before: Explorer | None = st.session_state.get("explorer")
+    if before is not None and st.session_state["loaded"] == wanted:
         return True
     try:
-        checkpoint = _checkpoint(picked)
-    except CheckpointError as error:
-        st.error(f"The model {picked!r} could not be loaded.", icon=":material/error:")
+        checkpoint = _checkpoint(wanted)
+    except (CheckpointError, ValueError) as error:
+        st.error("This model could not be loaded.", icon=":material/error:")
         st.text(str(error))  # as plain text: a path may hold anything
-        if picked != DEFAULT and DEFAULT in offered:
-            st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(picked=DEFAULT))
-        return "explorer" in st.session_state
-    before = st.session_state.get("explorer")
-    st.session_state["explorer"] = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
-    st.session_state["explorer"].rev = (before.rev if before else 0) + 1
-    st.session_state["loaded"] = st.session_state["picked"] = picked
+        if before is None and DEFAULT in shipped_models() and wanted != DEFAULT:
+            st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=DEFAULT))
+        st.session_state["wanted"] = st.session_state.get("loaded", wanted)
+        return before is not None
+    after = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
+    after.rev = before.rev + 1 if before else 0
+    st.session_state.update(explorer=after, loaded=wanted)
     return True
 
 

@@ -28,7 +28,7 @@ class Ramp:
 
 
 CONCEPTS: Final[dict[str, Pair]] = {
-    "embedding": Pair("#553810", "#e08416"),
+    "embedding": Pair("#483014", "#e08416"),
     "q": Pair("#073abb", "#6a93ff"),
     "k": Pair("#934b41", "#ffb58a"),
     "v": Pair("#0c7b6c", "#22ecb2"),
@@ -36,13 +36,13 @@ CONCEPTS: Final[dict[str, Pair]] = {
     "residual": Pair("#676c92", "#bce6f8"),
     "mlp": Pair("#6a6717", "#dde24c"),
     "norm": Pair("#163a42", "#1fbdfa"),
-    "logits": Pair("#d5031f", "#fb5585"),
+    "logits": Pair("#db031d", "#fb5585"),
 }
 """The concepts of the map; a node's `concept-<name>` class takes its colour from here."""
 
 BACKGROUND: Final = Pair("#ffffff", "#0e1117")
 RAISED: Final = Pair("#f3f5f8", "#1b1f2a")
-"""Page and card backgrounds that the contrasts were computed against (`.streamlit/config.toml` may say the same)."""
+"""Of the page and of what stands out, as in `.streamlit/config.toml`: the contrasts hold on both."""
 
 ACCENT: Final = Pair("#0b57d0", "#7cb0ff")
 WARNING: Final = Pair("#8a4b00", "#ffc061")
@@ -71,7 +71,6 @@ def _properties(dark: bool) -> str:
     lines = [f"--gs-{name}: {pick(pair)};" for name, pair in CONCEPTS.items()]
     named = {"accent": ACCENT, "warning": WARNING, "error": ERROR, "masked": MASKED, "nan": NOT_A_NUMBER}
     lines += [f"--gs-{name}: {pick(pair)};" for name, pair in named.items()]
-    lines += [f"--gs-raised: {pick(RAISED)};"]
     for name, ramp in {"sequential": SEQUENTIAL, "diverging": DIVERGING}.items():
         stops = ramp.dark if dark else ramp.light
         lines.append(f"--gs-{name}: {', '.join(stops)};")

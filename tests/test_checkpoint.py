@@ -54,7 +54,7 @@ def nanogpt_dict(ckpt: Checkpoint, **changes: Any) -> dict[str, Any]:
 # --- our own folder
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     config=st.fixed_dictionaries(
         {

@@ -206,11 +206,13 @@ def test_an_interrupt_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> Non
         tokenizer.encode("x")
 
 
-@pytest.mark.parametrize("run", ["a", " ", "\n", "\u2003", "é", "'"])
-@pytest.mark.parametrize("end", ["", "x"])
-def test_a_very_long_run_neither_crashes_nor_hangs(run: str, end: str) -> None:
-    text = "b" + run * 300_000 + end
-    assert BPE.decode(BPE.encode(text)) == text
+@pytest.mark.parametrize(
+    "text", ["b" + " " * 1_000_000 + "x", " " * 1_000_000, "a" * 1_000_000], ids=["in", "end", "a"]
+)
+def test_a_very_long_run_neither_crashes_nor_hangs(text: str) -> None:
+    ids = BPE.encode(text)
+    assert b"".join(BPE.token_bytes(index) for index in set(ids[1:-1])) in (b"  ", b"aaaa")
+    assert BPE.decode(ids) == text
 
 
 @pytest.mark.parametrize("length", [9_999, 10_000, 10_001, 10_002, 50_000])

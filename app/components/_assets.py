@@ -6,8 +6,6 @@ Knows no tensor library but numpy, and nothing of the models.
 from __future__ import annotations
 
 import math
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,12 +31,6 @@ export default function (component) {
 """
 
 _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
-
-
-@cache
-def source(path: Path) -> str:
-    """The text of a source file, read once per process."""
-    return path.read_text(encoding="utf-8")
 
 
 def register(name: str) -> ComponentRenderer:
@@ -111,6 +103,11 @@ def _check_json(value: object, where: str) -> None:
                 raise TypeError(f"{where} has the key {name!r}; only strings can be keys")
             _check_json(item, f"{where}[{name!r}]")
     else:
-        remedy = "convert it with .item()" if isinstance(value, np.generic) else "arrays go to the top level, 1-D"
+        if isinstance(value, np.generic):
+            remedy = "convert it with .item()"
+        elif isinstance(value, np.ndarray):
+            remedy = "arrays go to the top level, 1-D"
+        else:
+            remedy = "make it a list, a dict, a str or a number"
         full = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise TypeError(f"{where} is a {full}; only plain JSON values go to the browser: {remedy}")

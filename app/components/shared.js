@@ -142,6 +142,7 @@ export function short(value) {
   if (typeof value === "string") return value.replace("-inf", "−∞").replace("inf", "∞").replace("-", "−");
   if (Number.isNaN(value)) return "not a number";
   if (!Number.isFinite(value)) return value < 0 ? "−∞" : "∞";
+  if (value === 0) return "0";
   const size = Math.abs(value);
   const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : value.toPrecision(4);
   return text.replace("-", "−");

@@ -9,7 +9,7 @@ from app.explorer import Explorer
 from gptcore import source
 from gptcore.diagram import to_svg
 
-TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 75px)"
+TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 66px)"
 """What is left of the window below the prompt."""
 
 
@@ -22,7 +22,9 @@ def explore() -> None:
 def _screen() -> None:
     me = state.explorer()
     _act(me)
-    top = st.container()
+    top, corner = st.columns([3.1, 1], gap="small")
+    with corner:
+        _model(me)
     left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
     with left:
         _map(me)
@@ -58,6 +60,22 @@ def _act(me: Explorer) -> None:
             me.append(append["id"])
 
 
+def _model(me: Explorer) -> None:
+    """The model picker, and one line on the model."""
+    state.set_widget("picked", state.loaded())
+    st.selectbox(
+        "model", state.sources(), key="picked", label_visibility="collapsed", on_change=state.pick, format_func=_name
+    )
+    config, loss = me.arch.config, me.checkpoint.info.get("best_val_loss")
+    known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
+    st.caption(" · ".join([*known, f"validation loss {loss:.2f}"] if loss else known))
+
+
+def _name(picked: str) -> str:
+    """A shipped model's name, or the end of a path."""
+    return picked if len(picked) < 40 else f"…{picked[-38:]}"
+
+
 def _prompt(me: Explorer) -> None:
     label = me.checkpoint.tokenizer.label
     components.prompt(
@@ -80,7 +98,7 @@ def _map(me: Explorer) -> None:
         svg=to_svg(me.arch, me.view, me.layer),
         svg_key=f"{state.loaded()} {me.view} {me.layer}",
         shapes=me.shapes(),
-        selected=me.highlighted,
+        selected=me.selected,
         breadcrumbs=[{"id": name, "label": label} for name, label in me.crumbs],
         layer=me.layer,
         n_layer=me.arch.config.n_layer,
@@ -94,8 +112,10 @@ def _inspector(me: Explorer) -> None:
     sizes = part.matrix.shape if weight else me.arch.shapes(T=me.shown.trace.T)[node.id]
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
     st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)}) = {tuple(sizes)}")
-    st.latex(node.formula)
-    _choices(me)
+    formula, choices = st.columns([1.6, 1], vertical_alignment="center")
+    formula.latex(node.formula)
+    with choices:
+        _choices(me)
     event = state.last("inspector")
     hover = event["hover"] if event and event["name"] == part.name else None
     inside = hover and hover["row"] < part.matrix.shape[0] and hover["col"] < part.matrix.shape[1]
@@ -115,35 +135,37 @@ def _inspector(me: Explorer) -> None:
         value_at=(hover["row"], hover["col"], part.matrix[hover["row"], hover["col"]].item()) if inside else None,
         ack=state.seq("inspector"),
         note=_statistics(slices.Statistics.of(part.matrix)),
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 370px)",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 330px)",
     )
     lines = node.source.lines
     components.code(
-        key="code", source=source.text(), first=lines[0], last=lines[1], title=str(node.source), height=170
+        key="code", source=source.text(), first=lines[0], last=lines[1], title=_place(node.source), height=150
     )
+
+
+def _place(found: source.Source) -> str:
+    first, last = found.lines
+    return f"{found.file} · line {first}" if first == last else f"{found.file} · lines {first}-{last}"
 
 
 def _choices(me: Explorer) -> None:
     """Which head of a tensor that has heads; the output or a weight of a node that has weights."""
-    columns = st.columns([1, 2])
     if "H" in me.node.axes and me.weight is None:
         state.set_widget("head", me.head)
-        with columns[0]:
-            st.selectbox(
-                "head",
-                range(me.arch.config.n_head),
-                key="head",
-                format_func=lambda head: f"head {me.layer}.{head}",
-                label_visibility="collapsed",
-                on_change=lambda: setattr(me, "head", state.widget("head")),
-            )
+        st.selectbox(
+            "head",
+            range(me.arch.config.n_head),
+            key="head",
+            format_func=lambda head: f"head {me.layer}.{head}",
+            label_visibility="collapsed",
+            on_change=lambda: setattr(me, "head", state.widget("head")),
+        )
     if me.node.weights:
         names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
         state.set_widget("part", me.weight.rpartition(".")[2] if me.weight else "output")
-        with columns[1]:
-            st.segmented_control(
-                "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me)
-            )
+        st.segmented_control(
+            "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me)
+        )
 
 
 def _pick_part(me: Explorer) -> None:
@@ -177,5 +199,5 @@ def _heads(me: Explorer) -> None:
         pixels=me.shown.thumbnails.pixels(),
         selected=(me.layer, me.head),
         title="Attention, every head of every layer",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 465px)",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 458px)",
     )

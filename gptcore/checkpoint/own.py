@@ -109,7 +109,7 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
     version = content.get("version")
     if type(version) is not int or version != VERSION:
         raise CheckpointError(
-            f"{folder} has version {version!r} of our format, and this gptscope reads version {VERSION}; update gptscope"
+            f"{folder} has version {version!r} of our format, this gptscope reads version {VERSION}; update gptscope"
         )
     if raw != _sealed({k: v for k, v in content.items() if k != "sha256"}):
         raise CheckpointError(f"{folder / CONFIG} was changed since it was written: its SHA-256 differs; {_REMEDY}")

@@ -12,7 +12,7 @@ from app.components._assets import check_payload, length, register
 _CODE = register("code")
 
 Words = list[tuple[str, str]]
-"""One line, as (class, text); the texts joined are the line. Classes: keyword, name2 (called), string, number, comment."""
+"""One line, as (class, text); the texts joined are the line. Classes: keyword, called, string, number, comment."""
 
 
 @lru_cache(maxsize=64)
@@ -43,7 +43,7 @@ def _kind(token: tokenize.TokenInfo, following: tokenize.TokenInfo) -> str:
     if token.type == tokenize.NAME:
         if keyword.iskeyword(token.string) or token.string == "self":
             return "keyword"
-        return "name2" if following.string == "(" else ""
+        return "called" if following.string == "(" else ""
     if token.type == tokenize.STRING or tokenize.tok_name[token.type].startswith("FSTRING"):
         return "string"
     return {tokenize.NUMBER: "number", tokenize.COMMENT: "comment"}.get(token.type, "")

@@ -17,9 +17,11 @@ function drawLine(words, number, marked) {
 function scrollTo(view, first, last) {
   const [top, bottom] = [first, last].map((n) => view.lines.querySelector(`[data-line="${n}"]`));
   if (!top || !bottom) return;
-  const middle = (top.offsetTop + bottom.offsetTop + bottom.offsetHeight) / 2;
-  const highest = top.offsetTop - top.offsetHeight; // of a long range, its beginning
-  view.box.scrollTop = Math.min(highest, middle - view.box.clientHeight / 2);
+  const line = top.offsetHeight;
+  const middle = (top.offsetTop + bottom.offsetTop + line) / 2;
+  const highest = top.offsetTop - line; // of a long range, its beginning
+  const wanted = Math.min(highest, middle - view.box.clientHeight / 2);
+  view.box.scrollTop = Math.round((wanted - top.offsetTop) / line) * line + top.offsetTop; // no line cut at the top
 }
 
 export default function (component) {

@@ -4,6 +4,7 @@
 import { cleanup, el, painted, report, viewOf } from "../shared.js";
 
 const BADGE = { round: 20, wide: 72 }; // the button that opens a container, in the drawing's units
+const FONT = 11; // of live shapes, in the drawing's units
 const MONO = 0.61; // width of a monospaced character, in font sizes
 const SCALE = { min: 0.6, max: 1.3 }; // of the drawing's own size: below it scrolls, above it floats in the middle
 
@@ -134,25 +135,11 @@ function svgNode(tag, attributes, ...children) {
   return node;
 }
 
-/** The corners of a Graphviz shape, read from its numbers: valid before anything is laid out. */
-function boundsOf(shape) {
-  const numbers = (shape.getAttribute("points") ?? shape.getAttribute("d") ?? "").match(/-?[\d.]+/g)?.map(Number) ?? [];
-  const xs = numbers.filter((_, i) => i % 2 === 0);
-  const ys = numbers.filter((_, i) => i % 2 === 1);
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
-}
-
-/** What has an inside looks like a stack of cards and carries a badge that opens it, on its right border. */
-function decorateContainer(group, shape, { right, top, bottom }) {
-  const repeat = group.classList.contains("repeat");
-  for (const offset of repeat ? [7, 3.5] : [3.5]) {
-    const card = shape.cloneNode(false);
-    card.setAttribute("class", "under");
-    card.setAttribute("transform", `translate(${offset} ${offset})`);
-    group.insertBefore(card, shape);
-  }
-  const width = repeat ? BADGE.wide : BADGE.round;
-  const x = right + width / 2 - (repeat ? 12 : BADGE.round / 2);
+/** A container carries a badge on its right border that opens it, in place of the drawing's own small mark. */
+function decorateContainer(group, { right, top, bottom }) {
+  group.querySelector(".open")?.remove();
+  const width = group.classList.contains("stack") ? BADGE.wide : BADGE.round;
+  const x = right + width / 2 - (width === BADGE.wide ? 12 : BADGE.round / 2);
   const label = svgNode("text", { x: -7, y: 4, "text-anchor": "middle" });
   const pill = svgNode("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
   const chevron = svgNode("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
@@ -162,48 +149,35 @@ function decorateContainer(group, shape, { right, top, bottom }) {
   return { label, right: x + width / 2 };
 }
 
+/** The corners of a node's box, a rect or the circle of an addition, read from its numbers: valid before layout. */
+function boundsOf(box) {
+  const of = (name) => Number(box.getAttribute(name));
+  if (box.tagName === "circle") return { left: of("cx") - of("r"), right: of("cx") + of("r"), top: of("cy") - of("r"), bottom: of("cy") + of("r") };
+  return { left: of("x"), right: of("x") + of("width"), top: of("y"), bottom: of("y") + of("height") };
+}
+
 function decorateNode(group) {
-  const shape = group.querySelector("path, polygon, ellipse");
-  const bounds = boundsOf(shape);
-  const texts = [...group.querySelectorAll("text")];
-  for (const text of texts) {
-    text.setAttribute("x", (bounds.left + bounds.right) / 2); // fonts differ from Graphviz's: centre, don't trust
-    text.setAttribute("text-anchor", "middle");
-  }
-  const [title, axes, live] = texts;
-  title?.classList.add("title");
-  axes?.classList.add("axes");
-  live?.classList.add("live");
-  shape?.classList.add("shape");
-  const container = group.classList.contains("container");
-  const badge = container ? decorateContainer(group, shape, bounds) : null;
-  const right = Math.max(bounds.right + 8, badge?.right ?? 0);
-  const width = bounds.right - bounds.left;
-  const node = { id: group.id, group, container, live, badge: badge?.label, y: bounds.top, x: bounds.left, width, right };
-  group.dataset.node = group.id;
+  const bounds = boundsOf(group.querySelector(".box:not(.card)"));
+  const text = (name) => group.querySelector(`text.${name}`);
+  const container = group.classList.contains("container") && !group.classList.contains("port");
+  const badge = container ? decorateContainer(group, bounds) : null;
+  const beside = group.classList.contains("add"); // its texts stand at its side, with all the room they want
+  const width = beside ? Infinity : bounds.right - bounds.left;
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
-  group.setAttribute("aria-label", `${title?.textContent} ${axes?.textContent ?? ""}${container ? ", opens" : ""}`);
-  return node;
+  const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
+  group.setAttribute("aria-label", container ? `${name}, opens` : name);
+  const right = Math.max(bounds.right + 8, badge?.right ?? 0);
+  const at = { x: bounds.left, y: bounds.top, right, width };
+  return { id: group.dataset.node, group, container, live: text("shape"), badge: badge?.label, ...at };
 }
 
 function decorate(svg) {
-  const ids = new Map(); // Graphviz's node names, by which its edges go -> ids
   const nodes = new Map();
-  svg.querySelector("g.graph > polygon")?.remove();
-  for (const group of svg.querySelectorAll("g.node")) {
-    const name = group.querySelector("title");
-    ids.set(name?.textContent, group.id);
-    if (name) name.textContent = group.id;
-    nodes.set(group.id, decorateNode(group));
-  }
+  for (const group of svg.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group));
   const edges = [...svg.querySelectorAll("g.edge")].map((group) => {
-    const title = group.querySelector("title");
-    const [from, to] = (title?.textContent ?? "").split("->").map((name) => ids.get(name.replace(/:.*$/, "")));
-    title?.remove();
-    return { group, from, to };
+    return { group, from: group.dataset.source, to: group.dataset.target };
   });
-  for (const title of svg.querySelectorAll("g.graph > title")) title.remove();
   const order = [...nodes.values()].sort((a, b) => a.y - b.y || a.x - b.x);
   makeRoom(svg, order);
   return { nodes, edges, order };
@@ -245,7 +219,7 @@ function drawShape({ live, width }, shape) {
   if (!live || live.textContent === shape) return;
   live.textContent = shape;
   const fits = (width - 8) / (shape.length * MONO);
-  live.style.fontSize = fits < Number(live.getAttribute("font-size")) ? `${fits}px` : "";
+  live.style.fontSize = fits < FONT ? `${fits}px` : "";
 }
 
 function draw(view) {
@@ -257,7 +231,7 @@ function draw(view) {
   }
   for (const node of view.order) {
     drawShape(node, shapes[node.id] ?? "");
-    const badge = node.group.classList.contains("repeat") ? `block ${view.data.layer}` : "";
+    const badge = node.group.classList.contains("stack") ? `block ${view.data.layer}` : "";
     if (node.badge && node.badge.textContent !== badge) node.badge.textContent = badge;
   }
   if (view.picked === selected || Date.now() - view.pickedAt > 1500) view.picked = null;

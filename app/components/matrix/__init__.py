@@ -23,8 +23,9 @@ class Cell(TypedDict):
 class MatrixEvent(TypedDict):
     """What `st.session_state[key]["event"]` holds: not an action but a state, so that nothing is done twice.
 
-    `hover` is told only where the browser does not know the values: answer with `value_at`. `name` tells the matrix
-    that both belong to: ignore them when it is another now. `seq` goes back as `ack`.
+    `hover` is the cell whose value the readout shows, told where the browser does not know the values: answer with
+    `value_at`. `name` tells the matrix that both belong to: ignore them when it is another now. `seq` goes back as
+    `ack`.
     """
 
     name: str

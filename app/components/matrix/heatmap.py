@@ -13,7 +13,7 @@ Scale = Literal["sequential", "diverging"]
 MAX_VALUES: Final = 16_384
 """Up to this many cells the true values travel (float32): every hover is answered in the browser."""
 
-MAX_PIXELS: Final = (192, 320)
+MAX_PIXELS: Final = (256, 320)
 """Rows and columns of pixels at most, for larger matrices."""
 
 _MASKED, _NAN, _FIRST = 0, 1, 2  # codes of a pixel; _FIRST to 255 are the scale
@@ -67,9 +67,9 @@ def heatmap(
     if matrix.size <= MAX_VALUES:
         flat = np.ascontiguousarray(matrix, dtype=np.float32).ravel()
         return Heatmap(rows, cols, rows, cols, scale, low, high, values=flat)
-    pooled = _pool(matrix, *(-(-size // most) for size, most in zip(matrix.shape, MAX_PIXELS, strict=True)), scale)
-    pixels = _encode(pooled, low, high).ravel()
-    return Heatmap(rows, cols, *pooled.shape, scale, low, high, pixels=pixels)
+    pooled = _pool(matrix, -(-rows // MAX_PIXELS[0]), -(-cols // MAX_PIXELS[1]), scale)
+    p_rows, p_cols = pooled.shape
+    return Heatmap(rows, cols, p_rows, p_cols, scale, low, high, pixels=_encode(pooled, low, high).ravel())
 
 
 def _limits(
@@ -107,7 +107,7 @@ def _encode(pooled: NDArray[np.floating[Any]], low: float, high: float) -> NDArr
     with np.errstate(invalid="ignore"):
         span = high - low or 1.0
         level = np.clip(np.rint((pooled - low) * ((255 - _FIRST) / span)), 0, 255 - _FIRST)
-        codes = np.nan_to_num(level, nan=0.0).astype(np.uint8) + np.uint8(_FIRST)
+        codes: NDArray[np.uint8] = np.nan_to_num(level, nan=0.0).astype(np.uint8) + np.uint8(_FIRST)
     codes[np.isneginf(pooled)] = _MASKED
     codes[np.isnan(pooled)] = _NAN
     return codes

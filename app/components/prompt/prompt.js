@@ -3,7 +3,7 @@
 import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, viewOf, visible } from "../shared.js";
 
 const MAX_LINES = 4;
-const ROOMY = { least: 40, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
+const ROOMY = { least: 38, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
 
 function build(root, view) {
   view.area = el("textarea", {
@@ -18,7 +18,7 @@ function build(root, view) {
   });
   view.chips = el("div", { class: "chips scroll", role: "list", tabindex: "0", "aria-label": "Tokens of the prompt" });
   view.counter = el("div", { class: "counter number" });
-  view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
+  view.notice = el("div", { class: "notice scroll", role: "status", "aria-live": "polite" });
   const aside = el("div", { class: "aside" }, view.counter, view.notice);
   root.append(view.area, el("div", { class: "below" }, view.chips, aside));
   view.flight = oneInFlight((value) => view.send("value", value));
@@ -138,7 +138,7 @@ export default function (component) {
   if (view.shown !== data.text) view.chips.scrollTop = view.chips.scrollHeight;
   view.shown = data.text;
   view.counter.textContent = data.counter;
-  view.notice.textContent = data.notice?.text ?? "";
+  if (view.notice.textContent !== (data.notice?.text ?? "")) view.notice.textContent = data.notice?.text ?? "";
   view.notice.dataset.kind = data.notice?.kind ?? "";
   painted(view, "prompt");
   return cleanup(component);

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from app import theme
-from app.components._assets import MODULES, check_payload, source
+from app.components._assets import MODULES, check_payload
 
-_HERE = Path(__file__).parent
-_RUNTIME = st.components.v2.component("gptscope_runtime", js=source(_HERE / "runtime.js"), isolate_styles=False)
+_COMPONENTS = Path(__file__).parent.parent
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+_RUNTIME = st.components.v2.component(
+    "gptscope_runtime", js=_read(_COMPONENTS / "runtime" / "runtime.js"), isolate_styles=False
+)
+
+
+@cache
+def _sources() -> dict[str, Any]:
+    """`scripts` by path, as they import each other; `styles` by component; `shared` styles before each of them."""
+    folders = [_COMPONENTS / name for name in sorted(MODULES)]
+    files = [_COMPONENTS / "shared.js", *(file for folder in folders for file in sorted(folder.glob("*.js")))]
+    data = {
+        "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
+        "shared": [theme.css(), _read(_COMPONENTS / "shared.css")],
+        "styles": {folder.name: _read(folder / f"{folder.name}.css") for folder in folders},
+    }
+    version = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    return check_payload({"version": version, **data})
 
 
 def runtime(*, key: str = "runtime") -> None:
     """Mount once per page run, outside any fragment. Invisible. Panels mounted before it wait for it."""
-    components = _HERE.parent
-    modules = {
-        name: {"js": source(components / name / f"{name}.js"), "css": source(components / name / f"{name}.css")}
-        for name in sorted(MODULES)
-    }
-    shared = source(components / "shared.js")
-    css = [theme.css(), source(components / "shared.css")]
-    data = {"shared": shared, "css": css, "modules": modules}
-    version = hashlib.sha256(json.dumps(data).encode()).hexdigest()
-    _RUNTIME(key=key, data=check_payload({"version": version, **data}))
+    _RUNTIME(key=key, data=_sources())

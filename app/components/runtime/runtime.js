@@ -3,8 +3,17 @@
 
 const shelf = (window.gptscopeModules ??= new Map());
 
-function moduleUrl(text) {
-  return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+/** A URL under which the browser can import the script at `path`, and before it all that this one imports. */
+function urlOf(path, scripts, urls) {
+  if (!urls.has(path)) {
+    const text = scripts[path].replace(/from "(\.[^"]+)"/g, (_, wanted) => {
+      const imported = new URL(wanted, `file:///${path}`).pathname.slice(1);
+      return `from "${urlOf(imported, scripts, urls)}"`;
+    });
+    const named = `${text}\n//# sourceURL=gptscope/${path}`;
+    urls.set(path, URL.createObjectURL(new Blob([named], { type: "text/javascript" })));
+  }
+  return urls.get(path);
 }
 
 function sheet(text) {
@@ -13,10 +22,8 @@ function sheet(text) {
   return made;
 }
 
-async function load(name, source, sharedUrl, sharedSheets) {
-  const text = source.js.replaceAll('"../shared.js"', JSON.stringify(sharedUrl));
-  const module = await import(moduleUrl(`${text}\n//# sourceURL=gptscope/${name}.js`));
-  const sheets = [...sharedSheets, sheet(source.css)];
+/** The function that the stubs call: a component's module, in its styles. */
+function mountOf(module, sheets) {
   return (component) => {
     const { parentElement } = component;
     if (parentElement.adoptedStyleSheets.at(-1) !== sheets.at(-1)) parentElement.adoptedStyleSheets = sheets;
@@ -31,15 +38,17 @@ function hide(parentElement) {
 }
 
 export default async function (component) {
-  const { version, shared, css, modules } = component.data;
+  const { version, scripts, shared, styles } = component.data;
   hide(component.parentElement);
   if (window.gptscopeVersion === version) return; // runs again with each change of theme
   window.gptscopeVersion = version;
-  const sharedUrl = moduleUrl(`${shared}\n//# sourceURL=gptscope/shared.js`);
-  const sharedSheets = css.map(sheet);
-  const loaded = await Promise.all(
-    Object.entries(modules).map(async ([name, source]) => [name, await load(name, source, sharedUrl, sharedSheets)]),
-  );
+  const urls = new Map();
+  const sharedSheets = shared.map(sheet);
+  const load = async ([name, style]) => {
+    const module = await import(urlOf(`${name}/${name}.js`, scripts, urls));
+    return [name, mountOf(module, [...sharedSheets, sheet(style)])];
+  };
+  const loaded = await Promise.all(Object.entries(styles).map(load));
   for (const [name, mount] of loaded) shelf.set(name, mount);
   window.dispatchEvent(new Event("gptscope:ready"));
 }

@@ -1,0 +1,42 @@
+"""Shared by all tests: shapes in signatures are checked at run time, models are small and random."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+# Before gptcore is imported anywhere: each call of a model's function then checks the shapes in its signature.
+_hook = install_import_hook("gptcore.model", "beartype.beartype")
+
+from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
+
+
+def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: object) -> GPT:
+    """A GPT whose weights are large enough for every part to matter."""
+    fields = {"block_size": 32, "vocab_size": 17, "n_layer": 3, "n_head": 2, "n_embd": 16, **sizes}
+    generator = torch.Generator().manual_seed(seed)
+    model = GPT(GPTConfig.from_dict(fields)).eval().to(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=dtype) * 0.3)
+    return model
+
+
+@pytest.fixture(scope="session")
+def shakespeare() -> Checkpoint:
+    """The shipped model."""
+    assert "shakespeare-char" in shipped_models()
+    return load("shakespeare-char")
+
+
+@pytest.fixture(scope="session")
+def outside_data() -> Path:
+    """The folder of outside data, which tests never download."""
+    folder = os.environ.get("GPTSCOPE_DATA")
+    if not folder:
+        pytest.skip("needs outside data: set GPTSCOPE_DATA to a folder with tinyshakespeare.txt and gpt2-bpe/")
+    return Path(folder).resolve()

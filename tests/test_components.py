@@ -1,0 +1,301 @@
+"""The components' wrappers: what goes to the browser arrives as data, and their sources keep the house rules."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit", reason="needs the extra `app`")
+
+from streamlit.testing.v1 import AppTest
+
+from app import theme
+from app.components import heatmap
+from app.components._assets import MODULES, check_payload, length, number
+from app.components.code import classify
+
+COMPONENTS = Path(theme.__file__).parent / "components"
+SCRIPTS = sorted(COMPONENTS.rglob("*.js"))
+STYLES = sorted(COMPONENTS.rglob("*.css"))
+
+
+# ---- payloads ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "names"),
+    [
+        (b"raw", r"data\['x'\] is a bytes"),
+        (np.float32(1), r"data\['x'\] is a numpy.float32.*\.item\(\)"),
+        (np.float64(1), r"data\['x'\] is a numpy.float64.*\.item\(\)"),
+        ([1, {"y": np.int64(1)}], r"data\['x'\]\[1\]\['y'\] is a numpy.int64"),
+        ({"y": np.zeros(3, np.float32)}, r"data\['x'\]\['y'\] is a numpy.ndarray.*top level"),
+        (np.zeros((2, 2), np.float32), r"shape \(2, 2\)"),
+        (np.zeros(3, np.float64), "float64 array"),
+        (float("nan"), r"number\(\)"),
+        ([float("-inf")], r"data\['x'\]\[0\] is -inf"),
+        ({1: "x"}, "only strings can be keys"),
+        ({"a"}, "is a set"),
+    ],
+)
+def test_payloads_that_would_not_arrive_are_refused(bad: object, names: str) -> None:
+    with pytest.raises(TypeError, match=names):
+        check_payload({"x": bad})
+
+
+def test_good_payloads_pass_unchanged() -> None:
+    data = {"a": None, "b": [1, 2.5, "x", True, (1, 2)], "c": {"d": {}}, "e": np.zeros(0, np.uint8)}
+    assert check_payload(data) is data
+
+
+def test_numbers_and_lengths() -> None:
+    assert [number(np.float32("inf")), number(np.float32(0.5)), number(float("nan"))] == ["inf", 0.5, "nan"]
+    assert type(number(np.float64(2))) is float
+    assert (length(3), length("10vh")) == ("3px", "10vh")
+
+
+# ---- heatmaps ----------------------------------------------------------------------------------------------------
+
+
+def test_small_matrices_travel_as_they_are() -> None:
+    matrix = np.random.default_rng(0).normal(size=(64, 256))
+    heat = heatmap(matrix)
+    assert heat.pixels is None
+    np.testing.assert_array_equal(heat.values, matrix.astype(np.float32).ravel())
+    assert heat.vmax == -heat.vmin == np.abs(matrix).max()
+
+
+def test_a_pixel_shows_the_cell_farthest_from_zero() -> None:
+    matrix = np.full((512, 640), 0.01)
+    matrix[101, 33] = -4.0
+    matrix[300, 639] = 2.0
+    heat = heatmap(matrix)
+    assert heat.block == (2, 2)
+    assert heat.values is None
+    assert heat.pixels is not None
+    pixels = heat.pixels.reshape(heat.p_rows, heat.p_cols)
+    assert pixels[50, 16] == 2  # the lowest of the scale
+    assert pixels[150, 319] == round(2 + 253 * 0.75)
+    assert np.ptp(np.delete(pixels.ravel(), [50 * 320 + 16, 150 * 320 + 319])) == 0
+
+
+def test_masked_and_not_a_number_keep_codes_of_their_own() -> None:
+    matrix = np.zeros((512, 640))
+    matrix[:2, :2] = -np.inf
+    matrix[2:4, :2] = [[-np.inf, 1.0], [-np.inf, -np.inf]]  # one true value in the block: it is shown
+    matrix[4, 0] = np.nan
+    heat = heatmap(matrix)
+    assert heat.pixels is not None
+    column = heat.pixels.reshape(heat.p_rows, heat.p_cols)[:4, 0]
+    assert column[0] == 0
+    assert column[1] == 255
+    assert column[2] == 1
+    assert 127 <= column[3] <= 129
+
+
+@pytest.mark.parametrize("shape", [(300, 300), (1, 20_000), (20_000, 1), (777, 1031)])
+def test_blocks_cover_every_cell(shape: tuple[int, int]) -> None:
+    heat = heatmap(np.ones(shape), scale="sequential")
+    down, across = heat.block
+    assert down * (heat.p_rows - 1) < shape[0] <= down * heat.p_rows
+    assert across * (heat.p_cols - 1) < shape[1] <= across * heat.p_cols
+    assert heat.pixels is not None
+    assert set(heat.pixels) == {255}
+
+
+def test_constant_and_masked_matrices_have_a_scale() -> None:
+    assert heatmap(np.zeros((2, 2))).vmax == 1.0
+    assert heatmap(np.full((2, 2), -np.inf)).vmax == 1.0
+    with pytest.raises(ValueError, match=r"shape \(0, 3\)"):
+        heatmap(np.zeros((0, 3)))
+
+
+# ---- code --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["x = f'{a!r:>{w}}' + 'é'  # ü\n", "def f(:\n", "s = '''a\nb'''\n\n", "", "λ = 1"])
+def test_classified_words_join_to_the_source(source: str) -> None:
+    assert ["".join(text for _, text in words) for words in classify(source)] == source.splitlines()
+
+
+def test_every_file_of_the_repo_classifies() -> None:
+    for path in COMPONENTS.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert ["".join(text for _, text in words) for words in classify(source)] == source.splitlines()
+
+
+# ---- sources -----------------------------------------------------------------------------------------------------
+
+
+def test_every_component_is_a_folder_with_three_files() -> None:
+    assert sorted(MODULES) == ["code", "drawing", "heads", "map", "matrix", "prediction", "prompt"]
+    for name in MODULES:
+        for file in ("__init__.py", f"{name}.js", f"{name}.css"):
+            assert (COMPONENTS / name / file).is_file(), f"{name}/{file}"
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_never_turn_text_into_markup_or_reach_the_network(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") > 5  # one line would be taken for a file's path
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment", text)
+    assert not re.search(
+        r"\beval\(|new Function|fetch\(|XMLHttpRequest|WebSocket\(|https?://(?!www\.w3\.org/2000/svg)", text
+    )
+    for imported in re.findall(r'^import .* from "([^"]+)"', text, flags=re.MULTILINE):
+        assert (path.parent / imported).is_file(), imported
+    assert len(text.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_parse(path: Path, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node, which only this check uses")
+    module = tmp_path / "module.mjs"
+    module.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    subprocess.run([node, "--check", str(module)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
+def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", text)
+    known = set(re.findall(r"(--gs-[\w-]+):", theme.css() + (COMPONENTS / "shared.css").read_text(encoding="utf-8")))
+    assert set(re.findall(r"var\((--gs-[\w-]+)", text)) <= known
+
+
+# ---- colours -----------------------------------------------------------------------------------------------------
+
+
+def _linear(color: str) -> np.ndarray:
+    channel = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(channel <= 0.04045, channel / 12.92, ((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted(float(_linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
+def test_concepts_can_be_read_on_both_backgrounds(which: str) -> None:
+    texts = {**theme.CONCEPTS, "accent": theme.ACCENT, "warning": theme.WARNING, "error": theme.ERROR}
+    for (name, pair), background in itertools.product(texts.items(), (theme.BACKGROUND, theme.RAISED)):
+        assert _contrast(getattr(pair, which), getattr(background, which)) >= 4.5, name
+
+
+# Machado, Oliveira & Fernandes 2009, severity 1.0.
+SIGHT = {
+    "all cones": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]]
+)
+
+
+def _lab(color: str, sight: Any) -> np.ndarray:
+    xyz = TO_XYZ @ np.clip(np.asarray(sight) @ _linear(color), 0, 1) / [0.95047, 1, 1.08883]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
+@pytest.mark.parametrize("sight", SIGHT)
+def test_concepts_stay_apart_for_every_eye(which: str, sight: str) -> None:
+    colors = {name: _lab(getattr(pair, which), SIGHT[sight]) for name, pair in theme.CONCEPTS.items()}
+    for one, other in itertools.combinations(colors, 2):
+        assert np.linalg.norm(colors[one] - colors[other]) >= 12, (one, other)
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
+@pytest.mark.parametrize("sight", SIGHT)
+def test_lightness_alone_carries_the_order_of_a_ramp(which: str, sight: str) -> None:
+    steps = np.diff([_lab(stop, SIGHT[sight])[0] for stop in getattr(theme.SEQUENTIAL, which)])
+    assert (np.sign(steps) == np.sign(steps[0])).all()
+    away = [_lab(stop, SIGHT[sight])[0] for stop in getattr(theme.DIVERGING, which)]
+    assert len({np.sign(away[2] - away[i]) for i in (0, 1, 3, 4)}) == 1
+
+
+# ---- mounted -----------------------------------------------------------------------------------------------------
+
+
+def _page() -> None:
+    import numpy as np
+
+    from app import components as ui
+
+    ui.runtime()
+    ui.map_panel(
+        key="map",
+        text="ab",
+        svg="<svg/>",
+        svg_key="model",
+        shapes={"idx": "(1, 2)"},
+        selected="idx",
+        breadcrumbs=[{"id": "model", "label": "model"}],
+        n_layer=2,
+    )
+    pattern = np.tril(np.full((2, 2, 2, 2), 255, np.uint8))
+    ui.heads(key="heads", text="ab", pixels=pattern, selected=(1, 0))
+    ui.matrix(
+        key="inspector",
+        text="ab",
+        name="x",
+        heat=ui.heatmap(np.eye(2)),
+        row_axis="query",
+        col_axis="key",
+        row_labels=["a", "b"],
+        value_at=(0, 1, float("-inf")),
+    )
+    row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
+    ui.prediction(key="prediction", text="ab", rows=[row])
+    ui.code(key="code", source="x = 1\n", first=1, last=1)
+    ui.prompt(key="prompt", text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
+
+
+def _payloads(at: AppTest) -> dict[str, Any]:
+    found = {}
+    for element in at.get("bidi_component"):
+        proto = element.proto
+        kind = proto.WhichOneof("data")
+        data = json.loads(proto.mixed.json if kind == "mixed" else proto.json)
+        assert isinstance(data, dict), f"{proto.component_name} was sent as a repr"
+        found[proto.component_name] = (kind, data, proto)
+    return found
+
+
+def test_all_components_mount_and_their_data_arrives() -> None:
+    at = AppTest.from_function(_page).run(timeout=30)
+    assert not at.exception
+    found = _payloads(at)
+    assert set(found) == {f"gptscope_{name}" for name in (*MODULES, "runtime")}
+    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_heads", "gptscope_matrix"}
+    assert found["gptscope_matrix"][1]["cell"] == {"row": 0, "col": 1, "value": "-inf"}
+    assert found["gptscope_prediction"][1]["rows"][0]["logit"] == "-inf"
+    prompt = found["gptscope_prompt"][1]
+    assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)
+    assert "svg" not in found["gptscope_map"][1]  # the drawing is a message of its own
+
+
+def test_a_message_carries_a_stub_and_not_the_sources() -> None:
+    found = _payloads(AppTest.from_function(_page).run(timeout=30))
+    for name, (_, data, proto) in found.items():
+        if name == "gptscope_runtime":
+            assert set(data["styles"]) == MODULES
+            assert {path.relative_to(COMPONENTS).as_posix() for path in SCRIPTS} - set(data["scripts"]) == {
+                "runtime/runtime.js"
+            }
+        else:
+            assert len(proto.js_content) + len(proto.css_content) + len(proto.html_content) < 600
