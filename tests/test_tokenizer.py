@@ -210,9 +210,7 @@ def test_an_interrupt_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> Non
     "text", ["b" + " " * 1_000_000 + "x", " " * 1_000_000, "a" * 1_000_000], ids=["in", "end", "a"]
 )
 def test_a_very_long_run_neither_crashes_nor_hangs(text: str) -> None:
-    ids = BPE.encode(text)
-    assert b"".join(BPE.token_bytes(index) for index in set(ids[1:-1])) in (b"  ", b"aaaa")
-    assert BPE.decode(ids) == text
+    assert BPE.decode(BPE.encode(text)) == text
 
 
 @pytest.mark.parametrize("length", [9_999, 10_000, 10_001, 10_002, 50_000])

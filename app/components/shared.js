@@ -15,21 +15,25 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** The view of a mounted component: made once by `build(root, view)`, then handed back with each update. */
+/**
+ * The view of a mounted component: made once by `build(root, view)`, then handed back with each update. A view that
+ * draws on a canvas sets `view.redraw`, for when the theme changes.
+ */
 export function viewOf(component, build) {
-  const { parentElement } = component;
+  const { parentElement, data } = component;
   let view = VIEWS.get(parentElement);
   if (!view) {
     for (const child of [...parentElement.children]) if (child.matches(".gs")) child.remove(); // of an older version
     const root = el("div", { class: "gs" });
-    view = { root, cleanups: [], data: null };
+    view = { root, cleanups: [], data: null, redraw: null };
     VIEWS.set(parentElement, view);
     parentElement.append(root);
     build(root, view);
-  }
-  view.data = component.data;
+    readTheme(view);
+  } else if (view.data === data) readTheme(view); // called without new data: the theme changed
+  else checkThemeSoon(view);
+  view.data = data;
   view.send = component.setStateValue; // changes with each render: always use the newest
-  view.root.dataset.theme = isDark(view.root) ? "dark" : "light";
   return view;
 }
 
@@ -71,18 +75,36 @@ export function clamp(value, low, high) {
 
 // ---- colours -------------------------------------------------------------------------------------------------
 
-function channels(color) {
-  return (color.match(/[\d.]+/g) ?? [255, 255, 255]).slice(0, 3).map(Number);
+// Reading a computed style makes the browser style the whole page at once, in each component, at each key: so what
+// was read is kept, and whether the theme changed is looked up after the frame, when it costs nothing.
+
+function readTheme(view) {
+  const { backgroundColor, color } = getComputedStyle(view.root);
+  const [r, g, b] = (backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
+  view.theme = { key: backgroundColor + color, kept: new Map() };
+  view.root.dataset.theme = 0.299 * r + 0.587 * g + 0.114 * b < 128 ? "dark" : "light";
 }
 
-function isDark(root) {
-  const [r, g, b] = channels(getComputedStyle(root).backgroundColor);
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+function checkThemeSoon(view) {
+  if (view.checking) return;
+  view.checking = true;
+  requestAnimationFrame(() => setTimeout(() => {
+    view.checking = false;
+    const { backgroundColor, color } = getComputedStyle(view.root);
+    if (view.theme.key === backgroundColor + color) return;
+    readTheme(view);
+    view.redraw?.();
+  }));
+}
+
+function kept(view, key, make) {
+  if (!view.theme.kept.has(key)) view.theme.kept.set(key, make());
+  return view.theme.kept.get(key);
 }
 
 /** The value of a CSS custom property, as text. */
-export function property(root, name) {
-  return getComputedStyle(root).getPropertyValue(name).trim();
+export function property(view, name) {
+  return kept(view, name, () => getComputedStyle(view.root).getPropertyValue(name).trim());
 }
 
 function parseHex(hex) {
@@ -90,21 +112,23 @@ function parseHex(hex) {
 }
 
 /** A ramp of theme.py as `levels` packed pixels (0xAABBGGRR), ready for a Uint32 view of ImageData. */
-export function ramp(root, name, levels = 256, gamma = 1) {
-  const stops = property(root, name).split(",").map((stop) => parseHex(stop.trim()));
-  const table = new Uint32Array(levels);
-  for (let i = 0; i < levels; i++) {
-    const at = Math.pow(i / (levels - 1), gamma) * (stops.length - 1);
-    const low = Math.min(stops.length - 2, Math.floor(at));
-    const [r, g, b] = stops[low].map((c, k) => Math.round(c + (stops[low + 1][k] - c) * (at - low)));
-    table[i] = (255 << 24) | (b << 16) | (g << 8) | r;
-  }
-  return table;
+export function ramp(view, name, levels = 256, gamma = 1) {
+  return kept(view, `${name} ${levels} ${gamma}`, () => {
+    const stops = property(view, name).split(",").map((stop) => parseHex(stop.trim()));
+    return Uint32Array.from({ length: levels }, (_, i) => {
+      const at = Math.pow(i / (levels - 1), gamma) * (stops.length - 1);
+      const low = Math.min(stops.length - 2, Math.floor(at));
+      return pack(stops[low].map((c, k) => Math.round(c + (stops[low + 1][k] - c) * (at - low))));
+    });
+  });
 }
 
-export function packed(root, name) {
-  const [r, g, b] = parseHex(property(root, name));
+function pack([r, g, b]) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+export function packed(view, name) {
+  return pack(parseHex(property(view, name)));
 }
 
 // ---- canvas --------------------------------------------------------------------------------------------------
@@ -121,6 +145,17 @@ export function fitCanvas(canvas, width, height) {
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
+}
+
+/** Pixels on a hidden canvas, ready to be drawn at any size; the view keeps the canvas under `name`. */
+export function pixelCanvas(view, name, width, height, fill) {
+  const canvas = (view[name] ??= new OffscreenCanvas(width, height));
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const image = new ImageData(width, height);
+  fill(new Uint32Array(image.data.buffer));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
 }
 
 /** The typed array of a 1-D numpy array in the data. */

@@ -1,6 +1,7 @@
 // All heads of all layers as thumbnails over one canvas; a button over each takes focus and clicks.
 
-import { cleanup, clamp, el, fitCanvas, onResize, painted, ramp, report, typedArray, viewOf } from "../shared.js";
+import { cleanup, clamp, el, fitCanvas, onResize, painted, pixelCanvas, ramp, report } from "../shared.js";
+import { typedArray, viewOf } from "../shared.js";
 
 const GAP = 4;
 const LABELS = { left: 26, top: 20 };
@@ -19,6 +20,10 @@ function build(root, view) {
   view.grid.addEventListener("keydown", (event) => move(view, event));
   view.grid.addEventListener("pointerover", (event) => describe(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("pointerleave", () => describe(view, null));
+  view.redraw = () => {
+    if (view.data.size > 0) drawAtlas(view);
+    draw(view);
+  };
   onResize(view, view.box, () => draw(view));
 }
 
@@ -92,23 +97,24 @@ function sideOf(view, n_layer, n_head) {
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 /** Every pattern side by side, one pixel per value; causal patterns travel as their lower triangles. */
-function atlasOf(view, { pixels, n_layer, n_head, size, packed }) {
-  const table = ramp(view.root, "--gs-sequential", 256, view.data.gamma);
-  const atlas = new OffscreenCanvas(n_head * size, n_layer * size);
-  const image = new ImageData(atlas.width, atlas.height);
-  const out = new Uint32Array(image.data.buffer).fill(table[0]);
-  let from = 0;
-  for (let layer = 0; layer < n_layer; layer++) {
-    for (let head = 0; head < n_head; head++) {
-      for (let row = 0; row < size; row++) {
-        const at = (layer * size + row) * atlas.width + head * size;
-        const count = packed ? row + 1 : size;
-        for (let col = 0; col < count; col++) out[at + col] = table[pixels[from++]];
+function drawAtlas(view) {
+  const { n_layer, n_head, size, packed, gamma } = view.data;
+  const pixels = typedArray(view.data.pixels);
+  const table = ramp(view, "--gs-sequential", 256, gamma);
+  const width = n_head * size;
+  return pixelCanvas(view, "atlas", width, n_layer * size, (out) => {
+    let from = 0;
+    out.fill(table[0]);
+    for (let layer = 0; layer < n_layer; layer++) {
+      for (let head = 0; head < n_head; head++) {
+        for (let row = 0; row < size; row++) {
+          const at = (layer * size + row) * width + head * size;
+          const count = packed ? row + 1 : size;
+          for (let col = 0; col < count; col++) out[at + col] = table[pixels[from++]];
+        }
       }
     }
-  }
-  atlas.getContext("2d").putImageData(image, 0, 0);
-  return atlas;
+  });
 }
 
 function draw(view) {
@@ -154,8 +160,7 @@ export default function (component) {
   view.root.style.setProperty("--height", data.height);
   view.title.textContent = data.title;
   makeButtons(view, data.n_layer, data.n_head);
-  view.atlas = data.size > 0 ? atlasOf(view, { ...data, pixels: typedArray(data.pixels) }) : null;
-  draw(view);
+  view.redraw();
   const chosen = JSON.stringify(data.selected);
   if (view.chosen !== chosen && data.selected) reveal(view, data.selected);
   view.chosen = chosen;

@@ -1,6 +1,6 @@
 // Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes, legend.
 
-import { clamp, property, ramp, visible } from "../shared.js";
+import { clamp, pixelCanvas, property, ramp, visible } from "../shared.js";
 
 const LEGEND = { gap: 14, width: 10, text: 44 };
 const UPRIGHT = 16; // px: shorter column labels are never turned
@@ -39,13 +39,13 @@ export function drawFrame(view, context) {
   const { x, y, width, height, cellW, cellH } = view.plot;
   context.lineWidth = 1;
   if (cellW >= 14 && cellH >= 14) {
-    context.strokeStyle = property(view.root, "--st-background-color");
+    context.strokeStyle = property(view, "--st-background-color");
     context.beginPath();
     for (let i = 1; i < cols; i++) line(context, x + i * cellW, y, x + i * cellW, y + height);
     for (let i = 1; i < rows; i++) line(context, x, y + i * cellH, x + width, y + i * cellH);
     context.stroke();
   }
-  context.strokeStyle = property(view.readout, "--frame");
+  context.strokeStyle = property(view, "--gs-frame");
   context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
 }
 
@@ -62,7 +62,7 @@ function cut(context, label) {
 }
 
 export function drawAxes(view, context) {
-  context.fillStyle = property(view.root, "--st-text-color");
+  context.fillStyle = property(view, "--st-text-color");
   context.textBaseline = "middle";
   context.font = view.font;
   drawRowLabels(view, context);
@@ -101,7 +101,7 @@ function labelOf(context, labels, i) {
 function drawNames(view, context) {
   const { row_axis, col_axis } = view.data;
   const { x, y, width, height, turned, rowWidth, colWidth } = view.plot;
-  context.font = `600 12px ${property(view.root, "--st-font")}`;
+  context.font = `600 12px ${property(view, "--st-font")}`;
   context.textAlign = "center";
   context.fillText(`${col_axis} →`, x + width / 2, y + height + (turned ? colWidth : 12) + 15);
   context.save();
@@ -123,17 +123,14 @@ export function drawLegend(view, context) {
   const { x, y, width, height } = view.plot;
   const tall = Math.max(60, Math.min(height, 300));
   const left = x + width + LEGEND.gap;
-  const table = ramp(view.root, `--gs-${scale}`, 254, 1);
-  const strip = new ImageData(1, 254);
-  new Uint32Array(strip.data.buffer).set(table.reverse());
-  const canvas = new OffscreenCanvas(1, 254);
-  canvas.getContext("2d").putImageData(strip, 0, 0);
+  const table = ramp(view, `--gs-${scale}`, 254, 1);
+  const strip = pixelCanvas(view, "strip", 1, 254, (out) => out.set([...table].reverse()));
   context.imageSmoothingEnabled = true;
-  context.drawImage(canvas, left, y, LEGEND.width, tall);
-  context.strokeStyle = property(view.readout, "--frame");
+  context.drawImage(strip, left, y, LEGEND.width, tall);
+  context.strokeStyle = property(view, "--gs-frame");
   context.strokeRect(left - 0.5, y - 0.5, LEGEND.width + 1, tall + 1);
-  context.font = `11px ${property(view.root, "--gs-mono")}`;
-  context.fillStyle = property(view.root, "--st-text-color");
+  context.font = `11px ${property(view, "--gs-mono")}`;
+  context.fillStyle = property(view, "--st-text-color");
   context.textAlign = "left";
   const bent = scale === "sequential" && gamma !== 1;
   for (const part of bent ? [0, 0.1, 0.25, 0.5, 1] : [0, 0.5, 1]) {

@@ -26,6 +26,7 @@ function build(root, view) {
     view.marked = at;
     drawOver(view);
   });
+  view.redraw = () => draw(view);
   onResize(view, view.box, () => draw(view));
 }
 
@@ -132,7 +133,7 @@ function askSoon(view) {
 
 function draw(view) {
   const { root, base, box } = view;
-  view.font = `11.5px ${property(root, "--gs-mono")}`;
+  view.font = `11.5px ${property(view, "--gs-mono")}`;
   const context = fitCanvas(base, box.clientWidth, box.clientHeight);
   view.plot = layout(view, context);
   const { x, y, width, height } = view.plot;
@@ -152,8 +153,8 @@ function drawOver(view) {
   const { data, root, box } = view;
   const context = fitCanvas(view.over, box.clientWidth, box.clientHeight);
   const { x, y, width, height, cellW, cellH } = view.plot;
-  const accent = property(root, "--gs-accent");
-  const text = property(root, "--st-text-color");
+  const accent = property(view, "--gs-accent");
+  const text = property(view, "--st-text-color");
   const column = (i) => context.strokeRect(x + i * cellW, y - 2, cellW, height + 4);
   const band = (i) => context.strokeRect(x - 2, y + i * cellH, width + 4, cellH);
   const frame = (cell, color) => {

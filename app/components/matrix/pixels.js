@@ -1,25 +1,23 @@
 // From values to colours: one pixel per cell or block, and hatches over what is no number.
 
-import { clamp, packed, property, ramp } from "../shared.js";
+import { clamp, packed, pixelCanvas, property, ramp } from "../shared.js";
 
 const CODE = { masked: 0, nan: 1, first: 2 }; // what pixels mean; see heatmap.py
 
 /** One pixel per cell (or block), in colour. */
 export function paintPixels(view) {
   const { p_rows, p_cols, vmin, vmax, scale, gamma } = view.data;
-  const table = ramp(view.root, `--gs-${scale}`, 254, scale === "sequential" ? gamma : 1);
+  const table = ramp(view, `--gs-${scale}`, 254, scale === "sequential" ? gamma : 1);
   const codes = view.codes ?? codesOf(view.values, vmin, vmax);
-  const image = new ImageData(p_cols, p_rows);
-  const out = new Uint32Array(image.data.buffer);
-  const special = [packed(view.root, "--gs-masked"), packed(view.root, "--gs-nan")];
+  const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
   view.has = [false, false];
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i];
-    if (code < CODE.first) view.has[code] = true;
-    out[i] = code < CODE.first ? special[code] : table[code - CODE.first];
-  }
-  const canvas = new OffscreenCanvas(p_cols, p_rows);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  const canvas = pixelCanvas(view, "cells", p_cols, p_rows, (out) => {
+    for (let i = 0; i < codes.length; i++) {
+      const code = codes[i];
+      if (code < CODE.first) view.has[code] = true;
+      out[i] = code < CODE.first ? special[code] : table[code - CODE.first];
+    }
+  });
   return { canvas, codes };
 }
 
@@ -45,16 +43,15 @@ function hatch(view, context, code, codes) {
   if (!view.has[code]) return;
   const { x, y, width, height } = view.plot;
   const { p_rows, p_cols } = view.data;
-  const mask = new ImageData(p_cols, p_rows);
-  new Uint32Array(mask.data.buffer).set(Array.from(codes, (c) => (c === code ? 0xff000000 : 0)));
-  const small = new OffscreenCanvas(p_cols, p_rows);
-  small.getContext("2d").putImageData(mask, 0, 0);
+  const mask = pixelCanvas(view, "mask", p_cols, p_rows, (out) => {
+    for (let i = 0; i < codes.length; i++) if (codes[i] === code) out[i] = 0xff000000;
+  });
   const layer = new OffscreenCanvas(Math.ceil(width), Math.ceil(height));
   const pen = layer.getContext("2d");
   pen.imageSmoothingEnabled = false;
-  pen.drawImage(small, 0, 0, width, height);
+  pen.drawImage(mask, 0, 0, width, height);
   pen.globalCompositeOperation = "source-in";
-  pen.strokeStyle = property(view.root, "--st-background-color");
+  pen.strokeStyle = property(view, "--st-background-color");
   pen.lineWidth = 1;
   pen.beginPath(); // one path: with "source-in", each stroke would wipe out the one before
   for (let at = -height; at < width + height; at += 6) {

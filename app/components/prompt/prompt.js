@@ -37,11 +37,13 @@ function measured(view) {
 }
 
 function typed(view) {
-  autosize(view.area);
   view.flight.offer({ text: view.area.value, rev: view.rev });
+  autosize(view.area);
 }
 
+/** As high as its lines, for browsers that cannot do it by CSS (`field-sizing`). */
 function autosize(area) {
+  if (CSS.supports("field-sizing", "content")) return;
   area.style.height = "0";
   const style = getComputedStyle(area);
   const line = parseFloat(style.lineHeight);
@@ -135,7 +137,7 @@ export default function (component) {
   if (view.rev !== data.rev) overwrite(view, data);
   view.flight.acknowledge(data.ack);
   drawChips(view);
-  if (view.shown !== data.text) view.chips.scrollTop = view.chips.scrollHeight;
+  if (view.shown !== data.text) requestAnimationFrame(() => (view.chips.scrollTop = 1e6));
   view.shown = data.text;
   view.counter.textContent = data.counter;
   if (view.notice.textContent !== (data.notice?.text ?? "")) view.notice.textContent = data.notice?.text ?? "";
