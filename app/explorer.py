@@ -61,9 +61,15 @@ class Explorer:
             self.shown = self._run(text, self.shown)
             self.notice = None
         except ValueError as error:
-            self.notice = {"kind": "error", "text": f"{_sentence(str(error))} Still shown: the last prompt that could be read."}
+            self.notice = {
+                "kind": "error",
+                "text": f"{_sentence(str(error))} Still shown: the last prompt that could be read.",
+            }
         if not text:
-            self.notice = {"kind": "info", "text": "Type something: a model needs at least one token to predict the next."}
+            self.notice = {
+                "kind": "info",
+                "text": "Type something: a model needs at least one token to predict the next.",
+            }
 
     def append(self, index: int) -> None:
         """The prompt with one token more, as generation would append it."""
@@ -75,7 +81,10 @@ class Explorer:
             faithful = False
         if not faithful:
             label = tokenizer.label(index)
-            self.notice = {"kind": "warning", "text": f"The token {label!r} is no text by itself, so it cannot be typed."}
+            self.notice = {
+                "kind": "warning",
+                "text": f"The token {label!r} is no text by itself, so it cannot be typed.",
+            }
             return
         self.rev += 1
         self.type(text)
@@ -93,9 +102,9 @@ class Explorer:
         ids = self.checkpoint.tokenizer.encode(text)
         cropped = max(0, len(ids) - self.checkpoint.config.block_size)
         started = time.perf_counter()
-        trace = capture(self.checkpoint.model, ids[cropped:], previous=before and before.trace)
+        trace = capture(self.checkpoint.model, ids[cropped:], previous=before.trace if before else None)
         milliseconds = (time.perf_counter() - started) * 1e3
-        pictures = thumbnails.update(before and before.thumbnails, trace)
+        pictures = thumbnails.update(before.thumbnails if before else None, trace)
         return Shown(text, ids, cropped, trace, pictures, milliseconds)
 
     @property
@@ -135,8 +144,8 @@ class Explorer:
         inside = self.arch.inside(name)
         if inside is None:
             return self.select(name)
-        node = self.arch.nodes[name]
-        self.layer = self.layer if node.layer is None and layer is None else node.layer if layer is None else layer
+        wanted = layer if layer is not None else self.arch.nodes[name].layer
+        self.layer = self.layer if wanted is None else wanted
         self.view = inside.name
         if name == FOLDED:
             name = f"{FOLDED}.{self.layer}"

@@ -32,6 +32,11 @@ class Slice:
     cols: str
     heat: Heatmap
 
+    def value_at(self, row: int, col: int) -> tuple[int, int, float] | None:
+        """The answer to a hover; None where the matrix has meanwhile become smaller."""
+        rows, cols = self.matrix.shape
+        return (row, col, self.matrix[row, col].item()) if row < rows and col < cols else None
+
     @property
     def square(self) -> bool:
         """Whether rows and columns are the same positions, so that cells should be squares."""
@@ -90,5 +95,5 @@ class Statistics:
         finite = matrix[np.isfinite(matrix)].astype(np.float64)
         if not finite.size:
             return cls(np.nan, np.nan, np.nan, np.nan, matrix.size)
-        numbers = (finite.mean(), finite.std(), finite.min(), finite.max())
-        return cls(*(float(number) for number in numbers), matrix.size - finite.size)
+        mean, std, low, high = (float(f(finite)) for f in (np.mean, np.std, np.min, np.max))
+        return cls(mean, std, low, high, matrix.size - finite.size)

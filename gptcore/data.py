@@ -141,9 +141,7 @@ def split(ids: list[int], block_size: int, train_share: float = 0.9) -> Splits:
     return parts
 
 
-def random_batch(
-    tokens: Tensor, block_size: int, batch_size: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def random_batch(tokens: Tensor, block_size: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Windows at random places: inputs and, one token further, targets, each (B, T) int64."""
     starts = torch.randint(len(tokens) - block_size, (batch_size,), generator=generator)
     windows = torch.stack([tokens[start : start + block_size + 1] for start in starts.tolist()])

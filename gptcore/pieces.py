@@ -128,7 +128,8 @@ def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
         last.store.write(last.rows, rows, axes)
         return (*kept, Piece(last.store, last.rows + count))
     room = (total(pieces) + count) // 16
-    kept, moved, size = list(pieces), [], count + room
+    kept, size = list(pieces), count + room
+    moved: list[Piece] = []
     while kept and kept[-1].rows <= size:  # as in a binary counter: a piece is merged with one at least its size
         moved.insert(0, kept.pop())
         size += moved[0].rows

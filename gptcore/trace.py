@@ -214,23 +214,26 @@ def capture(
         )
     wanted = _wanted(model.config, names)
     key = (id(model), len(tokens), _precision(tokens.device))
-    reused = 0
-    if previous is not None and previous._key == key and previous._wanted >= wanted | _keys(model.config):
-        if previous._weights.still_in(model):
-            reused = _common_prefix(previous.ids, tokens)
-    weights = previous._weights if reused and previous is not None else WeightsSeen(model)
-    if not reused or previous is None:
+    reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
+    if previous is None or not reused:
         made, logits = _run(model, tokens, wanted, None)
-        return Trace(model, pieces.fresh(made, tokens.size(1)), weights, key, wanted, logits, 0)
-    rows = previous._rows
+        return Trace(model, pieces.fresh(made, tokens.size(1)), WeightsSeen(model), key, wanted, logits, 0)
+    rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
         rows = pieces.cut(rows, reused, _time_axes(model.config))
     if reused == tokens.size(1):  # a text deleted from its end: nothing to run
-        logits = previous._last_logits if reused == previous.T else None
-        return Trace(model, rows, weights, key, previous._wanted, logits, reused)
-    made, logits = _run(model, tokens[:, reused:], previous._wanted, previous._past(reused))
+        kept = previous._last_logits if reused == previous.T else None
+        return Trace(model, rows, weights, key, wanted, kept, reused)
+    made, logits = _run(model, tokens[:, reused:], wanted, previous._past(reused))
     rows = pieces.append(rows, made, tokens.size(1) - reused, _time_axes(model.config))
-    return Trace(model, rows, weights, key, previous._wanted, logits, reused)
+    return Trace(model, rows, weights, key, wanted, logits, reused)
+
+
+def _reusable(previous: Trace, model: GPT, tokens: Tensor, key: tuple[object, ...], wanted: frozenset[str]) -> int:
+    """How many positions of `previous` are certainly what a fresh run would give: 0 where anything differs."""
+    if previous._key != key or not previous._wanted >= wanted | _keys(model.config):
+        return 0
+    return _common_prefix(previous.ids, tokens) if previous._weights.still_in(model) else 0
 
 
 def capture_cost(config: GPTConfig, T: int, B: int = 1, dtype: str = "float32") -> int:
@@ -306,11 +309,9 @@ def _wanted(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
     """The held names that the chosen ones need."""
     if chosen is None:
         return _everything(config)
-    found = {naming.IDX}
+    found, nodes = {naming.IDX}, architecture(config).nodes
     for name in chosen:
-        if name not in architecture(config).nodes:
-            architecture(config).nodes[name]  # raises the KeyError that lists near names
-        found.update(naming.needs(name, config.n_layer))
+        found.update(naming.needs(nodes[name].id, config.n_layer))  # a KeyError lists near names
     return frozenset(found)
 
 

@@ -46,7 +46,9 @@ window.deepQuery = (selector) => {
 
 def chromium() -> str | None:
     """Debian's Chromium, or another one on the path."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def test_the_named_text_is_the_published_one(outside_data: Path, monkeypatch: py
 def test_a_wrong_text_under_the_right_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tinyshakespeare.txt").write_text("To be")
     monkeypatch.setenv("GPTSCOPE_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="not the published tinyshakespeare.txt"):
+    with pytest.raises(DataError, match=r"not the published tinyshakespeare.txt"):
         data.read_text("tinyshakespeare")
 
 
@@ -58,7 +58,7 @@ def test_download_checks_the_hash(right: bool, tmp_path: Path, monkeypatch: pyte
         if right:
             assert data.read_text("a") == "a text"
         else:
-            with pytest.raises(DataError, match="put a.txt in a folder and set GPTSCOPE_DATA"):
+            with pytest.raises(DataError, match=r"put a.txt in a folder and set GPTSCOPE_DATA"):
                 data.read_text("a")
     finally:
         server.shutdown()
@@ -67,15 +67,15 @@ def test_download_checks_the_hash(right: bool, tmp_path: Path, monkeypatch: pyte
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nor a data set of that name; give a text file or one of tinyshakespeare"):
+    with pytest.raises(DataError, match=r"nor a data set of that name; give a text file or one of tinyshakespeare"):
         data.read_text("nosuch")
     (tmp_path / "empty.txt").touch()
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match=r"empty"):
         data.read_text(str(tmp_path / "empty.txt"))
     (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
-    with pytest.raises(DataError, match="not UTF-8 text .* at byte 2"):
+    with pytest.raises(DataError, match=r"not UTF-8 text .* at byte 2"):
         data.read_text(str(tmp_path / "latin.txt"))
-    with pytest.raises(DataError, match="validation split has 2 tokens, and a context of 4 needs at least 5"):
+    with pytest.raises(DataError, match=r"validation split has 2 tokens, and a context of 4 needs at least 5"):
         data.split(list(range(20)), 4)
 
 

@@ -34,9 +34,7 @@ def as_transformers(model: GPT) -> GPT2LMHeadModel:
     ).eval()
     theirs = theirs.to(model.lm_head.weight.dtype)
     transposed = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
-    state = {
-        name: tensor.t() if name.endswith(transposed) else tensor for name, tensor in model.state_dict().items()
-    }
+    state = {name: tensor.t() if name.endswith(transposed) else tensor for name, tensor in model.state_dict().items()}
     missing, unexpected = theirs.load_state_dict(state, strict=False)
     assert not missing
     assert not unexpected

@@ -12,7 +12,7 @@ import pytest
 import requests
 import tiktoken
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer, Tokenizer, tokenizer_from_json
@@ -53,11 +53,13 @@ def assert_round_trip(tokenizer: Tokenizer, text: str) -> None:
     assert all(0 <= index < tokenizer.vocab_size for index in ids)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_bpe_round_trip(text: str) -> None:
     assert_round_trip(BPE, text)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.data())
 def test_char_round_trip(corpus: str, data: st.DataObject) -> None:
     tokenizer = CharTokenizer.train(corpus)
@@ -65,6 +67,7 @@ def test_char_round_trip(corpus: str, data: st.DataObject) -> None:
     assert_round_trip(tokenizer, data.draw(st.text(st.sampled_from(sorted(set(corpus))))))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50303)))
 def test_id_round_trip(ids: list[int]) -> None:
     tokenizer = IdTokenizer(50304)
@@ -72,6 +75,7 @@ def test_id_round_trip(ids: list[int]) -> None:
     assert [int(tokenizer.token_bytes(index)) for index in ids] == ids
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400)))
 def test_what_is_no_utf8_is_escaped_never_replaced(ids: list[int]) -> None:
     raw = b"".join(BPE.token_bytes(i) for i in ids if i < 267 or i == 300)

@@ -106,7 +106,10 @@ def test_the_folder_of_a_run_is_not_overwritten(tmp_path: Path, text: Path, caps
     [
         (["--out", "{tmp}/none", "--resume"], "cannot resume from"),
         (["--out", "{tmp}/a", "--data", "{tmp}/none.txt"], "no file"),
-        (["--out", "{tmp}/a", "--data", "{text}", "--block-size", "16", "--n-embd", "383"], "does not divide into n_head"),
+        (
+            ["--out", "{tmp}/a", "--data", "{text}", "--block-size", "16", "--n-embd", "383"],
+            "does not divide into n_head",
+        ),
         (["--out", "{tmp}/a", "--data", "{text}", "--block-size", "4000"], "needs at least 4001"),
     ],
 )

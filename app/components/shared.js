@@ -56,17 +56,22 @@ export function painted(view, panel) {
   if (view.data.text !== undefined) view.root.dataset.text = view.data.text;
 }
 
-/** Runs `redraw` when the size of `node` changes. */
+/** Keeps the size of `node` in `view.space`, and runs `redraw` when it changes: asking for it at each key is slow. */
 export function onResize(view, node, redraw) {
-  let width = 0;
-  let height = 0;
   const observer = new ResizeObserver(() => {
-    if (Math.abs(node.clientWidth - width) < 1 && Math.abs(node.clientHeight - height) < 1) return;
-    [width, height] = [node.clientWidth, node.clientHeight];
-    if (view.data && width > 0) redraw();
+    const [width, height] = [node.clientWidth, node.clientHeight];
+    if (width === 0 || (view.space?.width === width && view.space?.height === height)) return;
+    view.space = { width, height };
+    if (view.data) redraw();
   });
   observer.observe(node);
   view.cleanups.push(() => observer.disconnect());
+}
+
+/** The size of `node`, known from the last time it changed. */
+export function spaceOf(view, node) {
+  view.space ??= { width: node.clientWidth, height: node.clientHeight };
+  return view.space;
 }
 
 export function clamp(value, low, high) {

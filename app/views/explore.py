@@ -118,7 +118,6 @@ def _inspector(me: Explorer) -> None:
         _choices(me)
     event = state.last("inspector")
     hover = event["hover"] if event and event["name"] == part.name else None
-    inside = hover and hover["row"] < part.matrix.shape[0] and hover["col"] < part.matrix.shape[1]
     tokens = me.tokens
     components.matrix(
         key="inspector",
@@ -132,7 +131,7 @@ def _inspector(me: Explorer) -> None:
         row_tokens=part.rows in slices.POSITIONS,
         col_tokens=part.cols in slices.POSITIONS,
         square=part.square,
-        value_at=(hover["row"], hover["col"], part.matrix[hover["row"], hover["col"]].item()) if inside else None,
+        value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         ack=state.seq("inspector"),
         note=_statistics(slices.Statistics.of(part.matrix)),
         height="calc(100vh - var(--gs-prompt-height, 110px) - 330px)",
@@ -163,9 +162,7 @@ def _choices(me: Explorer) -> None:
     if me.node.weights:
         names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
         state.set_widget("part", me.weight.rpartition(".")[2] if me.weight else "output")
-        st.segmented_control(
-            "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me)
-        )
+        st.segmented_control("part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me))
 
 
 def _pick_part(me: Explorer) -> None:

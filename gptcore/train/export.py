@@ -1,4 +1,4 @@
-"""From a finished run to a checkpoint folder that can be shipped: weights, loss curve, and a card of what was measured."""
+"""From a finished run to a checkpoint folder that can be shipped: weights, loss curve, a card of what was measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ A GPT of {layers} layers, {heads} heads and {width} dimensions over a context of
 | | |
 |---|---|
 | data | {data} ({licence}); SHA-256 `{sha256}`; first 90 % to train, last 10 % held out |
-| loss of this folder's weights, every token of the split | training {train:.4f}, validation {val:.4f} nats per character |
+| loss of these weights, every token of the split | training {train:.4f}, validation {val:.4f} nats per character |
 | best evaluation while training | {best:.4f} nats, at step {step:,} |
 | steps | {steps:,} of {batch:,} tokens, {seen:,} in all |
 | seed | {seed} |

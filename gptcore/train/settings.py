@@ -1,4 +1,4 @@
-"""Every option of a training run, in one place: the command line, the run's own record and its resume read them here."""
+"""Every option of a training run, in one place: the command line, the run's record and its resume read them here."""
 
 from __future__ import annotations
 

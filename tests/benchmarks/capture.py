@@ -6,6 +6,7 @@ import copy
 import gc
 import random
 import statistics
+from functools import partial
 
 import torch
 
@@ -32,7 +33,7 @@ def full_pass(model: gptcore.GPT, bare: gptcore.GPT) -> bool:
     good = True
     for T, bound, repeats in ((32, 1.05, 41), (256, 1.05, 21), (1024, 1.10, 9)):
         tokens = torch.tensor([ids(T)])
-        captured, plain = ratio(lambda: gptcore.capture(model, ids(T)), lambda: bare(tokens), repeats)
+        captured, plain = ratio(partial(gptcore.capture, model, ids(T)), partial(bare, tokens), repeats)
         good &= report(f"capture / bare forward, T = {T}", captured / plain, bound, f"{captured:.1f} / {plain:.1f} ms")
     return good
 
@@ -51,7 +52,9 @@ def one_more_token(model: gptcore.GPT, bare: gptcore.GPT) -> bool:
     )
     typed = Typist(model, ids(256))
     in_a_row, floor_again = ratio(typed.key, lambda: bare(last, past=past), repeats=41)
-    first = report("one more token at T = 256 / bare one-token pass", grown / floor, 1.15, f"{grown:.1f} / {floor:.1f} ms")
+    first = report(
+        "one more token at T = 256 / bare one-token pass", grown / floor, 1.15, f"{grown:.1f} / {floor:.1f} ms"
+    )
     detail = f"{in_a_row:.1f} / {floor_again:.1f} ms"
     return report("the same, typed one after another", in_a_row / floor_again, 1.15, detail) and first
 

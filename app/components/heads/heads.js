@@ -1,7 +1,7 @@
 // All heads of all layers as thumbnails over one canvas; a button over each takes focus and clicks.
 
 import { cleanup, clamp, el, fitCanvas, onResize, painted, pixelCanvas, ramp, report } from "../shared.js";
-import { typedArray, viewOf } from "../shared.js";
+import { spaceOf, typedArray, viewOf } from "../shared.js";
 
 const GAP = 4;
 const LABELS = { left: 26, top: 20 };
@@ -89,8 +89,9 @@ function makeButtons(view, n_layer, n_head) {
 }
 
 function sideOf(view, n_layer, n_head) {
-  const wide = (view.box.clientWidth - LABELS.left - 12) / n_head - GAP;
-  const high = (view.box.clientHeight - LABELS.top - 8) / n_layer - GAP;
+  const { width, height } = spaceOf(view, view.box);
+  const wide = (width - LABELS.left - 12) / n_head - GAP;
+  const high = (height - LABELS.top - 8) / n_layer - GAP;
   return clamp(Math.floor(Math.min(wide, high)), SIDE.min, SIDE.max);
 }
 

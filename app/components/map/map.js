@@ -112,6 +112,9 @@ function pressed(view, event) {
 }
 
 function markSelected(view, id) {
+  const key = `${view.svgKey} ${id}`;
+  if (view.markedKey === key) return;
+  view.markedKey = key;
   const inputs = new Set();
   for (const edge of view.edges) {
     const into = edge.to === id;

@@ -1,6 +1,6 @@
 // Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes, legend.
 
-import { clamp, pixelCanvas, property, ramp, visible } from "../shared.js";
+import { clamp, pixelCanvas, property, ramp, spaceOf, visible } from "../shared.js";
 
 const LEGEND = { gap: 14, width: 10, text: 44 };
 const UPRIGHT = 16; // px: shorter column labels are never turned
@@ -17,7 +17,7 @@ function labelWidth(context, labels, count) {
 /** Place and size of the cells: whole pixels where they are large enough to see. */
 export function layout(view, context) {
   const { rows, cols, row_labels, col_labels, square } = view.data;
-  const [w, h] = [view.box.clientWidth, view.box.clientHeight];
+  const { width: w, height: h } = spaceOf(view, view.box);
   context.font = view.font;
   const [rowWidth, colWidth] = [labelWidth(context, row_labels, rows), labelWidth(context, col_labels, cols)];
   const left = 22 + rowWidth;

@@ -3,7 +3,7 @@
 // cell is asked for.
 
 import { cleanup, clamp, el, fitCanvas, hover, oneInFlight, onHover, onResize, painted } from "../shared.js";
-import { property, short, typedArray, viewOf, visible } from "../shared.js";
+import { property, short, spaceOf, typedArray, viewOf, visible } from "../shared.js";
 import { drawAxes, drawFrame, drawLegend, layout } from "./axes.js";
 import { hatchAll, paintPixels } from "./pixels.js";
 
@@ -132,9 +132,9 @@ function askSoon(view) {
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 function draw(view) {
-  const { root, base, box } = view;
   view.font = `11.5px ${property(view, "--gs-mono")}`;
-  const context = fitCanvas(base, box.clientWidth, box.clientHeight);
+  const space = spaceOf(view, view.box);
+  const context = fitCanvas(view.base, space.width, space.height);
   view.plot = layout(view, context);
   const { x, y, width, height } = view.plot;
   const { canvas, codes } = paintPixels(view);
@@ -150,8 +150,9 @@ function draw(view) {
 /** What moves with the pointer, on a canvas of its own: the heatmap below is not drawn again. */
 function drawOver(view) {
   if (!view.plot) return;
-  const { data, root, box } = view;
-  const context = fitCanvas(view.over, box.clientWidth, box.clientHeight);
+  const { data } = view;
+  const space = spaceOf(view, view.box);
+  const context = fitCanvas(view.over, space.width, space.height);
   const { x, y, width, height, cellW, cellH } = view.plot;
   const accent = property(view, "--gs-accent");
   const text = property(view, "--st-text-color");

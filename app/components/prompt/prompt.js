@@ -1,6 +1,6 @@
 // The prompt: a text area that is never written while the user types, its tokens as chips, counter and notice.
 
-import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, viewOf, visible } from "../shared.js";
+import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, spaceOf, viewOf, visible } from "../shared.js";
 
 const MAX_LINES = 4;
 const ROOMY = { least: 38, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
@@ -25,15 +25,18 @@ function build(root, view) {
   view.cleanups.push(() => view.flight.stop());
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
-  onResize(view, root, () => measured(view));
+  onResize(view, view.chips, () => drawChips(view));
+  watchHeight(view);
 }
 
 /** Tells the page how high the prompt is, so that panels can fill the rest of the window. */
-function measured(view) {
-  view.space = view.chips.clientWidth;
-  document.documentElement.style.setProperty("--gs-prompt-height", `${view.root.offsetHeight}px`);
-  autosize(view.area);
-  drawChips(view);
+function watchHeight(view) {
+  const observer = new ResizeObserver(() => {
+    autosize(view.area);
+    document.documentElement.style.setProperty("--gs-prompt-height", `${view.root.offsetHeight}px`);
+  });
+  observer.observe(view.root);
+  view.cleanups.push(() => observer.disconnect());
 }
 
 function typed(view) {
@@ -97,7 +100,7 @@ function drawChips(view) {
   const { labels, ids, first, cropped } = view.data;
   const { chips } = view;
   const wanted = labels.reduce((sum, label) => sum + Math.max(ROOMY.least, ROOMY.perCharacter * label.length + 16), 0);
-  chips.classList.toggle("roomy", wanted < (view.space ?? 0));
+  chips.classList.toggle("roomy", wanted < spaceOf(view, chips).width);
   while (chips.children.length > labels.length) chips.lastChild.remove();
   labels.forEach((label, i) => {
     const chip = chips.children[i] ?? chips.appendChild(newChip());

@@ -1,0 +1,113 @@
+"""What a key costs in Chromium: `python -m tests.benchmarks.keystroke`. From the input event to the frame after every
+visible panel has painted this prompt's numbers; bytes that the server sends for it; and the start of the app."""
+
+from __future__ import annotations
+
+import base64
+import statistics
+import time
+
+from playwright.sync_api import Page
+
+from tests.benchmarks.timing import report
+from tests.browser import PANELS, browser, open_page, server, wait_for_text
+
+SONNET = (
+    "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\nRough winds do shake the "
+    "darling buds of May,\nAnd summer's lease hath all too short a date:\nSometime too hot the eye of heaven shines,\n"
+    "And often is his gold complexion dimm'd;\nAnd every fair from fair sometime declines."
+)
+KEYS = 50
+WATCH = """
+(panels) => {
+  const area = deepQuery('[data-role=prompt]')[0];
+  const shown = () => panels.every((name) => deepQuery(`[data-panel="${name}"]`)[0]?.dataset.text === area.value);
+  window.paints = [];
+  area.addEventListener('input', () => {
+    const start = performance.now();
+    const look = () => (shown() ? window.paints.push(performance.now() - start) : requestAnimationFrame(look));
+    requestAnimationFrame(look);
+  });
+}
+"""
+
+
+class Bytes:
+    """Counts what the page's websocket receives."""
+
+    def __init__(self, page: Page) -> None:
+        self.received = 0
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.webSocketFrameReceived", self._count)
+
+    def _count(self, event: dict[str, dict[str, str]]) -> None:
+        self.received += len(base64.b64decode(event["response"]["payloadData"]))
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that this share of all lies below."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def typing(page: Page, received: Bytes, length: int) -> bool:
+    """Fifty keys, one after another, ending at a prompt of this many characters and a little more."""
+    page.locator("[data-role=prompt]").fill(SONNET[:length])
+    wait_for_text(page, SONNET[:length])
+    page.keyboard.press("Control+End")
+    times, sizes = [], []
+    text = SONNET[:length]
+    for i in range(KEYS):
+        # back and forth around the length, so that every key is at it
+        before = received.received
+        count = page.evaluate("window.paints.length")
+        if i % 10 == 9:
+            text = text[:-9]
+            page.locator("[data-role=prompt]").fill(text)
+        else:
+            page.keyboard.insert_text(SONNET[len(text)])
+            text = SONNET[: len(text) + 1]
+        page.wait_for_function("(count) => window.paints.length > count", arg=count)
+        times.append(page.evaluate("window.paints.at(-1)"))
+        page.wait_for_timeout(30)  # what still comes for this key
+        if i % 10 != 9:
+            sizes.append(received.received - before)
+    median, p95 = statistics.median(times), quantile(times, 0.95)
+    good = report(f"key → all panels painted, {length} characters, median ms", median, 80)
+    good &= report(f"key → all panels painted, {length} characters, p95 ms", p95, 150)
+    if length == 64:
+        good &= report("kB over the wire for a key at 64 characters", statistics.median(sizes) / 1e3, 150)
+    return good
+
+
+def start() -> bool:
+    """From `streamlit run` to the first numbers painted, the browser being open already."""
+    times = []
+    with browser() as launched:
+        for _ in range(3):
+            began = time.perf_counter()
+            with server() as (url, _):
+                page = open_page(launched, url)
+                times.append(time.perf_counter() - began)
+                page.context.close()
+    return report("`streamlit run` → first numbers painted, s", statistics.median(times), 6)
+
+
+def main() -> int:
+    """Prints the table; the exit status is 1 if a bound was missed."""
+    print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
+    good = [start()]
+    with server() as (url, _), browser() as launched:
+        page = open_page(launched, url)
+        received = Bytes(page)
+        page.evaluate(WATCH, list(PANELS))
+        page.locator("[data-role=prompt]").click()
+        for character in "warm-up":
+            page.keyboard.insert_text(character)
+            page.wait_for_timeout(200)
+        good += [typing(page, received, length) for length in (16, 64, 200)]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

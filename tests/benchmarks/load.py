@@ -1,0 +1,134 @@
+"""A class on one server: `python -m tests.benchmarks.load`. Thirty sessions speak Streamlit's protocol as browsers do,
+each types a key a second for a minute; measured is the time from a key to the last message of its numbers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.benchmarks.keystroke import SONNET, quantile
+from tests.benchmarks.timing import report
+from tests.browser import server
+
+PANELS = ("gptscope_map", "gptscope_heads", "gptscope_matrix", "gptscope_prediction")
+
+
+class Session:
+    """One browser's connection: what the server told it, and the keys it sends."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.prompt = self.fragment = ""
+        self.text, self.rev, self.seq = "", 0, 0
+        self.texts: dict[str, str] = {}  # the text that each panel's numbers belong to
+
+    async def open(self) -> None:
+        """The first run of the page."""
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        await self.socket.send(message.SerializeToString())
+        await self._run()
+        if not self.prompt:
+            raise RuntimeError("the page has no prompt; has the app been changed?")
+
+    async def key(self) -> float:
+        """Types a character; seconds until all numbers of the new prompt have come."""
+        self.seq += 1
+        end = len(self.text) % 120
+        self.text = SONNET[: end + 1] if end else SONNET[:20]
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id = self.prompt
+        state.json_value = json.dumps({"value": {"text": self.text, "seq": self.seq, "rev": self.rev}})
+        message.rerun_script.fragment_id = self.fragment
+        started = time.perf_counter()
+        await self.socket.send(message.SerializeToString())
+        await self._run()
+        took = time.perf_counter() - started
+        behind = [name for name in PANELS if self.texts.get(name) != self.text]
+        if behind:
+            raise RuntimeError(f"no numbers for the new prompt in {', '.join(behind)}")
+        return took
+
+    async def _run(self) -> None:
+        """Reads messages to the end of a run."""
+        while True:
+            message = ForwardMsg()
+            message.ParseFromString(await asyncio.wait_for(self.socket.recv(decode=False), 60))
+            kind = message.WhichOneof("type")
+            if kind == "script_finished":
+                return
+            if kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
+                self._component(message.delta.new_element.bidi_component, message.delta.fragment_id)
+
+    def _component(self, component: Any, fragment: str) -> None:
+        data = json.loads(component.mixed.json if component.HasField("mixed") else component.json)
+        if component.component_name == "gptscope_prompt":
+            self.prompt, self.fragment = component.id, fragment
+            self.rev = data["rev"]
+        self.texts[component.component_name] = data.get("text", "")
+
+
+async def one(url: str, keys: int) -> list[float]:
+    """A session that types a key a second, starting at a moment of its own."""
+    address = url.replace("http", "ws", 1) + "/_stcore/stream"
+    async with connect(address, origin=url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[arg-type,list-item]
+        session = Session(socket)
+        await session.open()
+        await asyncio.sleep(random.random())
+        times = []
+        for _ in range(keys):
+            took = await session.key()
+            times.append(took)
+            await asyncio.sleep(max(0.0, 1.0 - took))
+        return times
+
+
+def resident(process: int) -> float:
+    """Megabytes of memory that a process holds."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmRSS"))
+
+
+async def run(sessions: int, keys: int) -> bool:
+    """Everybody at once, twice as long for the memory: what is level does not grow in the second half."""
+    with server() as (url, process):
+        await one(url, 3)
+        times = [value for part in await asyncio.gather(*(one(url, keys) for _ in range(sessions))) for value in part]
+        middle = resident(process)
+        await asyncio.gather(*(one(url, keys) for _ in range(sessions)))
+        end = resident(process)
+    detail = f"median {statistics.median(times) * 1e3:.0f} ms, {len(times)} keys"
+    good = report(
+        f"{sessions} sessions, a key a second: key → numbers sent, p95 ms", quantile(times, 0.95) * 1e3, 500, detail
+    )
+    return (
+        report(
+            "server memory after a second minute / after the first", end / middle, 1.1, f"{middle:.0f} → {end:.0f} MB"
+        )
+        and good
+    )
+
+
+def main() -> int:
+    """Prints the table; the exit status is 1 if a bound was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=30, help="how many type at once")
+    parser.add_argument("--keys", type=int, default=60, help="keys of each, one a second")
+    options = parser.parse_args()
+    print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
+    return 0 if asyncio.run(run(options.sessions, options.keys)) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
