@@ -143,7 +143,8 @@ class Explorer:
         """Shows the inside of a container, of block `layer` where it is one of the blocks."""
         inside = self.arch.inside(name)
         if inside is None:
-            return self.select(name)
+            self.select(name)
+            return
         wanted = layer if layer is not None else self.arch.nodes[name].layer
         self.layer = self.layer if wanted is None else wanted
         self.view = inside.name

@@ -37,9 +37,9 @@ class GPTConfig:
     >>> config = GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=6, n_embd=384)
     >>> config.head_dim
     64
-    >>> GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=7, n_embd=384)
+    >>> GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=5, n_embd=8)
     Traceback (most recent call last):
-    gptcore.config.ConfigError: n_embd: 384 does not divide into n_head = 7 equal heads; take a multiple of 7, such as 385
+    gptcore.config.ConfigError: n_embd: 8 does not divide into n_head = 5 equal heads; take a multiple of 5, such as 10
     """
 
     block_size: Positive

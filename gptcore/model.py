@@ -157,7 +157,7 @@ class GPT(nn.Module):
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tie_weights:
-            self.transformer.wte.weight = self.lm_head.weight
+            self.transformer["wte"].weight = self.lm_head.weight
         self.apply(self._init_weights)
         for name, parameter in self.named_parameters():
             if name.endswith("c_proj.weight"):  # 2L of these add to the residual stream: keep its variance level

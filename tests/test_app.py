@@ -1,0 +1,165 @@
+"""What the screen is made of, without a browser: the explorer's actions, its pictures and slices, its page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from app import slices, thumbnails
+from app.components.heads import MAX_SIZE
+from app.explorer import PROMPT, Explorer
+from gptcore import Checkpoint, capture
+from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
+from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
+from tests.browser import ROOT
+from tests.conftest import random_model
+
+
+@pytest.fixture
+def me(shakespeare: Checkpoint) -> Explorer:
+    return Explorer(shakespeare)
+
+
+def tiny(tokenizer: object = None, **sizes: object) -> Checkpoint:
+    model = random_model(vocab_size=17, **sizes)
+    return Checkpoint(model, tokenizer or CharTokenizer("abcdefghijklmnopq"), model.config)  # type: ignore[arg-type]
+
+
+def test_typing_grows_the_trace(me: Explorer) -> None:
+    me.type(PROMPT + "e")
+    assert me.shown.trace.reused == len(PROMPT)
+    assert me.counter.startswith(f"{len(PROMPT) + 1} / 256 tokens")
+    assert me.rev == 0  # what was typed is never written back
+
+
+def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
+    first = me.next_tokens()[0]
+    assert (first["label"], first["rank"]) == ("e", 1)
+    logits = capture(me.checkpoint.model, me.shown.ids).logits[0, -1]
+    assert first["logit"] == pytest.approx(logits.max().item(), abs=1e-5)
+    assert first["probability"] == pytest.approx(logits.softmax(-1).max().item(), abs=1e-5)
+
+
+def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
+    probabilities = []
+    for me.temperature in (0.05, 1.0, 2.0):
+        probabilities.append(me.next_tokens()[0]["probability"])
+    assert probabilities[0] > probabilities[1] > probabilities[2]
+    me.top_k = 50
+    assert len(me.next_tokens()) == 50
+
+
+@pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
+def test_text_that_cannot_be_shown_leaves_the_last_good_view(me: Explorer, text: str, notice: str) -> None:
+    before = me.shown
+    me.type(text)
+    assert me.shown is before
+    assert me.typed == text
+    assert me.message is not None
+    assert notice in me.message["text"]
+    me.type(PROMPT)
+    assert me.message is None
+
+
+def test_the_cost_of_a_long_prompt_is_said(me: Explorer) -> None:
+    me.type("a" * 300)
+    assert me.shown.cropped == 44
+    assert me.shown.trace.T == 256
+    assert me.message is not None
+    assert "last 256 of 300 tokens" in me.message["text"]
+    me.type("a" * 256)
+    assert me.message is None
+
+
+def test_appending_a_token_writes_it_into_the_prompt(me: Explorer) -> None:
+    me.append(me.checkpoint.tokenizer.encode("e")[0])
+    assert (me.typed, me.shown.text, me.rev) == (PROMPT + "e", PROMPT + "e", 1)
+
+
+def test_a_token_that_is_no_text_is_not_appended() -> None:
+    ranks = {bytes([i]): i for i in range(256)}
+    tokenizer = BPETokenizer(r"[\s\S]", ranks)
+    model = random_model(vocab_size=256)
+    me = Explorer(Checkpoint(model, tokenizer, model.config), "abc")
+    me.append(0xE2)  # the first byte of three
+    assert me.shown.text == "abc"
+    assert me.message is not None
+    assert r"\xe2" in me.message["text"]
+
+
+def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_token() -> None:
+    me = Explorer(tiny(), "xyz")
+    assert me.shown.text == me.typed == "a"
+    assert me.message is not None
+    assert Explorer(tiny(IdTokenizer(17)), "To be").shown.ids == [0]
+
+
+def test_walking_the_map(me: Explorer) -> None:
+    assert me.view == MODEL
+    me.open("transformer.h", layer=2)
+    assert (me.view, me.layer, me.selected) == (INSIDE, 2, "transformer.h.2")
+    me.open("transformer.h.2.attn")
+    assert me.view == ATTENTION
+    me.select("transformer.h.2.attn.q")
+    me.go_to_layer(1)
+    assert (me.view, me.layer, me.selected) == (ATTENTION, 1, "transformer.h.1.attn.q")
+    me.pick_head(3, 2)
+    assert (me.view, me.layer, me.head, me.selected) == (SDPA, 3, 2, "transformer.h.3.attn.pattern")
+    assert [label for _, label in me.crumbs] == ["model", "block 3", "attention", "dot product"]
+    me.up(me.crumbs[1][0])
+    assert (me.view, [label for _, label in me.crumbs]) == (INSIDE, ["model", "block 3"])
+    me.up(MODEL)
+    assert me.view == MODEL
+    me.open("lm_head")  # has no inside: it is inspected
+    assert (me.view, me.selected) == (MODEL, "lm_head")
+
+
+def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
+    for node in me.arch.nodes:
+        me.select(node.id)
+        part = me.slice()
+        tensor = me.shown.trace[node.id]
+        tensor = tensor[0] if node.axes[0] == "B" else tensor
+        tensor = tensor[me.head] if "H" in node.axes else tensor
+        assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
+        for key in node.weights:
+            me.weight = key
+            weight = me.checkpoint.model.get_parameter(key).detach().numpy()
+            assert np.array_equal(me.slice().matrix, np.atleast_2d(weight)), key
+
+
+def test_statistics_are_of_the_finite_values() -> None:
+    found = slices.Statistics.of(np.array([[1.0, 3.0], [np.nan, -np.inf]]))
+    assert (found.mean, found.std, found.low, found.high, found.others) == (2.0, 1.0, 1.0, 3.0, 2)
+    assert np.isnan(slices.Statistics.of(np.array([[np.nan]])).mean)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thumbnails_grown_equal_thumbnails_drawn_afresh(seed: int) -> None:
+    model = random_model(block_size=200, n_layer=2)
+    chooser = np.random.default_rng(seed)
+    ids = [1] * int(chooser.integers(1, 60))
+    trace = capture(model, ids)
+    pictures = thumbnails.update(None, trace)
+    for _ in range(25):
+        keep = max(1, len(ids) - int(chooser.choice([0, 0, 0, 1, 5, 30])))
+        ids = ([*ids[:keep], *chooser.integers(0, 17, int(chooser.choice([0, 1, 1, 3, 20]))).tolist()])[:200]
+        trace = capture(model, ids, previous=trace)
+        pictures = thumbnails.update(pictures, trace)
+        fresh = thumbnails.update(None, capture(model, ids))
+        assert pictures.weights.shape == fresh.weights.shape
+        assert max(pictures.weights.shape[2:]) <= MAX_SIZE
+        assert np.abs(pictures.weights - fresh.weights).max() < 1e-5
+    whole = torch.nn.functional.adaptive_max_pool2d(trace["transformer.h.1.attn.pattern"], 1).flatten()
+    assert np.allclose(pictures.weights[1].max((1, 2)), whole.numpy(), atol=1e-5)
+
+
+def test_the_page_runs_without_an_exception() -> None:
+    from streamlit.testing.v1 import AppTest
+
+    page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+    assert not page.exception
+    components = page.get("bidi_component")
+    names = {component.proto.component_name for component in components}
+    assert {f"gptscope_{name}" for name in ("prompt", "map", "heads", "matrix", "prediction", "code")} <= names
