@@ -20,12 +20,15 @@ SMALL = 30_000_000
 """Up to this many parameters one thread is fastest, and many sessions do not fight for cores."""
 
 
+_THREADS = torch.get_num_threads()
+
+
 @st.cache_resource(show_spinner="Loading the model …", max_entries=4)
 def _checkpoint(source: str) -> Checkpoint:
     """A model, loaded once for all sessions, on the GPU where there is one."""
     checkpoint = load(source, device="cuda" if torch.cuda.is_available() else "cpu")
-    if sum(parameter.numel() for parameter in checkpoint.model.parameters()) <= SMALL:
-        torch.set_num_threads(1)
+    small = sum(parameter.numel() for parameter in checkpoint.model.parameters()) <= SMALL
+    torch.set_num_threads(1 if small else _THREADS)
     # What is loaded by now stays: without the collection after each run (.streamlit/config.toml), the collector
     # should not walk through all libraries' objects whenever it starts by itself.
     gc.collect()

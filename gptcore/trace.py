@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore import hooks, pieces
+from gptcore import holdings, hooks, pieces
 from gptcore import names as naming
-from gptcore.architecture import Architecture, architecture
+from gptcore.architecture import architecture
 from gptcore.config import GPTConfig
 from gptcore.model import GPT, KeysValues, attention_stages, split_heads
 from gptcore.weights import WeightsSeen
-
-Axes = tuple[str, ...]
 
 
 class Trace(Mapping[str, Tensor]):
@@ -61,21 +57,21 @@ class Trace(Mapping[str, Tensor]):
         return self[naming.LOGITS]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_available(self.config, self._wanted))
+        return iter(holdings.available(self.config, self._wanted))
 
     def __len__(self) -> int:
-        return len(_available(self.config, self._wanted))
+        return len(holdings.available(self.config, self._wanted))
 
     def __contains__(self, name: object) -> bool:
-        return name in _available(self.config, self._wanted)
+        return name in holdings.available(self.config, self._wanted)
 
     __eq__ = object.__eq__  # a trace is itself, and no table of tensors to be compared one by one
     __hash__ = object.__hash__
 
-    def shapes(self) -> dict[str, tuple[Axes, tuple[int, ...]]]:
+    def shapes(self) -> dict[str, tuple[holdings.Axes, tuple[int, ...]]]:
         """Each name's symbolic axes and its shape in this run, without computing anything."""
         sizes = architecture(self.config).shapes(B=self.B, T=self.T)
-        return {name: (axes, sizes[name]) for name, axes in _available(self.config, self._wanted).items()}
+        return {name: (axes, sizes[name]) for name, axes in holdings.available(self.config, self._wanted).items()}
 
     def nbytes(self) -> int:
         """Bytes that this trace keeps in memory, those it shares with other traces included."""
@@ -120,11 +116,11 @@ class Trace(Mapping[str, Tensor]):
             return self._held(name, start, stop)
 
     def _views(self, name: str, start: int, stop: int) -> list[Tensor]:
-        return pieces.read(self._rows, name, _time_axes(self.config)[name], start, stop)
+        return pieces.read(self._rows, name, holdings.time_axes(self.config)[name], start, stop)
 
     def _held(self, name: str, start: int, stop: int) -> Tensor:
         found = self._views(name, start, stop)
-        return torch.cat(found, dim=_time_axes(self.config)[name]) if len(found) > 1 else found[0].clone()
+        return torch.cat(found, dim=holdings.time_axes(self.config)[name]) if len(found) > 1 else found[0].clone()
 
     def _heads(self, layer: int, third: str, start: int, stop: int) -> list[Tensor]:
         """Q, K or V of one layer, (B, H, t, D) in pieces; views."""
@@ -212,7 +208,7 @@ def capture(
             f"the model is in training mode with dropout {model.config.dropout}, so each run would differ; "
             "call model.eval() first"
         )
-    wanted = _wanted(model.config, names)
+    wanted = holdings.needed(model.config, names)
     key = (id(model), len(tokens), _precision(tokens.device))
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
     if previous is None or not reused:
@@ -220,18 +216,18 @@ def capture(
         return Trace(model, pieces.fresh(made, tokens.size(1)), WeightsSeen(model), key, wanted, logits, 0)
     rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
-        rows = pieces.cut(rows, reused, _time_axes(model.config))
+        rows = pieces.cut(rows, reused, holdings.time_axes(model.config))
     if reused == tokens.size(1):  # a text deleted from its end: nothing to run
         kept = previous._last_logits if reused == previous.T else None
         return Trace(model, rows, weights, key, wanted, kept, reused)
     made, logits = _run(model, tokens[:, reused:], wanted, previous._past(reused))
-    rows = pieces.append(rows, made, tokens.size(1) - reused, _time_axes(model.config))
+    rows = pieces.append(rows, made, tokens.size(1) - reused, holdings.time_axes(model.config))
     return Trace(model, rows, weights, key, wanted, logits, reused)
 
 
 def _reusable(previous: Trace, model: GPT, tokens: Tensor, key: tuple[object, ...], wanted: frozenset[str]) -> int:
     """How many positions of `previous` are certainly what a fresh run would give: 0 where anything differs."""
-    if previous._key != key or not previous._wanted >= wanted | _keys(model.config):
+    if previous._key != key or not previous._wanted >= wanted | holdings.for_attention(model.config):
         return 0
     return _common_prefix(previous.ids, tokens) if previous._weights.still_in(model) else 0
 
@@ -291,39 +287,3 @@ def _common_prefix(old: Tensor, new: Tensor) -> int:
     T = min(old.size(1), new.size(1))
     same = (old[:, :T] == new[:, :T]).all(dim=0)
     return int(same.long().cumprod(dim=0).sum())
-
-
-@cache
-def _time_axes(config: GPTConfig) -> Mapping[str, int]:
-    nodes = architecture(config).nodes
-    return MappingProxyType({name: nodes[name].axes.index("T") for name in naming.held(config.n_layer)})
-
-
-@cache
-def _keys(config: GPTConfig) -> frozenset[str]:
-    """What attention needs of earlier positions."""
-    return frozenset(naming.block(layer, "attn.c_attn") for layer in range(config.n_layer)) | {naming.IDX}
-
-
-def _wanted(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
-    """The held names that the chosen ones need."""
-    if chosen is None:
-        return _everything(config)
-    found, nodes = {naming.IDX}, architecture(config).nodes
-    for name in chosen:
-        found.update(naming.needs(nodes[name].id, config.n_layer))  # a KeyError lists near names
-    return frozenset(found)
-
-
-@cache
-def _everything(config: GPTConfig) -> frozenset[str]:
-    return frozenset(naming.held(config.n_layer))
-
-
-@cache
-def _available(config: GPTConfig, wanted: frozenset[str]) -> Mapping[str, Axes]:
-    """Every name that can be read where these are held, with its axes, in the order of the map."""
-    arch: Architecture = architecture(config)
-    return MappingProxyType(
-        {node.id: node.axes for node in arch.nodes if wanted.issuperset(naming.needs(node.id, config.n_layer))}
-    )

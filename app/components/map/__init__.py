@@ -49,10 +49,11 @@ def map_panel(
     Args:
         key: `st.session_state[key]["event"]` is a `MapEvent` after an action.
         text: the prompt that the live shapes belong to.
-        svg: Graphviz's SVG. Each node is `<g id="<tensor name>" class="node concept-<name> …">` with three lines of
-            text: title, symbolic axes, and a placeholder that the live shape replaces. Further classes: `container`
-            (has an inside), `repeat` (stands for all blocks), `port` (belongs to the view around this one);
-            an edge of class `residual` is drawn as the residual stream.
+        svg: each node is `<g id="<tensor name>" data-node="<the same>" class="node concept-<name> …">` with a shape of
+            class `box` and texts of the classes `title`, `axes` and `shape`, the last a placeholder for the live
+            shape. Further classes: `container` (has an inside), `stack` (stands for all blocks), `port` (belongs to
+            the view around this one), `add`. Edges are `<g class="edge …" data-source="<id>" data-target="<id>">`;
+            one of class `residual` is drawn as the residual stream.
         svg_key: names this drawing; another drawing, another key.
         shapes: live shape of each node, such as "(1, 17, 384)".
         selected: id of the node that is inspected; it need not be in this view.

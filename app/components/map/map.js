@@ -30,8 +30,10 @@ function build(root, view) {
 
 function makePicker(view) {
   const step = (by) => chooseLayer(view, view.data.layer + by);
-  view.less = el("button", { type: "button", class: "quiet", "aria-label": "previous block", onclick: () => step(-1) }, "‹");
-  view.more = el("button", { type: "button", class: "quiet", "aria-label": "next block", onclick: () => step(1) }, "›");
+  const button = (name, sign, by) =>
+    el("button", { type: "button", class: "quiet", "aria-label": name, onclick: () => step(by) }, sign);
+  view.less = button("previous block", "‹", -1);
+  view.more = button("next block", "›", 1);
   view.select = el("select", {
     "aria-label": "Transformer block",
     onchange: (event) => chooseLayer(view, Number(event.target.value)),
@@ -142,7 +144,7 @@ function svgNode(tag, attributes, ...children) {
 function decorateContainer(group, { right, top, bottom }) {
   group.querySelector(".open")?.remove();
   const width = group.classList.contains("stack") ? BADGE.wide : BADGE.round;
-  const x = right + width / 2 - (width === BADGE.wide ? 12 : BADGE.round / 2);
+  const x = right + width / 2 - (width === BADGE.wide ? 12 : 5); // beside the text, not on it
   const label = svgNode("text", { x: -7, y: 4, "text-anchor": "middle" });
   const pill = svgNode("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
   const chevron = svgNode("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
@@ -155,7 +157,10 @@ function decorateContainer(group, { right, top, bottom }) {
 /** The corners of a node's box, a rect or the circle of an addition, read from its numbers: valid before layout. */
 function boundsOf(box) {
   const of = (name) => Number(box.getAttribute(name));
-  if (box.tagName === "circle") return { left: of("cx") - of("r"), right: of("cx") + of("r"), top: of("cy") - of("r"), bottom: of("cy") + of("r") };
+  if (box.tagName === "circle") {
+    const [x, y, r] = [of("cx"), of("cy"), of("r")];
+    return { left: x - r, right: x + r, top: y - r, bottom: y + r };
+  }
   return { left: of("x"), right: of("x") + of("width"), top: of("y"), bottom: of("y") + of("height") };
 }
 
