@@ -63,7 +63,7 @@ class Explorer:
         except ValueError as error:
             self.notice = {
                 "kind": "error",
-                "text": f"{_sentence(str(error))} Still shown: the last prompt that could be read.",
+                "text": f"Still shown: the last prompt that could be read. {_sentence(str(error))}",
             }
         if not text:
             self.notice = {
@@ -72,7 +72,9 @@ class Explorer:
             }
 
     def append(self, index: int) -> None:
-        """The prompt with one token more, as generation would append it."""
+        """The prompt with one token more, as generation would append it; not behind text that could not be read."""
+        if self.typed != self.shown.text:
+            return
         tokenizer = self.checkpoint.tokenizer
         text = tokenizer.decode([*self.shown.ids, index])
         try:

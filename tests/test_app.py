@@ -77,6 +77,12 @@ def test_appending_a_token_writes_it_into_the_prompt(me: Explorer) -> None:
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "e", PROMPT + "e", 1)
 
 
+def test_nothing_is_appended_behind_text_that_could_not_be_read(me: Explorer) -> None:
+    me.type(PROMPT + "é")
+    me.append(0)
+    assert (me.typed, me.shown.text, me.rev) == (PROMPT + "é", PROMPT, 0)
+
+
 def test_a_token_that_is_no_text_is_not_appended() -> None:
     ranks = {bytes([i]): i for i in range(256)}
     tokenizer = BPETokenizer(r"[\s\S]", ranks)

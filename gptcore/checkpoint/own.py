@@ -76,6 +76,7 @@ def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype
             new.mkdir()
         save_file(weights, new / WEIGHTS, metadata={"format": "pt"})
         (new / TOKENIZER).write_text(json.dumps(ckpt.tokenizer.to_json()), encoding="utf-8")
+        shutil.copymode(new / TOKENIZER, new / WEIGHTS)  # safetensors makes its file readable by the owner alone
         stored_as = dtype_name(next(iter(weights.values())).dtype)
         content = {
             "format": FORMAT,
