@@ -21,6 +21,12 @@ def time_axes(config: GPTConfig) -> Mapping[str, int]:
 
 
 @cache
+def modules(config: GPTConfig) -> tuple[str, ...]:
+    """The modules whose outputs a full trace holds."""
+    return tuple(name for name in naming.held(config.n_layer) if name != naming.IDX)
+
+
+@cache
 def for_attention(config: GPTConfig) -> frozenset[str]:
     """What attention needs of earlier positions."""
     return frozenset(naming.block(layer, "attn.c_attn") for layer in range(config.n_layer)) | {naming.IDX}

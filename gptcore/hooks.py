@@ -7,7 +7,7 @@ to remove, nothing to leak when a run is interrupted, and any number of threads 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -23,16 +23,20 @@ _installing = threading.Lock()
 _MARK = "_gptcore_hooked_as"
 
 
-def install(model: nn.Module) -> None:
-    """Gives every module of the model its hook. Modules that have theirs are left alone, so this may be repeated."""
-    missing = [(name, module) for name, module in model.named_modules() if name and _MARK not in module.__dict__]
-    if not missing:
-        return
+def installed(model: nn.Module) -> bool:
+    """Whether `install` has seen this model; modules that were put in since have no hook yet."""
+    return _MARK in model.__dict__
+
+
+def install(model: nn.Module, names: Collection[str]) -> None:
+    """Gives the modules of these paths their hook. Those that have theirs are left alone, so this may be repeated."""
     with _installing:
-        for name, module in missing:
-            if _MARK not in module.__dict__:  # another thread may have been here first
+        for name in names:
+            module = model.get_submodule(name)
+            if _MARK not in module.__dict__:
                 module.register_forward_hook(partial(_record, name))
                 module.__dict__[_MARK] = name
+        model.__dict__[_MARK] = ""
 
 
 def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
@@ -43,7 +47,7 @@ def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
 
 @contextmanager
 def recording() -> Iterator[Outputs]:
-    """Collects the output of every hooked module that runs in this context, and in no other."""
+    """Collects the outputs of hooked modules that run in this context, and in no other."""
     outputs: Outputs = {}
     token = _recorder.set(outputs)
     try:

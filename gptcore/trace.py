@@ -166,9 +166,11 @@ class Trace(Mapping[str, Tensor]):
 
     def _past(self, count: int) -> list[list[KeysValues]]:
         """Keys and values of the first positions, layer by layer, in pieces; views."""
+        C, H = self.config.n_embd, self.config.n_head
+        layers = [self._views(naming.block(i, "attn.c_attn"), 0, count) for i in range(self.config.n_layer)]
         return [
-            list(zip(self._heads(i, "k", 0, count), self._heads(i, "v", 0, count), strict=True))
-            for i in range(self.config.n_layer)
+            [(split_heads(rows[..., C : 2 * C], H), split_heads(rows[..., 2 * C :], H)) for rows in found]
+            for found in layers
         ]
 
 
@@ -213,7 +215,7 @@ def capture(
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
     if previous is None or not reused:
         made, logits = _run(model, tokens, wanted, None)
-        return Trace(model, pieces.fresh(made, tokens.size(1)), WeightsSeen(model), key, wanted, logits, 0)
+        return Trace(model, pieces.fresh(made, tokens.size(1)), WeightsSeen.now(model), key, wanted, logits, 0)
     rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
         rows = pieces.cut(rows, reused, holdings.time_axes(model.config))
@@ -248,11 +250,21 @@ def _run(
     model: GPT, tokens: Tensor, wanted: frozenset[str], past: list[list[KeysValues]] | None
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The tensors of a run that are wanted, and the last position's logits."""
-    hooks.install(model)
+    modules = holdings.modules(model.config)
+    if not hooks.installed(model):
+        hooks.install(model, modules)
+    outputs, logits = _record(model, tokens, past)
+    if len(outputs) < len(modules):  # a module was replaced since
+        hooks.install(model, modules)
+        outputs, logits = _record(model, tokens, past)
+    outputs[naming.IDX] = tokens
+    return {name: outputs[name] for name in wanted}, logits
+
+
+def _record(model: GPT, tokens: Tensor, past: list[list[KeysValues]] | None) -> tuple[dict[str, Tensor], Tensor]:
     with torch.no_grad(), hooks.recording() as outputs:
         logits, _ = model(tokens, past=past)
-    outputs[naming.IDX] = tokens
-    return {name: outputs[name] for name in naming.held(model.config.n_layer) if name in wanted}, logits
+    return outputs, logits
 
 
 def _check_ids(ids: Sequence[int] | Tensor, config: GPTConfig) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-SAMPLED = 32
+SAMPLED = 8
 """Values of each parameter that are compared as well."""
 
 
@@ -26,9 +27,17 @@ class WeightsSeen:
         self._views = [p.detach().reshape(-1)[:: max(1, p.numel() // SAMPLED)] for p in self._parameters]
         self._sample = self._look()
 
+    @classmethod
+    def now(cls, model: nn.Module) -> WeightsSeen:
+        """The model's weights as they are; the same value as before where they have not changed."""
+        seen = _seen.get(model)
+        if seen is None or not seen.still_in(model):
+            seen = _seen[model] = cls(model)
+        return seen
+
     def still_in(self, model: nn.Module) -> bool:
         """Whether the model has these very weights, unchanged."""
-        if self._identity is None or _identity(list(_parameters(model))) != self._identity:
+        if self._identity is None or _identity(_parameters(model)) != self._identity:
             return False
         return all(torch.equal(now, then) for now, then in zip(self._look(), self._sample, strict=True))
 
@@ -40,15 +49,23 @@ class WeightsSeen:
         return [torch.cat(views) for views in groups.values()]
 
 
+_seen: WeakKeyDictionary[nn.Module, WeightsSeen] = WeakKeyDictionary()
+"""The last look at each model: a memo, so that a run need not look twice at what has not changed."""
+
+
 def _parameters(model: nn.Module) -> Iterator[Tensor]:
-    for module in model.modules():
+    """Every parameter of every module; done at each key, so without the names that `model.parameters()` makes."""
+    modules = [model]
+    for module in modules:  # grows on the way
+        modules.extend(child for child in module._modules.values() if child is not None)
         for parameter in module._parameters.values():
             if parameter is not None:
                 yield parameter
 
 
-def _identity(parameters: list[Tensor]) -> list[tuple[int, int, tuple[int, ...]]] | None:
-    """Address, change count and shape of each parameter; None where PyTorch does not count (inference tensors)."""
-    if any(parameter.is_inference() for parameter in parameters):
+def _identity(parameters: Iterable[Tensor]) -> list[tuple[int, int]] | None:
+    """Address and change count of each parameter; None where PyTorch does not count (inference tensors)."""
+    try:
+        return [(parameter.data_ptr(), parameter._version) for parameter in parameters]
+    except RuntimeError:
         return None
-    return [(parameter.data_ptr(), parameter._version, parameter.shape) for parameter in parameters]
