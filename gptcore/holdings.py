@@ -29,7 +29,7 @@ def modules(config: GPTConfig) -> tuple[str, ...]:
 @cache
 def for_attention(config: GPTConfig) -> frozenset[str]:
     """What attention needs of earlier positions."""
-    return frozenset(naming.block(layer, "attn.c_attn") for layer in range(config.n_layer)) | {naming.IDX}
+    return frozenset(naming.block(layer, "attn.c_attn") for layer in range(config.n_layer))
 
 
 def needed(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:

@@ -1,11 +1,14 @@
 """Rows of many tensors that grow along T, held in a few pieces that traces share.
 
 This file knows nothing of models: it stores, for each name, rows along one axis, T. A trace's rows are a tuple of
-pieces, one after the other. Typing appends to the last piece in place (older traces see fewer of its rows and stay
-as they were), deleting cuts, and small pieces are merged, so that
+pieces, one after the other. Deleting cuts, and there are two ways to append, neither of which changes older pieces:
 
-- appending costs what the new rows weigh, and now and then a copy of a part, log2(T) copies a row in all;
-- there are at most about log2(T) pieces, so attention over them stays cheap;
+- `append`, for what is read as a whole at each key (attention's keys and values): new rows are copied behind the
+  last piece's, into room kept for them, and small pieces are merged, so that there are at most about log2(T);
+- `add`, for all the rest: new rows stay where the run put them, until there are many such pieces to join.
+
+Either costs log2(T) copies a row in all. Memory is bounded:
+
 - room for rows to come is at most 1/16 of the rows in use, and rows that only a dropped text used at most 3/16, so
   no history of typing and deleting holds more than 1.25 times what a fresh run does.
 """
@@ -81,6 +84,9 @@ class Piece:
 
 Pieces = tuple[Piece, ...]
 
+MANY = 24
+"""Pieces that `add` leaves unjoined."""
+
 
 def fresh(rows: dict[str, Tensor], count: int) -> Pieces:
     """Rows as they came from a run, held without a copy."""
@@ -120,6 +126,17 @@ def cut(pieces: Pieces, rows: int, axes: Axes) -> Pieces:
     return tuple(kept)
 
 
+def add(pieces: Pieces, rows: dict[str, Tensor], count: int, axes: Axes) -> Pieces:
+    """The pieces with one more, not copied; once there are too many, those at the end are joined."""
+    kept, moved = [*pieces], [*fresh(rows, count)]
+    if len(kept) < MANY:
+        return (*kept, *moved)
+    _take_small(kept, moved, max(count, MANY))  # the last ones at once, and what is no larger than they are together
+    if len(kept) >= MANY:  # of sizes that do not merge
+        kept, moved = [], [*pieces, *fresh(rows, count)]
+    return (*kept, _join(moved, axes, room=0))
+
+
 def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
     """The pieces with `count` rows more. The pieces given stay valid and unchanged."""
     *kept, last = pieces
@@ -127,15 +144,19 @@ def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
         last.store.write(last.rows, rows, axes)
         return (*kept, Piece(last.store, last.rows + count))
     room = (total(pieces) + count) // 16
-    kept, size = list(pieces), count + room
-    moved: list[Piece] = []
-    while kept and kept[-1].rows <= size:  # as in a binary counter: a piece is merged with one at least its size
-        moved.insert(0, kept.pop())
-        size += moved[0].rows
+    kept, moved = list(pieces), list[Piece]()
+    _take_small(kept, moved, count + room)
     grown = _join(moved, axes, room=count + room, like=rows)
     grown.store.claim(grown.rows, count)
     grown.store.write(grown.rows, rows, axes)
     return (*kept, Piece(grown.store, grown.rows + count))
+
+
+def _take_small(kept: list[Piece], moved: list[Piece], size: int) -> None:
+    """Moves pieces from the end of `kept` to `moved`, as a binary counter carries: each with at least its own size."""
+    while kept and kept[-1].rows <= size:
+        moved.insert(0, kept.pop())
+        size += moved[0].rows
 
 
 def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) -> Piece:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,40 @@ from gptcore.architecture import architecture
 from gptcore.config import GPTConfig
 from gptcore.model import GPT, KeysValues, attention_stages, split_heads
 from gptcore.weights import WeightsSeen
+
+
+class _Rows(NamedTuple):
+    """The held tensors: those that attention reads at each key, and the others."""
+
+    attention: pieces.Pieces
+    others: pieces.Pieces
+
+    @classmethod
+    def fresh(cls, made: dict[str, Tensor], config: GPTConfig) -> _Rows:
+        """As a run made them."""
+        attention, others, count = _sorted(made, config)
+        return cls(pieces.fresh(attention, count) if attention else (), pieces.fresh(others, count))
+
+    def cut(self, count: int, config: GPTConfig) -> _Rows:
+        """The first `count` positions."""
+        axes = holdings.time_axes(config)
+        return _Rows(pieces.cut(self.attention, count, axes), pieces.cut(self.others, count, axes))
+
+    def grown(self, made: dict[str, Tensor], config: GPTConfig) -> _Rows:
+        """With the positions that a run has made more."""
+        axes = holdings.time_axes(config)
+        attention, others, count = _sorted(made, config)
+        return _Rows(
+            pieces.append(self.attention, attention, count, axes), pieces.add(self.others, others, count, axes)
+        )
+
+
+def _sorted(made: dict[str, Tensor], config: GPTConfig) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+    """What attention reads, the others, and how many positions they are of."""
+    read = holdings.for_attention(config)
+    attention = {name: tensor for name, tensor in made.items() if name in read}
+    others = {name: tensor for name, tensor in made.items() if name not in read}
+    return attention, others, others[naming.IDX].size(1)
 
 
 class Trace(Mapping[str, Tensor]):
@@ -34,15 +69,15 @@ class Trace(Mapping[str, Tensor]):
     """
 
     def __init__(
-        self, model: GPT, rows: pieces.Pieces, weights: WeightsSeen, key: tuple[object, ...], wanted: frozenset[str],
+        self, model: GPT, rows: _Rows, weights: WeightsSeen, key: tuple[object, ...], wanted: frozenset[str],
         last_logits: Tensor | None, reused: int,
     ) -> None:  # fmt: skip
         """Made by `capture` alone."""
         self.config, self.reused = model.config, reused
         self._model, self._rows, self._weights, self._key, self._wanted = model, rows, weights, key, wanted
         self._last_logits = last_logits  # (B, 1, V), as the run made them; None after a cut
-        self.T = pieces.total(rows)
-        self.B = rows[0].store.tensors[naming.IDX].size(0)
+        self.T = pieces.total(rows.others)
+        self.B = rows.others[0].store.tensors[naming.IDX].size(0)
 
     # What is there
 
@@ -76,7 +111,7 @@ class Trace(Mapping[str, Tensor]):
     def nbytes(self) -> int:
         """Bytes that this trace keeps in memory, those it shares with other traces included."""
         logits = 0 if self._last_logits is None else self._last_logits.nbytes
-        return pieces.nbytes(self._rows) + logits
+        return pieces.nbytes(self._rows.attention) + pieces.nbytes(self._rows.others) + logits
 
     # What is read
 
@@ -116,7 +151,8 @@ class Trace(Mapping[str, Tensor]):
             return self._held(name, start, stop)
 
     def _views(self, name: str, start: int, stop: int) -> list[Tensor]:
-        return pieces.read(self._rows, name, holdings.time_axes(self.config)[name], start, stop)
+        rows = self._rows.attention if name in holdings.for_attention(self.config) else self._rows.others
+        return pieces.read(rows, name, holdings.time_axes(self.config)[name], start, stop)
 
     def _held(self, name: str, start: int, stop: int) -> Tensor:
         found = self._views(name, start, stop)
@@ -160,7 +196,7 @@ class Trace(Mapping[str, Tensor]):
 
     @property
     def _device(self) -> torch.device:
-        return self._rows[0].store.tensors[naming.IDX].device
+        return self._rows.others[0].store.tensors[naming.IDX].device
 
     # What the next capture takes over
 
@@ -215,16 +251,15 @@ def capture(
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
     if previous is None or not reused:
         made, logits = _run(model, tokens, wanted, None)
-        return Trace(model, pieces.fresh(made, tokens.size(1)), WeightsSeen.now(model), key, wanted, logits, 0)
+        return Trace(model, _Rows.fresh(made, model.config), WeightsSeen.now(model), key, wanted, logits, 0)
     rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
-        rows = pieces.cut(rows, reused, holdings.time_axes(model.config))
+        rows = rows.cut(reused, model.config)
     if reused == tokens.size(1):  # a text deleted from its end: nothing to run
         kept = previous._last_logits if reused == previous.T else None
         return Trace(model, rows, weights, key, wanted, kept, reused)
     made, logits = _run(model, tokens[:, reused:], wanted, previous._past(reused))
-    rows = pieces.append(rows, made, tokens.size(1) - reused, holdings.time_axes(model.config))
-    return Trace(model, rows, weights, key, wanted, logits, reused)
+    return Trace(model, rows.grown(made, model.config), weights, key, wanted, logits, reused)
 
 
 def _reusable(previous: Trace, model: GPT, tokens: Tensor, key: tuple[object, ...], wanted: frozenset[str]) -> int:

@@ -15,6 +15,9 @@ _hook = install_import_hook("gptcore.model", "beartype.beartype")
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
 
 
+torch.set_num_threads(1)  # small models; and many threads with a team of workers each would wait for each other
+
+
 def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: object) -> GPT:
     """A GPT whose weights are large enough for every part to matter."""
     fields = {"block_size": 32, "vocab_size": 17, "n_layer": 3, "n_head": 2, "n_embd": 16, **sizes}

@@ -255,7 +255,8 @@ def test_memory_is_bounded_after_any_history() -> None:
         ids = [*ids[:keep], *typed][:256]
         trace = capture(model, ids, previous=trace)
         assert trace.nbytes() <= 1.3 * capture(model, ids).nbytes()
-        assert len(trace._rows) <= 12
+        assert len(trace._rows.attention) <= 12
+        assert len(trace._rows.others) <= 25
 
 
 def test_memory_of_dropped_text_is_freed() -> None:
