@@ -42,9 +42,8 @@ def sources() -> list[str]:
 
 
 def pick() -> None:
-    """Called when the model picker changed: the next full run loads what it shows."""
+    """Called when the model picker changed: the run that follows loads what it shows."""
     st.session_state["wanted"] = st.session_state["picked"]
-    st.rerun(scope="app")
 
 
 def ready() -> bool:

@@ -14,7 +14,6 @@ _hook = install_import_hook("gptcore.model", "beartype.beartype")
 
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
 
-
 torch.set_num_threads(1)  # small models; and many threads with a team of workers each would wait for each other
 
 

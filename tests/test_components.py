@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from app import theme
 from app.components import heatmap
 from app.components._assets import MODULES, check_payload, length, number
-from app.components.code import classify
+from app.components.listing import classify
 
 COMPONENTS = Path(theme.__file__).parent / "components"
 SCRIPTS = sorted(COMPONENTS.rglob("*.js"))
@@ -261,7 +261,8 @@ def _page() -> None:
     )
     row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
     ui.prediction(key="prediction", text="ab", rows=[row])
-    ui.code(key="code", source="x = 1\n", first=1, last=1)
+    ui.listing(key="listing", name="x", source="x = 1\n")
+    ui.code(key="code", name="x", first=1, last=1)
     ui.prompt(key="prompt", text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
 
 

@@ -5,6 +5,7 @@ They know nothing of models. Mount `runtime()` once per page run, outside fragme
 
 from app.components.code import code
 from app.components.heads import HeadEvent, heads
+from app.components.listing import listing
 from app.components.map import Crumb, MapEvent, map_panel
 from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
@@ -26,6 +27,7 @@ __all__ = [
     "code",
     "heads",
     "heatmap",
+    "listing",
     "map_panel",
     "matrix",
     "prediction",

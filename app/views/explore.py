@@ -9,12 +9,16 @@ from app.explorer import Explorer
 from gptcore import source
 from gptcore.diagram import to_svg
 
-TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 66px)"
+TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 72px)"
 """What is left of the window below the prompt."""
+
+
+LISTING = "model.py"
 
 
 def explore() -> None:
     """The page. One fragment, so that a key runs nothing else."""
+    components.listing(key="listing", name=LISTING, source=source.text())
     _screen()
 
 
@@ -22,9 +26,7 @@ def explore() -> None:
 def _screen() -> None:
     me = state.explorer()
     _act(me)
-    top, corner = st.columns([3.1, 1], gap="small")
-    with corner:
-        _model(me)
+    top = st.container()
     left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
     with left:
         _map(me)
@@ -60,22 +62,6 @@ def _act(me: Explorer) -> None:
             me.append(append["id"])
 
 
-def _model(me: Explorer) -> None:
-    """The model picker, and one line on the model."""
-    state.set_widget("picked", state.loaded())
-    st.selectbox(
-        "model", state.sources(), key="picked", label_visibility="collapsed", on_change=state.pick, format_func=_name
-    )
-    config, loss = me.arch.config, me.checkpoint.info.get("best_val_loss")
-    known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
-    st.caption(" · ".join([*known, f"validation loss {loss:.2f}"] if loss else known))
-
-
-def _name(picked: str) -> str:
-    """A shipped model's name, or the end of a path."""
-    return picked if len(picked) < 40 else f"…{picked[-38:]}"
-
-
 def _prompt(me: Explorer) -> None:
     label = me.checkpoint.tokenizer.label
     components.prompt(
@@ -107,14 +93,12 @@ def _map(me: Explorer) -> None:
 
 
 def _inspector(me: Explorer) -> None:
-    node, weight = me.node, me.weight
-    part = me.slice()
-    sizes = part.matrix.shape if weight else me.arch.shapes(T=me.shown.trace.T)[node.id]
+    node, weight, part = me.node, me.weight, me.slice()
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
-    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)}) = {tuple(sizes)}")
-    formula, choices = st.columns([1.6, 1], vertical_alignment="center")
-    formula.latex(node.formula)
-    with choices:
+    # Text that stays the same from key to key, so that the browser need not set the formula again.
+    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)})")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.latex(node.formula)
         _choices(me)
     event = state.last("inspector")
     hover = event["hover"] if event and event["name"] == part.name else None
@@ -133,13 +117,18 @@ def _inspector(me: Explorer) -> None:
         square=part.square,
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         ack=state.seq("inspector"),
-        note=_statistics(slices.Statistics.of(part.matrix)),
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 330px)",
+        note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 352px)",
     )
     lines = node.source.lines
-    components.code(
-        key="code", source=source.text(), first=lines[0], last=lines[1], title=_place(node.source), height=150
-    )
+    components.code(key="code", name=LISTING, first=lines[0], last=lines[1], title=_place(node.source), height=150)
+
+
+def _shape(me: Explorer) -> str:
+    """The live shape of the whole tensor that a part is shown of."""
+    if me.weight:
+        return str(tuple(me.checkpoint.model.get_parameter(me.weight).shape))
+    return str(me.arch.shapes(T=me.shown.trace.T)[me.selected])
 
 
 def _place(found: source.Source) -> str:
@@ -157,6 +146,7 @@ def _choices(me: Explorer) -> None:
             key="head",
             format_func=lambda head: f"head {me.layer}.{head}",
             label_visibility="collapsed",
+            width=140,
             on_change=lambda: setattr(me, "head", state.widget("head")),
         )
     if me.node.weights:
@@ -196,5 +186,5 @@ def _heads(me: Explorer) -> None:
         pixels=me.shown.thumbnails.pixels(),
         selected=(me.layer, me.head),
         title="Attention, every head of every layer",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 458px)",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - 464px)",
     )

@@ -21,7 +21,9 @@ KEYS = 50
 WATCH = """
 (panels) => {
   const area = deepQuery('[data-role=prompt]')[0];
-  const shown = () => panels.every((name) => deepQuery(`[data-panel="${name}"]`)[0]?.dataset.text === area.value);
+  // The panels live as long as the page: found once, so that watching them costs nothing.
+  const found = panels.map((name) => deepQuery(`[data-panel="${name}"]`)[0]);
+  const shown = () => found.every((panel) => panel.isConnected && panel.dataset.text === area.value);
   window.paints = [];
   area.addEventListener('input', () => {
     const start = performance.now();

@@ -7,6 +7,9 @@ function build(root, view) {
   view.lines = el("code", {});
   view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
   root.append(view.title, view.box);
+  const arrived = () => view.data && draw(view);
+  window.addEventListener("gptscope:listing", arrived);
+  view.cleanups.push(() => window.removeEventListener("gptscope:listing", arrived));
 }
 
 function drawLine(words, number, marked) {
@@ -24,16 +27,24 @@ function scrollTo(view, first, last) {
   view.box.scrollTop = Math.round((wanted - top.offsetTop) / line) * line + top.offsetTop; // no line cut at the top
 }
 
-export default function (component) {
-  const view = viewOf(component, build);
-  const { lines, start, first, last, title, height } = view.data;
+function draw(view) {
+  const { name, first, last, title, height } = view.data;
+  const lines = window.gptscopeListings?.get(name);
+  const now = JSON.stringify(view.data);
+  if (!lines || view.drawn === now) return; // on the way: "gptscope:listing" calls again; or as it is
+  view.drawn = now;
   view.root.style.setProperty("--height", height);
   view.title.textContent = title;
   view.box.setAttribute("aria-label", `${title}, lines ${first} to ${last}`);
-  const drawn = lines.map((words, i) => drawLine(words, start + i, start + i >= first && start + i <= last));
+  const drawn = lines.map((words, i) => drawLine(words, i + 1, i + 1 >= first && i + 1 <= last));
   view.lines.replaceChildren(...drawn);
   scrollTo(view, first, last);
   Object.assign(view.root.dataset, { first, last });
   painted(view, "code");
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  draw(view);
   return cleanup(component);
 }
