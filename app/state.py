@@ -75,6 +75,20 @@ def explorer() -> Explorer:
     return cast(Explorer, st.session_state["explorer"])
 
 
+def drawn(me: Explorer) -> None:
+    """Notes which selection the page tells of."""
+    st.session_state["drawn"] = _selection(me)
+
+
+def stale(me: Explorer) -> bool:
+    """Whether another selection was made since, so that the page must be drawn as a whole."""
+    return st.session_state.get("drawn") != _selection(me)
+
+
+def _selection(me: Explorer) -> tuple[object, ...]:
+    return loaded(), me.selected, me.weight, me.head
+
+
 def loaded() -> str:
     """The name or path of the model that is on the screen."""
     return cast(str, st.session_state["loaded"])

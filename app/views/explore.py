@@ -17,21 +17,33 @@ LISTING = "model.py"
 
 
 def explore() -> None:
-    """The page. One fragment, so that a key runs nothing else."""
+    """The page: what changes only with the selection is drawn here, what changes with each key in a fragment.
+
+    An element that stays the same still costs the browser some milliseconds a key, so the selected node's name,
+    formula, choices and source stand outside the fragment; `page.css` puts them into the middle column.
+    """
+    me = state.explorer()
     components.listing(key="listing", name=LISTING, source=source.text())
-    _screen()
+    with st.container(key="inspected"):
+        _about(me)
+    with st.container(key="source"):
+        _source(me)
+    state.drawn(me)
+    _live()
 
 
 @st.fragment
-def _screen() -> None:
+def _live() -> None:
     me = state.explorer()
     _act(me)
+    if state.stale(me):
+        st.rerun(scope="app")
     top = st.container()
     left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
     with left:
         _map(me)
-    with middle:
-        _inspector(me)
+    with middle, st.container(key="matrix"):
+        _matrix(me)
     with right:
         _prediction(me)
         _heads(me)
@@ -92,14 +104,27 @@ def _map(me: Explorer) -> None:
     )
 
 
-def _inspector(me: Explorer) -> None:
-    node, weight, part = me.node, me.weight, me.slice()
+def _about(me: Explorer) -> None:
+    """The selected node's name, axes, formula and choices."""
+    node, weight = me.node, me.weight
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
-    # Text that stays the same from key to key, so that the browser need not set the formula again.
     st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)})")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.latex(node.formula)
         _choices(me)
+
+
+def _source(me: Explorer) -> None:
+    """The lines of the model that made it."""
+    found = me.node.source
+    first, last = found.lines
+    lines = f"line {first}" if first == last else f"lines {first}-{last}"
+    components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
+
+
+def _matrix(me: Explorer) -> None:
+    """The selected tensor or weight as a heatmap."""
+    part = me.slice()
     event = state.last("inspector")
     hover = event["hover"] if event and event["name"] == part.name else None
     tokens = me.tokens
@@ -120,8 +145,6 @@ def _inspector(me: Explorer) -> None:
         note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
         height="calc(100vh - var(--gs-prompt-height, 110px) - 352px)",
     )
-    lines = node.source.lines
-    components.code(key="code", name=LISTING, first=lines[0], last=lines[1], title=_place(node.source), height=150)
 
 
 def _shape(me: Explorer) -> str:
@@ -129,11 +152,6 @@ def _shape(me: Explorer) -> str:
     if me.weight:
         return str(tuple(me.checkpoint.model.get_parameter(me.weight).shape))
     return str(me.arch.shapes(T=me.shown.trace.T)[me.selected])
-
-
-def _place(found: source.Source) -> str:
-    first, last = found.lines
-    return f"{found.file} · line {first}" if first == last else f"{found.file} · lines {first}-{last}"
 
 
 def _choices(me: Explorer) -> None:
