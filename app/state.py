@@ -86,7 +86,7 @@ def stale(me: Explorer) -> bool:
 
 
 def _selection(me: Explorer) -> tuple[object, ...]:
-    return loaded(), me.selected, me.weight, me.head
+    return loaded(), me.view, me.layer, me.selected, me.weight, me.head
 
 
 def loaded() -> str:

@@ -247,10 +247,10 @@ def _page() -> None:
     from app import components as ui
 
     ui.runtime()
+    ui.drawing(key="drawing", svg="<svg/>", svg_key="model")
     ui.map_panel(
         key="map",
         text="ab",
-        svg="<svg/>",
         svg_key="model",
         shapes={"idx": "(1, 2)"},
         selected="idx",

@@ -4,6 +4,7 @@ They know nothing of models. Mount `runtime()` once per page run, outside fragme
 """
 
 from app.components.code import code
+from app.components.drawing import drawing
 from app.components.heads import HeadEvent, heads
 from app.components.listing import listing
 from app.components.map import Crumb, MapEvent, map_panel
@@ -25,6 +26,7 @@ __all__ = [
     "PredictionEvent",
     "PromptValue",
     "code",
+    "drawing",
     "heads",
     "heatmap",
     "listing",

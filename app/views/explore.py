@@ -24,6 +24,7 @@ def explore() -> None:
     """
     me = state.explorer()
     components.listing(key="listing", name=LISTING, source=source.text())
+    components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
     with st.container(key="inspected"):
         _about(me)
     with st.container(key="source"):
@@ -42,7 +43,7 @@ def _live() -> None:
     left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
     with left:
         _map(me)
-    with middle, st.container(key="matrix"):
+    with middle:
         _matrix(me)
     with right:
         _prediction(me)
@@ -89,12 +90,15 @@ def _prompt(me: Explorer) -> None:
     )
 
 
+def _drawing_key(me: Explorer) -> str:
+    return f"{state.loaded()} {me.view} {me.layer}"
+
+
 def _map(me: Explorer) -> None:
     components.map_panel(
         key="map",
         text=me.shown.text,
-        svg=to_svg(me.arch, me.view, me.layer),
-        svg_key=f"{state.loaded()} {me.view} {me.layer}",
+        svg_key=_drawing_key(me),
         shapes=me.shapes(),
         selected=me.selected,
         breadcrumbs=[{"id": name, "label": label} for name, label in me.crumbs],

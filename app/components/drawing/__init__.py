@@ -8,5 +8,5 @@ _DRAWING = register("drawing")
 
 
 def drawing(*, key: str, svg: str, svg_key: str) -> None:
-    """Hand the SVG text `svg` to the page under the name `svg_key`; `map_panel` does it."""
+    """Hand the SVG text `svg` to the page under the name `svg_key`; mount it outside the map's fragment."""
     _DRAWING(key=key, data=check_payload({"svg": svg, "svg_key": svg_key}))

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import check_payload, length, register
-from app.components.drawing import drawing
 
 _MAP = register("map")
 
@@ -35,7 +34,6 @@ def map_panel(
     *,
     key: str,
     text: str,
-    svg: str,
     svg_key: str,
     shapes: Mapping[str, str],
     selected: str,
@@ -49,12 +47,12 @@ def map_panel(
     Args:
         key: `st.session_state[key]["event"]` is a `MapEvent` after an action.
         text: the prompt that the live shapes belong to.
-        svg: each node is `<g id="<tensor name>" data-node="<the same>" class="node concept-<name> …">` with a shape of
-            class `box` and texts of the classes `title`, `axes` and `shape`, the last a placeholder for the live
-            shape. Further classes: `container` (has an inside), `stack` (stands for all blocks), `port` (belongs to
-            the view around this one), `add`. Edges are `<g class="edge …" data-source="<id>" data-target="<id>">`;
-            one of class `residual` is drawn as the residual stream.
-        svg_key: names this drawing; another drawing, another key.
+        svg_key: names the drawing, an SVG that `drawing` has brought. In it each node is
+            `<g data-node="<id>" class="node concept-<name> …">` with a shape of class `box` and texts of the classes
+            `title`, `axes` and `shape`, the last a placeholder for the live shape. Further classes: `container` (has
+            an inside), `stack` (stands for all blocks), `port` (belongs to the view around this one), `add`. Edges
+            are `<g class="edge …" data-source="<id>" data-target="<id>">`; one of class `residual` is drawn as the
+            residual stream.
         shapes: live shape of each node, such as "(1, 17, 384)".
         selected: id of the node that is inspected; it need not be in this view.
         breadcrumbs: from the whole model to this view, which is the last.
@@ -62,7 +60,6 @@ def map_panel(
         n_layer: the picker offers this many blocks; it is hidden for one.
         height: of the panel, in pixels or any CSS length.
     """
-    drawing(key=f"{key}-drawing", svg=svg, svg_key=svg_key)
     data = {
         "text": text,
         "svg_key": svg_key,
