@@ -147,7 +147,7 @@ def _matrix(me: Explorer) -> None:
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         ack=state.seq("inspector"),
         note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 352px)",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--gs-about, 6.2rem) - 253px)",
     )
 
 
