@@ -211,10 +211,10 @@ def test_changed_weights_are_noticed(how: str) -> None:
 
 
 def test_two_that_grow_from_one_do_not_meet() -> None:
-    model = random_model()
-    trunk = capture(model, IDS)
-    trunk = capture(model, [*IDS, 1], previous=trunk)  # with room for more, which only one can take
-    one, other = ([*IDS, 1, end] for end in (2, 3))
+    model, start = random_model(), [*IDS, *IDS]
+    trunk = capture(model, [*start, 1], previous=capture(model, start))
+    assert trunk._rows.attention[-1].waste >= 1  # room for one more, which only one of the two can take
+    one, other = ([*start, 1, end] for end in (2, 3))
     first, second = capture(model, one, previous=trunk), capture(model, other, previous=trunk)
     assert_same(first, capture(model, one), 1e-5)
     assert_same(second, capture(model, other), 1e-5)
