@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +23,7 @@ SMALL = 30_000_000
 """Up to this many parameters one thread is fastest, and many sessions do not fight for cores."""
 
 
+_TURN = threading.Lock()
 _THREADS = torch.get_num_threads()
 
 
@@ -64,10 +68,19 @@ def ready() -> bool:
             st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=DEFAULT))
         st.session_state["wanted"] = st.session_state.get("loaded", wanted)
         return before is not None
-    after = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
+    with turn():
+        after = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
     after.rev = before.rev + 1 if before else 0
     st.session_state.update(explorer=after, loaded=wanted)
     return True
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """One session's work at a time: many threads on Python's one lock, which PyTorch takes again after each of its
+    operations, keep each other waiting ten times as long as a queue does (tests/benchmarks/load.py)."""
+    with _TURN:
+        yield
 
 
 def explorer() -> Explorer:

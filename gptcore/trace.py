@@ -202,12 +202,14 @@ class Trace(Mapping[str, Tensor]):
 
     def _past(self, count: int) -> list[list[KeysValues]]:
         """Keys and values of the first positions, layer by layer, in pieces; views."""
-        C, H = self.config.n_embd, self.config.n_head
-        layers = [self._views(naming.block(i, "attn.c_attn"), 0, count) for i in range(self.config.n_layer)]
-        return [
-            [(split_heads(rows[..., C : 2 * C], H), split_heads(rows[..., 2 * C :], H)) for rows in found]
-            for found in layers
-        ]
+        layers = (self._views(naming.block(i, "attn.c_attn"), 0, count) for i in range(self.config.n_layer))
+        return [[self._keys_values(rows) for rows in found] for found in layers]
+
+    def _keys_values(self, rows: Tensor) -> KeysValues:
+        """K and V of some rows (B, t, 3C) of `c_attn`; views, as few steps as can be: each layer needs them."""
+        thirds = rows.view(*rows.shape[:2], 3, self.config.n_head, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, t, D)
+        _, k, v = thirds.unbind(0)
+        return k, v
 
 
 def capture(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,7 +21,8 @@ class WeightsSeen:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._parameters = list(_parameters(model))
+        self._modules = _Modules(model)
+        self._parameters = self._modules.parameters()
         self._identity = _identity(self._parameters)
         # Long parameters are sampled by views, so that looking again is a single small copy.
         self._views = [p.detach().reshape(-1)[:: max(1, p.numel() // SAMPLED)] for p in self._parameters]
@@ -37,7 +38,9 @@ class WeightsSeen:
 
     def still_in(self, model: nn.Module) -> bool:
         """Whether the model has these very weights, unchanged."""
-        if self._identity is None or _identity(_parameters(model)) != self._identity:
+        if self._identity is None or not self._modules.still_in(model):
+            return False
+        if _identity(self._modules.parameters()) != self._identity:
             return False
         return all(torch.equal(now, then) for now, then in zip(self._look(), self._sample, strict=True))
 
@@ -53,14 +56,25 @@ _seen: WeakKeyDictionary[nn.Module, WeightsSeen] = WeakKeyDictionary()
 """The last look at each model: a memo, so that a run need not look twice at what has not changed."""
 
 
-def _parameters(model: nn.Module) -> Iterator[Tensor]:
-    """Every parameter of every module; done at each key, so without the names that `model.parameters()` makes."""
-    modules = [model]
-    for module in modules:  # grows on the way
-        modules.extend(child for child in module._modules.values() if child is not None)
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                yield parameter
+class _Modules:
+    """The modules of a model at one moment: a walk through them at each key would cost more than all other checks."""
+
+    def __init__(self, model: nn.Module) -> None:
+        # Of the root its tables alone: the memo above must not keep the model alive.
+        modules = list(model.modules())
+        self._children = [module._modules for module in modules]
+        self._seen = [list(children.values()) for children in self._children]
+        self._tables = [module._parameters for module in modules]
+
+    def still_in(self, model: nn.Module) -> bool:
+        """Whether this is the same model, and no module of it was replaced."""
+        if model._modules is not self._children[0]:
+            return False
+        return all(list(now.values()) == then for now, then in zip(self._children, self._seen, strict=True))
+
+    def parameters(self) -> list[Tensor]:
+        """Every parameter that the modules now have."""
+        return [parameter for table in self._tables for parameter in table.values() if parameter is not None]
 
 
 def _identity(parameters: Iterable[Tensor]) -> list[tuple[int, int]] | None:

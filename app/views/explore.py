@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from app import components, slices, state
@@ -14,42 +17,40 @@ TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 72px)"
 
 
 LISTING = "model.py"
+Mount = Callable[[], None]
+"""A panel with its numbers, ready to be sent."""
 
 
 def explore() -> None:
     """The page: what changes only with the selection is drawn here, what changes with each key in a fragment.
 
-    An element that stays the same still costs the browser some milliseconds a key, so the selected node's name,
-    formula, choices and source stand outside the fragment; `page.css` puts them into the middle column.
+    An element that stays the same still costs the browser some milliseconds a key, and so does each column: so the
+    selected node's name, formula, choices and source stand outside the fragment, and `page.css` places everything.
     """
     me = state.explorer()
-    components.listing(key="listing", name=LISTING, source=source.text())
-    components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
-    with st.container(key="inspected"):
-        _about(me)
-    with st.container(key="source"):
-        _source(me)
-    state.drawn(me)
-    _live()
+    with st.container(key="explore"):
+        components.listing(key="listing", name=LISTING, source=source.text())
+        components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
+        with st.container(key="inspected"):
+            _about(me)
+        with st.container(key="source"):
+            _source(me)
+        state.drawn(me)
+        _live()
 
 
 @st.fragment
 def _live() -> None:
     me = state.explorer()
-    _act(me)
-    if state.stale(me):
+    with state.turn():
+        _act(me)
+        # All is computed before the first is sent, so that the browser draws the page once and not after each panel;
+        # the prompt comes last: its acknowledgement asks for the next key.
+        panels = [] if state.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me), _prompt(me)]
+    if not panels:
         st.rerun(scope="app")
-    top = st.container()
-    left, middle, right = st.columns([1, 1.7, 1.1], gap="small")
-    with left:
-        _map(me)
-    with middle:
-        _matrix(me)
-    with right:
-        _prediction(me)
-        _heads(me)
-    with top:  # mounted last, placed first: its acknowledgement asks for the next key
-        _prompt(me)
+    for mount in panels:
+        mount()
 
 
 def _act(me: Explorer) -> None:
@@ -75,9 +76,10 @@ def _act(me: Explorer) -> None:
             me.append(append["id"])
 
 
-def _prompt(me: Explorer) -> None:
+def _prompt(me: Explorer) -> Mount:
     label = me.checkpoint.tokenizer.label
-    components.prompt(
+    return partial(
+        components.prompt,
         key="prompt",
         text=me.typed if me.notice else me.shown.text,
         labels=[label(index) for index in me.shown.ids],
@@ -94,8 +96,9 @@ def _drawing_key(me: Explorer) -> str:
     return f"{state.loaded()} {me.view} {me.layer}"
 
 
-def _map(me: Explorer) -> None:
-    components.map_panel(
+def _map(me: Explorer) -> Mount:
+    return partial(
+        components.map_panel,
         key="map",
         text=me.shown.text,
         svg_key=_drawing_key(me),
@@ -126,13 +129,14 @@ def _source(me: Explorer) -> None:
     components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
 
 
-def _matrix(me: Explorer) -> None:
+def _matrix(me: Explorer) -> Mount:
     """The selected tensor or weight as a heatmap."""
     part = me.slice()
     event = state.last("inspector")
     hover = event["hover"] if event and event["name"] == part.name else None
     tokens = me.tokens
-    components.matrix(
+    return partial(
+        components.matrix,
         key="inspector",
         text=me.shown.text,
         name=part.name,
@@ -187,9 +191,10 @@ def _statistics(of: slices.Statistics) -> str:
     return f"mean {of.mean:.4g} · std {of.std:.4g} · min {of.low:.4g} · max {of.high:.4g}{others}"
 
 
-def _prediction(me: Explorer) -> None:
+def _prediction(me: Explorer) -> Mount:
     rows = me.next_tokens()
-    components.prediction(
+    return partial(
+        components.prediction,
         key="prediction",
         text=me.shown.text,
         rows=rows,
@@ -201,8 +206,9 @@ def _prediction(me: Explorer) -> None:
     )
 
 
-def _heads(me: Explorer) -> None:
-    components.heads(
+def _heads(me: Explorer) -> Mount:
+    return partial(
+        components.heads,
         key="heads",
         text=me.shown.text,
         pixels=me.shown.thumbnails.pixels(),
