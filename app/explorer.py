@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 
@@ -15,7 +16,14 @@ from app.components import NextToken, Notice
 from gptcore import Checkpoint, Trace, architecture, capture
 from gptcore.architecture import FOLDED, Node
 from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
+from gptcore.parity import parity
 
+MUCH = 1e9
+"""Parameters times new tokens from which a run takes all threads. Below, one is as fast, and on a machine where
+others compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
+ROUNDING = 1e-4
+"""Of float32, over the layers of a GPT, as a share of the largest logit."""
+_THREADS = torch.get_num_threads()
 PROMPT = "To be, or not to b"
 """What a newcomer finds typed."""
 
@@ -33,6 +41,14 @@ class Shown:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class Parity:
+    """How far the logits on the screen are from those of another path through the code."""
+
+    difference: float
+    is_rounding: bool
+
+
 class Explorer:
     """One person's view of one model."""
 
@@ -47,6 +63,7 @@ class Explorer:
         self.selected = f"{FOLDED}.0.attn.pattern"
         self.weight: str | None = None  # a parameter of the selected node, inspected instead of its output
         self._slice: tuple[object, slices.Slice] | None = None
+        self._parity: tuple[Shown, Parity] | None = None
         self.shown = self._first(text)
 
     # The prompt
@@ -96,18 +113,23 @@ class Explorer:
         try:
             return self._run(text, None)
         except ValueError as error:
-            self.notice = {"kind": "warning", "text": _sentence(str(error))}
+            self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
             self.typed = self.checkpoint.tokenizer.decode([0])
             return self._run(self.typed, None)
 
     def _run(self, text: str, before: Shown | None) -> Shown:
         ids = self.checkpoint.tokenizer.encode(text)
         cropped = max(0, len(ids) - self.checkpoint.config.block_size)
+        self._take_threads(len(ids) - cropped - (0 if cropped else _common(before.ids if before else [], ids)))
         started = time.perf_counter()
         trace = capture(self.checkpoint.model, ids[cropped:], previous=before.trace if before else None)
         milliseconds = (time.perf_counter() - started) * 1e3
         pictures = thumbnails.update(before.thumbnails if before else None, trace)
         return Shown(text, ids, cropped, trace, pictures, milliseconds)
+
+    def _take_threads(self, new: int) -> None:
+        """As many as a run of this many new tokens is worth; for the whole process, so only within one's turn."""
+        torch.set_num_threads(_THREADS if new * self.arch.num_params() > MUCH else 1)
 
     @property
     def counter(self) -> str:
@@ -215,6 +237,21 @@ class Explorer:
             self._slice = (key, made)
         return self._slice[1]
 
+    # Whether the numbers can be believed
+
+    @property
+    def parity(self) -> Parity | None:
+        """Of the prompt on the screen; None until it is measured."""
+        return self._parity[1] if self._parity and self._parity[0] is self.shown else None
+
+    def measure_parity(self) -> None:
+        """Runs the prompt once more through the teaching attention."""
+        shown, logits = self.shown, self.shown.trace.rows("lm_head", self.shown.trace.T - 1, self.shown.trace.T)
+        self._take_threads(shown.trace.T)
+        difference = parity(self.checkpoint.model, shown.trace)
+        bound = ROUNDING * max(1.0, logits.abs().max().item())
+        self._parity = shown, Parity(difference, difference <= bound)
+
     # The prediction
 
     def next_tokens(self) -> list[NextToken]:
@@ -234,6 +271,11 @@ class Explorer:
             }
             for rank, (index, logit) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True), 1)
         ]
+
+
+def _common(before: list[int], after: list[int]) -> int:
+    """How many ids both have in common from the start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
 
 
 def _short(view: str) -> str:

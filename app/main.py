@@ -6,7 +6,7 @@ from app import state
 from app.components import runtime
 from app.views.card import card
 from app.views.explore import explore
-from app.views.picker import model_picker
+from app.views.picker import model_header
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     if state.ready():
-        model_picker()
+        model_header()
         page.run()
 
 

@@ -18,6 +18,8 @@ Matrix = NDArray[np.floating[Any]]
 
 POSITIONS = {"T": "token", "query": "query", "key": "key"}
 """Axes whose places are positions of the context."""
+MOST_LABELS = 1024
+"""Of a vocabulary, sent with each key."""
 SEQUENTIAL = ("pattern", "attn_dropout", "probs")
 """Tensors of weights between 0 and 1, by the end of their name."""
 
@@ -70,12 +72,20 @@ def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any) -> Slice:
 
 
 def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> list[str] | None:
-    """What stands at the places of an axis: the prompt's tokens, the vocabulary, or numbers (None)."""
+    """What stands at the places of an axis: the prompt's tokens, the vocabulary, or numbers (None).
+
+    A large vocabulary's labels do not travel: no screen has room for them, and `label` answers for one place.
+    """
     if axis in POSITIONS:
         return tokens
-    if axis == "V":
+    if axis == "V" and size <= MOST_LABELS:
         return [tokenizer.label(index) for index in range(size)]
     return [""] if axis == "" else None
+
+
+def label(axis: str, tokenizer: Tokenizer, index: int) -> str | None:
+    """What stands at one place of an axis whose labels did not travel; None for a number."""
+    return tokenizer.label(index) if axis == "V" else None
 
 
 @dataclass(frozen=True)

@@ -2,76 +2,114 @@
 
 from __future__ import annotations
 
-import gc
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import streamlit as st
-import torch
 
+from app import models
 from app.explorer import Explorer
-from gptcore import Checkpoint, CheckpointError, load, shipped_models
+from app.models import File, Models, Wanted
+from gptcore import CheckpointError, shipped_models
 
 STYLE = Path(__file__).with_name("page.css")
 ICON = Path(__file__).with_name("icon.svg")
 DEFAULT = "shakespeare-char"
-SMALL = 30_000_000
-"""Up to this many parameters one thread is fastest, and many sessions do not fight for cores."""
-
+SHARED = "GPTSCOPE_SHARED"
+"""Set to 1 in the environment of a server for a class: nobody opens paths of it, nor has it download anything."""
+RECENT = 6
 
 _TURN = threading.Lock()
-_THREADS = torch.get_num_threads()
 
 
-@st.cache_resource(show_spinner="Loading the model …", max_entries=4)
-def _checkpoint(source: str) -> Checkpoint:
-    """A model, loaded once for all sessions, on the GPU where there is one."""
-    checkpoint = load(source, device="cuda" if torch.cuda.is_available() else "cpu")
-    small = sum(parameter.numel() for parameter in checkpoint.model.parameters()) <= SMALL
-    torch.set_num_threads(1 if small else _THREADS)
-    # What is loaded by now stays: without the collection after each run (.streamlit/config.toml), the collector
-    # should not walk through all libraries' objects whenever it starts by itself.
-    gc.collect()
-    gc.freeze()
-    return checkpoint
+@st.cache_resource(show_spinner=False)
+def _models() -> Models:
+    return Models()
 
 
-def sources() -> list[str]:
-    """What the model picker offers: the checkpoint named on the command line, then the shipped models."""
-    return [*sys.argv[1:2], *shipped_models()]
+def shared() -> bool:
+    """Whether this server is for people who should not read its files."""
+    return os.environ.get(SHARED, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def pick() -> None:
-    """Called when the model picker changed: the run that follows loads what it shows."""
-    st.session_state["wanted"] = st.session_state["picked"]
+def first() -> Wanted:
+    """What is opened at the start: the checkpoint named on the command line, or the default model."""
+    return Wanted(sys.argv[1] if sys.argv[1:] else DEFAULT)
 
 
-def ready() -> bool:
-    """Makes this person's explorer of the wanted model, or says in a sentence why there is none.
+def recent() -> list[Wanted]:
+    """What this person has opened, the last first; not the shipped models, nor what would have to be uploaded again."""
+    found = cast(list[Wanted], st.session_state.get("recent", []))
+    return [w for w in found if w.source not in shipped_models() and (not w.digest or _models().has(w))]
 
-    A model that cannot be loaded leaves the present one in place.
+
+def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> None:
+    """Makes it the model on this person's screen, with the prompt that was there where its tokenizer can read it.
+
+    Raises:
+        CheckpointError: it cannot be loaded; everything is as it was before.
     """
-    wanted = st.session_state.setdefault("wanted", sys.argv[1] if sys.argv[1:] else DEFAULT)
     before: Explorer | None = st.session_state.get("explorer")
-    if before is not None and st.session_state["loaded"] == wanted:
-        return True
-    try:
-        checkpoint = _checkpoint(wanted)
-    except (CheckpointError, ValueError) as error:
-        st.error("This model could not be loaded.", icon=":material/error:")
-        st.text(str(error))  # as plain text: a path may hold anything
-        if before is None and DEFAULT in shipped_models() and wanted != DEFAULT:
-            st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=DEFAULT))
-        st.session_state["wanted"] = st.session_state.get("loaded", wanted)
-        return before is not None
+    megabytes = models.memory()
+    checkpoint = _models().get(wanted, listener, files)
     with turn():
         after = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
     after.rev = before.rev + 1 if before else 0
-    st.session_state.update(explorer=after, loaded=wanted)
+    others = [other for other in st.session_state.get("recent", []) if other != wanted]
+    st.session_state.update(
+        explorer=after,
+        loaded=wanted,
+        recent=[wanted, *others][:RECENT],
+        memory=(megabytes, models.memory()),
+        news=before is not None,
+    )
+
+
+def memory() -> tuple[float, float]:
+    """Megabytes of the server before and after this person's model was opened."""
+    return cast(tuple[float, float], st.session_state["memory"])
+
+
+def news() -> bool:
+    """Whether a model was opened since this was last asked."""
+    return bool(st.session_state.pop("news", False))
+
+
+def failed(wanted: Wanted | None, error: ValueError | None) -> None:
+    """Keeps why a model could not be loaded, until one can."""
+    st.session_state["failure"] = None if wanted is None or error is None else (wanted, error)
+
+
+def failure() -> tuple[Wanted, ValueError] | None:
+    """Which model could not be loaded, and why."""
+    return cast("tuple[Wanted, ValueError] | None", st.session_state.get("failure"))
+
+
+def ready() -> bool:
+    """Makes this person's explorer of the first model, or says in a sentence why there is none."""
+    place = st.empty()  # in each run, so that what follows keeps its place
+    if "explorer" in st.session_state:
+        return True
+    wanted = cast(Wanted, st.session_state.get("wanted", first()))
+
+    def tell(share: float, what: str) -> None:
+        place.progress(share, f"Loading the model: {what} …")
+
+    try:
+        open_model(wanted, tell)
+    except (CheckpointError, ValueError) as error:
+        st.error("This model could not be loaded.", icon=":material/error:")
+        st.text(str(error))  # as plain text: a path may hold anything
+        if DEFAULT in shipped_models() and wanted.source != DEFAULT:
+            st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=Wanted(DEFAULT)))
+        return False
+    finally:
+        place.empty()
     return True
 
 
@@ -102,9 +140,9 @@ def _selection(me: Explorer) -> tuple[object, ...]:
     return loaded(), me.view, me.layer, me.selected, me.weight, me.head
 
 
-def loaded() -> str:
-    """The name or path of the model that is on the screen."""
-    return cast(str, st.session_state["loaded"])
+def loaded() -> Wanted:
+    """The model that is on the screen."""
+    return cast(Wanted, st.session_state["loaded"])
 
 
 def dark() -> bool:

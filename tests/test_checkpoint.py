@@ -269,7 +269,7 @@ def test_nanogpt_checkpoint(tmp_path: Path, bias: bool) -> None:
         "train_config": {"dataset": "shakespeare_char", "learning_rate": 1e-3, "compile": True},
         "notices": [
             "the optimizer's state was ignored",
-            "the file has no vocabulary: text is ids with spaces between; pass tokenizer=... for words",
+            "there is no vocabulary: text is ids with spaces between; pass tokenizer=... for words",
         ],
     }
     save(again, tmp_path / "folder")
@@ -344,11 +344,11 @@ def test_a_tokenizer_of_ours_beside_the_file_is_taken(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps(ckpt.tokenizer.to_json()))
     again = load(tmp_path / "ckpt.pt")
     assert again.tokenizer == ckpt.tokenizer
-    assert "the tokenizer was read from tokenizer.json beside the file" in again.info["notices"]
+    assert "the vocabulary was read from tokenizer.json beside the file" in again.info["notices"]
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-    again = load(tmp_path / "ckpt.pt")
-    assert again.tokenizer == IdTokenizer(5)
-    assert any("is not a tokenizer of ours and was ignored" in notice for notice in again.info["notices"])
+    with pytest.raises(CheckpointError, match=r"vocabulary in .* cannot be read.*go without words by tokenizer='ids'"):
+        load(tmp_path / "ckpt.pt")
+    assert load(tmp_path / "ckpt.pt", tokenizer="ids").tokenizer == IdTokenizer(5)
     assert load(tmp_path / "ckpt.pt", tokenizer=CharTokenizer("xy")).tokenizer == CharTokenizer("xy")
 
 

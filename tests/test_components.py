@@ -146,7 +146,7 @@ def test_every_file_of_the_repo_classifies() -> None:
 
 
 def test_every_component_is_a_folder_with_three_files() -> None:
-    assert sorted(MODULES) == ["code", "drawing", "heads", "listing", "map", "matrix", "prediction", "prompt"]
+    assert sorted(MODULES) == ["badge", "code", "drawing", "heads", "listing", "map", "matrix", "prediction", "prompt"]
     for name in MODULES:
         for file in ("__init__.py", f"{name}.js", f"{name}.css"):
             assert (COMPONENTS / name / file).is_file(), f"{name}/{file}"
@@ -268,11 +268,13 @@ def _page() -> None:
         col_axis="key",
         row_labels=["a", "b"],
         value_at=(0, 1, float("-inf")),
+        labels_at=("a", None),
     )
     row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
     ui.prediction(key="prediction", text="ab", rows=[row])
     ui.listing(key="listing", name="x", source="x = 1\n")
     ui.code(key="code", name="x", first=1, last=1)
+    ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
     ui.prompt(key="prompt", text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
 
 
@@ -293,7 +295,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     found = _payloads(at)
     assert set(found) == {f"gptscope_{name}" for name in (*MODULES, "runtime")}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_heads", "gptscope_matrix"}
-    assert found["gptscope_matrix"][1]["cell"] == {"row": 0, "col": 1, "value": "-inf"}
+    assert found["gptscope_matrix"][1]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert found["gptscope_prediction"][1]["rows"][0]["logit"] == "-inf"
     prompt = found["gptscope_prompt"][1]
     assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)

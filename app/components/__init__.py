@@ -3,6 +3,7 @@
 They know nothing of models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
 """
 
+from app.components.badge import BadgeEvent, badge
 from app.components.code import code
 from app.components.drawing import drawing
 from app.components.heads import HeadEvent, heads
@@ -15,6 +16,7 @@ from app.components.runtime import runtime
 
 __all__ = [
     "Append",
+    "BadgeEvent",
     "Cell",
     "Crumb",
     "HeadEvent",
@@ -25,6 +27,7 @@ __all__ = [
     "Notice",
     "PredictionEvent",
     "PromptValue",
+    "badge",
     "code",
     "drawing",
     "heads",

@@ -1,36 +1,69 @@
-"""About the model: its card, its loss curve, its sizes and what was said when it was loaded."""
+"""About the model: its card, its loss curve, its sizes, and what was said when it was loaded."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from app import figures, state
+from gptcore import shipped_models
+from gptcore.checkpoint import shipped_folder
+
+MOST_CARD = 200_000
+"""Characters of a stranger's model card that are shown."""
 
 
 def card() -> None:
     """The page."""
-    me = state.explorer()
+    me, wanted = state.explorer(), state.loaded()
     info, config = me.checkpoint.info, me.checkpoint.config
-    folder = Path(str(info.get("source", "")))
+    shipped = wanted.source in shipped_models()
+    folder = shipped_folder() / wanted.source if shipped else Path(str(info.get("source", "")))
     left, right = st.columns([1.2, 1], gap="large")
     with left:
-        if (text := folder / "README.md").is_file():
-            st.markdown(text.read_text(encoding="utf-8"))
-        else:
-            st.subheader("This checkpoint has no model card")
-            st.text(str(folder))
+        _card(folder, shipped)
     with right:
         columns = st.columns(3)
         columns[0].metric("parameters", f"{me.arch.num_params():,}")
         columns[1].metric("layers × heads", f"{config.n_layer} × {config.n_head}")
-        columns[2].metric("context", f"{config.block_size}")
-        if (curve := folder / "loss.csv").is_file():
+        columns[2].metric("context", f"{config.block_size:,}")
+        st.table(_facts(info))
+        if (curve := folder / "loss.csv").is_file() and shipped:
             with curve.open(encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             columns_of = {name: [float(row[name]) if row[name] else None for row in rows] for name in rows[0]}
             st.plotly_chart(figures.loss_curve(columns_of, dark=state.dark()), width="stretch")
         for notice in info.get("notices", []):
-            st.text(notice)
+            st.text(f"• {notice}")
+
+
+def _card(folder: Path, shipped: bool) -> None:
+    text = folder / "README.md"
+    if shipped and text.is_file():
+        st.markdown(text.read_text(encoding="utf-8"))
+    elif text.is_file():
+        with text.open(encoding="utf-8", errors="replace") as file:
+            st.text(file.read(MOST_CARD))  # as plain text: a stranger's Markdown may hold anything
+    else:
+        st.subheader("This checkpoint has no model card")
+        st.text(str(folder))
+
+
+def _facts(info: dict[str, Any]) -> dict[str, str]:
+    """Where the model came from, and what it costs here; by name."""
+    me = state.explorer()
+    size = sum(parameter.nbytes for parameter in me.checkpoint.model.parameters())
+    before, after = state.memory()
+    facts = {
+        "format": str(info.get("format", "unknown")),
+        "vocabulary": f"{me.checkpoint.config.vocab_size:,} ids, {type(me.checkpoint.tokenizer).__name__}",
+        "iterations": f"{info['iter_num']:,}" if "iter_num" in info else "",
+        "best validation loss": f"{info['best_val_loss']:.4f} nats" if "best_val_loss" in info else "",
+        "weights in memory": f"{size / 1e6:,.1f} MB",
+        "this server's memory, before and after": f"{before:,.0f} MB, {after:,.0f} MB",
+        "commit": str(info.get("revision", "")),
+    }
+    return {name: fact for name, fact in facts.items() if fact}

@@ -149,10 +149,17 @@ def _matrix(me: Explorer) -> Mount:
         col_tokens=part.cols in slices.POSITIONS,
         square=part.square,
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
+        labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
         ack=state.seq("inspector"),
         note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
         height="calc(100vh - var(--gs-prompt-height, 110px) - var(--gs-about, 6.2rem) - 253px)",
     )
+
+
+def _labels_at(me: Explorer, part: slices.Slice, row: int, col: int) -> tuple[str | None, str | None]:
+    """What a hovered cell's row and column are called, where the browser was not told."""
+    tokenizer = me.checkpoint.tokenizer
+    return slices.label(part.rows, tokenizer, row), slices.label(part.cols, tokenizer, col)
 
 
 def _shape(me: Explorer) -> str:

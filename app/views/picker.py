@@ -1,30 +1,151 @@
-"""The model picker in the page's header."""
+"""The model in the page's header: its name, its sizes, its parity; and the dialog in which another one is chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from app import state
+from app import components, models, state
+from app.models import Wanted
+from gptcore import CheckpointError, ConfigError, GPTConfig, shipped_models
+from gptcore.checkpoint import HeadsUnknownError, shipped_line
+
+KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 
-def model_picker() -> None:
-    """The models on offer, and one line on the one that is open."""
+def model_header() -> None:
+    """What is open, whether its numbers can be believed, and the way to another model."""
     me = state.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
         config, loss = me.arch.config, me.checkpoint.info.get("best_val_loss")
         known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"validation loss {loss:.2f}"] if loss else known))
-        state.set_widget("picked", state.loaded())
-        st.selectbox(
-            "model",
-            state.sources(),
-            key="picked",
-            label_visibility="collapsed",
-            on_change=state.pick,
-            format_func=_name,
-        )
+        _badge()
+        if st.button(_name(state.loaded()), key="choose", icon=":material/folder_open:", help="Open another model"):
+            _choose()
+    if state.news():
+        _tell_news()
 
 
-def _name(picked: str) -> str:
-    """A shipped model's name, or the end of a path."""
-    return picked if len(picked) < 40 else f"…{picked[-38:]}"
+@st.fragment
+def _badge() -> None:
+    """Measured whenever typing pauses: the logits on the screen against another path through the code."""
+    me = state.explorer()
+    if state.new("badge"):
+        with state.turn():
+            me.measure_parity()
+    found = me.parity
+    components.badge(
+        key="badge",
+        text=None if found is None else me.shown.text,
+        label="parity …" if found is None else f"parity {found.difference:.1e}",
+        title=(
+            "The largest difference between the logits on the screen (fused attention, grown key by key) and a fresh "
+            "pass through the teaching attention (each head by itself, explicit mask) on this prompt. It is measured "
+            "when typing pauses; what remains is rounding."
+        ),
+        kind="none" if found is None else "good" if found.is_rounding else "bad",
+    )
+
+
+@st.dialog("Open a model", width="medium")
+def _choose() -> None:
+    """Shipped models, recent ones, an upload, a path or a name. What cannot be loaded leaves the present model."""
+    st.caption("Shipped with gptscope")
+    for name in shipped_models():
+        _offer(Wanted(name), shipped_line(name))
+    if recent := state.recent():
+        st.caption("Opened before")
+        for i, wanted in enumerate(recent):
+            _offer(wanted, "uploaded" if wanted.digest else wanted.source, key=f"recent {i}")
+    st.caption("A checkpoint of your own: nanoGPT, minGPT, Hugging Face GPT-2, or a folder that gptcore.save wrote")
+    megabytes = st.get_option("server.maxUploadSize")
+    files = st.file_uploader(
+        f"Drop its files here, at most {megabytes} MB each; a vocabulary (meta.pkl, vocab.json and merges.txt, "
+        "tokenizer.json) or a config.json may come with them",
+        type=KINDS,
+        accept_multiple_files=True,
+    )
+    if files and st.button(f"Open {' + '.join(file.name for file in files)[:80]}", key="open upload", type="primary"):
+        _open(Wanted(files[0].name, digest=models.digest(files)), files)
+    if state.shared():
+        st.caption("This server is shared: it opens no paths of its own.")
+    else:
+        with st.form("path", border=False, enter_to_submit=True):
+            source = st.text_input(
+                "Or a path on this machine, or a name on the Hugging Face hub", placeholder="out/ckpt.pt"
+            )
+            if st.form_submit_button("Open this path") and source.strip():
+                _open(Wanted(source.strip()))
+    _retry(files or [])
+
+
+def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
+    chosen = wanted == state.loaded()
+    label = f"**{_escaped(_name(wanted))}** — {_escaped(line)}" if line != wanted.source else _escaped(wanted.source)
+    icon = ":material/check:" if chosen else None
+    if st.button(label, key=key or f"offer {wanted.source}", width="stretch", disabled=chosen, icon=icon):
+        _open(wanted)
+
+
+def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
+    """Loads it with a progress bar; then the dialog closes. A failure is kept, to be told below."""
+    bar = st.progress(0.0, "Opening …")
+
+    def tell(share: float, what: str) -> None:
+        bar.progress(share, f"{what} …")
+
+    try:
+        state.open_model(wanted, tell, files)
+    except (CheckpointError, ValueError) as error:
+        bar.empty()
+        state.failed(wanted, error)
+        return
+    state.failed(None, None)
+    st.rerun()
+
+
+def _retry(files: Sequence[models.File]) -> None:
+    """Why the last one could not be loaded, and what can be done about it here."""
+    failure = state.failure()
+    if failure is None:
+        return
+    wanted, error = failure
+    st.error("This model could not be loaded; the present one stays.", icon=":material/error:")
+    st.text(str(error))  # as plain text: a file's names may hold anything
+    if isinstance(error, HeadsUnknownError):
+        width = error.known["n_embd"]
+        choices = [heads for heads in range(1, min(width, 256) + 1) if width % heads == 0]
+        heads = st.selectbox("How many heads does each layer have?", choices, index=None, placeholder="n_head")
+        if heads and st.button("Open it with these heads", type="primary"):
+            try:
+                config = GPTConfig(**error.known, n_head=heads)
+            except ConfigError as wrong:
+                st.text(str(wrong))
+                return
+            _open(Wanted(wanted.source, config, wanted.words, wanted.digest), files)
+    elif wanted.words and "vocabulary" in str(error) and st.button("Open it without words, as plain ids"):
+        _open(Wanted(wanted.source, wanted.config, False, wanted.digest), files)
+
+
+def _tell_news() -> None:
+    """What a model that was just opened brought with it; all of it stands on its page, too."""
+    me, (before, after) = state.explorer(), state.memory()
+    notices = me.checkpoint.info.get("notices", [])
+    said = [
+        f"Opened {_escaped(_name(state.loaded()))}. This server's memory: {before:,.0f} MB before, {after:,.0f} MB now."
+    ]
+    if notices:
+        said.append(f"{len(notices)} notices, on the page About this model: {_escaped(notices[0])} …")
+    st.toast("\n\n".join(said), icon=":material/info:", duration="long")
+
+
+def _name(wanted: Wanted) -> str:
+    """A model's name, or the end of a path."""
+    return wanted.source if len(wanted.source) < 40 else f"…{wanted.source[-38:]}"
+
+
+def _escaped(text: str) -> str:
+    """A stranger's text as Markdown that reads as itself."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text.replace("\n", " "))

@@ -1,8 +1,17 @@
 """Trained models from disk and to disk. Re-exports only."""
 
-from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
 from gptcore.checkpoint.loading import load
 from gptcore.checkpoint.own import save
-from gptcore.checkpoint.shipped import shipped_models
+from gptcore.checkpoint.shipped import shipped_folder, shipped_line, shipped_models
 
-__all__ = ["Checkpoint", "CheckpointError", "load", "save", "shipped_models"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "HeadsUnknownError",
+    "load",
+    "save",
+    "shipped_folder",
+    "shipped_line",
+    "shipped_models",
+]

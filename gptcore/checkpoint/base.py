@@ -11,7 +11,28 @@ from gptcore.tokenizer import Tokenizer
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be loaded: a sentence with what was found, what was expected, and what to do."""
+    r"""A checkpoint that cannot be loaded: a sentence with what was found, what was expected, and what to do.
+
+    Whatever a stranger's file holds, the sentence is one line of at most `MOST` characters: too long a one loses its
+    middle, and what cannot be printed is escaped.
+
+    >>> str(CheckpointError("the key a\nb is unknown"))
+    'the key a\\nb is unknown'
+    """
+
+    MOST = 2000
+
+    def __init__(self, sentence: str) -> None:
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence)
+        super().__init__(line if len(line) <= self.MOST else f"{line[: self.MOST - 505]} ... {line[-500:]}")
+
+
+class HeadsUnknownError(CheckpointError):
+    """Weights without a config: `known` holds every field of the GPTConfig but the number of heads."""
+
+    def __init__(self, sentence: str, known: dict[str, Any]) -> None:
+        super().__init__(sentence)
+        self.known = known
 
 
 @dataclass(frozen=True)

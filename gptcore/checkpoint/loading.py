@@ -9,10 +9,13 @@ from pathlib import Path
 
 import torch
 
-from gptcore.checkpoint import nanogpt, own
+from gptcore.checkpoint import hub, huggingface, mingpt, nanogpt, own, vocabulary
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
 from gptcore.checkpoint.parts import first_five
+from gptcore.checkpoint.pickled import open_pickled
+from gptcore.checkpoint.safetensors_file import starts_like_one
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
+from gptcore.checkpoint.vocabulary import Vocabulary
 from gptcore.config import GPTConfig
 from gptcore.tokenizer import Tokenizer
 
@@ -21,15 +24,28 @@ def load(
     path_or_name: str | os.PathLike[str],
     *,
     config: GPTConfig | None = None,
-    tokenizer: Tokenizer | None = None,
+    tokenizer: Vocabulary | None = None,
     device: str | torch.device = "cpu",
+    revision: str | None = None,
 ) -> Checkpoint:
-    """A trained model: one that ships with gptscope by its name, or any file or folder of a known format.
+    """A trained model: one that ships with gptscope by its name, any file or folder of a known format, or a hub's.
 
-    A name wins over a path of the same spelling; write "./name" for the path. Formats: our own folder (of `save`)
-    and nanoGPT's `ckpt.pt`, recognised by content. `config` and `tokenizer` take the place of the file's own.
-    No network is used. `info` of the result holds format, source, iter_num and best_val_loss where known, and
-    notices: a sentence for each thing that was stripped, ignored, converted or inferred.
+    Formats, recognised by content: our own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and other bare
+    state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file. A name wins over a path of the same
+    spelling; write "./name" for the path. `owner/name` that is no path is downloaded from the Hugging Face hub (extra
+    `hub`); nothing else uses the network.
+
+    Args:
+        path_or_name: what to load.
+        config: takes the place of the file's own; needed for a bare state dict that does not tell its heads.
+        tokenizer: takes the place of the file's own; also the path of a meta.pkl, a tokenizer.json or a folder with
+            vocab.json and merges.txt, or a data set's name, such as "openwebtext", for GPT-2's vocabulary.
+        device: where the weights go.
+        revision: of a model on the hub: a branch, a tag or a commit.
+
+    Returns:
+        The model in eval mode. `info` holds format, source, iter_num and best_val_loss where known, and notices: a
+        sentence for each thing that was stripped, transposed, upcast, inferred or ignored.
 
     Raises:
         CheckpointError: no such path, no known format, or a file that does not hold what it should.
@@ -40,11 +56,14 @@ def load(
     gptcore.checkpoint.base.CheckpointError: there is no file or folder 'no-such-model', nor a shipped model ...
     """
     target = checked_device(device)
-    path = _resolve(path_or_name)
+    chosen = vocabulary.given(tokenizer)
+    path, hub_name = _resolve(path_or_name, revision)
     try:
-        ckpt = _read(path, config, tokenizer)
+        ckpt = _read(path, config, chosen)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+    if hub_name:
+        ckpt.info.update(source=hub_name, revision=path.name)
     ckpt.model.to(target)
     return ckpt
 
@@ -62,14 +81,17 @@ def checked_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def _resolve(path_or_name: str | os.PathLike[str]) -> Path:
+def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tuple[Path, str | None]:
+    """Where the files are; and the name on the hub, where they came from there."""
     text = os.fspath(path_or_name)
     if text in shipped_models():
-        return shipped_folder() / text
+        return shipped_folder() / text, None
     path = Path(text).expanduser()
     try:
         if path.exists():
-            return path
+            return path, None
+        if hub.looks_like_hub_name(text) and not path.parent.is_dir():
+            return hub.fetch(text, revision), text
         nearby = [str(path.with_name(entry.name)) for entry in islice(path.parent.iterdir(), 1000)] if path.name else []
     except (OSError, ValueError):  # not a folder, no permission, a null byte, a name too long
         nearby = []
@@ -84,22 +106,38 @@ def _resolve(path_or_name: str | os.PathLike[str]) -> Path:
 
 def _read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
     if path.is_dir():
-        if own.is_ours(path):
-            return own.read(path, config, tokenizer)
-        files = sorted(entry.name for entry in path.iterdir())
-        raise CheckpointError(
-            f"{path} is a folder without a model of ours (it holds {first_five(files) or 'nothing'}); expected is "
-            'a config.json with "format": "gptscope", as gptcore.save writes it, or the path of a nanoGPT ckpt.pt'
-        )
+        return _read_folder(path, config, tokenizer)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is a pipe or a device, which may never end; copy its content to a file")
     with path.open("rb") as file:
         head = file.read(256)
     _refuse_known_strangers(path, head)
-    return nanogpt.read(path, config, tokenizer)
+    content = open_pickled(path)
+    reader = nanogpt if "model_args" in content.facts else mingpt
+    return reader.read(path, content, config, tokenizer)
+
+
+def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+    if own.is_ours(path):
+        return own.read(path, config, tokenizer)
+    if (content := huggingface.config_of(path)) is not None:
+        return huggingface.read(path, content, config, tokenizer)
+    files = sorted(entry.name for entry in path.iterdir())
+    pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
+    if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained
+        return _read(path / pickled[0], config, tokenizer)
+    raise CheckpointError(
+        f"{path} is a folder without a model (it holds {first_five(files) or 'nothing'}); expected is one that "
+        "gptcore.save wrote, a Hugging Face GPT-2 folder with its config.json, or the path of a nanoGPT ckpt.pt or a "
+        "minGPT model.pt"
+    )
 
 
 def _refuse_known_strangers(path: Path, head: bytes) -> None:
     """Files that people really mistake for a checkpoint, each with its own remedy."""
-    expected = "expected is the folder that gptcore.save writes or a nanoGPT ckpt.pt"
+    expected = (
+        "expected is a folder that gptcore.save wrote, a Hugging Face folder, a nanoGPT ckpt.pt or minGPT model.pt"
+    )
     if not head:
         raise CheckpointError(f"{path} is empty (0 bytes); {expected}: copy or download it again")
     if head.startswith(b"version https://git-lfs"):
@@ -108,7 +146,7 @@ def _refuse_known_strangers(path: Path, head: bytes) -> None:
         raise CheckpointError(
             f"{path} is a web page, not a checkpoint; download the file itself (often the 'raw' link)"
         )
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
+    if starts_like_one(head):
         raise CheckpointError(
             f"{path} is a bare safetensors file, weights without a config; {expected}: give the folder that holds it"
         )

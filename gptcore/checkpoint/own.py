@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from gptcore.checkpoint import progress
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
-from gptcore.checkpoint.parts import chosen_config, fitting_tokenizer
+from gptcore.checkpoint.parts import chosen_config
+from gptcore.checkpoint.safetensors_file import SafetensorsFile
+from gptcore.checkpoint.vocabulary import fitting
 from gptcore.checkpoint.weights import FLOATS, HEAD, build, dtype_name
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.tokenizer import Tokenizer, tokenizer_from_json
+from gptcore.tokenizer.bounded import read_json
 
 FORMAT, VERSION = "gptscope", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -114,22 +117,20 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
         )
     if raw != _sealed({k: v for k, v in content.items() if k != "sha256"}):
         raise CheckpointError(f"{folder / CONFIG} was changed since it was written: its SHA-256 differs; {_REMEDY}")
+    progress.tell(0.02, "checking the files")
     notices: list[str] = []
     try:
         own_config = GPTConfig.from_dict(_part(folder, content, "config"))
     except ConfigError as error:
         raise CheckpointError(f"the config in {folder / CONFIG} makes no GPT ({error}); {_REMEDY}") from None
     weights = _verified(folder, _part(folder, content, "weights"), "weights")
-    try:
-        # "pread" copies: weights mapped from the file would change, or kill the process, when someone rewrites it
-        state = load_file(weights, backend="pread")
-    except SafetensorError as error:
-        raise CheckpointError(f"{weights} is no safetensors file ({error}); {_REMEDY}") from None
+    with SafetensorsFile(weights) as file:
+        state = {name: file.read(name) for name in progress.counted(file.entries, len(file.entries), "reading weights")}
     used = chosen_config(own_config, config, notices)
     model = build(used, state, notices)
     own_tokenizer = tokenizer or _tokenizer(_verified(folder, _part(folder, content, "tokenizer"), "tokenizer"))
     info = {**_part(folder, content, "info"), "format": FORMAT, "source": str(folder), "notices": notices}
-    return Checkpoint(model, fitting_tokenizer(own_tokenizer, used, notices), used, info)
+    return Checkpoint(model, fitting(own_tokenizer, used, notices), used, info)
 
 
 def _parsed(folder: Path) -> tuple[bytes, Any]:
@@ -170,8 +171,8 @@ def _verified(folder: Path, entry: Mapping[str, Any], what: str) -> Path:
 
 def _tokenizer(path: Path) -> Tokenizer:
     try:
-        return tokenizer_from_json(json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
+        return tokenizer_from_json(read_json(path))
+    except ValueError as error:
         raise CheckpointError(f"{path} is no tokenizer of ours ({error}); {_REMEDY}") from None
 
 

@@ -1,4 +1,4 @@
-"""What every format does once its files are read: the caller's config and tokenizer, and whether the parts fit.
+"""What every format does once its files are read: the caller's config, and lists of names in sentences.
 
 This file knows no format.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gptcore.checkpoint.base import CheckpointError
 from gptcore.config import GPTConfig
-from gptcore.tokenizer import Tokenizer
 
 
 def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -> GPTConfig:
@@ -20,21 +18,6 @@ def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -
     changed = [f"{name} {mine[name]!r} by {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
     notices.append(f"the given config replaced the file's own {', '.join(changed)}")
     return given
-
-
-def fitting_tokenizer(tokenizer: Tokenizer, config: GPTConfig, notices: list[str]) -> Tokenizer:
-    """The tokenizer, unless the model lacks ids that it has; a padded vocabulary, the reverse, is a notice."""
-    if tokenizer.vocab_size > config.vocab_size:
-        raise CheckpointError(
-            f"the tokenizer has {tokenizer.vocab_size} ids, the model only {config.vocab_size} (vocab_size), so it "
-            "belongs to another model; pass the right one as tokenizer=..."
-        )
-    if tokenizer.vocab_size < config.vocab_size:
-        notices.append(
-            f"the model has {config.vocab_size} ids, the tokenizer {tokenizer.vocab_size}: all are kept, "
-            f"and ids from {tokenizer.vocab_size} on read 'unused'"
-        )
-    return tokenizer
 
 
 def first_five(names: Iterable[str]) -> str:

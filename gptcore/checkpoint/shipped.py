@@ -13,6 +13,12 @@ def shipped_folder() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "assets" / "checkpoints"
 
 
+def shipped_line(name: str) -> str:
+    """What a shipped model is, in a line: the first line of its card's text."""
+    text = (shipped_folder() / name / "README.md").read_text(encoding="utf-8")
+    return next((line for line in text.splitlines() if line and not line.startswith(("#", "---"))), name)
+
+
 def shipped_models() -> list[str]:
     """The names that `load` knows without a path, sorted."""
     folder = shipped_folder()

@@ -5,27 +5,32 @@ All is compared with the config before a weight is used, so that no model is eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
+from gptcore.checkpoint import progress
 from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.parts import first_five
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
+from gptcore.unfilled import Unfilled
 
 WTE, HEAD = "transformer.wte.weight", "lm_head.weight"
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+LEAST_OF_A_LAYER = 6
+"""Weights of one without biases."""
+LAYERS_AT_ONCE = 100
+"""So many layers are laid out, to name what is missing, whatever weights there are."""
 
 
-def build(config: GPTConfig, state: Mapping[str, Tensor], notices: list[str]) -> GPT:
+def build(config: GPTConfig, state: dict[str, Tensor], notices: list[str]) -> GPT:
     """The GPT of `config` with the weights of `state`, in eval mode; what was changed is added to `notices`.
 
     Half precisions become float32 (all-double weights stay so). A tied matrix may stand under either of its two
     names. The model owns its weights: no two share memory but the tied ones, and none keeps a larger buffer alive.
+    `state` is emptied on the way, so that no weight is in memory in two precisions for long.
 
     Raises:
         CheckpointError: weights are missing, unexpected, of another shape, or no plain floating-point tensors.
@@ -33,26 +38,37 @@ def build(config: GPTConfig, state: Mapping[str, Tensor], notices: list[str]) ->
     check_plain(state)
     model = _empty(config, state)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-    given = dict(state)
-    if config.tie_weights and HEAD in given:
-        head = given.pop(HEAD)
-        if not same_matrix(given.setdefault(WTE, head), head):
+    if config.tie_weights and HEAD in state:
+        head = state.pop(HEAD)
+        if not same_matrix(state.setdefault(WTE, head), head):
             raise CheckpointError(
                 f"the config says tie_weights, so {WTE} and {HEAD} are one matrix, but the file holds two that differ; "
                 "load it with a config whose tie_weights is false"
             )
-    _compare(given, expected)
-    dtype = torch.float64 if all(tensor.dtype == torch.float64 for tensor in given.values()) else torch.float32
-    others = sorted({dtype_name(tensor.dtype) for tensor in given.values()} - {dtype_name(dtype)})
+        del head
+    _compare(state, expected)
+    dtype = torch.float64 if all(tensor.dtype == torch.float64 for tensor in state.values()) else torch.float32
+    others = sorted({dtype_name(tensor.dtype) for tensor in state.values()} - {dtype_name(dtype)})
     if others:
         notices.append(f"weights stored as {', '.join(others)} were turned into {dtype_name(dtype)}")
-    owned = _owned({name: given[name].to(dtype) for name in expected})
+    progress.tell(0.92, "fitting the weights")
+    owned = _owned(state, expected, dtype)
+    if odd := [name for name, tensor in owned.items() if not _all_finite(tensor)]:
+        notices.append(
+            f"{len(odd)} weights hold values that are no finite numbers (NaN or infinite): {first_five(odd)}; "
+            "what is computed from them is drawn hatched"
+        )
     if config.tie_weights:
         owned[HEAD] = owned[WTE]
     model.load_state_dict(owned, assign=True)
     if config.tie_weights:
         model.lm_head.weight = model.get_parameter(WTE)  # assigning gave each name a parameter of its own
     return model.eval()
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    """In one pass without a copy: NaN goes through to both ends, and an infinity is one of them."""
+    return bool(torch.isfinite(torch.stack(torch.aminmax(tensor))).all())
 
 
 def same_matrix(one: Tensor, other: Tensor) -> bool:
@@ -66,31 +82,16 @@ def same_matrix(one: Tensor, other: Tensor) -> bool:
 
 def _empty(config: GPTConfig, state: Mapping[str, Tensor]) -> GPT:
     """The model without memory for its weights and without drawing random ones."""
-    if config.n_layer > len(state):  # each layer has several weights; a billion layers would take hours to lay out
+    if config.n_layer > max(LAYERS_AT_ONCE, len(state) // LEAST_OF_A_LAYER):  # a billion would take hours to lay out
         raise CheckpointError(
             f"the config says {config.n_layer} layers (n_layer), but there are only {len(state)} weights; "
             "config and weights must be of the same model"
         )
     try:
-        with torch.device("meta"), _Unfilled():
+        with torch.device("meta"), Unfilled():
             return GPT(config)
     except (RuntimeError, OverflowError, TypeError) as error:
         raise CheckpointError(f"no model can have these sizes: {config} ({_first_line(error)})") from None
-
-
-class _Unfilled(TorchFunctionMode):
-    """Skips the filling of new tensors. On the meta device it has no effect, but its first call imports for 1.5 s."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func.__name__ in ("normal_", "uniform_", "kaiming_uniform_", "fill_", "zero_"):
-            return args[0] if args else (kwargs or {})["tensor"]
-        return func(*args, **(kwargs or {}))
 
 
 def check_plain(state: Mapping[str, object]) -> None:
@@ -135,15 +136,16 @@ def _compare(given: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) ->
         )
 
 
-def _owned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _owned(state: dict[str, Tensor], names: Iterable[str], dtype: torch.dtype) -> dict[str, Tensor]:
     """Each tensor in memory of its own and of exactly its size; copied only where it is not so already."""
     owned: dict[str, Tensor] = {}
     taken: set[int] = set()
-    for name, tensor in state.items():
+    for name in names:
+        tensor = state.pop(name).detach().to(dtype)
         storage = tensor.untyped_storage()
         alone = storage.nbytes() == tensor.nbytes and storage.data_ptr() not in taken and tensor.is_contiguous()
-        owned[name] = tensor.detach() if alone else tensor.detach().clone(memory_format=torch.contiguous_format)
-        taken.add(storage.data_ptr())
+        owned[name] = tensor if alone else tensor.clone(memory_format=torch.contiguous_format)
+        taken.add(owned[name].untyped_storage().data_ptr())
     return owned
 
 

@@ -17,6 +17,7 @@ import tiktoken
 
 from gptcore.tokenizer.base import Tokenizer, refuse_surrogates
 from gptcore.tokenizer.gpt2_files import read_vocab_and_merges
+from gptcore.tokenizer.tiktoken_cache import holds_gpt2
 
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
 """How GPT-2 cuts text before it merges; tiktoken's spelling, which backtracks less than the original."""
@@ -68,8 +69,11 @@ class BPETokenizer(Tokenizer):
     def gpt2_from_folder(cls, folder: str | Path) -> BPETokenizer:
         """GPT-2's tokenizer, or one of its kind, from `vocab.json` and `merges.txt`; the vocab decides the ids.
 
+        Added tokens are taken from `added_tokens.json` and `tokenizer_config.json`, where these lie beside the two.
+
         Raises:
-            ValueError: a file is missing or unreadable, or the two do not belong together.
+            ValueError: a file is missing or unreadable, they do not belong together, or they ask for what GPT-2 does
+                not do.
         """
         ranks, special = read_vocab_and_merges(Path(folder))
         return cls(GPT2_PATTERN, ranks, special)
@@ -92,6 +96,11 @@ class BPETokenizer(Tokenizer):
         special = {name: encoding.encode_single_token(name) for name in encoding.special_tokens_set}
         tokens = (index for index in range(encoding.n_vocab) if index not in special.values())
         return cls(GPT2_PATTERN, {encoding.decode_single_token_bytes(i): i for i in tokens}, special)
+
+    @staticmethod
+    def gpt2_is_cached() -> bool:
+        """Whether `gpt2` would find all it needs in tiktoken's cache on disk. Nothing is downloaded to find out."""
+        return holds_gpt2()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> BPETokenizer:

@@ -1,82 +1,87 @@
-"""GPT-2's `vocab.json` and `merges.txt` to the bytes of each token. This file knows these two formats, and no merging.
+"""GPT-2's `vocab.json` and `merges.txt` to the bytes of each token. This file knows these formats, and no merging.
 
-Both spell bytes as visible characters: byte 0x20, a space, is written U+0120. Source: GPT-2's `encoder.py`.
+Beside them may lie `tokenizer_config.json` and `added_tokens.json`, in which Hugging Face's library keeps added tokens.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_REMEDY = "the two files belong to different models, or one is cut short; take both from the same place"
+from gptcore.tokenizer.bounded import read_json, read_text, shown
+from gptcore.tokenizer.merges import BYTE_OF_CHARACTER, Added, Merge, Source, checked
 
-
-def _byte_of_character() -> dict[str, int]:
-    """Visible Latin-1 characters stand for themselves; the other 68 bytes follow from U+0100, in order."""
-    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    hidden = [byte for byte in range(256) if byte not in visible]
-    return {chr(byte): byte for byte in visible} | {chr(0x100 + i): byte for i, byte in enumerate(hidden)}
-
-
-BYTE_OF_CHARACTER = _byte_of_character()
+_WANTED = "GPT-2's tokenizer is vocab.json and merges.txt"
+_SOURCE = Source(
+    vocab="vocab.json",
+    merges="merges.txt",
+    entry="line",
+    remedy="the two files belong to different models, or one is cut short; take both from the same place",
+)
+_CHANGES = ("add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case")
+_CLASSES = (None, "GPT2Tokenizer", "GPT2TokenizerFast")
 
 
 def read_vocab_and_merges(folder: Path) -> tuple[dict[bytes, int], dict[str, int]]:
     """The ids of the tokens of text by their bytes, and of the special tokens (which no merge makes) by their name.
 
     Raises:
-        ValueError: a file is missing or unreadable, or the two do not belong together.
+        ValueError: a file is missing or unreadable, they do not belong together, or they ask for more than GPT-2 does.
     """
-    vocab = _read_vocab(folder)
-    made = {char for char in BYTE_OF_CHARACTER if char in vocab}
-    last = -1
-    for line, token in _merged_tokens(folder):
-        if token not in vocab:
-            raise ValueError(f"merges.txt, line {line}, makes {token!r}, which vocab.json does not have; {_REMEDY}")
-        if token in made:
-            continue
-        if vocab[token] < last:
-            raise ValueError(
-                f"merges.txt, line {line}, makes {token!r} with id {vocab[token]} after a token with id {last}, "
-                f"but ids follow the order of the merges; {_REMEDY}"
-            )
-        last = vocab[token]
-        made.add(token)
-    special = {token: index for token, index in vocab.items() if token not in made}
-    for token in special:
-        if not re.fullmatch(r"<.*>|\[.*\]", token):  # how special tokens are written; any other lost its merge
-            raise ValueError(f"vocab.json has {token!r}, which no line of merges.txt makes; {_REMEDY}")
-    return {bytes(BYTE_OF_CHARACTER[char] for char in token): vocab[token] for token in made}, special
+    vocab = read_json(folder / "vocab.json", _WANTED)
+    return checked(vocab, _merges(folder), [*_added_in_config(folder), *_added_by_name(folder)], _SOURCE)
 
 
-def _read_vocab(folder: Path) -> dict[str, int]:
-    try:
-        vocab = json.loads(_read_text(folder, "vocab.json"))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{folder / 'vocab.json'} is no JSON ({error}); take it again from where it came") from None
-    if not isinstance(vocab, dict) or not all(type(index) is int for index in vocab.values()):
-        raise ValueError(f"{folder / 'vocab.json'} must be an object of token to id, as GPT-2's is")
-    return vocab
-
-
-def _merged_tokens(folder: Path) -> Iterator[tuple[int, str]]:
-    """Each line's number and the token it makes: `h e` makes `he`. A first line `#version` is optional."""
-    for line, text in enumerate(_read_text(folder, "merges.txt").split("\n"), start=1):
+def _merges(folder: Path) -> Iterator[Merge]:
+    """Each line's two tokens: `h e` makes `he`. A first line `#version` is optional."""
+    for line, text in enumerate(read_text(folder / "merges.txt", _WANTED).split("\n"), start=1):
         text = text.removesuffix("\r")
         if not text or (line == 1 and text.startswith("#version")):
             continue
         parts = text.split(" ")
         if len(parts) != 2 or not all(parts) or not all(char in BYTE_OF_CHARACTER for char in "".join(parts)):
-            raise ValueError(f"merges.txt, line {line}, must be two tokens with a space between, got {text[:80]!r}")
-        yield line, "".join(parts)
+            raise ValueError(f"merges.txt, line {line}, must be two tokens with a space between, got {shown(text)}")
+        yield Merge(line, parts[0], parts[1])
 
 
-def _read_text(folder: Path, name: str) -> str:
-    try:
-        return (folder / name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ValueError(f"there is no {name} in {folder}; GPT-2's tokenizer is vocab.json and merges.txt") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / name} cannot be read ({error}); take it again from where it came") from None
+def _added_in_config(folder: Path) -> Iterator[Added]:
+    """`tokenizer_config.json` lists them by id, and says whether they are special; older ones list none."""
+    path = folder / "tokenizer_config.json"
+    config = _object(path)
+    if config.get("tokenizer_class") not in _CLASSES:
+        raise ValueError(f"{path} is of a {shown(config['tokenizer_class'])}; only a GPT2Tokenizer can be read")
+    for name in _CHANGES:
+        if config.get(name):
+            raise ValueError(
+                f"{path} has {name} {shown(config[name])}, which changes what text becomes; GPT-2 has none"
+            )
+    listed = config.get("added_tokens_decoder", {})
+    if not isinstance(listed, dict):
+        raise ValueError(f"added_tokens_decoder in {path} must be an object of id to token, got {shown(listed)}")
+    for index, token in listed.items():
+        content, special = (token.get("content"), token.get("special")) if isinstance(token, dict) else (None, None)
+        if not re.fullmatch("[0-9]{1,9}", index) or not isinstance(content, str) or type(special) is not bool:
+            raise ValueError(
+                f"added_tokens_decoder in {path} must give for each id an object with 'content' (text) and 'special' "
+                f"(true or false), got {shown(token)} with content {shown(content)} for id {shown(index)}"
+            )
+        yield Added(content, int(index), special)
+
+
+def _added_by_name(folder: Path) -> Iterator[Added]:
+    """`added_tokens.json` lists them by name, and does not say whether they are special."""
+    path = folder / "added_tokens.json"
+    for content, index in _object(path).items():
+        if type(index) is not int:
+            raise ValueError(f"{path} must be an object of token to id, got {shown(index)} for {shown(content)}")
+        yield Added(content, index, None)
+
+
+def _object(path: Path) -> dict[str, object]:
+    """The object in the file; an empty one where there is no file."""
+    found = read_json(path) if os.path.exists(path) else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} must be an object, got {shown(found)}")
+    return found

@@ -50,6 +50,7 @@ def matrix(
     square: bool = False,
     gamma: float = 0.5,
     value_at: tuple[int, int, float] | None = None,
+    labels_at: tuple[str | None, str | None] = (None, None),
     ack: int = 0,
     note: str = "",
     panel: str = "inspector",
@@ -73,6 +74,7 @@ def matrix(
         square: cells as wide as high, for patterns.
         gamma: of the sequential scale: the colour stands for weight ** gamma. The legend shows it.
         value_at: (row, col, value), the answer to a hover on a matrix that was sent as pixels.
+        labels_at: the row's and the column's label of that cell, where `row_labels` or `col_labels` is None.
         ack: `seq` of the last `MatrixEvent` that was processed.
         note: the line shown while no cell is pointed at.
         panel: the panel's name for tests.
@@ -100,7 +102,8 @@ def matrix(
         "join": join,
         "square": square,
         "gamma": gamma,
-        "cell": value_at and {"row": value_at[0], "col": value_at[1], "value": number(value_at[2])},
+        "cell": value_at
+        and {"row": value_at[0], "col": value_at[1], "value": number(value_at[2]), "labels": list(labels_at)},
         "ack": ack,
         "note": note,
         "panel": panel,

@@ -98,8 +98,9 @@ function valueAt(view, { row, col }) {
   return same(cell, { row, col }) ? cell.value : undefined;
 }
 
-function place(axis, labels, index) {
-  return labels ? `${axis} '${visible(labels[index])}' (${index})` : `${axis} ${index}`;
+function place(axis, labels, index, answered) {
+  const label = labels ? labels[index] : answered;
+  return label == null ? `${axis} ${index}` : `${axis} '${visible(label)}' (${index})`;
 }
 
 function showValue(view) {
@@ -117,7 +118,11 @@ function showValue(view) {
   const value = valueAt(view, cell);
   root.dataset.value = value === undefined ? "" : String(value);
   if (value === undefined) askSoon(view);
-  const where = [place(data.row_axis, data.row_labels, cell.row), place(data.col_axis, data.col_labels, cell.col)];
+  const [row, col] = same(data.cell, cell) ? data.cell.labels : [];
+  const where = [
+    place(data.row_axis, data.row_labels, cell.row, row),
+    place(data.col_axis, data.col_labels, cell.col, col),
+  ];
   view.readout.textContent = `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}`;
 }
 

@@ -3,6 +3,7 @@
 import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, spaceOf, viewOf, visible } from "../shared.js";
 
 const MAX_LINES = 4;
+const REST = 600; // ms without a key, after which the badge is measured
 const ROOMY = { least: 38, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
 
 function build(root, view) {
@@ -22,7 +23,7 @@ function build(root, view) {
   const aside = el("div", { class: "aside" }, view.counter, view.notice);
   root.append(view.area, el("div", { class: "below" }, view.chips, aside));
   view.flight = oneInFlight((value) => view.send("value", value));
-  view.cleanups.push(() => view.flight.stop());
+  view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
   onResize(view, view.chips, () => drawChips(view));
@@ -120,6 +121,15 @@ function drawChips(view) {
   });
 }
 
+/** Tells the page when the prompt has come to rest. */
+function restSoon(view) {
+  clearTimeout(view.resting);
+  view.resting = setTimeout(() => {
+    if (!view.flight.idle()) return; // another key is on its way, and will come back here
+    window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: view.data.text }));
+  }, REST);
+}
+
 // ---- update --------------------------------------------------------------------------------------------------
 
 function overwrite(view, { text, rev, autofocus, placeholder }) {
@@ -146,5 +156,6 @@ export default function (component) {
   if (view.notice.textContent !== (data.notice?.text ?? "")) view.notice.textContent = data.notice?.text ?? "";
   view.notice.dataset.kind = data.notice?.kind ?? "";
   painted(view, "prompt");
+  restSoon(view);
   return cleanup(component);
 }

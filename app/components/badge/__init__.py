@@ -1,0 +1,29 @@
+"""A short line that says whether the numbers on the screen can be believed; it asks to be measured at each pause."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from app.components._assets import check_payload, register
+
+_BADGE = register("badge")
+
+
+class BadgeEvent(TypedDict):
+    """What `st.session_state[key]["event"]` holds when the prompt has come to rest: measure it, once per `seq`."""
+
+    text: str
+    seq: int
+
+
+def badge(*, key: str, text: str | None, label: str, title: str, kind: Literal["good", "bad", "none"]) -> None:
+    """Mount the badge.
+
+    Args:
+        key: `st.session_state[key]["event"]` is a `BadgeEvent` when another prompt than `text` has come to rest.
+        text: the prompt that the label was measured on; None before the first measurement.
+        label: the line, such as "parity 2.6e-06".
+        title: what it means, shown at the pointer.
+        kind: whether it is well; it also shows as a sign, not by colour alone.
+    """
+    _BADGE(key=key, data=check_payload({"text": text, "label": label, "title": title, "kind": kind}))

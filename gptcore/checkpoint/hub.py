@@ -1,0 +1,178 @@
+"""From a model's name on the Hugging Face hub to a folder on this disk. This file knows names of files, no format.
+
+Only what a GPT-2 needs is downloaded, all of one commit, into the cache that `huggingface_hub` keeps; what is there is
+not downloaded again. That package is optional (extra `hub`) and imported when a model is fetched, not before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from gptcore.checkpoint.base import CheckpointError
+from gptcore.checkpoint.parts import first_five
+
+CONFIG = "config.json"
+TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json")
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""The better container first. Where the weights are in parts, an index is there: the name and `.index.json`."""
+MOST_INDEX_BYTES = 2**22
+
+
+def looks_like_hub_name(text: str) -> bool:
+    """Whether `text` is spelled as a name on the hub, owner/name. A path such as runs/mine can be, too.
+
+    >>> [looks_like_hub_name(text) for text in ("openai-community/gpt2", "gpt2", "./gpt2", "a/b/c", "a/..", "a/b.git")]
+    [True, False, False, False, False, False]
+    """
+    part = r"\w([\w.-]{0,94}\w)?"
+    return bool(re.fullmatch(rf"(?!.*(\.\.|--|\.git$)){part}/{part}", text, re.ASCII))
+
+
+def fetch(name: str, revision: str | None = None) -> Path:
+    """The folder in the cache with the model `name` (owner/name) as it is on the hub now; downloads what is missing.
+
+    `revision` is a branch, a tag or a commit; by default the main branch. Where the hub does not answer, what was
+    fetched of this name and revision before is taken, if it is complete.
+
+    Raises:
+        CheckpointError: no such model or revision, no access, no network, no space, or no files of a GPT-2.
+    """
+    odd = revision is not None and not re.fullmatch(r"(?![-/])(?!.*\.\.)[^\s\\:]+", revision)
+    if odd or not looks_like_hub_name(name):
+        raise CheckpointError(
+            f"a model on the hub is owner/name, its revision a branch, a tag or a commit; got {name!r} and {revision!r}"
+        )
+    try:
+        from huggingface_hub import errors
+    except ImportError as error:
+        raise CheckpointError(
+            f"fetching {name} from the Hugging Face hub needs the package huggingface_hub ({error}); run "
+            "pip install 'gptscope[hub]', or download the folder elsewhere and give its path"
+        ) from error
+    begun = False
+    try:
+        sha, listing = _listed(name, revision)
+        begun = True
+        return _downloaded(name, revision, sha, listing)
+    except CheckpointError:
+        raise
+    except Exception as error:  # of the network, whose library, and so its errors, huggingface_hub has changed twice
+        hidden = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+        cause = hidden if isinstance(hidden, Exception) else error
+        if refusal := _refusal(cause, name, revision):
+            raise CheckpointError(refusal) from error
+        if folder := _cached(name, revision):
+            return folder
+        pinned = f" --revision {revision}" if revision else ""
+        raise CheckpointError(
+            f"{name} cannot be downloaded ({_told(cause)}), and the cache holds no complete copy; "
+            f"{'try again, what has arrived is kept, or ' if begun else ''}download it on a machine with network, "
+            f"`hf download {name}{pinned} --local-dir folder`, and load that folder's path"
+        ) from error
+
+
+def _listed(name: str, revision: str | None) -> tuple[str, list[str]]:
+    """The commit that the revision is now, and the names of its files."""
+    from huggingface_hub import constants, model_info
+
+    # without a timeout, a firewall that swallows packets would hold the caller for minutes
+    info = model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    return str(info.sha), sorted(sibling.rfilename for sibling in info.siblings or ())
+
+
+def _downloaded(name: str, revision: str | None, sha: str, listing: Collection[str]) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    def local(file: str) -> Path:
+        return Path(hf_hub_download(name, file, revision=sha))
+
+    weights = _weights(name, listing, local)
+    for file in (CONFIG, *(file for file in TOKENIZER if file in listing), *weights):  # the weights last: see _cached
+        local(file)
+    folder = local(CONFIG).parent
+    if (known := _cached(name, revision)) is None or known.name != folder.name:
+        with contextlib.suppress(Exception):  # asked by hashes alone, the cache would not know the branch when offline
+            hf_hub_download(name, CONFIG, revision=revision)
+    return folder
+
+
+def _cached(name: str, revision: str | None) -> Path | None:
+    """Without network: the folder in the cache for this revision if it is complete, as the weights come last."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        config = try_to_load_from_cache(name, CONFIG, revision=revision)
+        if not isinstance(config, str):  # None, or a mark that the commit has no such file
+            return None
+        folder = Path(config).parent
+        _weights(name, [path.name for path in folder.iterdir() if path.is_file()], folder.joinpath)
+    except (CheckpointError, OSError):
+        return None
+    return folder
+
+
+def _weights(name: str, listing: Collection[str], local: Callable[[str], Path]) -> list[str]:
+    """The files of the weights: one, or an index, which `local` gets, and the parts that it names."""
+    for single in WEIGHTS if CONFIG in listing else ():
+        if (index := f"{single}.index.json") in listing:
+            return [index, *_parts(name, local(index), Path(single).suffix, listing)]
+        if single in listing:
+            return [single]
+    raise CheckpointError(
+        f"{name} on the hub holds {first_five(listing) or 'nothing'}; expected is a GPT-2 as transformers writes it, "
+        f"{CONFIG} with {' or '.join(WEIGHTS)}: take another model"
+    )
+
+
+def _parts(name: str, index: Path, suffix: str, listing: Collection[str]) -> list[str]:
+    """The files that an index names. A stranger wrote it: only weights of its own container, and listed ones, pass."""
+    try:
+        content = json.loads(index.read_bytes()) if index.stat().st_size <= MOST_INDEX_BYTES else {}
+        parts = list(dict.fromkeys(content["weight_map"].values()))
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        parts = []
+    plain = re.compile(rf"\w[\w.-]*{re.escape(suffix)}")
+    odd = [str(part) for part in parts if part not in listing or not plain.fullmatch(part)]
+    if odd or not parts:
+        raise CheckpointError(
+            f"{index.name} of {name} names as parts of the weights {first_five(odd) or 'nothing'}; expected are "
+            f"{suffix} files beside it: take another model, or tell its owner"
+        )
+    return parts
+
+
+def _refusal(error: Exception, name: str, revision: str | None) -> str | None:
+    """The sentence for what stands between this user and the model; None when it is the network or the hub itself."""
+    from huggingface_hub import constants, errors
+
+    page = f"{constants.ENDPOINT}/{name}"
+    if isinstance(error, errors.GatedRepoError):  # which is a RepositoryNotFoundError, too
+        return f"{name} is gated, its owner grants access: ask for it at {page}, then log in with `hf auth login`"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return (
+            f"the Hugging Face hub has no model {name!r} that you may see; check the spelling, or the path if it is "
+            "one; for a private or gated model, log in with `hf auth login`"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{name} has no revision {revision!r}; expected is a branch, tag or commit: {page}/commits lists them"
+    if isinstance(error, errors.HfHubHTTPError):
+        status = getattr(error.response, "status_code", 500)
+        if status == 429 or status >= 500:  # too many requests, as of a class behind one address; or a hub that is down
+            return None
+        return f"the Hugging Face hub refuses {name} ({_told(error)}); log in anew with `hf auth login`, or see {page}"
+    local = isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError)
+    if local or "No space left" in str(error):  # the second from the Rust part, which raises errors of its own
+        return (
+            f"{name} cannot be written to {constants.HF_HUB_CACHE} ({_told(error)}); make room there, see that it is "
+            "writable, or set HF_HOME to another folder"
+        )
+    return None
+
+
+def _told(error: Exception) -> str:
+    """The kind of an error and the start of what it says."""
+    return first_five([f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]])

@@ -1,0 +1,191 @@
+"""Reads a Hugging Face GPT-2 folder: its config, its weights from any of their containers, its vocabulary.
+
+GPT-2's matrices are stored as `Conv1D` has them, (in, out), and are turned by their name, never by their shape: the
+square ones would pass any check. Source: transformers' `modeling_gpt2.py` and `configuration_gpt2.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gptcore.checkpoint import progress
+from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.parts import chosen_config, first_five
+from gptcore.checkpoint.pickled import open_pickled
+from gptcore.checkpoint.safetensors_file import SafetensorsFile
+from gptcore.checkpoint.state_names import plain_names
+from gptcore.checkpoint.vocabulary import fitting, found_for
+from gptcore.checkpoint.weights import build
+from gptcore.config import ConfigError, GPTConfig
+from gptcore.tokenizer import Tokenizer
+
+CONFIG = "config.json"
+SINGLE = ("model.safetensors", "pytorch_model.bin")
+INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+MOST_JSON_BYTES = 2**22
+PREFIX = "transformer."
+CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+"""The weights that are stored (in, out), where nn.Linear has (out, in)."""
+ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu"}
+ONLY = {
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "reorder_and_upcast_attn": False,
+    "add_cross_attention": False,
+}
+"""Options that change the arithmetic: the one value of each that this GPT computes, which is also the default."""
+
+_REMEDY = "take the folder again from where it came"
+
+
+def config_of(folder: Path) -> dict[str, Any] | None:
+    """The folder's `config.json` if it is that of a Hugging Face model, of whatever kind; None otherwise.
+
+    Raises:
+        CheckpointError: the file is no JSON.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        return None
+    content = _json(path)
+    known = isinstance(content, dict) and ("model_type" in content or "architectures" in content)
+    return content if known else None
+
+
+def read(folder: Path, content: Mapping[str, Any], config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+    """The checkpoint in `folder`, whose `config.json` holds `content`. `config` and `tokenizer` win over the folder's.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the model is another than a plain GPT-2.
+    """
+    notices: list[str] = []
+    used = chosen_config(_config(folder, content), config, notices)
+    state = _state(folder, notices)
+    turned = sum(name.endswith(CONV1D) for name in state)
+    model = build(used, state, notices)
+    notices.append(f"{turned} weights of Conv1D layers were transposed to nn.Linear's (out, in)")
+    chosen = fitting(tokenizer or found_for(folder, used, notices), used, notices)
+    info = {"format": "huggingface", "source": str(folder), "notices": notices}
+    return Checkpoint(model, chosen, used, info)
+
+
+def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
+    path = folder / CONFIG
+    if content.get("model_type", "gpt2") != "gpt2":
+        raise CheckpointError(
+            f"{path} is of a {content['model_type']!r} model; only GPT-2's architecture ('gpt2') can be shown"
+        )
+    for name, value in ONLY.items():
+        if content.get(name, value) != value:
+            raise CheckpointError(
+                f"{path} sets {name} = {content[name]!r}, which changes the arithmetic; this GPT computes only "
+                f"{name} = {value!r}, so its numbers would be wrong: load a checkpoint without this option"
+            )
+    activation = content.get("activation_function", "gelu_new")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise CheckpointError(
+            f"{path} sets activation_function = {activation!r}; known are {', '.join(ACTIVATIONS)}, and with another "
+            "one the numbers would be wrong"
+        )
+    C = content.get("n_embd", 768)
+    if content.get("n_inner") not in (None, 4 * C if isinstance(C, int) else None):
+        raise CheckpointError(f"{path} sets n_inner = {content['n_inner']!r}; a GPT-2 block has 4C = {4 * C} there")
+    fields = {
+        "block_size": content.get("n_positions", 1024),
+        "vocab_size": content.get("vocab_size", 50257),
+        "n_layer": content.get("n_layer", 12),
+        "n_head": content.get("n_head", 12),
+        "n_embd": C,
+        "tie_weights": content.get("tie_word_embeddings", True),
+        "activation": ACTIVATIONS[activation],
+        "layer_norm_epsilon": content.get("layer_norm_epsilon", 1e-5),
+    }
+    try:
+        return GPTConfig.from_dict(fields)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} makes no GPT ({error}); {_REMEDY}") from None
+
+
+# ---- weights -------------------------------------------------------------------------------------------------------
+
+
+def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
+    """The weights in nanoGPT's names and shapes, read and turned one by one, so that few are in memory twice."""
+    state: dict[str, Tensor] = {}
+    everything: list[str] = []
+    prefixed = 0
+    for names, read in _containers(folder):
+        everything += names
+        plain = plain_names(names, [])
+        for name, stored in progress.counted(plain.items(), len(plain), "reading weights"):
+            ours = name if name.startswith((PREFIX, "lm_head.")) else PREFIX + name
+            prefixed += ours != name
+            if ours in state:
+                raise CheckpointError(f"{folder} holds two weights named {first_five([ours])}; {_REMEDY}")
+            tensor = read(stored)
+            state[ours] = tensor.t().contiguous() if ours.endswith(CONV1D) and tensor.dim() == 2 else tensor
+    plain_names(everything, notices)  # once more, so that what is told is told of all files together
+    if prefixed:
+        notices.append(f"{prefixed} weights had no prefix {PREFIX!r}; it was added")
+    return state
+
+
+Container = tuple[list[str], Callable[[str], Tensor]]
+"""The names in a file, and how one of them is read."""
+
+
+def _containers(folder: Path) -> Iterator[Container]:
+    for name in _files(folder):
+        path = folder / name
+        if not path.is_file():
+            raise CheckpointError(f"{folder} lacks {name}, which holds a part of the weights; {_REMEDY}")
+        if name.endswith(".safetensors"):
+            with SafetensorsFile(path) as file:
+                yield list(file.entries), file.read
+        else:
+            content = open_pickled(path)
+            yield [*content.state, *content.facts["masks"]], content.state.pop
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of the weights: shards by their index, or the single one."""
+    for single, index in zip(SINGLE, INDEX, strict=True):
+        if (folder / index).is_file():
+            return _shards(folder / index)
+        if (folder / single).is_file():
+            return [single]
+    raise CheckpointError(
+        f"{folder} has a config.json but no weights ({' or '.join(SINGLE)}, or an index of shards); {_REMEDY}"
+    )
+
+
+def _shards(path: Path) -> list[str]:
+    content = _json(path)
+    placed = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(placed, dict) or not placed:
+        raise CheckpointError(f"{path} needs a 'weight_map', an object of weight to file; {_REMEDY}")
+    names = list(dict.fromkeys(name if isinstance(name, str) else repr(name) for name in placed.values()))
+    for name in names:
+        plain = Path(name).name == name and "\\" not in name and ":" not in name
+        if not plain or not name.endswith((".safetensors", ".bin")):
+            raise CheckpointError(
+                f"{path} names the shard {first_five([name])}, which is no file of weights in the folder itself; "
+                f"{_REMEDY}"
+            )
+    return names
+
+
+def _json(path: Path) -> Any:
+    with path.open("rb") as file:
+        raw = file.read(MOST_JSON_BYTES + 1)
+    if len(raw) > MOST_JSON_BYTES:
+        raise CheckpointError(f"{path} is larger than the {MOST_JSON_BYTES:,} bytes that such a file has; {_REMEDY}")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no JSON ({error}); {_REMEDY}") from None
