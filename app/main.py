@@ -13,7 +13,7 @@ def main() -> None:
     """Draws the frame, then the page that was chosen."""
     st.set_page_config(page_title="gptscope", page_icon=str(state.ICON), layout="wide")
     st.html(state.STYLE)
-    runtime()
+    runtime(drop=".st-key-choose button")
     pages = [
         st.Page(explore, title="Explore", icon=":material/visibility:", default=True),
         st.Page(card, title="About this model", icon=":material/description:"),

@@ -150,15 +150,16 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def last(key: str, field: str = "event") -> dict[str, Any] | None:
-    """What a component last reported, handled or not."""
-    found = st.session_state.get(key) or {}
-    return found.get(field)
+def last(key: str) -> dict[str, Any] | None:
+    """What a panel or a component last reported, handled or not."""
+    panels = st.session_state.get("live") or {}
+    found = panels.get(key) or (st.session_state.get(key) or {}).get("event")
+    return cast("dict[str, Any] | None", found)
 
 
-def new(key: str, field: str = "event") -> dict[str, Any] | None:
-    """What a component reported and nobody has handled yet; handing it out counts as handled."""
-    found = last(key, field)
+def new(key: str) -> dict[str, Any] | None:
+    """What a panel or a component reported and nobody has handled yet; handing it out counts as handled."""
+    found = last(key)
     if found is None or _handled().get(key) == found["seq"]:
         return None
     _handled()[key] = found["seq"]
@@ -173,9 +174,9 @@ def first_time(key: str, seq: int) -> bool:
     return True
 
 
-def seq(key: str, field: str = "event") -> int:
+def seq(key: str) -> int:
     """The number to acknowledge."""
-    found = last(key, field)
+    found = last(key)
     return int(found["seq"]) if found else 0
 
 

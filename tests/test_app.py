@@ -169,4 +169,4 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert not page.exception
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
-    assert {f"gptscope_{name}" for name in ("prompt", "map", "heads", "matrix", "prediction", "code")} <= names
+    assert {f"gptscope_{name}" for name in ("runtime", "drawing", "listing", "code", "live", "badge")} == names

@@ -97,9 +97,24 @@ def test_a_strangers_checkpoint_dropped_on_the_page(page: Page, tmp_path: Path) 
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "own-model.png")
     page.get_by_text("About this model").first.click()
-    expect(page.get_by_text("the prefix _orig_mod. was taken off")).to_be_visible()
+    expect(page.get_by_text("• the prefix _orig_mod. was taken off")).to_be_visible()
     expect(page.get_by_text("2,000")).to_be_visible()
     expect(page.get_by_text("1.2500 nats")).to_be_visible()
+
+
+def test_a_file_dragged_onto_the_page_opens_the_dialog_that_takes_it(page: Page, tmp_path: Path) -> None:
+    page.evaluate(
+        "window.dragged = () => { const t = new DataTransfer(); t.items.add(new File(['<html>'], 'x.pt')); return t }"
+    )
+    page.evaluate("document.body.dispatchEvent(new DragEvent('dragenter', { dataTransfer: dragged(), bubbles: true }))")
+    zone = page.locator('[data-testid="stFileUploaderDropzone"]')
+    zone.wait_for()
+    zone.evaluate("(to) => to.dispatchEvent(new DragEvent('drop', { dataTransfer: dragged(), bubbles: true }))")
+    page.get_by_role("button", name="Open x.pt").click()
+    expect(page.get_by_text("x.pt is a web page")).to_be_visible(timeout=30_000)
+    page.keyboard.press("Escape")
+    beside = "new DragEvent('drop', { dataTransfer: dragged(), bubbles: true, cancelable: true })"
+    assert page.evaluate(f"document.body.dispatchEvent({beside}) === false")  # the browser does not leave the page
 
 
 def test_parity_is_measured_anew_when_typing_pauses(page: Page) -> None:

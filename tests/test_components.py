@@ -146,7 +146,18 @@ def test_every_file_of_the_repo_classifies() -> None:
 
 
 def test_every_component_is_a_folder_with_three_files() -> None:
-    assert sorted(MODULES) == ["badge", "code", "drawing", "heads", "listing", "map", "matrix", "prediction", "prompt"]
+    assert sorted(MODULES) == [
+        "badge",
+        "code",
+        "drawing",
+        "heads",
+        "listing",
+        "live",
+        "map",
+        "matrix",
+        "prediction",
+        "prompt",
+    ]
     for name in MODULES:
         for file in ("__init__.py", f"{name}.js", f"{name}.css"):
             assert (COMPONENTS / name / file).is_file(), f"{name}/{file}"
@@ -248,8 +259,7 @@ def _page() -> None:
 
     ui.runtime()
     ui.drawing(key="drawing", svg="<svg/>", svg_key="model")
-    ui.map_panel(
-        key="map",
+    drawn_map = ui.map_panel(
         text="ab",
         svg_key="model",
         shapes={"idx": "(1, 2)"},
@@ -258,9 +268,8 @@ def _page() -> None:
         n_layer=2,
     )
     pattern = np.tril(np.full((2, 2, 2, 2), 255, np.uint8))
-    ui.heads(key="heads", text="ab", pixels=pattern, selected=(1, 0))
-    ui.matrix(
-        key="inspector",
+    heads = ui.heads(text="ab", pixels=pattern, selected=(1, 0))
+    matrix = ui.matrix(
         text="ab",
         name="x",
         heat=ui.heatmap(np.eye(2)),
@@ -271,11 +280,12 @@ def _page() -> None:
         labels_at=("a", None),
     )
     row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
-    ui.prediction(key="prediction", text="ab", rows=[row])
+    prediction = ui.prediction(text="ab", rows=[row])
     ui.listing(key="listing", name="x", source="x = 1\n")
     ui.code(key="code", name="x", first=1, last=1)
     ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
-    ui.prompt(key="prompt", text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
+    prompt = ui.prompt(text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
+    ui.live(key="live", panels=[drawn_map, heads, matrix, prediction, prompt])
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -293,13 +303,17 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    assert set(found) == {f"gptscope_{name}" for name in (*MODULES, "runtime")}
-    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_heads", "gptscope_matrix"}
-    assert found["gptscope_matrix"][1]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
-    assert found["gptscope_prediction"][1]["rows"][0]["logit"] == "-inf"
-    prompt = found["gptscope_prompt"][1]
+    alone = {"badge", "code", "drawing", "listing", "live", "runtime"}
+    assert set(found) == {f"gptscope_{name}" for name in alone}
+    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_live"}
+    data = found["gptscope_live"][1]
+    assert set(data) == {"panels", "matrix.values", "heads.pixels"}
+    assert alone | set(data["panels"]) == MODULES | {"runtime"}
+    assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
+    assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"
+    prompt = data["panels"]["prompt"]
     assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)
-    assert "svg" not in found["gptscope_map"][1]  # the drawing is a message of its own
+    assert "svg" not in data["panels"]["map"]  # the drawing is a message of its own
 
 
 def test_a_message_carries_a_stub_and_not_the_sources() -> None:

@@ -8,6 +8,7 @@ from app.components.code import code
 from app.components.drawing import drawing
 from app.components.heads import HeadEvent, heads
 from app.components.listing import listing
+from app.components.live import Panel, live
 from app.components.map import Crumb, MapEvent, map_panel
 from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
@@ -25,6 +26,7 @@ __all__ = [
     "MatrixEvent",
     "NextToken",
     "Notice",
+    "Panel",
     "PredictionEvent",
     "PromptValue",
     "badge",
@@ -33,6 +35,7 @@ __all__ = [
     "heads",
     "heatmap",
     "listing",
+    "live",
     "map_panel",
     "matrix",
     "prediction",

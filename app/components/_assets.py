@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 MODULES: Final[set[str]] = set()
-"""Names of the components whose sources `runtime` delivers; `register` adds to it."""
+"""Names of the components whose sources `runtime` delivers; `deliver` adds to it."""
 
 _STUB = """
 const NAME = "@name";
@@ -34,12 +34,17 @@ export default function (component) {
 _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
 
 
+def deliver(name: str) -> None:
+    """Have `runtime` deliver the sources `<name>/<name>.js` and `.css`; enough for a panel, which `live` mounts."""
+    MODULES.add(name)
+
+
 def register(name: str) -> ComponentRenderer:
     """Register the component whose sources are `<name>/<name>.js` and `.css`, as a stub that `runtime` brings to life.
 
     Streamlit sends a component's JavaScript again with each changed message, so what it sends is this stub.
     """
-    MODULES.add(name)
+    deliver(name)
     return st.components.v2.component(f"gptscope_{name}", js=_STUB.replace("@name", name))
 
 

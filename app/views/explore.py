@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import streamlit as st
 
 from app import components, slices, state
@@ -17,26 +14,23 @@ TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 72px)"
 
 
 LISTING = "model.py"
-Mount = Callable[[], None]
-"""A panel with its numbers, ready to be sent."""
 
 
 def explore() -> None:
     """The page: what changes only with the selection is drawn here, what changes with each key in a fragment.
 
-    An element that stays the same still costs the browser some milliseconds a key, and so does each column: so the
-    selected node's name, formula, choices and source stand outside the fragment, and `page.css` places everything.
+    An element that stays the same still costs the browser some milliseconds a key: so the selected node's name,
+    formula, choices and source stand outside the fragment, and `page.css` puts them into the middle column.
     """
     me = state.explorer()
-    with st.container(key="explore"):
-        components.listing(key="listing", name=LISTING, source=source.text())
-        components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
-        with st.container(key="inspected"):
-            _about(me)
-        with st.container(key="source"):
-            _source(me)
-        state.drawn(me)
-        _live()
+    components.listing(key="listing", name=LISTING, source=source.text())
+    components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
+    with st.container(key="inspected"):
+        _about(me)
+    with st.container(key="source"):
+        _source(me)
+    state.drawn(me)
+    _live()
 
 
 @st.fragment
@@ -44,18 +38,16 @@ def _live() -> None:
     me = state.explorer()
     with state.turn():
         _act(me)
-        # All is computed before the first is sent, so that the browser draws the page once and not after each panel;
-        # the prompt comes last: its acknowledgement asks for the next key.
+        # The prompt comes last: its acknowledgement asks for the next key.
         panels = [] if state.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me), _prompt(me)]
     if not panels:
         st.rerun(scope="app")
-    for mount in panels:
-        mount()
+    components.live(key="live", panels=panels)
 
 
 def _act(me: Explorer) -> None:
     """Carries out what the browser reported since the last run."""
-    if (typed := state.new("prompt", "value")) and typed["rev"] == me.rev:
+    if (typed := state.new("prompt")) and typed["rev"] == me.rev:
         me.type(typed["text"])
     if event := state.new("map"):
         kind = event["kind"]
@@ -76,16 +68,14 @@ def _act(me: Explorer) -> None:
             me.append(append["id"])
 
 
-def _prompt(me: Explorer) -> Mount:
+def _prompt(me: Explorer) -> components.Panel:
     label = me.checkpoint.tokenizer.label
-    return partial(
-        components.prompt,
-        key="prompt",
+    return components.prompt(
         text=me.typed if me.notice else me.shown.text,
         labels=[label(index) for index in me.shown.ids],
         ids=me.shown.ids,
         rev=me.rev,
-        ack=state.seq("prompt", "value"),
+        ack=state.seq("prompt"),
         cropped=me.shown.cropped,
         counter=me.counter,
         notice=me.message,
@@ -96,10 +86,8 @@ def _drawing_key(me: Explorer) -> str:
     return f"{state.loaded()} {me.view} {me.layer}"
 
 
-def _map(me: Explorer) -> Mount:
-    return partial(
-        components.map_panel,
-        key="map",
+def _map(me: Explorer) -> components.Panel:
+    return components.map_panel(
         text=me.shown.text,
         svg_key=_drawing_key(me),
         shapes=me.shapes(),
@@ -129,15 +117,13 @@ def _source(me: Explorer) -> None:
     components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
 
 
-def _matrix(me: Explorer) -> Mount:
+def _matrix(me: Explorer) -> components.Panel:
     """The selected tensor or weight as a heatmap."""
     part = me.slice()
-    event = state.last("inspector")
+    event = state.last("matrix")
     hover = event["hover"] if event and event["name"] == part.name else None
     tokens = me.tokens
-    return partial(
-        components.matrix,
-        key="inspector",
+    return components.matrix(
         text=me.shown.text,
         name=part.name,
         heat=part.heat,
@@ -150,9 +136,9 @@ def _matrix(me: Explorer) -> Mount:
         square=part.square,
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
-        ack=state.seq("inspector"),
+        ack=state.seq("matrix"),
         note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--gs-about, 6.2rem) - 253px)",
+        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--above-matrix, 6.2rem) - 253px)",
     )
 
 
@@ -198,11 +184,9 @@ def _statistics(of: slices.Statistics) -> str:
     return f"mean {of.mean:.4g} · std {of.std:.4g} · min {of.low:.4g} · max {of.high:.4g}{others}"
 
 
-def _prediction(me: Explorer) -> Mount:
+def _prediction(me: Explorer) -> components.Panel:
     rows = me.next_tokens()
-    return partial(
-        components.prediction,
-        key="prediction",
+    return components.prediction(
         text=me.shown.text,
         rows=rows,
         temperature=me.temperature,
@@ -213,10 +197,8 @@ def _prediction(me: Explorer) -> Mount:
     )
 
 
-def _heads(me: Explorer) -> Mount:
-    return partial(
-        components.heads,
-        key="heads",
+def _heads(me: Explorer) -> components.Panel:
+    return components.heads(
         text=me.shown.text,
         pixels=me.shown.thumbnails.pixels(),
         selected=(me.layer, me.head),

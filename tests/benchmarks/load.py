@@ -20,7 +20,7 @@ from tests.benchmarks.keystroke import SONNET, quantile
 from tests.benchmarks.timing import report
 from tests.browser import server
 
-PANELS = ("gptscope_map", "gptscope_heads", "gptscope_matrix", "gptscope_prediction")
+PANELS = ("map", "heads", "matrix", "prediction")
 
 
 class Session:
@@ -28,7 +28,7 @@ class Session:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.prompt = self.fragment = ""
+        self.live = self.fragment = ""
         self.text, self.rev, self.seq = "", 0, 0
         self.texts: dict[str, str] = {}  # the text that each panel's numbers belong to
 
@@ -38,8 +38,8 @@ class Session:
         message.rerun_script.query_string = ""
         await self.socket.send(message.SerializeToString())
         await self._run()
-        if not self.prompt:
-            raise RuntimeError("the page has no prompt; has the app been changed?")
+        if not self.live:
+            raise RuntimeError("the page has no panels; has the app been changed?")
 
     async def key(self) -> float:
         """Types a character; seconds until all numbers of the new prompt have come."""
@@ -48,8 +48,8 @@ class Session:
         self.text = SONNET[: end + 1] if end else SONNET[:20]
         message = BackMsg()
         state = message.rerun_script.widget_states.widgets.add()
-        state.id = self.prompt
-        state.json_value = json.dumps({"value": {"text": self.text, "seq": self.seq, "rev": self.rev}})
+        state.id = self.live
+        state.json_value = json.dumps({"prompt": {"text": self.text, "seq": self.seq, "rev": self.rev}})
         message.rerun_script.fragment_id = self.fragment
         started = time.perf_counter()
         await self.socket.send(message.SerializeToString())
@@ -73,10 +73,10 @@ class Session:
 
     def _component(self, component: Any, fragment: str) -> None:
         data = json.loads(component.mixed.json if component.HasField("mixed") else component.json)
-        if component.component_name == "gptscope_prompt":
-            self.prompt, self.fragment = component.id, fragment
-            self.rev = data["rev"]
-        self.texts[component.component_name] = data.get("text", "")
+        if component.component_name == "gptscope_live":
+            self.live, self.fragment = component.id, fragment
+            self.rev = data["panels"]["prompt"]["rev"]
+            self.texts = {name: panel["text"] for name, panel in data["panels"].items()}
 
 
 async def one(

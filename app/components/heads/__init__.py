@@ -8,16 +8,17 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from app.components._assets import check_payload, length, register
+from app.components._assets import deliver, length
+from app.components.live import Panel
 
-_HEADS = register("heads")
+deliver("heads")
 
 MAX_SIZE = 40
 """Pixels of a thumbnail's side at most; pool longer patterns before."""
 
 
 class HeadEvent(TypedDict):
-    """What `st.session_state[key]["event"]` holds after a click; act once per `seq`."""
+    """What the state of `live` holds after a click; act once per `seq`."""
 
     layer: int
     head: int
@@ -31,7 +32,6 @@ def _triangle(size: int) -> NDArray[np.intp]:
 
 def heads(
     *,
-    key: str,
     text: str,
     pixels: NDArray[np.uint8],
     selected: tuple[int, int] | None = None,
@@ -39,11 +39,10 @@ def heads(
     gamma: float = 0.5,
     title: str = "Attention",
     height: int | str = 260,
-) -> None:
-    """Mount the grid.
+) -> Panel:
+    """The grid; `HeadEvent` tells of a click.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `HeadEvent` after a click.
         text: the prompt that the patterns belong to.
         pixels: (L, H, n, n) patterns, rows are queries: 0 for a weight of 0, 255 for a weight of 1; n <= `MAX_SIZE`.
         selected: (layer, head), both from 0.
@@ -69,4 +68,4 @@ def heads(
         "title": title,
         "height": length(height),
     }
-    _HEADS(key=key, data=check_payload(data))
+    return Panel("heads", data)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
-from app.components._assets import check_payload, length, register
+from app.components._assets import deliver, length
+from app.components.live import Panel
 
-_MAP = register("map")
+deliver("map")
 
 
 class Crumb(TypedDict):
@@ -18,7 +19,7 @@ class Crumb(TypedDict):
 
 
 class MapEvent(TypedDict):
-    """What `st.session_state[key]["event"]` holds after an action; act once per `seq`.
+    """What the state of `live` holds after an action; act once per `seq`.
 
     select: inspect node `id`. open: show the inside of node `id`, of block `layer` where it is one of the blocks.
     up: show the view of breadcrumb `id`. layer: look into block `layer`.
@@ -32,7 +33,6 @@ class MapEvent(TypedDict):
 
 def map_panel(
     *,
-    key: str,
     text: str,
     svg_key: str,
     shapes: Mapping[str, str],
@@ -41,11 +41,10 @@ def map_panel(
     layer: int = 0,
     n_layer: int = 1,
     height: int | str = 600,
-) -> None:
-    """Mount the map.
+) -> Panel:
+    """One view of the map; `MapEvent` tells what was clicked.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `MapEvent` after an action.
         text: the prompt that the live shapes belong to.
         svg_key: names the drawing, an SVG that `drawing` has brought. In it each node is
             `<g data-node="<id>" class="node concept-<name> …">` with a shape of class `box` and texts of the classes
@@ -70,4 +69,4 @@ def map_panel(
         "n_layer": n_layer,
         "height": length(height),
     }
-    _MAP(key=key, data=check_payload(data))
+    return Panel("map", data)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from app.components._assets import check_payload, length, number, register
+from app.components._assets import deliver, length, number
+from app.components.live import Panel
 from app.components.matrix.heatmap import Heatmap, Scale, heatmap
 
 __all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix"]
 
-_MATRIX = register("matrix")
+deliver("matrix")
 
 
 class Cell(TypedDict):
@@ -21,7 +22,7 @@ class Cell(TypedDict):
 
 
 class MatrixEvent(TypedDict):
-    """What `st.session_state[key]["event"]` holds: not an action but a state, so that nothing is done twice.
+    """What the state of `live` holds: not an action but a state, so that nothing is done twice.
 
     `hover` is the cell whose value the readout shows, told where the browser does not know the values: answer with
     `value_at`. `name` tells the matrix that both belong to: ignore them when it is another now. `seq` goes back as
@@ -36,7 +37,6 @@ class MatrixEvent(TypedDict):
 
 def matrix(
     *,
-    key: str,
     text: str,
     name: str,
     heat: Heatmap,
@@ -55,12 +55,10 @@ def matrix(
     note: str = "",
     panel: str = "inspector",
     height: int | str = 420,
-) -> None:
-    """Mount the heatmap.
+) -> Panel:
+    """The heatmap; `MatrixEvent` tells of a click, or of a hover that the browser cannot answer.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `MatrixEvent` after a click, or a hover that the browser cannot
-            answer.
         text: the prompt that the values belong to.
         name: what is drawn, such as "transformer.h.0.attn.pattern, head 1"; another name clears pin and crosshair.
         heat: from `heatmap(...)`.
@@ -110,4 +108,4 @@ def matrix(
         "height": length(height),
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }
-    _MATRIX(key=key, data=check_payload(data))
+    return Panel("matrix", data)

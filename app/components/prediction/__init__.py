@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from app.components._assets import check_payload, length, number, register
+from app.components._assets import deliver, length, number
+from app.components.live import Panel
 
-_PREDICTION = register("prediction")
+deliver("prediction")
 
 
 class NextToken(TypedDict):
@@ -29,7 +30,7 @@ class Append(TypedDict):
 
 
 class PredictionEvent(TypedDict):
-    """What `st.session_state[key]["event"]` holds once anything was touched; `seq` goes back as `ack`.
+    """What the state of `live` holds once anything was touched; `seq` goes back as `ack`.
 
     Each message carries everything, so `append` stays there after it was done: its own `seq` tells.
     """
@@ -42,7 +43,6 @@ class PredictionEvent(TypedDict):
 
 def prediction(
     *,
-    key: str,
     text: str,
     rows: Sequence[NextToken],
     temperature: float = 1.0,
@@ -52,11 +52,10 @@ def prediction(
     choices: Sequence[int] = (10, 20, 30, 40, 50),
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = 380,
-) -> None:
-    """Mount the panel.
+) -> Panel:
+    """The bars; `PredictionEvent` tells of a click or a move of the slider.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `PredictionEvent` after a click or a move of the slider.
         text: the prompt whose next token this is.
         rows: the most likely tokens, best first; bars are drawn to the scale 0 to 1.
         temperature: what the probabilities were computed with.
@@ -79,4 +78,4 @@ def prediction(
         "hottest": temperatures[1],
         "height": length(height),
     }
-    _PREDICTION(key=key, data=check_payload(data))
+    return Panel("prediction", data)

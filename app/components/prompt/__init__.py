@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from app.components._assets import check_payload, register
+from app.components._assets import deliver
+from app.components.live import Panel
 
-_PROMPT = register("prompt")
+deliver("prompt")
 
 MAX_CHIPS = 512
 """More tokens than this are not sent as chips: the last ones are. (No screen shows more.)"""
 
 
 class PromptValue(TypedDict):
-    """What `st.session_state[key]["value"]` holds once the user has typed; `seq` goes back as `ack`."""
+    """What the state of `live` holds once the user has typed; `seq` goes back as `ack`."""
 
     text: str
     seq: int
@@ -30,7 +31,6 @@ class Notice(TypedDict):
 
 def prompt(
     *,
-    key: str,
     text: str,
     labels: Sequence[str],
     ids: Sequence[int],
@@ -41,11 +41,10 @@ def prompt(
     notice: Notice | None = None,
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
-) -> None:
-    """Mount the prompt.
+) -> Panel:
+    """The input, the tokens as chips, counter and notice; `PromptValue` tells what was typed.
 
     Args:
-        key: also where the value is read from: `st.session_state[key]["value"]` is a `PromptValue`.
         text: the prompt that the tokens (and all other panels) belong to. It is written into the input only when
             `rev` differs from the one before: never answer a keystroke with a new `rev`.
         labels: every token of the prompt, as it shall be read; white space is made visible here.
@@ -71,4 +70,4 @@ def prompt(
         "placeholder": placeholder,
         "autofocus": autofocus,
     }
-    _PROMPT(key=key, data=check_payload(data))
+    return Panel("prompt", data)

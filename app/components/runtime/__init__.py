@@ -39,6 +39,10 @@ def _sources() -> dict[str, Any]:
     return check_payload({"version": version, **data})
 
 
-def runtime(*, key: str = "runtime") -> None:
-    """Mount once per page run, outside any fragment. Invisible. Panels mounted before it wait for it."""
-    _RUNTIME(key=key, data=_sources())
+def runtime(*, key: str = "runtime", drop: str = "") -> None:
+    """Mount once per page run, outside any fragment. Invisible. Panels mounted before it wait for it.
+
+    Args:
+        drop: the CSS selector of a button that opens what takes files; dragging one onto the page clicks it.
+    """
+    _RUNTIME(key=key, data={**_sources(), "drop": drop})

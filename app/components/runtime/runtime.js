@@ -37,10 +37,25 @@ function hide(parentElement) {
   if (container) container.style.display = "none";
 }
 
+/** A file dragged onto the page opens the place that takes it; dropped elsewhere, the browser would leave the page. */
+function takeFiles(selector) {
+  const isFile = (event) => event.dataTransfer?.types.includes("Files");
+  let clicked = 0;
+  window.addEventListener("dragenter", (event) => {
+    if (!isFile(event) || document.querySelector('[role="dialog"]') || event.timeStamp - clicked < 2000) return;
+    clicked = event.timeStamp;
+    document.querySelector(selector)?.click();
+  });
+  for (const kind of ["dragover", "drop"]) {
+    window.addEventListener(kind, (event) => isFile(event) && event.preventDefault());
+  }
+}
+
 export default async function (component) {
-  const { version, scripts, shared, styles } = component.data;
+  const { version, scripts, shared, styles, drop } = component.data;
   hide(component.parentElement);
   if (window.gptscopeVersion === version) return; // runs again with each change of theme
+  if (drop && !window.gptscopeVersion) takeFiles(drop);
   window.gptscopeVersion = version;
   const urls = new Map();
   const sharedSheets = shared.map(sheet);

@@ -1,0 +1,57 @@
+// All panels that a key draws again, side by side. Each panel is a component of its own that knows nothing of this one:
+// it gets a shadow root, its part of the data, and what it reports goes on under its name.
+
+const STAGES = new WeakMap(); // shadow root -> stage
+
+function stageOf(parentElement) {
+  let stage = STAGES.get(parentElement);
+  if (!stage) {
+    const root = document.createElement("div");
+    root.className = "stage";
+    parentElement.append(root);
+    stage = { root, hosts: new Map(), data: null, parts: new Map() };
+    STAGES.set(parentElement, stage);
+  }
+  return stage;
+}
+
+function hostOf(stage, name) {
+  if (!stage.hosts.has(name)) {
+    const host = document.createElement("div");
+    host.dataset.place = name;
+    host.attachShadow({ mode: "open" });
+    stage.root.append(host);
+    stage.hosts.set(name, host);
+  }
+  return stage.hosts.get(name);
+}
+
+/** Each panel's data; the very same objects as long as nothing new was sent, by which panels tell a change of theme. */
+function partsOf(stage, data) {
+  if (stage.data === data) return stage.parts;
+  stage.data = data;
+  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { ...part }]));
+  for (const [key, array] of Object.entries(data)) {
+    const [name, field] = key.split(".");
+    if (field !== undefined) stage.parts.get(name)[field] = array;
+  }
+  return stage.parts;
+}
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const stage = stageOf(parentElement);
+  const undone = [];
+  for (const [name, part] of partsOf(stage, data)) {
+    const mount = window.gptscopeModules.get(name);
+    const parent = hostOf(stage, name).shadowRoot;
+    const setStateValue = (_, value) => component.setStateValue(name, value);
+    undone.push(mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
+  }
+  return () => {
+    if (parentElement.host.isConnected) return; // of an update that was overtaken, as in shared.js
+    stage.root.remove();
+    STAGES.delete(parentElement);
+    for (const undo of undone) undo();
+  };
+}
