@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.components.heads import MAX_SIZE
+from app.components.heads import FULL, MAX_SIZE, UNKNOWN
 from gptcore import Trace
 
 
@@ -22,8 +22,9 @@ class Thumbnails:
     T: int
 
     def pixels(self) -> NDArray[np.uint8]:
-        """0 for a weight of 0, 255 for a weight of 1."""
-        return np.rint(self.weights * 255).astype(np.uint8)
+        """0 for a weight of 0, FULL for a weight of 1, UNKNOWN for what is no number."""
+        unknown = np.isnan(self.weights)
+        return np.where(unknown, UNKNOWN, np.rint(np.where(unknown, 0, self.weights) * FULL)).astype(np.uint8)
 
 
 def block_for(T: int) -> int:

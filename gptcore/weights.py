@@ -42,7 +42,9 @@ class WeightsSeen:
             return False
         if _identity(self._modules.parameters()) != self._identity:
             return False
-        return all(torch.equal(now, then) for now, then in zip(self._look(), self._sample, strict=True))
+        # Bit for bit: a NaN equals nothing, not even itself.
+        pairs = zip(self._look(), self._sample, strict=True)
+        return all(torch.equal(now.view(torch.uint8), then.view(torch.uint8)) for now, then in pairs)
 
     def _look(self) -> list[Tensor]:
         """The sampled values, joined for each type and device (one, as a rule)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,14 @@ def outside_data() -> Path:
     if not folder:
         pytest.skip("needs outside data: set GPTSCOPE_DATA to a folder with tinyshakespeare.txt and gpt2-bpe/")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No file appears in the working directory, and temporary ones are gone afterwards."""
+    temporary, here = tmp_path_factory.mktemp("temporary"), tmp_path_factory.mktemp("here")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.chdir(here)
+    yield
+    assert os.listdir(temporary) == []
+    assert os.listdir(here) == []

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,7 +88,10 @@ class Visit(BaseHTTPRequestHandler):
         path = unquote(self.path.partition("?")[0]).strip("/")
         self.server.asked.append(f"{self.command} {path}")
         if self.server.silent:
-            self.rfile.read(1)  # until the other side is gone
+            self.connection.settimeout(60)
+            with suppress(TimeoutError):
+                self.rfile.read(1)  # until the other side is gone
+            self.close_connection = True
             return None
         if self.server.status:
             return self._send(self.server.status, b"{}")
@@ -183,10 +186,13 @@ def hub() -> Iterator[Hub]:
 
 
 FETCH = """
-import json, os, sys, traceback
+import contextlib, importlib, json, os, sys, traceback
 from gptcore.checkpoint import CheckpointError, hub
 
 assert "huggingface_hub" not in sys.modules, "gptcore has loaded huggingface_hub before anything is fetched"
+for name in ("httpx2", "httpx", "yaml", "tqdm.auto", "fsspec", "filelock"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 for line in sys.stdin:
     task = json.loads(line)
     pid = os.fork()
@@ -207,7 +213,8 @@ for line in sys.stdin:
     if status:
         print(json.dumps({"killed": status}), flush=True)
 """
-"""Each task gets a process of its own, as `huggingface_hub` reads its environment once; torch is imported once."""
+"""Each task gets a process of its own, as `huggingface_hub` reads its environment once. Torch and what that
+package imports, which takes longest, are imported once for all."""
 
 
 class Fetcher:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -129,7 +130,7 @@ def gelu_tanh(x: Tensor) -> Tensor:
 
 
 def by_hand(state: Mapping[str, Tensor], ids: Tensor, n_head: int, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    """The logits, (B, T, V), of a state dict in nanoGPT's names: head by head, with softmax and layer norm spelt out."""
+    """The logits, (B, T, V), of a state dict in nanoGPT's names, head by head; softmax and layer norm are spelt out."""
     T, n_layer = ids.size(1), sum(name.endswith("ln_1.weight") for name in state)
     sees = torch.ones(T, T, dtype=torch.bool).tril()
 
@@ -180,3 +181,37 @@ def random_state(
             state[f"{name}.bias"] = draw(shape[0])
     state["lm_head.weight"] = state["transformer.wte.weight"] if tied else draw(vocab_size, C)
     return state
+
+
+def mingpt_file(folder: Path, state: dict[str, Tensor]) -> Path:
+    """The state dict with the masks of its buffers, as minGPT's `chargpt.py` writes it."""
+    T = state["transformer.wpe.weight"].size(0)
+    masks = {n: mask.float() for n, mask in masks_of(9, T).items() if n.replace(".bias", ".c_attn.bias") in state}
+    torch.save(state | masks, folder / "model.pt")
+    return folder / "model.pt"
+
+
+def mingpt_config(folder: Path, **model: Any) -> None:
+    """`config.json` as minGPT's `setup_logging` writes it, before the model is made: what is not given is null."""
+    sizes = dict.fromkeys(("model_type", "n_layer", "n_head", "n_embd", "vocab_size", "block_size"))
+    content = {
+        "system": {"seed": 3407, "work_dir": "./out/chargpt"},
+        "data": {"block_size": 128},
+        "model": sizes | {"embd_pdrop": 0.1, "resid_pdrop": 0.1, "attn_pdrop": 0.1} | model,
+        "trainer": {"device": "auto", "betas": [0.9, 0.95]},
+    }
+    (folder / "config.json").write_text(json.dumps(content, indent=4))
+
+
+# ---- bugs in gptcore alone -----------------------------------------------------------------------------------------
+
+
+class Altered:
+    """A module with some names of another meaning; given to one file of gptcore, it leaves the reference alone."""
+
+    def __init__(self, module: ModuleType, **names: object) -> None:
+        self._module = module
+        self.__dict__.update(names)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)

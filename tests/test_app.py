@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from app import slices, thumbnails
-from app.components.heads import MAX_SIZE
+from app.components.heads import MAX_SIZE, UNKNOWN
 from app.explorer import PROMPT, Explorer
 from gptcore import Checkpoint, capture
 from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
@@ -170,3 +170,23 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
     assert {f"gptscope_{name}" for name in ("runtime", "drawing", "listing", "code", "live", "badge")} == names
+
+
+def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
+    import copy
+
+    model = copy.deepcopy(shakespeare.model)
+    with torch.no_grad():
+        model.get_parameter("transformer.h.1.mlp.c_fc.weight")[3] = torch.nan
+    me = Explorer(Checkpoint(model, shakespeare.tokenizer, shakespeare.config))
+    me.type(PROMPT + "e")
+    pixels = me.shown.thumbnails.pixels()
+    assert (pixels[0, :, -1] != UNKNOWN).all()
+    assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
+    assert np.isnan(me.next_tokens()[0]["probability"])
+    me.select("transformer.h.2.attn.pattern")
+    assert np.isnan(me.slice().matrix).any()
+    me.measure_parity()
+    assert me.parity is not None
+    assert not me.parity.is_rounding
+    assert me.shown.trace.reused == len(PROMPT)  # a NaN weight has not changed, though it equals nothing

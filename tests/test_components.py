@@ -267,7 +267,7 @@ def _page() -> None:
         breadcrumbs=[{"id": "model", "label": "model"}],
         n_layer=2,
     )
-    pattern = np.tril(np.full((2, 2, 2, 2), 255, np.uint8))
+    pattern = np.tril(np.full((2, 2, 2, 2), 254, np.uint8))
     heads = ui.heads(text="ab", pixels=pattern, selected=(1, 0))
     matrix = ui.matrix(
         text="ab",

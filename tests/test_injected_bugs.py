@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,16 +20,18 @@ from gptcore.checkpoint import huggingface, mingpt, weights
 from tests.reference import (
     BOUND,
     FLOAT32_BOUND,
+    Altered,
     agree,
     by_hand,
     gelu_tanh,
     logits_of,
+    mingpt_config,
+    mingpt_file,
     prompts,
     random_gpt2,
     random_state,
     write_hf,
 )
-from tests.test_checkpoint_numbers import mingpt_config, mingpt_file
 
 IDS = prompts(61, 14)
 """Two positions fewer than the model has, so that a position too far is no IndexError."""
@@ -49,7 +50,7 @@ class Case(NamedTuple):
 
     def check_fails(self) -> None:
         """The same; it must fail, and at the numbers."""
-        with pytest.raises(AssertionError, match="logits, .*, differ by"):
+        with pytest.raises(AssertionError, match=r"logits, .*, differ by"):
             self.check()
 
 
@@ -65,10 +66,11 @@ def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Case:
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """The same in float16, whose numbers are those of the upcast weights."""
-    theirs = random_gpt2(tie_word_embeddings=False, layer_norm_epsilon=1e-3, embedding=0.03).half()
+    theirs: Any = random_gpt2(tie_word_embeddings=False, layer_norm_epsilon=1e-3, embedding=0.03)
+    theirs = theirs.half()
     folder = tmp_path_factory.mktemp("half")
     write_hf(folder, theirs.config, theirs.state_dict(), "model.safetensors")
-    return Case(folder, logits_of(theirs.double(), IDS), FLOAT32_BOUND)  # type: ignore[arg-type]
+    return Case(folder, logits_of(theirs.double(), IDS), FLOAT32_BOUND)
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +80,6 @@ def minis(tmp_path_factory: pytest.TempPathFactory) -> Case:
     mingpt_file(folder, state)
     mingpt_config(folder, n_head=2)
     return Case(folder, by_hand(state, IDS, 2, gelu_tanh))
-
-
-class Altered:
-    """A module with some names of another meaning; given to one file of gptcore, it leaves the reference alone."""
-
-    def __init__(self, module: ModuleType, **names: object) -> None:
-        self._module = module
-        self.__dict__.update(names)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
 
 
 def with_attention(patch: pytest.MonkeyPatch, attention: Callable[..., Tensor]) -> None:

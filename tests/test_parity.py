@@ -15,7 +15,7 @@ from gptcore import GPT, capture, model
 from gptcore.parity import parity, teaching_logits
 from gptcore.trace import Trace
 from tests.conftest import random_model
-from tests.test_injected_bugs import Altered
+from tests.reference import Altered
 
 IDS = [(i * 7) % 17 for i in range(12)]
 
@@ -54,6 +54,7 @@ def test_a_batch_counts_its_worst_row() -> None:
     logits = teaching_logits(gpt, ids)
     assert logits.shape == (2, 1, 17)
     assert (logits[0] - logits[1]).abs().max() > 0.1
+    assert trace._last_logits is not None
     trace._last_logits[1, 0, 5] += 0.25
     assert parity(gpt, trace) == pytest.approx(0.25)
 

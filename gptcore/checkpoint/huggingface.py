@@ -92,9 +92,9 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
             f"{path} sets activation_function = {activation!r}; known are {', '.join(ACTIVATIONS)}, and with another "
             "one the numbers would be wrong"
         )
-    C = content.get("n_embd", 768)
-    if content.get("n_inner") not in (None, 4 * C if isinstance(C, int) else None):
-        raise CheckpointError(f"{path} sets n_inner = {content['n_inner']!r}; a GPT-2 block has 4C = {4 * C} there")
+    C, inner = content.get("n_embd", 768), content.get("n_inner")
+    if inner is not None and isinstance(C, int) and inner != 4 * C:  # a C that is no number is refused below
+        raise CheckpointError(f"{path} sets n_inner = {inner!r}; a GPT-2 block has 4C = {4 * C} there")
     fields = {
         "block_size": content.get("n_positions", 1024),
         "vocab_size": content.get("vocab_size", 50257),

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
-from gptcore.checkpoint.parts import first_five
+from gptcore.checkpoint.parts import first_five, training_facts
 from gptcore.checkpoint.pickled import Pickled
 from gptcore.checkpoint.state_names import plain_names
 from gptcore.checkpoint.vocabulary import fitting, found_for
@@ -46,8 +46,14 @@ def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Toke
     shapes = _from_shapes(state, untied)
     used = _config(path, shapes, config, notices)
     model = build(used, state, notices)
+    training = training_facts(content.facts, notices)
     chosen = fitting(tokenizer or found_for(path.parent, used, notices), used, notices)
-    info = {"format": "mingpt" if untied else "nanogpt", "source": str(path), "notices": notices}
+    info = {
+        "format": "mingpt" if untied else "nanogpt",
+        "source": str(path),
+        **training,
+        "notices": notices,
+    }
     return Checkpoint(model, chosen, used, info)
 
 
@@ -76,6 +82,7 @@ def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
 
 def _config(path: Path, shapes: dict[str, Any], given: GPTConfig | None, notices: list[str]) -> GPTConfig:
     if given is not None:
+        notices.append("the file has no config; the given one was taken")
         return given
     beside = _config_beside(path)
     for name, value in shapes.items():

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
-from gptcore.checkpoint.parts import chosen_config, first_five
+from gptcore.checkpoint.parts import chosen_config, first_five, training_facts
 from gptcore.checkpoint.pickled import Pickled
 from gptcore.checkpoint.state_names import plain_names
 from gptcore.checkpoint.vocabulary import fitting, found_for
@@ -37,17 +36,11 @@ def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Toke
     state = {name: content.state[stored] for name, stored in names.items()}
     config = _config(path, facts.get("model_args"), state, config, notices)
     model = build(config, state, notices)
-    if facts["optimizer"]:
-        notices.append("the optimizer's state was ignored")
+    training = training_facts(facts, notices)
     chosen = tokenizer or _own_tokenizer(path, facts.get("tokenizer"))
     chosen = chosen or found_for(path.parent, config, notices, facts.get("config"))
-    info: dict[str, Any] = {"format": "nanogpt", "source": str(path)}
-    for name in ("iter_num", "best_val_loss"):
-        if isinstance(number := facts.get(name), int | float) and not isinstance(number, bool):
-            info[name] = number
-    if isinstance(facts.get("config"), Mapping):
-        info["train_config"] = {k: v for k, v in facts["config"].items() if isinstance(v, str | int | float)}
-    return Checkpoint(model, fitting(chosen, config, notices), config, info | {"notices": notices})
+    info = {"format": "nanogpt", "source": str(path), **training, "notices": notices}
+    return Checkpoint(model, fitting(chosen, config, notices), config, info)
 
 
 def _config(
@@ -55,6 +48,7 @@ def _config(
 ) -> GPTConfig:
     if not isinstance(model_args, Mapping):
         if given is not None:
+            notices.append("the file has no model_args; the given config was taken")
             return given
         raise CheckpointError(
             f"{path} has no 'model_args', so the model's sizes are unknown; pass config=GPTConfig(...) "
@@ -74,6 +68,7 @@ def _config(
         config = GPTConfig.from_dict(fields)
     except ConfigError as error:
         if given is not None:
+            notices.append(f"the file's model_args make no GPT ({error}); the given config was taken")
             return given
         raise CheckpointError(f"the model_args of {path} make no GPT ({error}); pass config=GPTConfig(...)") from None
     return chosen_config(config, given, notices)

@@ -116,6 +116,8 @@ def _checked_zip(path: Path) -> bool:
 
 def _unpickle(path: Path, zipped: bool) -> Any:
     """torch.load without running code. Its own messages advise to switch the check off, so none is passed on."""
+    if re.search("[\ud800-\udfff]", str(path)):  # what Python makes of bytes that are no UTF-8
+        raise CheckpointError(f"{path} has a name that is no UTF-8, which PyTorch cannot open; rename it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -131,15 +133,15 @@ def _unpickle(path: Path, zipped: bool) -> Any:
                 f"{path} is a pickle that asks for {name[1]!r}, which is code and not weights, so it was refused; "
                 f"{SAVE_STATE_DICT}"
             ) from None
-        if opcode := re.search(r"Unsupported operand (\d+)", text):
+        with path.open("rb") as file:
+            known = zipped or file.read(1) == pickle.PROTO
+        if known and (opcode := re.search(r"Unsupported operand (\d+)", text)):
             raise CheckpointError(
                 f"{path} is a pickle with the instruction {int(opcode[1]):#04x}, which torch.save does not need for "
                 f"weights unless it is given another pickle_protocol, so it was refused; {SAVE_STATE_DICT}"
             ) from None
         if "memory" in text:
             raise CheckpointError(f"{path} asks for far more memory than its size; it is no plain checkpoint") from None
-        with path.open("rb") as file:
-            known = zipped or file.read(1) == pickle.PROTO
         kind = "damaged or cut short" if known else "no PyTorch file"
         raise CheckpointError(f"{path} is {kind} ({type(error).__name__}); {AGAIN}") from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -77,7 +78,10 @@ def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype
             )
         else:
             new.mkdir()
-        save_file(weights, new / WEIGHTS, metadata={"format": "pt"})
+        try:
+            save_file(weights, new / WEIGHTS, metadata={"format": "pt"})
+        except SafetensorError as error:  # what its part in Rust makes of a full disk
+            raise OSError(f"the weights cannot be written: {error}") from error
         (new / TOKENIZER).write_text(json.dumps(ckpt.tokenizer.to_json()), encoding="utf-8")
         shutil.copymode(new / TOKENIZER, new / WEIGHTS)  # safetensors makes its file readable by the owner alone
         stored_as = dtype_name(next(iter(weights.values())).dtype)

@@ -1,11 +1,12 @@
-"""What every format does once its files are read: the caller's config, and lists of names in sentences.
+"""What every format does once its files are read: the caller's config, facts of the training, names in sentences.
 
 This file knows no format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gptcore.config import GPTConfig
 
@@ -18,6 +19,21 @@ def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -
     changed = [f"{name} {mine[name]!r} by {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
     notices.append(f"the given config replaced the file's own {', '.join(changed)}")
     return given
+
+
+def training_facts(facts: Mapping[str, Any], notices: list[str]) -> dict[str, Any]:
+    """What a training checkpoint tells about its training besides the weights, for `info`."""
+    if facts["optimizer"]:
+        notices.append("the optimizer's state was ignored")
+    found: dict[str, Any] = {
+        name: number
+        for name in ("iter_num", "best_val_loss")
+        if isinstance(number := facts.get(name), int | float) and not isinstance(number, bool)
+    }
+    settings = facts.get("config")
+    if isinstance(settings, Mapping):
+        found["train_config"] = {k: v for k, v in settings.items() if isinstance(v, str | int | float)}
+    return found
 
 
 def first_five(names: Iterable[str]) -> str:

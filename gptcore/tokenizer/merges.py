@@ -127,11 +127,9 @@ def _made(vocab: Mapping[str, int], merges: Iterable[Merge], source: Source) -> 
         seen.add((left, right))
         pair = number.get(left, rule), number.get(right, rule)  # this merge's own number: not made by any before it
         halves.append(pair)
-        if rule in pair or token in number:
-            never.setdefault(token, merge)
-            continue
-        rules[pair] = rule
-        if not _meet(*pair, rules, halves):
+        if rule not in pair:
+            rules[pair] = rule
+        if rule in pair or not _meet(*pair, rules, halves):
             never.setdefault(token, merge)
             continue
         if vocab[token] < last:

@@ -1,7 +1,7 @@
 """What it costs to load a GPT-2 of 124M parameters, in time and memory: `python -m tests.benchmarks.loading`.
 
 The weights are random, in float32, in a temporary folder that transformers writes; its own loading is the other side
-of the ratio. Both have imported all they need, and the file is in the kernel's cache. Memory is measured on Linux alone.
+of the ratio. Both have imported all they need, and the file is in the kernel's cache. Memory is measured on Linux only.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ def loader(library: str) -> Loader:
         import gptcore
 
         return lambda folder: gptcore.load(folder).model
-    import transformers
+    from transformers import GPT2LMHeadModel
 
-    transformers.utils.logging.disable_progress_bar()
-    theirs: Any = transformers.GPT2LMHeadModel
+    theirs: Any = GPT2LMHeadModel
     return lambda folder: theirs.from_pretrained(folder)
 
 
@@ -97,7 +96,10 @@ def _in_fresh_process(library: str, folder: str) -> int:
 def main() -> int:
     """Prints the table; the exit status is 1 if a bound was missed."""
     from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers.utils import logging
 
+    silence: Any = logging
+    silence.disable_progress_bar()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

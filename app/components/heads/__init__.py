@@ -17,6 +17,10 @@ MAX_SIZE = 40
 """Pixels of a thumbnail's side at most; pool longer patterns before."""
 
 
+FULL, UNKNOWN = 254, 255
+"""Pixels of a weight of 1, and of what is no number."""
+
+
 class HeadEvent(TypedDict):
     """What the state of `live` holds after a click; act once per `seq`."""
 
@@ -44,7 +48,8 @@ def heads(
 
     Args:
         text: the prompt that the patterns belong to.
-        pixels: (L, H, n, n) patterns, rows are queries: 0 for a weight of 0, 255 for a weight of 1; n <= `MAX_SIZE`.
+        pixels: (L, H, n, n) patterns, rows are queries: 0 for a weight of 0, FULL for a weight of 1,
+            UNKNOWN where there is no number; n <= `MAX_SIZE`.
         selected: (layer, head), both from 0.
         causal: every pattern is 0 above its diagonal, so that half of it need not travel.
         gamma: the colour stands for weight ** gamma; 0.5 makes weak weights visible.
@@ -53,7 +58,7 @@ def heads(
     if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
         raise ValueError(f"pixels has shape {pixels.shape}; wanted (L, H, n, n) with n at most {MAX_SIZE}")
     if pixels.dtype != np.uint8:
-        raise TypeError(f"pixels is {pixels.dtype}; wanted uint8, where 255 is a weight of 1")
+        raise TypeError(f"pixels is {pixels.dtype}; wanted uint8, where {FULL} is a weight of 1")
     n_layer, n_head, size, _ = pixels.shape
     flat = pixels.reshape(n_layer * n_head, size * size)
     data = {

@@ -1,6 +1,6 @@
 // All heads of all layers as thumbnails over one canvas; a button over each takes focus and clicks.
 
-import { cleanup, clamp, el, fitCanvas, onResize, painted, pixelCanvas, ramp, report } from "../shared.js";
+import { cleanup, clamp, el, fitCanvas, onResize, packed, painted, pixelCanvas, ramp, report } from "../shared.js";
 import { spaceOf, typedArray, viewOf } from "../shared.js";
 
 const GAP = 4;
@@ -99,9 +99,9 @@ function sideOf(view, n_layer, n_head) {
 
 /** Every pattern side by side, one pixel per value; causal patterns travel as their lower triangles. */
 function drawAtlas(view) {
-  const { n_layer, n_head, size, packed, gamma } = view.data;
+  const { n_layer, n_head, size, gamma } = view.data;
   const pixels = typedArray(view.data.pixels);
-  const table = ramp(view, "--gs-sequential", 256, gamma);
+  const table = [...ramp(view, "--gs-sequential", 255, gamma), packed(view, "--gs-nan")]; // see FULL and UNKNOWN
   const width = n_head * size;
   return pixelCanvas(view, "atlas", width, n_layer * size, (out) => {
     let from = 0;
@@ -110,7 +110,7 @@ function drawAtlas(view) {
       for (let head = 0; head < n_head; head++) {
         for (let row = 0; row < size; row++) {
           const at = (layer * size + row) * width + head * size;
-          const count = packed ? row + 1 : size;
+          const count = view.data.packed ? row + 1 : size;
           for (let col = 0; col < count; col++) out[at + col] = table[pixels[from++]];
         }
       }
