@@ -40,7 +40,7 @@ MOST_SECONDS = 10
 MOST_SHOWN = 20
 MOST_MB = 300
 """Above three times the size of the files."""
-SIZES = {"block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 4}
+SIZES = {"block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 8}
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _nanogpt() -> Iterator[Sample]:
 def _mingpt() -> Iterator[Sample]:
     model = _model(tie_weights=False, activation="gelu_tanh")
     state = model.state_dict() | {"transformer.h.0.attn.bias": torch.ones(1, 1, 8, 8).tril()}
-    beside = _json({"model": {"model_type": None, "n_layer": 1, "n_head": 2, "n_embd": 4, "vocab_size": 5}})
+    beside = _json({"model": {"model_type": None, "n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 5}})
     for legacy in (False, True):
         files = {"model.pt": _saved(state, legacy), "config.json": beside}
         yield Sample(files, "model.pt", model, sealed=not legacy)
@@ -138,7 +138,7 @@ def _hugging_face() -> tuple[GPT, dict[str, Tensor], Files, bytes]:
         if name != "lm_head.weight"
     }
     config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_positions": 8, "vocab_size": 258}
-    config |= {"n_layer": 1, "n_head": 2, "n_embd": 4, "activation_function": "gelu_new", "n_inner": None}
+    config |= {"n_layer": 1, "n_head": 2, "n_embd": 8, "activation_function": "gelu_new", "n_inner": None}
     vocab = {token: i for i, token in enumerate((*BYTE_OF_CHARACTER, "he", "<|endoftext|>"))}
     files = {
         "config.json": _json(config),
@@ -258,7 +258,7 @@ class Fuzzer:
         self.name, self.seed, self.work = name, seed, work
         self.samples = list(FORMATS[name]())
         self.others = [raw for make in FORMATS.values() for sample in make() for raw in sample.files.values()]
-        self.summary = Summary(name)
+        self.summary, self.started = Summary(name), False
         self.case, self.here, self.temporary = work / "case", work / "here", work / "temporary"
         for folder in (self.here, self.temporary):
             folder.mkdir(parents=True)
@@ -271,7 +271,7 @@ class Fuzzer:
             for sample in self.samples:
                 if problem := self._loaded(sample, sample.files, None):
                     raise AssertionError(f"the undamaged {self.name} does not load: {problem}")
-            self.summary = Summary(self.name)
+            self.summary, self.started = Summary(self.name), True
             forks = Forks()
             for case in tqdm(cases, desc=self.name, disable=None):
                 if watchdog:

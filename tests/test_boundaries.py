@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-FOREIGN = ("streamlit", "plotly", "graphviz", "pygraphviz", "transformers", "tyro", "pooch", "pandas")
+FOREIGN = (
+    "streamlit",
+    "plotly",
+    "graphviz",
+    "pygraphviz",
+    "transformers",
+    "tyro",
+    "pooch",
+    "pandas",
+    "huggingface_hub",
+)
 CHECK = "import sys; {}; found = [name for name in {!r} if name in sys.modules]; sys.exit(', '.join(found))"
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,36 @@ def test_what_is_spelled_like_a_name() -> None:
     worse = ("a/b..c", "a--b/c", "a/b.git", "a/b\n", "a/bé", "-a/b", "a/b-", "a/" + "x" * 97, "hf://a/b", "a/b@main")
     assert [text for text in good if not looks_like_hub_name(text)] == []
     assert [text for text in (*bad, *worse) if looks_like_hub_name(text)] == []
+
+
+def test_load_takes_a_name(server: Hub, saved: dict[str, Files], tmp_path: Path) -> None:
+    sha = (server.repos.setdefault("lab/tiny", Repo())).push(saved["whole"])
+    for name, raw in saved["whole"].items():
+        if "/" not in name:
+            (tmp_path / name).write_bytes(raw)
+    script = """
+import sys, gptcore
+from gptcore.checkpoint import CheckpointError
+ckpt, local = gptcore.load("lab/tiny", tokenizer="ids"), gptcore.load(sys.argv[1], tokenizer="ids")
+print(ckpt.info["format"], ckpt.info["source"], ckpt.info["revision"])
+print(all((a == b).all() for a, b in zip(ckpt.model.parameters(), local.model.parameters())))
+for name, revision in (("lab/other", None), ("lab/tiny", "no-such"), ("lab/model.pt", None)):
+    try:
+        gptcore.load(name, revision=revision)
+    except CheckpointError as error:
+        print(error)
+"""
+    environ = {**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, equal, no_model, no_revision, a_path = done.stdout.splitlines()
+    assert first == f"huggingface lab/tiny {sha}"
+    assert equal == "True"
+    assert no_model.startswith("there is no file or folder 'lab/other' here, and on the hub: ")
+    assert "has no model 'lab/other' that you may see" in no_model
+    assert "lab/tiny has no revision 'no-such'" in no_revision
+    assert a_path.endswith("check the path")
+    assert not any("model.pt" in line for line in server.asked)  # meant as a path: nobody is asked
 
 
 @pytest.mark.parametrize("kind", ["whole", "parts", "pickled"])

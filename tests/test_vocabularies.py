@@ -677,7 +677,7 @@ def test_the_hostile_pickles_are_hostile(tmp_path: Path) -> None:
         (b"](K\x01s.", "fills something that is no dict|damaged pickle"),
         (b"](K\x01K\x01u.", "fills something that is no dict"),
         (b"](K\x01d.", "a dict with a key without a value"),
-        (b"}" * 250_000 + b"0.", "it has more than 250000 opcodes"),
+        (b"}" * 250_001 + b"0.", "it has more than 250000 opcodes"),
         (b"}K\x01a.", "it is a damaged pickle"),
         (b"h\x05.", "it is a damaged pickle"),
     ],

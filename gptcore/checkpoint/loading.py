@@ -19,6 +19,9 @@ from gptcore.checkpoint.vocabulary import Vocabulary
 from gptcore.config import GPTConfig
 from gptcore.tokenizer import Tokenizer
 
+OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
+"""Endings of what people mean as a path, although owner/name could be spelled so."""
+
 
 def load(
     path_or_name: str | os.PathLike[str],
@@ -90,11 +93,14 @@ def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tupl
     try:
         if path.exists():
             return path, None
-        if hub.looks_like_hub_name(text) and not path.parent.is_dir():
-            return hub.fetch(text, revision), text
         nearby = [str(path.with_name(entry.name)) for entry in islice(path.parent.iterdir(), 1000)] if path.name else []
     except (OSError, ValueError):  # not a folder, no permission, a null byte, a name too long
         nearby = []
+    if hub.looks_like_hub_name(text) and not path.parent.is_dir() and path.suffix not in OF_FILES:
+        try:
+            return hub.fetch(text, revision), text
+        except CheckpointError as error:
+            raise CheckpointError(f"there is no file or folder {text!r} here, and on the hub: {error}") from error
     shipped = shipped_models()
     near = difflib.get_close_matches(text, [*shipped, *nearby], n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"

@@ -55,9 +55,8 @@ def read_meta_pkl(path: str | Path) -> CharTokenizer:
 
 def _check_opcodes(raw: bytes) -> None:
     """Raises ValueError at the first opcode that a vocabulary does not need, and at what would take long to read."""
-    if re.search(
-        rb"(?<![0-9_])[0-9_]{1000}", raw
-    ):  # Python's own bound on digits can be off, and time grows with their square
+    # Time grows with the square of the number of digits, and Python's own bound on them can be off.
+    if re.search(rb"(?<![0-9_])[0-9_]{1000}", raw):
         raise ValueError("it holds a number of more than 1000 digits, which no vocabulary does")
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(raw)):
@@ -74,9 +73,8 @@ def _check_opcodes(raw: bytes) -> None:
     except _Refused:
         raise
     except Exception as error:  # of a damaged pickle, genops may raise almost any
-        raise ValueError(
-            f"it is no pickle, or damaged ({str(error)[:200]}); copy it again from where it came"
-        ) from None
+        why = str(error)[:200]
+        raise ValueError(f"it is no pickle, or damaged ({why}); copy it again from where it came") from None
 
 
 def _too_large(name: str, number: int) -> bool:
