@@ -23,6 +23,8 @@ MUCH = 1e9
 others compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
 ROUNDING = 1e-4
 """Of float32, over the layers of a GPT, as a share of the largest logit."""
+FIRST_TOKENS = 8
+"""Of a prompt for a model that cannot read the one that was there."""
 _THREADS = torch.get_num_threads()
 PROMPT = "To be, or not to b"
 """What a newcomer finds typed."""
@@ -56,7 +58,7 @@ class Explorer:
         self.checkpoint = checkpoint
         self.arch = architecture(checkpoint.config)
         self.notice: Notice | None = None
-        self.typed = text
+        self.typed = self.meant = text  # what was meant outlives a model that cannot read it
         self.rev = 0  # counts the texts that did not come from the keyboard
         self.temperature, self.top_k = 1.0, 10
         self.view, self.layer, self.head = MODEL, 0, 0
@@ -70,7 +72,7 @@ class Explorer:
 
     def type(self, text: str) -> None:
         """A new prompt. Text that cannot be shown leaves the last good view, and says why."""
-        self.typed = text
+        self.typed = self.meant = text
         if text == self.shown.text:
             self.notice = None
             return
@@ -114,8 +116,18 @@ class Explorer:
             return self._run(text, None)
         except ValueError as error:
             self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
-            self.typed = self.checkpoint.tokenizer.decode([0])
+            self.typed = self._readable()
             return self._run(self.typed, None)
+
+    def _readable(self) -> str:
+        """A prompt that this model can surely read: the first of its tokens that are text."""
+        tokenizer, config = self.checkpoint.tokenizer, self.checkpoint.config
+        ids = list(range(min(FIRST_TOKENS, tokenizer.vocab_size, config.block_size)))
+        text = tokenizer.decode(ids)
+        try:
+            return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
+        except ValueError:
+            return tokenizer.decode([0])
 
     def _run(self, text: str, before: Shown | None) -> Shown:
         ids = self.checkpoint.tokenizer.encode(text)
@@ -227,7 +239,7 @@ class Explorer:
 
     def slice(self) -> slices.Slice:
         """The matrix of the selected node's output, or of its weight; computed once for each view of it."""
-        key = (self.weight, self.selected, self.head, self.shown.trace)
+        key = (self.weight, self.selected, self.head, None if self.weight else self.shown.trace)
         if self._slice is None or self._slice[0] != key:
             if self.weight is not None:
                 axes = self.node.weight_axes[self.node.weights.index(self.weight)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ POSITIONS = {"T": "token", "query": "query", "key": "key"}
 """Axes whose places are positions of the context."""
 MOST_LABELS = 1024
 """Of a vocabulary, sent with each key."""
+NOT_NEGATIVE = ("loss", "idx")
+"""Tensors that are drawn from 0 to their largest value."""
 SEQUENTIAL = ("pattern", "attn_dropout", "probs")
 """Tensors of weights between 0 and 1, by the end of their name."""
 
@@ -33,6 +36,11 @@ class Slice:
     rows: str
     cols: str
     heat: Heatmap
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Of the whole matrix, measured once: a hover asks for one value of it."""
+        return Statistics.of(self.matrix)
 
     def value_at(self, row: int, col: int) -> tuple[int, int, float] | None:
         """The answer to a hover; None where the matrix has meanwhile become smaller."""
@@ -56,7 +64,8 @@ def of_trace(trace: Trace, name: str, head: int) -> Slice:
         axes, tensor, title = axes[1:], tensor[head], f"{name}, head {head}"
     if axes == ("T", "T"):
         axes = ("query", "key")
-    return _slice(title, axes, tensor, "sequential" if name.endswith(SEQUENTIAL) else "diverging")
+    high = float(tensor.nan_to_num().max()) or 1.0 if name in NOT_NEGATIVE else None
+    return _slice(title, axes, tensor, "sequential" if high or name.endswith(SEQUENTIAL) else "diverging", high)
 
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
@@ -64,11 +73,11 @@ def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
     return _slice(name, tuple(axes), weight, "diverging")
 
 
-def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any) -> Slice:
+def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any, high: float | None = None) -> Slice:
     matrix = tensor.detach().float().cpu().numpy()
     if matrix.ndim == 1:
         axes, matrix = ("", *axes), matrix[None]
-    return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale))
+    return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale, vmax=high))
 
 
 def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> list[str] | None:

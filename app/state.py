@@ -39,7 +39,7 @@ def shared() -> bool:
 
 def first() -> Wanted:
     """What is opened at the start: the checkpoint named on the command line, or the default model."""
-    return Wanted(sys.argv[1] if sys.argv[1:] else DEFAULT)
+    return Wanted(one_spelling(sys.argv[1]) if sys.argv[1:] else DEFAULT)
 
 
 def recent() -> list[Wanted]:
@@ -58,7 +58,7 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     megabytes = models.memory()
     checkpoint = _models().get(wanted, listener, files)
     with turn():
-        after = Explorer(checkpoint, before.typed) if before else Explorer(checkpoint)
+        after = Explorer(checkpoint, before.meant) if before else Explorer(checkpoint)
     after.rev = before.rev + 1 if before else 0
     others = [other for other in st.session_state.get("recent", []) if other != wanted]
     st.session_state.update(
@@ -88,6 +88,26 @@ def failed(wanted: Wanted | None, error: ValueError | None) -> None:
 def failure() -> tuple[Wanted, ValueError] | None:
     """Which model could not be loaded, and why."""
     return cast("tuple[Wanted, ValueError] | None", st.session_state.get("failure"))
+
+
+def afresh() -> None:
+    """Called when the dialog is about to open: without the files and the failure of the last time."""
+    st.session_state["opened"] = opened() + 1
+    failed(None, None)
+
+
+def opened() -> int:
+    """How often the dialog was opened."""
+    return int(st.session_state.get("opened", 0))
+
+
+def one_spelling(source: str) -> str:
+    """A path as it is spelled in full, so that two ways to write it are one model; a name as it is."""
+    try:
+        path = Path(source).expanduser()
+        return str(path.resolve()) if source not in shipped_models() and path.exists() else source
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, nobody's home
+        return source
 
 
 def ready() -> bool:

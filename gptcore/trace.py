@@ -103,6 +103,9 @@ class Trace(Mapping[str, Tensor]):
     __eq__ = object.__eq__  # a trace is itself, and no table of tensors to be compared one by one
     __hash__ = object.__hash__
 
+    def __repr__(self) -> str:
+        return f"Trace(B={self.B}, T={self.T}, reused={self.reused}, {self.nbytes() / 1e6:.1f} MB)"
+
     def shapes(self) -> dict[str, tuple[holdings.Axes, tuple[int, ...]]]:
         """Each name's symbolic axes and its shape in this run, without computing anything."""
         sizes = architecture(self.config).shapes(B=self.B, T=self.T)
@@ -306,6 +309,8 @@ def _record(model: GPT, tokens: Tensor, past: list[list[KeysValues]] | None) -> 
 
 def _check_ids(ids: Sequence[int] | Tensor, config: GPTConfig) -> Tensor:
     """The ids as (B, T) int64."""
+    if isinstance(ids, str):
+        raise ValueError("token ids are numbers, got a text; pass tokenizer.encode(text)")
     tokens = torch.as_tensor(ids)
     if tokens.numel() == 0:
         raise ValueError("no token ids: a run needs at least one; encode a text that is not empty")

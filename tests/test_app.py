@@ -94,11 +94,12 @@ def test_a_token_that_is_no_text_is_not_appended() -> None:
     assert r"\xe2" in me.message["text"]
 
 
-def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_token() -> None:
+def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_tokens() -> None:
     me = Explorer(tiny(), "xyz")
-    assert me.shown.text == me.typed == "a"
+    assert me.shown.text == me.typed == "abcdefgh"
+    assert me.meant == "xyz"  # which the next model may be able to read
     assert me.message is not None
-    assert Explorer(tiny(IdTokenizer(17)), "To be").shown.ids == [0]
+    assert Explorer(tiny(IdTokenizer(17)), "To be").shown.ids == list(range(8))
 
 
 def test_walking_the_map(me: Explorer) -> None:

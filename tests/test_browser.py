@@ -77,6 +77,19 @@ def test_nothing_needs_scrolling_at_1440_by_900(page: Page) -> None:
         assert box["y"] + box["height"] <= 900, name
 
 
+def test_what_was_appended_can_be_undone(page: Page) -> None:
+    page.keyboard.press("Control+End")
+    page.keyboard.type("e")
+    wait_for_text(page, PROMPT + "e")
+    page.locator("[data-role=next-token]").first.click()
+    page.wait_for_function("(n) => deepQuery('[data-role=prompt]')[0].value.length === n", arg=len(PROMPT) + 2)
+    appended = page.locator("[data-role=prompt]").input_value()
+    wait_for_text(page, appended)
+    page.locator("[data-role=prompt]").focus()
+    page.keyboard.press("Control+z")
+    wait_for_text(page, PROMPT + "e")
+
+
 def test_typing_fast_loses_nothing(page: Page, shakespeare: Checkpoint) -> None:
     typed = "e, that is the question:\nWhether 'tis nobler in the mind to suffer"
     area = page.locator("[data-role=prompt]")

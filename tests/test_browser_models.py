@@ -131,6 +131,10 @@ def test_what_cannot_be_loaded_leaves_the_present_model(page: Page, tmp_path: Pa
     expect(page.get_by_text("the present one stays")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("page.pt is a web page, not a checkpoint")).to_be_visible()
     page.keyboard.press("Escape")
+    dialog(page)  # without the file and the failure of the last time
+    assert page.locator('[data-testid="stFileUploaderFile"]').count() == 0
+    expect(page.get_by_text("the present one stays")).to_have_count(0)
+    page.keyboard.press("Escape")
     wait_for_text(page, PROMPT)
     page.locator("[data-role=prompt]").fill(PROMPT + "e")
     wait_for_text(page, PROMPT + "e")

@@ -104,6 +104,7 @@ def _about(me: Explorer) -> None:
     node, weight = me.node, me.weight
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
     st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)})")
+    st.caption(node.summary)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.latex(node.formula)
         _choices(me)
@@ -137,9 +138,20 @@ def _matrix(me: Explorer) -> components.Panel:
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
         ack=state.seq("matrix"),
-        note=f"{_shape(me)} · {_statistics(slices.Statistics.of(part.matrix))}",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--above-matrix, 6.2rem) - 253px)",
+        note=_note(me, part),
+        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--above-matrix, 8rem) - 253px)",
     )
+
+
+def _note(me: Explorer, part: slices.Slice) -> str:
+    """The shape of the whole tensor, the statistics of the part that is drawn, and what a pixel stands for."""
+    of = f"head {me.layer}.{me.head}: " if "H" in me.node.axes and me.weight is None else ""
+    rows, cols = part.heat.block
+    pixel = ""
+    if rows * cols > 1:
+        which = "largest" if part.heat.scale == "sequential" else "value farthest from 0"
+        pixel = f" · a pixel is the {which} of {rows} × {cols}"
+    return f"{_shape(me)} · {of}{_statistics(part.statistics)}{pixel}"
 
 
 def _labels_at(me: Explorer, part: slices.Slice, row: int, col: int) -> tuple[str | None, str | None]:

@@ -22,7 +22,10 @@ def model_header() -> None:
         known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"validation loss {loss:.2f}"] if loss else known))
         _badge()
-        if st.button(_name(state.loaded()), key="choose", icon=":material/folder_open:", help="Open another model"):
+        label = _escaped(_name(state.loaded()))
+        if st.button(
+            label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=state.afresh
+        ):
             _choose()
     if state.news():
         _tell_news()
@@ -52,6 +55,7 @@ def _badge() -> None:
 @st.dialog("Open a model", width="medium")
 def _choose() -> None:
     """Shipped models, recent ones, an upload, a path or a name. What cannot be loaded leaves the present model."""
+    why = st.container()
     st.caption("Shipped with gptscope")
     for name in shipped_models():
         _offer(Wanted(name), shipped_line(name))
@@ -66,9 +70,11 @@ def _choose() -> None:
         "tokenizer.json) or a config.json may come with them",
         type=KINDS,
         accept_multiple_files=True,
+        key=f"files {state.opened()}",
     )
-    if files and st.button(f"Open {' + '.join(file.name for file in files)[:80]}", key="open upload", type="primary"):
-        _open(Wanted(files[0].name, digest=models.digest(files)), files)
+    names = " + ".join(file.name for file in files)
+    if files and st.button(_escaped(f"Open {names}"), key="open upload", type="primary"):
+        _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
     if state.shared():
         st.caption("This server is shared: it opens no paths of its own.")
     else:
@@ -77,8 +83,9 @@ def _choose() -> None:
                 "Or a path on this machine, or a name on the Hugging Face hub", placeholder="out/ckpt.pt"
             )
             if st.form_submit_button("Open this path") and source.strip():
-                _open(Wanted(source.strip()))
-    _retry(files or [])
+                _open(Wanted(state.one_spelling(source.strip())))
+    with why:
+        _retry(files)
 
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
@@ -99,9 +106,8 @@ def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
     try:
         state.open_model(wanted, tell, files)
     except (CheckpointError, ValueError) as error:
-        bar.empty()
         state.failed(wanted, error)
-        return
+        st.rerun(scope="fragment")  # to tell it at the top
     state.failed(None, None)
     st.rerun()
 
@@ -139,6 +145,11 @@ def _tell_news() -> None:
     if notices:
         said.append(f"{len(notices)} notices, on the page About this model: {_escaped(notices[0])} …")
     st.toast("\n\n".join(said), icon=":material/info:", duration="long")
+
+
+def _main_file(files: Sequence[models.File]) -> models.File:
+    """The one that holds the weights; the others come along."""
+    return next((file for file in files if file.name.endswith((".pt", ".pth", ".bin", ".safetensors"))), files[0])
 
 
 def _name(wanted: Wanted) -> str:

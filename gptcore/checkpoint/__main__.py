@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from gptcore.checkpoint import Checkpoint, CheckpointError, load, save
+from gptcore.checkpoint import Checkpoint, CheckpointError, HeadsUnknownError, load, save
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.parity import parity
 from gptcore.trace import Trace, capture
@@ -27,12 +27,15 @@ def main(arguments: list[str]) -> int:
         if options.command == "convert":
             save(ckpt, options.folder)
             print(f"written to {options.folder}")
+    except HeadsUnknownError as error:
+        known = json.dumps({**error.known, "n_head": 0}).replace('"n_head": 0', '"n_head": HEADS')
+        return _sorry(f"{error}; here: --config '{known}'")
     except (CheckpointError, ConfigError) as error:
         return _sorry(str(error))
     except ValueError as error:
         return _sorry(f"{error}; nothing was written")
     except OSError as error:
-        return _sorry(f"{options.path} could not be converted: {error.strerror or error}; nothing was written")
+        return _sorry(f"{options.folder} could not be written: {error.strerror or error}; nothing was written")
     return 0
 
 
@@ -76,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", help="the model's sizes as JSON, for files that do not carry theirs")
         command.add_argument("--tokenizer", help="a vocabulary's file or folder, or openwebtext for GPT-2's")
         command.add_argument("--revision", help="of a model on the hub: a branch, a tag or a commit")
-    convert.add_argument("folder", help="where to write; what is not ours there is never replaced")
+    convert.add_argument(
+        "folder", help="where to write; a folder of ours that is there is replaced, anything else never"
+    )
     return parser
 
 

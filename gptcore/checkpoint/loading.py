@@ -16,7 +16,7 @@ from gptcore.checkpoint.pickled import open_pickled
 from gptcore.checkpoint.safetensors_file import starts_like_one
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
 from gptcore.checkpoint.vocabulary import Vocabulary
-from gptcore.config import GPTConfig
+from gptcore.config import PRESETS, GPTConfig
 from gptcore.tokenizer import Tokenizer
 
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
@@ -102,6 +102,10 @@ def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tupl
         except CheckpointError as error:
             raise CheckpointError(f"there is no file or folder {text!r} here, and on the hub: {error}") from error
     shipped = shipped_models()
+    if text in PRESETS and text.startswith("gpt2"):
+        raise CheckpointError(
+            f"there is no file or folder {text!r}; on the Hugging Face hub it is 'openai-community/{text}'"
+        )
     near = difflib.get_close_matches(text, [*shipped, *nearby], n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"
     raise CheckpointError(

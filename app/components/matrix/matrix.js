@@ -188,7 +188,10 @@ function drawOver(view) {
 export default function (component) {
   const view = viewOf(component, build);
   const { data, root } = view;
-  if (view.name !== data.name) Object.assign(view, { name: data.name, cell: null, pinned: null, marked: null });
+  if (view.name !== data.name) {
+    if (view.cell) hover(view, null); // its tokens are no longer pointed at
+    Object.assign(view, { name: data.name, cell: null, pinned: null, marked: null });
+  }
   view.values = typedArray(data.values);
   view.codes = typedArray(data.pixels);
   view.flight.acknowledge(data.ack);

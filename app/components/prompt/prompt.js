@@ -41,6 +41,7 @@ function watchHeight(view) {
 }
 
 function typed(view) {
+  if (view.silent) return;
   view.flight.offer({ text: view.area.value, rev: view.rev });
   autosize(view.area);
 }
@@ -132,12 +133,32 @@ function restSoon(view) {
 
 // ---- update --------------------------------------------------------------------------------------------------
 
+/** Types what was appended as the user would have, so that it can be undone; false where that is not all. */
+function append(view, text) {
+  const { area } = view;
+  if (!text.startsWith(area.value) || text === area.value) return false;
+  const focused = focusedElement();
+  area.focus({ preventScroll: true });
+  area.setSelectionRange(area.value.length, area.value.length);
+  view.silent = true; // the server knows this text
+  document.execCommand("insertText", false, text.slice(area.value.length)); // the one way that keeps the undo history
+  view.silent = false;
+  if (focused !== area) focused?.focus({ preventScroll: true });
+  return area.value === text;
+}
+
+function focusedElement() {
+  let found = document.activeElement;
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
+  return found;
+}
+
 function overwrite(view, { text, rev, autofocus, placeholder }) {
   const mounted = view.rev !== undefined;
   view.rev = rev;
   view.flight.forget();
   view.area.placeholder = placeholder;
-  view.area.value = text;
+  if (!mounted || !append(view, text)) view.area.value = text;
   autosize(view.area);
   if (mounted || !autofocus) return;
   view.area.focus({ preventScroll: true });
