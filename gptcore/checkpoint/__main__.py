@@ -25,7 +25,10 @@ def main(arguments: list[str]) -> int:
         for line in described(ckpt):
             print(line)
         if options.command == "convert":
-            save(ckpt, options.folder)
+            try:
+                save(ckpt, options.folder)
+            except OSError as error:
+                return _sorry(f"{options.folder} could not be written: {error.strerror or error}; nothing was written")
             print(f"written to {options.folder}")
     except HeadsUnknownError as error:
         known = json.dumps({**error.known, "n_head": 0}).replace('"n_head": 0', '"n_head": HEADS')
@@ -34,8 +37,8 @@ def main(arguments: list[str]) -> int:
         return _sorry(str(error))
     except ValueError as error:
         return _sorry(f"{error}; nothing was written")
-    except OSError as error:
-        return _sorry(f"{options.folder} could not be written: {error.strerror or error}; nothing was written")
+    except BrokenPipeError:  # who reads the lines has seen enough
+        sys.stdout = None  # nothing is flushed at the end
     return 0
 
 

@@ -160,5 +160,9 @@ def _refuse_known_strangers(path: Path, head: bytes) -> None:
         raise CheckpointError(
             f"{path} is a bare safetensors file, weights without a config; {expected}: give the folder that holds it"
         )
+    if head[:1] == b"\x80" and b"vocab_size" in head:
+        raise CheckpointError(
+            f"{path} is a vocabulary, as nanoGPT's meta.pkl; {expected}: open the checkpoint, with this file beside it"
+        )
     if head.lstrip()[:1] == b"{":
         raise CheckpointError(f"{path} is a JSON file; {expected}: give the folder that holds it")
