@@ -310,7 +310,9 @@ class Fuzzer:
             seconds = time.perf_counter() - start
             self.summary.refused += 1
             problem = f"refused: {error}" if kinds is None else _problem_of_sentence(error)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a panic of a library in Rust is no Exception
             seconds = time.perf_counter() - start
             problem = f"{type(error).__name__}: {str(error)[:300]}"
         megabytes = _peak() - before
@@ -324,10 +326,9 @@ class Fuzzer:
         if megabytes > 3 * size + MOST_MB:
             problem = problem or f"took {megabytes:.0f} MB for {size:.1f} MB"
         for folder in (self.here, self.temporary):
-            if found := [path.name for path in folder.iterdir()]:
-                problem = problem or f"left {found} in {folder}"
-                shutil.rmtree(folder)
-                folder.mkdir()
+            for path in list(folder.iterdir()):
+                problem = problem or f"left {path.name!r} in {folder}"
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         return problem
 
 

@@ -16,10 +16,10 @@ from gptcore.checkpoint import CheckpointError, load
 PROTO, STOP = b"\x80\x02", b"."
 
 
-def refused(path: Path, sentence: str, **arguments: Any) -> str:
+def refused(path: Path, sentence: str) -> str:
     """Fails unless the file is refused in one line that matches, without the advice to switch a check off."""
     with pytest.raises(CheckpointError, match=sentence) as caught:
-        load(path, **arguments)
+        load(path)
     line = str(caught.value)
     assert line.isprintable()
     assert len(line) <= CheckpointError.MOST

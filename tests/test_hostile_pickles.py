@@ -236,6 +236,25 @@ def test_ctrl_c_ends_the_load_and_all_its_processes(tmp_path: Path) -> None:
     load_undamaged(tmp_path)  # which does not get the late answer to the file before
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_fork_of_this_process_opens_files_by_itself(tmp_path: Path) -> None:
+    load_undamaged(tmp_path)
+    process = opener_process()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            load_undamaged(tmp_path)
+            status = int(opener_process() == process)
+            pickled._opener.close()
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    load_undamaged(tmp_path)
+    assert opener_process() == process  # and has not ended ours
+
+
 def test_eight_threads_load_at_once(tmp_path: Path) -> None:
     def one(i: int) -> str:
         (folder := tmp_path / str(i)).mkdir()
@@ -251,8 +270,9 @@ def test_eight_threads_load_at_once(tmp_path: Path) -> None:
         assert list(pool.map(one, range(8))) == ["done"] * 8
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_crash_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opener, "extract", lambda path, out: os.kill(os.getpid(), signal.SIGSEGV))
+    monkeypatch.setattr(opener, "extract", lambda path, out: os.kill(os.getpid(), signal.SIGKILL))
     (tmp_path / "a.pt").write_bytes(b"x")
     answer = opener.answer_in_fork({"path": str(tmp_path / "a.pt"), "out": str(tmp_path), "seconds": 5})
     assert "a.pt crashes PyTorch when it is opened, so it is damaged or made to; expected is" in answer["refused"]
@@ -275,6 +295,7 @@ def test_no_room_for_the_weights_of_a_temporary_file(
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_no_room_even_for_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import resource
 

@@ -8,6 +8,7 @@ included, one line comes back. This file is never imported by who loads a model:
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -107,9 +108,9 @@ def _checked_zip(path: Path) -> bool:
                 raise CheckpointError(f"{path} is a TorchScript archive; {SAVE_STATE_DICT}")
             if damaged := archive.testzip():
                 raise CheckpointError(f"{path} is damaged: the checksum of {first_five([damaged])} differs; {AGAIN}")
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError, OSError) as error:
+        if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
+            raise  # an invalid argument is a place before the beginning of the file
         raise CheckpointError(f"{path} is damaged or cut short ({type(error).__name__}); {AGAIN}") from None
     return True
 
@@ -137,8 +138,8 @@ def _unpickle(path: Path, zipped: bool) -> Any:
             known = zipped or file.read(1) == pickle.PROTO
         if known and (opcode := re.search(r"Unsupported operand (\d+)", text)):
             raise CheckpointError(
-                f"{path} is a pickle with the instruction {int(opcode[1]):#04x}, which torch.save does not need for "
-                f"weights unless it is given another pickle_protocol, so it was refused; {SAVE_STATE_DICT}"
+                f"{path} is a pickle with the instruction {int(opcode[1]):#04x}, which weights do not need, so it was "
+                f"refused: it is damaged, or made with another pickle_protocol; {SAVE_STATE_DICT}"
             ) from None
         if "memory" in text:
             raise CheckpointError(f"{path} asks for far more memory than its size; it is no plain checkpoint") from None

@@ -95,9 +95,10 @@ class _Opener:
                 pass  # there is no line, then
             finally:
                 late.cancel()
-                if not line:  # it ended; or Ctrl-C came: then its answer would be taken for that to the next request
+                whole = line.endswith("\n")
+                if not whole:  # it ended; or Ctrl-C came: then its answer would be taken for that to the next request
                     self._stop()
-            if not line:
+            if not whole:
                 return {
                     "refused": f"{request['path']} could not be opened: the process that opens checkpoints ended; "
                     "try again, and if it stays so, save the checkpoint again with torch.save"
@@ -128,10 +129,7 @@ class _Opener:
             with contextlib.suppress(OSError):  # all have ended
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):  # what was still to be written has no reader
-                if stream is not None:
-                    stream.close()
+        _close_pipes(process)
         process.wait()
 
     def close(self) -> None:
@@ -139,6 +137,22 @@ class _Opener:
         with self._lock:
             self._stop()
 
+    def forget(self) -> None:
+        """In a fork of this process: what opens files belongs to the parent, and so do its answers."""
+        process, self._process, self._lock = self._process, None, threading.Lock()
+        if process is not None:
+            _close_pipes(process)
+            process.returncode = 0  # not for us to wait for
+
+
+def _close_pipes(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what was still to be written has no reader
+            if stream is not None:
+                stream.close()
+
 
 _opener = _Opener()
 atexit.register(_opener.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_opener.forget)
