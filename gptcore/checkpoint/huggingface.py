@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ SINGLE = ("model.safetensors", "pytorch_model.bin")
 INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 MOST_JSON_BYTES = 2**22
 PREFIX = "transformer."
+READERS = 2
+"""Threads that read weights; more were no faster."""
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 """The weights that are stored (in, out), where nn.Linear has (out, in)."""
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu"}
@@ -115,28 +119,39 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
 
 
 def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
-    """The weights in nanoGPT's names and shapes, read and turned one by one, so that few are in memory twice."""
+    """The weights in nanoGPT's names and shapes, read and turned a few at a time, so that few are in memory twice."""
     state: dict[str, Tensor] = {}
     everything: list[str] = []
     prefixed = 0
-    for names, read in _containers(folder):
+    for names, read, turned in _containers(folder):
         everything += names
         plain = plain_names(names, [])
-        for name, stored in progress.counted(plain.items(), len(plain), "reading weights"):
-            ours = name if name.startswith((PREFIX, "lm_head.")) else PREFIX + name
-            prefixed += ours != name
-            if ours in state:
-                raise CheckpointError(f"{folder} holds two weights named {first_five([ours])}; {_REMEDY}")
-            tensor = read(stored)
-            state[ours] = tensor.t().contiguous() if ours.endswith(CONV1D) and tensor.dim() == 2 else tensor
+        renamed = [name if name.startswith((PREFIX, "lm_head.")) else PREFIX + name for name in plain]
+        prefixed += sum(ours != name for ours, name in zip(renamed, plain, strict=True))
+        with ThreadPoolExecutor(READERS) as pool:  # most of the time goes into memory that is touched first
+            tensors = pool.map(partial(_read, read, turned), renamed, plain.values())
+            for ours, tensor in zip(renamed, progress.counted(tensors, len(plain), "reading weights"), strict=True):
+                if ours in state:
+                    raise CheckpointError(f"{folder} holds two weights named {first_five([ours])}; {_REMEDY}")
+                state[ours] = tensor
     plain_names(everything, notices)  # once more, so that what is told is told of all files together
     if prefixed:
         notices.append(f"{prefixed} weights had no prefix {PREFIX!r}; it was added")
     return state
 
 
-Container = tuple[list[str], Callable[[str], Tensor]]
-"""The names in a file, and how one of them is read."""
+Reader = Callable[[str], Tensor]
+Container = tuple[list[str], Reader, Reader]
+"""The names in a file, and how one of them is read: as it is, and turned."""
+
+
+def _take_transposed(take: Reader, name: str) -> Tensor:
+    tensor = take(name)
+    return tensor.t().contiguous() if tensor.dim() == 2 else tensor  # another shape is told of where all are compared
+
+
+def _read(read: Reader, turned: Reader, ours: str, stored: str) -> Tensor:
+    return turned(stored) if ours.endswith(CONV1D) else read(stored)
 
 
 def _containers(folder: Path) -> Iterator[Container]:
@@ -146,10 +161,11 @@ def _containers(folder: Path) -> Iterator[Container]:
             raise CheckpointError(f"{folder} lacks {name}, which holds a part of the weights; {_REMEDY}")
         if name.endswith(".safetensors"):
             with SafetensorsFile(path) as file:
-                yield list(file.entries), file.read
+                yield list(file.entries), file.read, file.turned
         else:
             content = open_pickled(path)
-            yield [*content.state, *content.facts["masks"]], content.state.pop
+            take: Reader = content.state.pop
+            yield [*content.state, *content.facts["masks"]], take, partial(_take_transposed, take)
 
 
 def _files(folder: Path) -> list[str]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -25,7 +28,7 @@ BITS = {
     **{"I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8},
 }
 """Of one element, by the format's names; types that are not here are refused."""
-FLOATS = ("F64", "F32", "F16", "BF16")
+FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 _REMEDY = "the file is damaged or was not written as weights: take it again from where it came"
 
@@ -35,6 +38,13 @@ class Entry(NamedTuple):
 
     dtype: str
     shape: tuple[int, ...]
+    start: int
+    """Its first byte, from the beginning of the file."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes."""
+        return math.prod(self.shape) * BITS[self.dtype] // 8
 
 
 class SafetensorsFile:
@@ -50,7 +60,7 @@ class SafetensorsFile:
     ...     save_file({"a": torch.ones(2)}, path)
     ...     with SafetensorsFile(path) as file:
     ...         file.entries["a"], file.read("a")
-    (Entry(dtype='F32', shape=(2,)), tensor([1., 1.]))
+    (Entry(dtype='F32', shape=(2,), start=64), tensor([1., 1.]))
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,25 +72,50 @@ class SafetensorsFile:
         except SafetensorError as error:
             raise CheckpointError(f"{path} is no safetensors file ({error}); {_REMEDY}") from None
 
+        self._scratch = threading.local()
+        self._raw = path.open("rb")
+
     def __enter__(self) -> SafetensorsFile:
         self._file.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._raw.close()
         self._file.__exit__(kind, value, at)
 
     def read(self, name: str) -> Tensor:
         """One tensor, in memory of its own; of a floating-point type."""
+        self._check_float(name)
+        try:
+            return self._file.get_tensor(name)
+        except (SafetensorError, RuntimeError) as error:
+            raise CheckpointError(f"{self.path} cannot be read to its end ({error}); {_REMEDY}") from None
+
+    def turned(self, name: str) -> Tensor:
+        """A matrix with rows and columns exchanged, in memory of its own; what is no matrix as it is.
+
+        It is read into memory that this thread uses again and again: new memory costs as much as the reading.
+        """
+        self._check_float(name)
+        entry = self.entries[name]
+        if len(entry.shape) != 2:
+            return self.read(name)
+        if not hasattr(os, "preadv"):
+            return self.read(name).t().contiguous()
+        if getattr(self._scratch, "bytes", None) is None or self._scratch.bytes.numel() < entry.nbytes:
+            self._scratch.bytes = torch.empty(entry.nbytes, dtype=torch.uint8)
+        raw = self._scratch.bytes[: entry.nbytes]
+        if os.preadv(self._raw.fileno(), [memoryview(raw.numpy())], entry.start) != entry.nbytes:
+            raise CheckpointError(f"{self.path} ends within {first_five([name])}; {_REMEDY}")
+        return raw.view(FLOATS[entry.dtype]).view(entry.shape).t().contiguous()
+
+    def _check_float(self, name: str) -> None:
         dtype = self.entries[name].dtype
         if dtype not in FLOATS:
             raise CheckpointError(
                 f"{first_five([name])} in {self.path} is of type {dtype}; expected is one of {', '.join(FLOATS)}: "
                 "save the model's plain weights"
             )
-        try:
-            return self._file.get_tensor(name)
-        except (SafetensorError, RuntimeError) as error:
-            raise CheckpointError(f"{self.path} cannot be read to its end ({error}); {_REMEDY}") from None
 
 
 def starts_like_one(head: bytes) -> bool:
@@ -108,8 +143,8 @@ def _checked_entries(path: Path) -> dict[str, Entry]:
     header.pop("__metadata__", None)
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} declares {len(header):,} tensors; a GPT has at most {MOST_TENSORS:,}; {_REMEDY}")
-    entries = {name: _entry(path, name, value, size - 8 - length) for name, value in header.items()}
-    used = sum(math.prod(entry.shape) * BITS[entry.dtype] // 8 for entry in entries.values())
+    entries = {name: _entry(path, name, value, size, 8 + length) for name, value in header.items()}
+    used = sum(entry.nbytes for entry in entries.values())
     if used != size - 8 - length:
         raise CheckpointError(
             f"{path} should hold {used:,} bytes of tensors by its header, but holds {size - 8 - length:,}; {_REMEDY}"
@@ -124,12 +159,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(path: Path, name: str, value: object, size: int) -> Entry:
+def _entry(path: Path, name: str, value: object, whole_size: int, first: int) -> Entry:
+    size = whole_size - first
     match value:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(start), int(stop)]} if dtype in BITS:
             whole = all(type(n) is int and 0 <= n <= size for n in shape) and 0 <= start <= stop <= size
             if whole and math.prod(shape) * BITS[dtype] == (stop - start) * 8:
-                return Entry(dtype, tuple(shape))
+                return Entry(dtype, tuple(shape), first + start)
     raise CheckpointError(
         f"{path} describes the tensor {first_five([name])} wrongly: type, shape and place do not fit the "
         f"{size:,} bytes of the file; {_REMEDY}"
