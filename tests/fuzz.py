@@ -11,9 +11,9 @@ import contextlib
 import faulthandler
 import hashlib
 import json
+import os
 import pickle
 import random
-import resource
 import shutil
 import sys
 import tempfile
@@ -356,22 +356,21 @@ def _peak(process: int | str = "self") -> float:
 
 
 class Forks:
-    """The memory of the forks in which pickled files are opened. The system tells the most of all that have ended."""
+    """The memory of the forks in which pickled files are opened, from here on."""
 
     def __init__(self) -> None:
-        self.before = self._most()
+        pickled._opener.close()  # the next one has opened nothing before
 
     def growth(self) -> float:
         """By how much, in MB, a fork outgrew the process that it came from; that one is ended."""
         process = pickled._opener._process
-        own = 0.0 if process is None else _peak(process.pid)
-        pickled._opener.close()  # only of ended processes is it told
-        most = self._most()
-        return most - own if own and most > self.before else 0.0
-
-    @staticmethod
-    def _most() -> float:
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
+        if process is None or process.stdin is None:
+            return 0.0
+        own = _peak(process.pid)
+        process.stdin.close()  # at the end of its input it ends, and the system tells the most of it and its forks
+        _, _, usage = os.wait4(process.pid, 0)
+        pickled._opener.forget()
+        return max(0.0, usage.ru_maxrss / 1e3 - own) if own else 0.0
 
 
 def main(arguments: Sequence[str]) -> int:

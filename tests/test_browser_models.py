@@ -149,7 +149,7 @@ def test_weights_without_a_config_ask_for_the_heads(page: Page, tmp_path: Path) 
     page.get_by_role("option", name="3", exact=True).click()
     page.get_by_role("button", name="Open it with these heads").click()
     expect(page.locator(MODEL).first).to_contain_text("model.pt", timeout=30_000)
-    assert page.locator("[data-layer][data-head]").count() == 9
+    expect(page.locator("[data-layer][data-head]")).to_have_count(9)
     expect(page.get_by_text("The prompt could not be kept")).to_be_visible()
 
 
