@@ -40,7 +40,7 @@ function hide(parentElement) {
 /** A file dragged onto the page opens the place that takes it; dropped elsewhere, the browser would leave the page. */
 function takeFiles(selector) {
   const isFile = (event) => event.dataTransfer?.types.includes("Files");
-  let clicked = 0;
+  let clicked = -Infinity;
   window.addEventListener("dragenter", (event) => {
     if (!isFile(event) || document.querySelector('[role="dialog"]') || event.timeStamp - clicked < 2000) return;
     clicked = event.timeStamp;
