@@ -57,6 +57,7 @@ class Explorer:
     def __init__(self, checkpoint: Checkpoint, text: str = PROMPT) -> None:
         self.checkpoint = checkpoint
         self.arch = architecture(checkpoint.config)
+        self._parameters = self.arch.num_params()  # a walk through the map, which each key would repeat
         self.notice: Notice | None = None
         self.typed = self.meant = text  # what was meant outlives a model that cannot read it
         self.rev = 0  # counts the texts that did not come from the keyboard
@@ -141,7 +142,7 @@ class Explorer:
 
     def _take_threads(self, new: int) -> None:
         """As many as a run of this many new tokens is worth; for the whole process, so only within one's turn."""
-        torch.set_num_threads(_THREADS if new * self.arch.num_params() > MUCH else 1)
+        torch.set_num_threads(_THREADS if new * self._parameters > MUCH else 1)
 
     @property
     def counter(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,41 +14,8 @@ from gptcore import names as naming
 from gptcore.architecture import architecture
 from gptcore.config import GPTConfig
 from gptcore.model import GPT, KeysValues, attention_stages, split_heads
+from gptcore.rows import Rows
 from gptcore.weights import WeightsSeen
-
-
-class _Rows(NamedTuple):
-    """The held tensors: those that attention reads at each key, and the others."""
-
-    attention: pieces.Pieces
-    others: pieces.Pieces
-
-    @classmethod
-    def fresh(cls, made: dict[str, Tensor], config: GPTConfig) -> _Rows:
-        """As a run made them."""
-        attention, others, count = _sorted(made, config)
-        return cls(pieces.fresh(attention, count) if attention else (), pieces.fresh(others, count))
-
-    def cut(self, count: int, config: GPTConfig) -> _Rows:
-        """The first `count` positions."""
-        axes = holdings.time_axes(config)
-        return _Rows(pieces.cut(self.attention, count, axes), pieces.cut(self.others, count, axes))
-
-    def grown(self, made: dict[str, Tensor], config: GPTConfig) -> _Rows:
-        """With the positions that a run has made more."""
-        axes = holdings.time_axes(config)
-        attention, others, count = _sorted(made, config)
-        return _Rows(
-            pieces.append(self.attention, attention, count, axes), pieces.add(self.others, others, count, axes)
-        )
-
-
-def _sorted(made: dict[str, Tensor], config: GPTConfig) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
-    """What attention reads, the others, and how many positions they are of."""
-    read = holdings.for_attention(config)
-    attention = {name: tensor for name, tensor in made.items() if name in read}
-    others = {name: tensor for name, tensor in made.items() if name not in read}
-    return attention, others, others[naming.IDX].size(1)
 
 
 class Trace(Mapping[str, Tensor]):
@@ -69,7 +35,7 @@ class Trace(Mapping[str, Tensor]):
     """
 
     def __init__(
-        self, model: GPT, rows: _Rows, weights: WeightsSeen, key: tuple[object, ...], wanted: frozenset[str],
+        self, model: GPT, rows: Rows, weights: WeightsSeen, key: tuple[object, ...], wanted: frozenset[str],
         last_logits: Tensor | None, reused: int,
     ) -> None:  # fmt: skip
         """Made by `capture` alone."""
@@ -256,7 +222,7 @@ def capture(
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
     if previous is None or not reused:
         made, logits = _run(model, tokens, wanted, None)
-        return Trace(model, _Rows.fresh(made, model.config), WeightsSeen.now(model), key, wanted, logits, 0)
+        return Trace(model, Rows.fresh(made, model.config), WeightsSeen.now(model), key, wanted, logits, 0)
     rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
         rows = rows.cut(reused, model.config)

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -15,6 +16,9 @@ from jaxtyping import install_import_hook
 _hook = install_import_hook("gptcore.model", "beartype.beartype")
 
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 torch.set_num_threads(1)  # small models; and many threads with a team of workers each would wait for each other
 
@@ -44,6 +48,34 @@ def outside_data() -> Path:
     if not folder:
         pytest.skip("needs outside data: set GPTSCOPE_DATA to a folder with tinyshakespeare.txt and gpt2-bpe/")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A server of the app, for the tests of a file."""
+    from tests.browser import server
+
+    with server() as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def launched() -> Iterator[Browser]:
+    """Chromium, for the tests of a file."""
+    from tests.browser import browser
+
+    with browser() as chrome:
+        yield chrome
+
+
+@pytest.fixture
+def page(launched: Browser, address: str) -> Iterator[Page]:
+    """The app in a window of its own."""
+    from tests.browser import open_page
+
+    opened = open_page(launched, address)
+    yield opened
+    opened.context.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from app.explorer import PROMPT
 from gptcore import Checkpoint, Trace, capture
-from tests.browser import ROOT, browser, chromium, open_page, server, wait_for_text
+from tests.browser import ROOT, chromium, open_page, server, wait_for_text
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -23,25 +22,6 @@ pytestmark = [
 ]
 ARTEFACTS = Path(os.environ.get("GPTSCOPE_ARTEFACTS", ROOT / "tests" / "artefacts"))
 """Where screenshots are kept."""
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with server() as (url, _):
-        yield url
-
-
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    with browser() as chrome:
-        yield chrome
-
-
-@pytest.fixture
-def page(launched: Browser, address: str) -> Iterator[Page]:
-    opened = open_page(launched, address)
-    yield opened
-    opened.context.close()
 
 
 def run_of(checkpoint: Checkpoint, text: str) -> Trace:

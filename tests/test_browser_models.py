@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.explorer import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
-from tests.browser import browser, chromium, open_page, server, wait_for_text
+from tests.browser import chromium, open_page, server, wait_for_text
 from tests.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -24,25 +23,6 @@ pytestmark = [
 ]
 MODEL = ".st-key-choose button"
 LETTERS = "\n !',-.:?ABCTZabcdefhnorstuy"
-
-
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    with browser() as chrome:
-        yield chrome
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with server() as (url, _):
-        yield url
-
-
-@pytest.fixture
-def page(launched: Browser, address: str) -> Iterator[Page]:
-    opened = open_page(launched, address)
-    yield opened
-    opened.context.close()
 
 
 def dialog(page: Page) -> None:

@@ -97,7 +97,7 @@ def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
 
 
 def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
-    """Loads it with a progress bar; then the dialog closes. A failure is kept, to be told below."""
+    """Loads it with a progress bar; then the dialog closes. A failure is kept, to be told at the top."""
     bar = st.progress(0.0, "Opening …")
 
     def tell(share: float, what: str) -> None:
@@ -139,12 +139,11 @@ def _tell_news() -> None:
     """What a model that was just opened brought with it; all of it stands on its page, too."""
     me, (before, after) = state.explorer(), state.memory()
     notices = me.checkpoint.info.get("notices", [])
-    said = [
-        f"Opened {_escaped(_name(state.loaded()))}. This server's memory: {before:,.0f} MB before, {after:,.0f} MB now."
-    ]
-    if notices:
-        said.append(f"{len(notices)} notices, on the page About this model: {_escaped(notices[0])} …")
-    st.toast("\n\n".join(said), icon=":material/info:", duration="long")
+    said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(state.loaded()))}"]
+    if len(notices) > 1:
+        said.append(f"{len(notices) - 1} more on the page About this model")
+    said.append(f"this server's memory: {before:,.0f} MB before, {after:,.0f} MB now")
+    st.toast(" · ".join(said), icon=":material/info:")
 
 
 def _main_file(files: Sequence[models.File]) -> models.File:

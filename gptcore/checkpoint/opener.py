@@ -80,7 +80,6 @@ def extract(path: Path, out: Path) -> None:
         raise CheckpointError(f"the weights of {path} claim {total:,} bytes, far more than the file has; {AGAIN}")
     save_file({name: _alone(tensor) for name, tensor in unique.items()}, out / "model.safetensors")
     facts = {
-        "wrapped": state is not wrapped,
         "optimizer": wrapped.get("optimizer") is not None,
         "names": [str(name) for name in state],
         "same": same,

@@ -71,7 +71,6 @@ class SafetensorsFile:
             self._file = safe_open(path, framework="pt", backend="pread")
         except SafetensorError as error:
             raise CheckpointError(f"{path} is no safetensors file ({error}); {_REMEDY}") from None
-
         self._scratch = threading.local()
         self._raw = path.open("rb")
 

@@ -1,0 +1,43 @@
+"""The held tensors of a trace as it grows: what attention reads at each key, apart from the rest. No model runs here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from gptcore import holdings, pieces
+from gptcore import names as naming
+from gptcore.config import GPTConfig
+
+
+class Rows(NamedTuple):
+    """The held tensors: those that attention reads at each key, and the others."""
+
+    attention: pieces.Pieces
+    others: pieces.Pieces
+
+    @classmethod
+    def fresh(cls, made: dict[str, Tensor], config: GPTConfig) -> Rows:
+        """As a run made them."""
+        attention, others, count = _sorted(made, config)
+        return cls(pieces.fresh(attention, count) if attention else (), pieces.fresh(others, count))
+
+    def cut(self, count: int, config: GPTConfig) -> Rows:
+        """The first `count` positions."""
+        axes = holdings.time_axes(config)
+        return Rows(pieces.cut(self.attention, count, axes), pieces.cut(self.others, count, axes))
+
+    def grown(self, made: dict[str, Tensor], config: GPTConfig) -> Rows:
+        """With the positions that a run has made more."""
+        axes = holdings.time_axes(config)
+        attention, others, count = _sorted(made, config)
+        return Rows(pieces.append(self.attention, attention, count, axes), pieces.add(self.others, others, count, axes))
+
+
+def _sorted(made: dict[str, Tensor], config: GPTConfig) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+    """What attention reads, the others, and how many positions they are of."""
+    read = holdings.for_attention(config)
+    attention = {name: tensor for name, tensor in made.items() if name in read}
+    others = {name: tensor for name, tensor in made.items() if name not in read}
+    return attention, others, others[naming.IDX].size(1)
