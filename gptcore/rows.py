@@ -1,4 +1,4 @@
-"""The held tensors of a trace as it grows: what attention reads at each key, apart from the rest. No model runs here."""
+"""The held tensors of a trace as it grows: what attention reads at each key, and the rest. No model is run here."""
 
 from __future__ import annotations
 
