@@ -11,7 +11,6 @@ import contextlib
 import faulthandler
 import hashlib
 import json
-import os
 import pickle
 import random
 import shutil
@@ -272,13 +271,14 @@ class Fuzzer:
                 if problem := self._loaded(sample, sample.files, None):
                     raise AssertionError(f"the undamaged {self.name} does not load: {problem}")
             self.summary, self.started = Summary(self.name), True
-            forks = Forks()
-            for case in tqdm(cases, desc=self.name, disable=None):
-                if watchdog:
-                    faulthandler.dump_traceback_later(60, exit=True)
-                self._one(case)
-            faulthandler.cancel_dump_traceback_later()
-            self.summary.megabytes = max(self.summary.megabytes, megabytes := forks.growth())
+            with Forks() as forks:
+                for case in tqdm(cases, desc=self.name, disable=None):
+                    if watchdog:
+                        faulthandler.dump_traceback_later(60, exit=True)
+                    self._one(case)
+                faulthandler.cancel_dump_traceback_later()
+                megabytes = forks.growth()
+            self.summary.megabytes = max(self.summary.megabytes, megabytes)
             if megabytes > MOST_MB:
                 self.summary.failures.append(f"{self.name}: the process that opens files grew by {megabytes:.0f} MB")
         return self.summary
@@ -348,29 +348,32 @@ def _reset_peak() -> float:
     return _peak()
 
 
-def _peak(process: int | str = "self") -> float:
-    """The most memory of a process since then, in MB; 0 where the system does not say."""
+def _peak() -> float:
+    """The most memory of this process since then, in MB; 0 where the system does not say."""
     with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{process}/status").read_text().split("VmHWM:")[1].split()[0]) / 1e3
+        return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1e3
     return 0.0
 
 
 class Forks:
-    """The memory of the forks in which pickled files are opened, from here on."""
+    """The memory of the forks in which pickled files are opened, from here on, while this context lasts."""
 
-    def __init__(self) -> None:
-        pickled._opener.close()  # the next one has opened nothing before
+    def __enter__(self) -> Forks:
+        pickled._opener.close()
+        pickled._opener.module = "tests.measured_opener"
+        return self
 
     def growth(self) -> float:
-        """By how much, in MB, a fork outgrew the process that it came from; that one is ended."""
+        """By how much, in MB, a fork outgrew the process that it came from, which ends; 0 when nothing was opened."""
         process = pickled._opener._process
-        if process is None or process.stdin is None:
+        if process is None or process.stdin is None or process.stdout is None:
             return 0.0
-        own = _peak(process.pid)
-        process.stdin.close()  # at the end of its input it ends, and the system tells the most of it and its forks
-        _, _, usage = os.wait4(process.pid, 0)
-        pickled._opener.forget()
-        return max(0.0, usage.ru_maxrss / 1e3 - own) if own else 0.0
+        process.stdin.close()  # at the end of its input it tells
+        return float(process.stdout.read())
+
+    def __exit__(self, *_: object) -> None:
+        pickled._opener.close()
+        del pickled._opener.module  # the class has the true one
 
 
 def main(arguments: Sequence[str]) -> int:

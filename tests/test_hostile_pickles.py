@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -151,13 +152,13 @@ def test_time_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
     load_undamaged(tmp_path)
-    forks = Forks()
-    for write in (hostile.write_zip, hostile.write_legacy):
-        write(tmp_path / "a.pt", LARGE)
-        refused(tmp_path / "a.pt", "asks for far more memory than its size; it is no plain checkpoint")
-    grown = forks.growth()
+    with Forks() as forks:
+        for write in (hostile.write_zip, hostile.write_legacy):
+            write(tmp_path / "a.pt", LARGE)
+            refused(tmp_path / "a.pt", "asks for far more memory than its size; it is no plain checkpoint")
+        grown = forks.growth()
     assert grown < 3 * (tmp_path / "a.pt").stat().st_size / 1e6 + 300
-    assert grown > 100 or not grown  # it did grow, to its bound; 0 where the system does not tell
+    assert grown > 100 or sys.platform != "linux"  # it did grow, to its bound
     load_undamaged(tmp_path)
 
 

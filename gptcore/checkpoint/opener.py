@@ -275,6 +275,8 @@ def _limit(request: Mapping[str, Any]) -> None:
 
 def main(lines: Iterable[str]) -> None:
     """Answers each line until the input ends."""
+    torch.set_num_threads(1)  # a fork of a process with threads may wait for ever
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asked
     can_fork = hasattr(os, "fork")
     for line in lines:
         request = json.loads(line)
@@ -282,6 +284,4 @@ def main(lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # a fork of a process with threads may wait for ever
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asked
     main(sys.stdin)

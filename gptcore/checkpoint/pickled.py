@@ -76,6 +76,8 @@ def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
 class _Opener:
     """The process that opens files: started when first needed, asked by one thread at a time, ended with this one."""
 
+    module = "gptcore.checkpoint.opener"
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -110,7 +112,7 @@ class _Opener:
         if self._process is None or self._process.poll() is not None:
             self._stop()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gptcore.checkpoint.opener"],
+                [sys.executable, "-m", self.module],
                 cwd=Path(__file__).parents[2],  # Python imports from there first, so not from a stranger's folder
                 start_new_session=True,  # a group with its forks, to be ended with them
                 stdin=subprocess.PIPE,
