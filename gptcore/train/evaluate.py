@@ -1,42 +1,63 @@
-"""The loss of a model on a split: on some of its windows while training, on every token at the end."""
+"""How well a model does on batches: mean loss, and the share of right answers where a rule decides them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from gptcore import data
+from gptcore.data import Source, TextSource
+from gptcore.data.source import Split
+from gptcore.data.tasks import NOT_ASKED
 from gptcore.model import GPT
 
 
 @torch.no_grad()
-def some_windows(model: GPT, tokens: Tensor, windows: int, batch_size: int, autocast: torch.autocast) -> float:
-    """Mean loss in nats over windows spread evenly over the split: the same ones at every evaluation."""
-    T = model.config.block_size
-    starts = torch.linspace(0, len(tokens) - T - 1, windows).long().tolist()
-    chosen = torch.stack([tokens[start : start + T + 1] for start in starts])
-    losses = [_loss(model, batch[:, :-1], batch[:, 1:], autocast) * len(batch) for batch in chosen.split(batch_size)]
-    return sum(losses) / windows
+def measure(
+    model: GPT, source: Source, batches: Iterable[tuple[Tensor, Tensor]], autocast: torch.autocast
+) -> dict[str, float]:
+    """`loss`, in nats per target; and `accuracy`, for a task: how many decided targets are the most probable token."""
+    total, targets, right, decided = 0.0, 0, 0, 0
+    for x, y in batches:
+        loss, logits = _run(model, x, y, autocast)
+        asked = int((y != NOT_ASKED).sum())
+        total, targets = total + loss * asked, targets + asked
+        answers = source.answers(y)
+        if answers is not None:
+            right += int(((logits.argmax(-1).cpu() == y) & answers).sum())
+            decided += int(answers.sum())
+    return {"loss": total / targets} | ({"accuracy": right / decided} if decided else {})
 
 
-@torch.no_grad()
-def whole_split(model: GPT, tokens: Tensor, batch_size: int = 16) -> float:
-    """Mean loss in nats over every token of the split but its first, in windows side by side, in float32."""
-    total = 0.0
+def whole_split(model: GPT, source: Source, split: Split) -> dict[str, float]:
+    """The same on every target of a split, in float32; for a text also `bits_per_byte`."""
     device = model.lm_head.weight.device
-    for x, y in data.all_windows(tokens, model.config.block_size, batch_size):
-        total += _loss(model, x, y, torch.autocast(device.type, enabled=False)) * y.numel()
-    return total / (len(tokens) - 1)
+    found = measure(model, source, source.whole(split), torch.autocast(device.type, enabled=False))
+    if isinstance(source, TextSource):
+        tokens = source.splits[split]
+        found["bits_per_byte"] = found["loss"] * (len(tokens) - 1) / math.log(2) / text_bytes(source, split)
+    return found
 
 
-def _loss(model: GPT, x: Tensor, y: Tensor, autocast: torch.autocast) -> float:
+def text_bytes(source: TextSource, split: Split) -> int:
+    """How many bytes of text the tokens of a split stand for; an end of text is none."""
+    special = set(getattr(source.tokenizer, "special", {}).values())
+    V = source.tokenizer.vocab_size
+    lengths = np.array([0 if i in special else len(source.tokenizer.token_bytes(i)) for i in range(V)])
+    return int(lengths[source.splits[split]].sum())
+
+
+def _run(model: GPT, x: Tensor, y: Tensor, autocast: torch.autocast) -> tuple[float, Tensor]:
     device = model.lm_head.weight.device
     training = model.training
     model.eval()
     try:
         with autocast:
-            _, loss = model(x.to(device), y.to(device))
+            logits, loss = model(x.to(device), y.to(device))
     finally:
         model.train(training)
     assert loss is not None
-    return loss.item()
+    return loss.item(), logits

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from gptcore import data
 from gptcore.config import GPTConfig
+from gptcore.data import Source
 from gptcore.model import GPT
-from gptcore.tokenizer import CharTokenizer
-from gptcore.train import evaluate
+from gptcore.train import evaluate, snapshots
 from gptcore.train.optimizer import learning_rate, make_optimizer
 from gptcore.train.run_folder import RunError, RunFolder
 from gptcore.train.settings import Settings, choose_device, choose_precision
@@ -41,18 +41,8 @@ class Trainer:
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16, cache_enabled=True
         )
         self.folder = RunFolder(settings.out)
-        text = data.read_text(settings.data)
-        self.tokenizer = CharTokenizer.train(text)
-        self.splits = data.split(self.tokenizer.encode(text), settings.block_size)
-        self.config = GPTConfig(
-            block_size=settings.block_size,
-            vocab_size=self.tokenizer.vocab_size,
-            n_layer=settings.n_layer,
-            n_head=settings.n_head,
-            n_embd=settings.n_embd,
-            dropout=settings.dropout,
-            bias=settings.bias,
-        )
+        self.source = self._source()
+        self.config = self._config()
         self.step, self.best_val_loss = 0, math.inf
         self._seed(0)
         self.model = GPT(self.config).to(self.device)
@@ -60,7 +50,27 @@ class Trainer:
         if settings.resume:
             self._take_up()
         else:
-            self.folder.start(settings, self.tokenizer.to_json())
+            self.folder.start(settings, self.source.tokenizer.to_json())
+
+    def _source(self) -> Source:
+        settings = self.settings
+        if settings.data in data.TASKS:
+            return data.task_source(settings.data, settings.block_size, settings.vocab_size)
+        return data.text_source(settings.data, settings.block_size, settings.tokenizer, settings.vocab_size)
+
+    def _config(self) -> GPTConfig:
+        settings = self.settings
+        return GPTConfig(
+            block_size=settings.block_size,
+            vocab_size=self.source.tokenizer.vocab_size,
+            n_layer=settings.n_layer,
+            n_head=settings.n_head,
+            n_embd=settings.n_embd,
+            dropout=settings.dropout,
+            bias=settings.bias,
+            tie_weights=settings.tie_weights,
+            activation=settings.activation,
+        )
 
     def _take_up(self) -> None:
         state = self.folder.read_last(self.device)
@@ -73,6 +83,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best_val_loss = state["iter_num"], state["best_val_loss"]
         self.folder.forget_after(self.step)
+        snapshots.forget_after(self.folder.path, self.step)
         self.folder.write_settings(self.settings)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -81,6 +92,8 @@ class Trainer:
         with tqdm(total=settings.steps, initial=self.step, unit="step", dynamic_ncols=True) as bar:
             if self.step == 0:
                 self._evaluate(bar)
+                if 0 in settings.snapshots:
+                    self._keep_snapshot()
             while self.step < settings.steps:
                 started = time.perf_counter()
                 loss = self._train_step()
@@ -89,6 +102,8 @@ class Trainer:
                     self._log(bar, loss.item(), time.perf_counter() - started)
                 bar.update()
                 finished = self.step == settings.steps
+                if self.step in settings.snapshots or (finished and settings.snapshots):
+                    self._keep_snapshot()
                 if finished or self.step % settings.eval_interval == 0:
                     self._evaluate(bar)
                 if not finished and stop():
@@ -111,7 +126,7 @@ class Trainer:
         self.model.train()
         total = torch.zeros((), device=self.device)
         for _ in range(settings.accumulate):
-            x, y = data.random_batch(self.splits.train, settings.block_size, settings.batch_size, generator)
+            x, y = self.source.batch(settings.batch_size, generator)
             with self.autocast:
                 _, loss = self.model(x.to(self.device), y.to(self.device))
             assert loss is not None
@@ -132,17 +147,28 @@ class Trainer:
         bar.set_postfix(loss=f"{loss:.3f}", best_val=f"{self.best_val_loss:.3f}", tok_s=f"{tokens_per_s:,.0f}")
 
     def _evaluate(self, bar: tqdm[Any]) -> None:
-        settings = self.settings
-        losses = {
-            name: evaluate.some_windows(self.model, tokens, settings.eval_windows, settings.batch_size, self.autocast)
-            for name, tokens in (("train_loss", self.splits.train), ("val_loss", self.splits.val))
-        }
-        self.folder.log({"step": self.step, **losses})
-        bar.write(f"step {self.step}: train {losses['train_loss']:.4f}, validation {losses['val_loss']:.4f}")
-        if losses["val_loss"] < self.best_val_loss:
-            self.best_val_loss = losses["val_loss"]
+        found = self._measured()
+        self.folder.log({"step": self.step, **found})
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items())
+        bar.write(f"step {self.step}: {told}")
+        if found["val_loss"] < self.best_val_loss:
+            self.best_val_loss = found["val_loss"]
             self.folder.save(self.folder.best, self._state(with_optimizer=False))
         self.folder.save(self.folder.last, self._state(with_optimizer=True))
+
+    def _measured(self) -> dict[str, float]:
+        """train_loss and val_loss, in nats; for a task val_accuracy, too."""
+        settings, found = self.settings, {}
+        for split in ("train", "val"):
+            batches = self.source.sample(split, settings.eval_windows, settings.batch_size)
+            measured = evaluate.measure(self.model, self.source, batches, self.autocast)
+            found |= {f"{split}_{name}": value for name, value in measured.items()}
+        found.pop("train_accuracy", None)
+        return found
+
+    def _keep_snapshot(self) -> None:
+        dtype = getattr(torch, self.settings.export_dtype)
+        snapshots.write(self.folder.path, self.model, self.step, self._measured(), dtype)
 
     def _state(self, with_optimizer: bool) -> dict[str, Any]:
         """What nanoGPT's `ckpt.pt` holds, with our tokenizer added."""
@@ -152,6 +178,6 @@ class Trainer:
             "iter_num": self.step,
             "best_val_loss": self.best_val_loss,
             "config": self.settings.to_dict(),
-            "tokenizer": self.tokenizer.to_json(),
+            "tokenizer": self.source.tokenizer.to_json(),
         }
         return {**state, "optimizer": self.optimizer.state_dict()} if with_optimizer else state

@@ -9,13 +9,15 @@ from typing import Any, Literal
 import torch
 import tyro
 
+from gptcore import data
+
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Train a GPT on a text, character by character, as nanoGPT does.
+    """Train a GPT on a text or a built-in task, as nanoGPT does.
 
     The defaults are nanoGPT's baby GPT (config/train_shakespeare_char.py), which wants a GPU.
     """
@@ -23,7 +25,14 @@ class Settings:
     out: Path
     """The run's folder: last.pt to resume from, best.pt to look into, metrics.jsonl, settings.json."""
     data: str = "tinyshakespeare"
-    """A text file, or the name of a public data set (found in $GPTSCOPE_DATA, else downloaded once)."""
+    """A text file, a folder of them, the name of a public data set (tinyshakespeare, fairytales, names: found in
+    $GPTSCOPE_DATA, else downloaded once), or a built-in task: sort, induction, addition."""
+    tokenizer: Literal["char", "bpe", "gpt2"] = "char"
+    """Of a text: its characters, byte pairs learnt from it, or GPT-2's byte pairs. A task brings its own."""
+    vocab_size: int = 0
+    """V: how many ids byte pairs are learnt for (0: 4096), or how many letters a task has (0: its usual)."""
+    init_from: str | None = None
+    """Start from these weights: anything that gptcore.load takes. Sizes and vocabulary are then its own."""
     resume: bool = False
     """Go on from out/last.pt with the settings it was started with; options given again are changed."""
     export: Path | None = None
@@ -33,8 +42,8 @@ class Settings:
     name: str = "a small GPT"
     """What the model card calls the model."""
 
-    block_size: int = 256
-    """T: the context length, in tokens."""
+    block_size: int = 0
+    """T: the context length, in tokens (0: 256, or the usual of a task)."""
     n_layer: int = 6
     """L: blocks."""
     n_head: int = 6
@@ -45,6 +54,10 @@ class Settings:
     """The share of activations dropped while training."""
     bias: bool = False
     """Biases in linear layers and layer norms."""
+    tie_weights: bool = True
+    """One matrix for the embedding of tokens and for the logits."""
+    activation: Literal["gelu", "gelu_tanh"] = "gelu"
+    """nanoGPT's, or GPT-2's and minGPT's."""
 
     steps: int = 5000
     """Optimizer steps."""
@@ -67,6 +80,8 @@ class Settings:
     grad_clip: float = 1.0
     """The largest norm of the gradient; 0 does not clip."""
 
+    snapshots: tuple[int, ...] = ()
+    """Steps after which the weights are kept for looking back, besides the last; with losses and the heads' scores."""
     eval_interval: int = 250
     """Steps between two evaluations on held-out text, each followed by a save."""
     eval_windows: int = 200
@@ -81,6 +96,9 @@ class Settings:
     """auto takes bfloat16 autocast where the hardware has it."""
 
     def __post_init__(self) -> None:
+        if self.block_size == 0:
+            usual = data.DEFAULTS[self.data][0] if self.data in data.DEFAULTS else 256
+            object.__setattr__(self, "block_size", usual)
         at_least_one = ("steps", "batch_size", "accumulate", "eval_interval", "eval_windows", "log_interval")
         for field in at_least_one:
             if getattr(self, field) < 1:
@@ -101,7 +119,8 @@ class Settings:
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in fields.items() if name in known}
         paths = {name: Path(fields[name]) for name in ("out", "export") if fields.get(name) is not None}
-        return cls(**{**fields, **paths})
+        steps = {"snapshots": tuple(fields.get("snapshots", ()))}
+        return cls(**{**fields, **paths, **steps})
 
 
 @dataclasses.dataclass(frozen=True)

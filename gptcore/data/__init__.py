@@ -1,0 +1,30 @@
+"""What models are trained on: texts, public data sets and built-in tasks, as batches of token ids. Re-exports only."""
+
+from gptcore.data.sets import DATA_FOLDER, DATASETS, DataError, DataSet, find_text, sha256
+from gptcore.data.source import Source, Split, TaskSource, TextSource, task_source, text_source
+from gptcore.data.tasks import DEFAULTS, TASKS, Addition, Induction, Sort, Task
+from gptcore.data.windows import all_windows, random_batch, spread_windows
+
+__all__ = [
+    "DATASETS",
+    "DATA_FOLDER",
+    "DEFAULTS",
+    "TASKS",
+    "Addition",
+    "DataError",
+    "DataSet",
+    "Induction",
+    "Sort",
+    "Source",
+    "Split",
+    "Task",
+    "TaskSource",
+    "TextSource",
+    "all_windows",
+    "find_text",
+    "random_batch",
+    "sha256",
+    "spread_windows",
+    "task_source",
+    "text_source",
+]

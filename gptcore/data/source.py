@@ -1,0 +1,132 @@
+"""What a training draws from: a text or a task, its vocabulary, its batches, and what is held out. Knows no model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gptcore.data import text
+from gptcore.data.sets import DataError
+from gptcore.data.tasks import DEFAULTS, NOT_ASKED, TASKS, Task
+from gptcore.data.tokens import tokenized
+from gptcore.data.windows import Tokens, all_windows, random_batch, spread_windows
+from gptcore.tokenizer import BPETokenizer, CharTokenizer, Tokenizer
+from gptcore.tokenizer.train_bpe import train_bpe
+
+Split = Literal["train", "val", "test"]
+Kind = Literal["char", "bpe", "gpt2"]
+Batches = Iterator[tuple[Tensor, Tensor]]
+"""Inputs and targets, each (B, T) int64; a target of -1 is not asked for."""
+
+
+class Source(ABC):
+    """Batches to train on and to measure with, of one vocabulary and one context length."""
+
+    tokenizer: Tokenizer
+    block_size: int
+
+    @abstractmethod
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What to train on next, drawn by the generator alone."""
+
+    @abstractmethod
+    def sample(self, split: Split, windows: int, batch_size: int) -> Batches:
+        """A part of a split, the same one each time: for evaluations while training."""
+
+    @abstractmethod
+    def whole(self, split: Split, batch_size: int = 16) -> Batches:
+        """All of a split."""
+
+    def answers(self, y: Tensor) -> Tensor | None:
+        """Which targets (B, T) a rule decides; None for text, where nothing does."""
+        return None
+
+
+@dataclass
+class TextSource(Source):
+    """Windows of a text."""
+
+    tokenizer: Tokenizer
+    block_size: int
+    splits: dict[Split, Tokens]
+    spans: text.SplitText
+
+    def __post_init__(self) -> None:
+        for name, tokens in self.splits.items():
+            if len(tokens) <= self.block_size:
+                raise DataError(
+                    f"the {name} split has {len(tokens)} tokens, and a context of {self.block_size} needs at least "
+                    f"{self.block_size + 1}; give more text or a smaller block_size"
+                )
+
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return random_batch(self.splits["train"], self.block_size, rows, generator)
+
+    def sample(self, split: Split, windows: int, batch_size: int) -> Batches:
+        return spread_windows(self.splits[split], self.block_size, windows, batch_size)
+
+    def whole(self, split: Split, batch_size: int = 16) -> Batches:
+        return all_windows(self.splits[split], self.block_size, batch_size)
+
+
+@dataclass
+class TaskSource(Source):
+    """Examples of a task."""
+
+    task: Task
+
+    def __post_init__(self) -> None:
+        self.tokenizer, self.block_size = self.task.tokenizer, self.task.block_size
+
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self.task.batch(rows, generator)
+
+    def sample(self, split: Split, windows: int, batch_size: int) -> Batches:
+        return self.whole(split, batch_size)
+
+    def whole(self, split: Split, batch_size: int = 64) -> Batches:
+        return self.task.seen(batch_size) if split == "train" else self.task.held_out(batch_size)
+
+    def answers(self, y: Tensor) -> Tensor | None:
+        return self.task.answers(y) & (y != NOT_ASKED)
+
+
+def task_source(name: str, block_size: int | None = None, vocab_size: int | None = None) -> TaskSource:
+    """A built-in task by its name, in its usual size where none is given.
+
+    Raises:
+        DataError: sizes that the task cannot have.
+    """
+    block, size = DEFAULTS[name]
+    return TaskSource(TASKS[name](block_size or block, vocab_size or size))
+
+
+def text_source(
+    name_or_path: str, block_size: int, kind: Kind, vocab_size: int | None = None, tokenizer: Tokenizer | None = None
+) -> TextSource:
+    """A text with a vocabulary made for it, or with the one given.
+
+    Raises:
+        DataError: there is no such text, or it is too small.
+        ValueError: characters that a given vocabulary does not have, or too many ids asked for.
+    """
+    spans = text.find_split(name_or_path)
+    tokenizer = tokenizer or _vocabulary(spans, kind, vocab_size)
+    parts: dict[Split, Tokens] = {"train": tokenized(spans.train, tokenizer), "val": tokenized(spans.val, tokenizer)}
+    return TextSource(tokenizer, block_size, parts, spans)
+
+
+def _vocabulary(spans: text.SplitText, kind: Kind, vocab_size: int | None) -> Tokenizer:
+    if kind == "gpt2":
+        return BPETokenizer.gpt2()
+    if kind == "bpe":
+        return train_bpe((piece for piece, _ in text.pieces(spans.train)), vocab_size or 4096)
+    characters: set[str] = set()
+    for piece, _ in text.pieces([*spans.train, *spans.val, *spans.test]):
+        characters.update(piece)
+    return CharTokenizer("".join(sorted(characters)))

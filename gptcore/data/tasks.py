@@ -1,0 +1,201 @@
+"""Built-in synthetic tasks, whose rule is known: sorting, copying by induction, addition. Knows no text and no model.
+
+Each makes batches of whole examples: inputs and, one token further, targets, (B, T) int64, where a target of -1 is not
+asked for. `answers` tells which targets the rule decides; the others can only be guessed.
+"""
+
+from __future__ import annotations
+
+import string
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gptcore.data.sets import DataError
+from gptcore.tokenizer import CharTokenizer
+
+NOT_ASKED = -1
+
+
+class Task(ABC):
+    """A rule, and the examples of it that fill a context."""
+
+    sentence: str
+    """What the task is, for the card."""
+    tokenizer: CharTokenizer
+    block_size: int
+
+    @abstractmethod
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Examples to train on, drawn by the generator."""
+
+    @abstractmethod
+    def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Examples that `batch` never makes (or, where there are too many to meet twice, fresh ones): always the same."""
+
+    @abstractmethod
+    def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Examples such as `batch` makes, always the same."""
+
+    def answers(self, y: Tensor) -> Tensor:
+        """Which targets (B, T) the rule decides; bool."""
+        return y != NOT_ASKED
+
+
+class Sort(Task):
+    """Letters, followed directly by the same letters sorted. Source: minGPT's `demo.ipynb`.
+
+    >>> task = Sort(block_size=11, vocab_size=3)
+    >>> x, y = task.batch(1, torch.Generator().manual_seed(0))
+    >>> task.tokenizer.decode(x[0]), y[0].tolist()
+    ('BACCABAABBC', [-1, -1, -1, -1, -1, 0, 0, 1, 1, 2, 2])
+    """
+
+    def __init__(self, block_size: int, vocab_size: int) -> None:
+        if block_size % 2 == 0 or not 2 <= vocab_size <= 26:
+            raise DataError(
+                f"sort: n letters and the same sorted need an odd block_size, 2n - 1, and 2 to 26 letters; got "
+                f"block_size={block_size}, vocab_size={vocab_size}"
+            )
+        self.block_size, self.length = block_size, (block_size + 1) // 2
+        if vocab_size**self.length > 2**20:
+            raise DataError(f"sort: {vocab_size} letters in {self.length} places are too many inputs; take fewer")
+        self.tokenizer = CharTokenizer(string.ascii_uppercase[:vocab_size])
+        self.sentence = f"{self.length} letters of {vocab_size}, followed directly by the same letters sorted"
+        self.inputs = torch.cartesian_prod(*[torch.arange(vocab_size)] * self.length).view(-1, self.length)
+        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(0))
+        self._val, self._train = self.inputs[order[::4]], self.inputs[order[torch.arange(len(order)) % 4 != 0]]
+
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self.examples(self._train[torch.randint(len(self._train), (rows,), generator=generator)])
+
+    def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return (self.examples(inputs) for inputs in self._val.split(batch_size))
+
+    def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return (self.examples(inputs) for inputs in self._train.split(batch_size))
+
+    def examples(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (B, n) as training examples."""
+        whole = torch.cat([inputs, inputs.sort(dim=1).values], dim=1)
+        x, y = whole[:, :-1], whole[:, 1:].clone()
+        y[:, : self.length - 1] = NOT_ASKED
+        return x, y
+
+
+class Induction(Task):
+    """Letters in random order, each at most once, and then the same again: what came after this letter before?
+
+    The halves of a batch are of one length, which differs from batch to batch, so that no position tells the answer.
+    Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
+
+    >>> task = Induction(block_size=16, vocab_size=20)
+    >>> x, y = task.batch(2, torch.Generator().manual_seed(0))
+    >>> task.tokenizer.decode(x[0]), task.answers(y)[0].long().tolist()
+    ('DSFKTDSFK', [0, 0, 0, 0, 0, 1, 1, 1, 1])
+    """
+
+    def __init__(self, block_size: int, vocab_size: int) -> None:
+        letters = string.ascii_letters + string.digits
+        if not (4 <= block_size and (block_size + 1) // 2 <= vocab_size <= len(letters)):
+            raise DataError(
+                f"induction: the vocabulary must hold half a context of different letters and at most {len(letters)}; "
+                f"got block_size={block_size}, vocab_size={vocab_size}"
+            )
+        self.block_size, self.vocab_size = block_size, vocab_size
+        self.tokenizer = CharTokenizer("".join(sorted(letters[:vocab_size])))
+        self.sentence = f"up to {block_size // 2} of {vocab_size} letters in random order, and then the same again"
+        self.halves = range(max(2, block_size // 8), block_size // 2 + 1)
+
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self.examples(rows, self._some_half(generator), generator)
+
+    def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._fixed(batch_size, seed=1)
+
+    def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._fixed(batch_size, seed=2)
+
+    def _fixed(self, batch_size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        return (self.examples(32, half, generator) for half in self.halves)
+
+    def _some_half(self, generator: torch.Generator) -> int:
+        return self.halves[int(torch.randint(len(self.halves), (), generator=generator))]
+
+    def examples(self, rows: int, half: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Examples with halves of this length."""
+        order = torch.rand(rows, self.vocab_size, generator=generator).argsort(dim=1)[:, :half]
+        whole = torch.cat([order, order], dim=1)
+        return whole[:, :-1], whole[:, 1:]
+
+    def answers(self, y: Tensor) -> Tensor:
+        """Where the letter before the target has been there before; the first letter of the second half is a guess."""
+        T = y.size(1)
+        return (torch.arange(T) >= (T + 1) // 2).expand_as(y)
+
+
+class Addition(Task):
+    """Two numbers and their sum, its lowest digit first, as one adds by hand. Source: minGPT's `projects/adder`.
+
+    >>> task = Addition(block_size=8, vocab_size=12)
+    >>> x, y = task.batch(1, torch.Generator().manual_seed(0))
+    >>> task.tokenizer.decode(x[0]), task.tokenizer.decode(y[0][task.answers(y)[0]])
+    ('76+24=00', '001')
+    """
+
+    def __init__(self, block_size: int, vocab_size: int) -> None:
+        if block_size % 3 != 2 or not 5 <= block_size <= 14 or vocab_size != 12:
+            raise DataError(
+                "addition: numbers of n digits need block_size 3n + 2, from 5 to 14, and vocab_size 12 (the digits, "
+                f"'+' and '='); got block_size={block_size}, vocab_size={vocab_size}"
+            )
+        self.block_size, self.digits = block_size, (block_size - 2) // 3
+        self.tokenizer = CharTokenizer("0123456789+=")
+        self.sentence = f"two numbers of {self.digits} digits and their sum, lowest digit first"
+
+    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self._drawn(rows, generator, held_out=False)
+
+    def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(1)
+        return (self._drawn(batch_size, generator, held_out=True) for _ in range(0, 500, batch_size))
+
+    def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(2)
+        return (self._drawn(batch_size, generator, held_out=False) for _ in range(0, 500, batch_size))
+
+    def _drawn(self, rows: int, generator: torch.Generator, held_out: bool) -> tuple[Tensor, Tensor]:
+        """Pairs with a + 3b divisible by 10 are held out: any digit occurs in each part."""
+        found = torch.zeros(0, 2, dtype=torch.int64)
+        while len(found) < rows:
+            pairs = torch.randint(10**self.digits, (16 * rows, 2), generator=generator)
+            mine = ((pairs[:, 0] + 3 * pairs[:, 1]) % 10 == 0) == held_out
+            found = torch.cat([found, pairs[mine]])
+        return self.examples(found[:rows])
+
+    def examples(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs of numbers (B, 2) as training examples."""
+        n, (a, b) = self.digits, pairs.unbind(1)
+        plus, equals = (torch.full((len(pairs), 1), index) for index in (10, 11))
+        parts = [_digits(a, n).flip(1), plus, _digits(b, n).flip(1), equals, _digits(a + b, n + 1)]
+        whole = torch.cat(parts, dim=1)
+        x, y = whole[:, :-1], whole[:, 1:].clone()
+        y[:, : 2 * n + 1] = NOT_ASKED
+        return x, y
+
+
+def _digits(numbers: Tensor, count: int) -> Tensor:
+    """(B, count): decimal digits, lowest first."""
+    return numbers[:, None] // 10 ** torch.arange(count) % 10
+
+
+TASKS: dict[str, type[Sort] | type[Induction] | type[Addition]] = {
+    "sort": Sort,
+    "induction": Induction,
+    "addition": Addition,
+}
+DEFAULTS = {"sort": (11, 3), "induction": (64, 52), "addition": (8, 12)}
+"""block_size and vocab_size of each, where they are not chosen."""

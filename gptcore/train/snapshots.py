@@ -1,0 +1,48 @@
+"""Writes the weights of a step into a run's folder, with its losses and the heads' scores, for looking back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from gptcore.checkpoint.snapshots import FOLDER, INDEX, snapshots
+from gptcore.heads import head_scores
+from gptcore.model import GPT
+from gptcore.train.run_folder import write_whole
+
+
+def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:
+    """Adds the snapshot of a step, whole or not at all: its file first, then its line in the index."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            scores = head_scores(model)
+    finally:
+        model.train(training)
+    folder = run / FOLDER
+    folder.mkdir(exist_ok=True)
+    tied = {"lm_head.weight"} if model.config.tie_weights else set()
+    raw = save({k: v.to("cpu", dtype).contiguous() for k, v in model.state_dict().items() if k not in tied})
+    name = f"{step:07d}.safetensors"
+    write_whole(folder / name, lambda file: file.write(raw))
+    heads = {kind: [[round(x, 4) for x in row] for row in values.tolist()] for kind, values in scores.items()}
+    line = {"step": step, "file": name, "sha256": hashlib.sha256(raw).hexdigest(), **losses, "heads": heads}
+    with (folder / INDEX).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def forget_after(run: Path, step: int) -> None:
+    """Drops the snapshots of steps that a resumed run will do again."""
+    index = run / FOLDER / INDEX
+    if not index.exists():
+        return
+    for snapshot in snapshots(run):
+        if snapshot.step > step:
+            snapshot.path.unlink(missing_ok=True)
+    lines = [line for line in index.read_text(encoding="utf-8").split("\n")[:-1] if json.loads(line)["step"] <= step]
+    write_whole(index, lambda file: file.write("".join(line + "\n" for line in lines).encode()))
