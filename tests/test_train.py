@@ -1,48 +1,33 @@
-"""The trainer: it learns, it resumes exactly, it stops when asked, and what it writes can be loaded."""
+"""The trainer: it learns, it resumes exactly, it stops when asked, it tells of it, and its folder can be read."""
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
-import time
+import types
 from pathlib import Path
 
 import pytest
 import torch
 
 import gptcore
-from gptcore.train import evaluate
+from gptcore.checkpoint.snapshots import load_snapshot, snapshots
 from gptcore.train.__main__ import main
-from gptcore.train.export import command
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunFolder, write_whole
-from gptcore.train.settings import Settings, parse
-
-SMALL = {"block_size": 16, "n_layer": 1, "n_head": 2, "n_embd": 16, "batch_size": 4, "eval_windows": 4}
+from gptcore.train.run_folder import RunFolder
+from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until, weights
 
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    path = tmp_path / "text.txt"
-    path.write_text("the cat sat on the mat and the dog lay on the log; " * 40)
-    return path
-
-
-def small(tmp_path: Path, text: Path, name: str = "run", **changes: object) -> Settings:
-    fields = {**SMALL, "out": tmp_path / name, "data": str(text), "steps": 40, "eval_interval": 20, "log_interval": 1}
-    return Settings(**{**fields, "dropout": 0.2, "warmup_steps": 5, **changes})  # type: ignore[arg-type]
-
-
-def losses(settings: Settings) -> list[tuple[int, float]]:
-    return [(line["step"], line["loss"]) for line in RunFolder(settings.out).read_metrics() if "loss" in line]
+    return a_text(tmp_path)
 
 
 def test_it_learns(tmp_path: Path, text: Path) -> None:
     settings = small(tmp_path, text, steps=150, learning_rate=1e-2)
     assert Trainer(settings).run()
-    evaluations = [line for line in RunFolder(settings.out).read_metrics() if "val_loss" in line]
+    evaluations = [line for line in metrics(settings.out) if "val_loss" in line]
     assert evaluations[0]["val_loss"] > 2.5
     assert evaluations[-1]["val_loss"] < 1.5
     checkpoint = gptcore.load(settings.out / "best.pt")
@@ -50,47 +35,72 @@ def test_it_learns(tmp_path: Path, text: Path) -> None:
     assert checkpoint.tokenizer.decode(checkpoint.tokenizer.encode("the cat")) == "the cat"
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_resumed_run_is_the_same_run(tmp_path: Path, text: Path, precision: str) -> None:
-    whole = small(tmp_path, text, "whole", precision=precision)
+@pytest.mark.parametrize("changes", [{"precision": "float32"}, {"precision": "bfloat16", "snapshots": (0, 7, 20)}])
+def test_a_resumed_run_is_the_same_run(tmp_path: Path, text: Path, changes: dict[str, object]) -> None:
+    whole = small(tmp_path, text, "whole", **changes)
     Trainer(whole).run()
-    parts = small(tmp_path, text, "parts", precision=precision)
+    parts = small(tmp_path, text, "parts", **changes)
     stops = iter([False] * 12 + [True])
     assert not Trainer(parts).run(lambda: next(stops))  # stopped between two evaluations
-    assert losses(parts)[-1][0] == 13
+    assert metrics(parts.out)[-1]["step"] == 13
     RunFolder(parts.out).log({"step": 14, "loss": 99.0})  # a step that is done again counts once
-    assert Trainer(parse(["--out", str(parts.out), "--resume"], lambda out: RunFolder(out).read_settings())).run()
-    assert losses(parts) == losses(whole)
-    a, b = (gptcore.load(settings.out / "last.pt").model.state_dict() for settings in (whole, parts))
-    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert Trainer(resumed(parts.out)).run()
+    assert metrics(parts.out) == metrics(whole.out)
+    assert same_weights(parts.out, whole.out)
+    assert [s.step for s in snapshots(parts.out)] == [s.step for s in snapshots(whole.out)]
+    assert [s.sha256 for s in snapshots(parts.out)] == [s.sha256 for s in snapshots(whole.out)]
+
+
+def test_resumed_before_the_first_step_its_evaluation_counts_once(tmp_path: Path, text: Path) -> None:
+    settings = small(tmp_path, text, steps=3)
+    trainer = Trainer(settings)
+    trainer._train_step = lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    Trainer(resumed(settings.out)).run()
+    assert [line["step"] for line in metrics(settings.out)] == [0, 1, 2, 3, 3]
 
 
 def test_accumulation_is_one_large_batch(tmp_path: Path, text: Path) -> None:
-    """The gradient of two halves is that of the whole, so the first step is the same up to rounding."""
-    trainer = Trainer(small(tmp_path, text, accumulate=2, dropout=0.0, precision="float32"))
-    loss = trainer._train_step()
-    assert abs(loss.item() - 3.0) < 1.0
-    assert all(parameter.grad is None for parameter in trainer.model.parameters())
+    """Two halves of a batch, drawn one after the other, have the mean loss and gradient of the whole."""
+    halves = Trainer(small(tmp_path, text, "halves", accumulate=2, dropout=0.0, precision="float32"))
+    whole = Trainer(small(tmp_path, text, "whole", batch_size=8, dropout=0.0, precision="float32"))
+    whole_draw = halves.source.batch
+
+    def both(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        (x1, y1), (x2, y2) = (whole_draw(rows // 2, generator) for _ in range(2))
+        return torch.cat([x1, x2]), torch.cat([y1, y2])
+
+    whole.source.batch = both  # type: ignore[method-assign]
+    losses = [trainer._backward(torch.Generator().manual_seed(0)).item() for trainer in (halves, whole)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    for a, b in zip(halves.model.parameters(), whole.model.parameters(), strict=True):
+        assert a.grad is not None and b.grad is not None
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-6, rtol=1e-5)
+
+
+def test_metrics_tell_the_gradient_before_it_is_clipped(tmp_path: Path, text: Path) -> None:
+    free, clipped = (small(tmp_path, text, name, grad_clip=c, steps=1) for name, c in (("a", 0.0), ("b", 1e-3)))
+    for settings in (free, clipped):
+        Trainer(settings).run()
+    (a,), (b,) = ([line["grad_norm"] for line in metrics(s.out) if "grad_norm" in line] for s in (free, clipped))
+    assert a == b > 1e-2
+    assert not same_weights(free.out, clipped.out)
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, text: Path) -> None:
-    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    arguments += [f"--out={tmp_path / 'run'}", f"--data={text}", "--steps=1000000", "--eval-interval=1000000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gptcore.train", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while (not metrics.exists() or metrics.read_text().count("\n") < 3) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    out = tmp_path / "run"
+    process = train(*options(out, text, steps=1000000, eval_interval=1000000))
+    until(lambda: len(RunFolder(out).read_metrics()) >= 3)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "go on with: python -m gptcore.train" in output
+    status, output, errors = ended(process)
+    assert status == 130, errors
+    assert f"go on with: python -m gptcore.train --out {out} --resume" in output
     assert "Traceback" not in errors
-    saved = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
-    assert saved["iter_num"] >= 20
-    assert gptcore.load(tmp_path / "run" / "last.pt").info["iter_num"] == saved["iter_num"]
+    saved = torch.load(out / "last.pt", weights_only=True)
+    assert saved["iter_num"] >= 2
+    assert metrics(out)[-1]["step"] == saved["iter_num"]
+    assert gptcore.load(out / "last.pt").info["iter_num"] == saved["iter_num"]
 
 
 def test_the_folder_of_a_run_is_not_overwritten(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,35 +111,6 @@ def test_the_folder_of_a_run_is_not_overwritten(tmp_path: Path, text: Path, caps
     assert "holds a run already; add --resume" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--out", "{tmp}/none", "--resume"], "cannot resume from"),
-        (["--out", "{tmp}/a", "--data", "{tmp}/none.txt"], "no file"),
-        (
-            ["--out", "{tmp}/a", "--data", "{text}", "--block-size", "16", "--n-embd", "383"],
-            "does not divide into n_head",
-        ),
-        (["--out", "{tmp}/a", "--data", "{text}", "--block-size", "4000"], "needs at least 4001"),
-    ],
-)
-def test_errors_are_one_sentence(
-    arguments: list[str], sentence: str, tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([argument.format(tmp=tmp_path, text=text) for argument in arguments]) == 1
-    errors = capsys.readouterr().err
-    assert errors.startswith("error: ")
-    assert sentence in errors
-    assert "Traceback" not in errors
-
-
-def test_a_wrong_option_is_told_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["--out", str(tmp_path / "a"), "--steps", "0"])
-    assert "steps: must be at least 1, got 0" in capsys.readouterr().err
-    assert not (tmp_path / "a").exists()
-
-
 def test_another_model_is_not_resumed_into(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = small(tmp_path, text, steps=2)
     Trainer(settings).run()
@@ -137,44 +118,102 @@ def test_another_model_is_not_resumed_into(tmp_path: Path, text: Path, capsys: p
     assert "leave the data and the model's sizes as they were" in capsys.readouterr().err
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "last.pt"
-    write_whole(target, lambda file: file.write(b"old"))
-
-    def fail(file: object) -> None:
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(target, fail)
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
+def test_byte_pairs_are_not_learnt_again(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = small(tmp_path, text, tokenizer="bpe", vocab_size=270, steps=4)
+    stops = iter([False, True])
+    Trainer(settings).run(lambda: next(stops))
+    monkeypatch.setattr("gptcore.data.source.train_bpe", lambda *_: pytest.fail("the run has its vocabulary"))
+    assert Trainer(resumed(settings.out)).run()
 
 
-def test_export_measures_what_it_wrote(tmp_path: Path, text: Path) -> None:
-    pytest.importorskip("tyro")
-    from gptcore.train.export import export
-
-    settings = small(tmp_path, text, export=tmp_path / "model", name="cats")
+def test_a_run_folder_opens_while_it_is_written(tmp_path: Path, text: Path) -> None:
+    settings = small(tmp_path, text, steps=2, learning_rate=1e-2)
     trainer = Trainer(settings)
+    with pytest.raises(gptcore.CheckpointError, match="a folder without a model"):
+        gptcore.load(settings.out)
     trainer.run()
-    export(trainer)
-    exported = gptcore.load(tmp_path / "model")
-    card = (tmp_path / "model" / "README.md").read_text()
-    assert f"{evaluate.whole_split(exported.model, trainer.splits.val):.4f} nats" in card
-    assert command(settings) in card
-    assert (tmp_path / "model" / "loss.csv").read_text().count("\n") == 1 + len(trainer.folder.read_metrics())
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["format"] == "gptscope"
+    best, last = settings.out / "best.pt", settings.out / "last.pt"
+    (settings.out / "last.pt.1.tmp").write_bytes(b"half")
+    assert gptcore.load(settings.out).info["source"] == str(best)
+    best.unlink()
+    assert gptcore.load(settings.out).info["source"] == str(last)
 
 
-def test_the_card_of_the_shipped_model_is_true(outside_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the held-out text; the training text is nine times longer and measured when the card is written."""
-    from gptcore import data
+def test_snapshots_hold_the_weights_of_their_step(tmp_path: Path, text: Path) -> None:
+    settings = small(tmp_path, text, steps=6, snapshots=(3,), snapshot_every=4, export_dtype="float32")
+    Trainer(settings).run()
+    found = snapshots(settings.out)
+    assert [snapshot.step for snapshot in found] == [0, 3, 4, 6]
+    assert len({snapshot.sha256 for snapshot in found}) == 4
+    shown = load_snapshot(gptcore.load(settings.out), found[-1])
+    last = weights(settings.out)
+    assert all(torch.equal(tensor, last[name]) for name, tensor in shown.model.state_dict().items())
+    assert found[-1].losses["val_loss"] == metrics(settings.out)[-1]["val_loss"]
+    assert len(found[0].heads["induction"][0]) == 2
 
-    monkeypatch.setenv("GPTSCOPE_DATA", str(outside_data))
-    checkpoint = gptcore.load("shakespeare-char")
-    text = data.read_text("tinyshakespeare")
-    parts = data.split(checkpoint.tokenizer.encode(text), checkpoint.config.block_size)
-    val = evaluate.whole_split(checkpoint.model, parts.val)
-    assert val <= 1.58
-    card = (Path(checkpoint.info["source"]) / "README.md").read_text()
-    assert f"validation {val:.3f}" in card
+
+def test_snapshots_do_not_change_the_training(tmp_path: Path, text: Path) -> None:
+    plain, kept = small(tmp_path, text, "a", steps=6), small(tmp_path, text, "b", steps=6, snapshots=(0, 2, 3))
+    for settings in (plain, kept):
+        Trainer(settings).run()
+    assert same_weights(plain.out, kept.out)
+
+
+class Writer:
+    """Stands in for TensorBoard's."""
+
+    def __init__(self, folder: str, purge_step: int) -> None:
+        Writer.made = [folder, purge_step]
+        Writer.told = []
+
+    made: list[object]
+    told: list[tuple[str, float, int]]
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        Writer.told.append((name, value, step))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    close = flush
+
+
+def test_tensorboard_is_told_the_same(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    settings = small(tmp_path, text, steps=3, tensorboard=True)
+    Trainer(settings).run()
+    assert Writer.made == [str(settings.out / "tensorboard"), 1]
+    lines = RunFolder(settings.out).read_metrics()
+    told = [(name, line[name], line["step"]) for line in lines for name in line if name != "step"]
+    assert sorted(Writer.told) == sorted(told)
+
+
+def test_tensorboard_itself_writes(tmp_path: Path, text: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    settings = small(tmp_path, text, steps=3, tensorboard=True)
+    subprocess.run(
+        [sys.executable, "-m", "gptcore.train", *options(settings.out, text, steps=3), "--tensorboard"], check=True
+    )
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(settings.out / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [1, 2, 3]
+
+
+def test_without_tensorboard_nothing_is_missed(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert Trainer(small(tmp_path, text, steps=1, tensorboard=True)).run()
+
+
+def test_compiled_it_trains_the_same_model(tmp_path: Path, text: Path) -> None:
+    """Compiled in a process of its own, with snapshots, as their capturing leaves hooks."""
+    changes = {"steps": 3, "dropout": 0.0, "precision": "float32", "snapshot_every": 2}
+    runs = [train(*options(tmp_path / mode, text, compile=mode, **changes)) for mode in ("on", "off")]
+    for run in runs:
+        status, _, errors = ended(run)
+        assert status == 0, errors
+    a, b = weights(tmp_path / "on"), weights(tmp_path / "off")
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], atol=1e-4, rtol=0)

@@ -22,6 +22,9 @@ from gptcore.tokenizer import Tokenizer
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
 """Endings of what people mean as a path, although owner/name could be spelled so."""
 
+RUN_SETTINGS, RUN_FILES = "settings.json", ("best.pt", "last.pt")
+"""What tells the folder of a run of `gptcore.train`, and its weights: the best, or the last where there is no best."""
+
 
 def load(
     path_or_name: str | os.PathLike[str],
@@ -34,9 +37,9 @@ def load(
     """A trained model: one that ships with gptscope by its name, any file or folder of a known format, or a hub's.
 
     Formats, recognised by content: our own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and other bare
-    state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file. A name wins over a path of the same
-    spelling; write "./name" for the path. `owner/name` that is no path is downloaded from the Hugging Face hub (extra
-    `hub`); nothing else uses the network.
+    state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file; and the folder of a training, also
+    while it runs: the best weights so far. A name wins over a path of the same spelling; write "./name" for the path.
+    `owner/name` that is no path is downloaded from the Hugging Face hub (extra `hub`); nothing else uses the network.
 
     Args:
         path_or_name: what to load.
@@ -132,6 +135,8 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         return own.read(path, config, tokenizer)
     if (content := huggingface.config_of(path)) is not None:
         return huggingface.read(path, content, config, tokenizer)
+    if (path / RUN_SETTINGS).is_file() and (best := next((f for f in RUN_FILES if (path / f).is_file()), None)):
+        return _read(path / best, config, tokenizer)
     files = sorted(entry.name for entry in path.iterdir())
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
     if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained

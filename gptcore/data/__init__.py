@@ -1,11 +1,14 @@
 """What models are trained on: texts, public data sets and built-in tasks, as batches of token ids. Re-exports only."""
 
-from gptcore.data.sets import DATA_FOLDER, DATASETS, DataError, DataSet, find_text, sha256
+from gptcore.data.cache import CACHE_FOLDER
+from gptcore.data.errors import DataError
+from gptcore.data.sets import DATA_FOLDER, DATASETS, DataSet, find_text, sha256
 from gptcore.data.source import Source, Split, TaskSource, TextSource, task_source, text_source
 from gptcore.data.tasks import DEFAULTS, TASKS, Addition, Induction, Sort, Task
 from gptcore.data.windows import all_windows, random_batch, spread_windows
 
 __all__ = [
+    "CACHE_FOLDER",
     "DATASETS",
     "DATA_FOLDER",
     "DEFAULTS",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from gptcore.data import fairytales
+from gptcore.data.cache import cache_folder, write_whole
+from gptcore.data.errors import DataError
 
 DATA_FOLDER = "GPTSCOPE_DATA"
 """The environment variable that names a folder where data sets already lie, so that nothing is downloaded."""
-
-
-class DataError(ValueError):
-    """A data set that is not there, not what it should be, or too small to train on."""
+TIMEOUT = 60
+"""Seconds without a byte after which a download is given up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +25,14 @@ class DataSet:
 
     file: str
     url: str
+    """Of the file itself, or of an archive that `assemble` makes it from."""
     sha256: str
+    """Of the text, however it was come by."""
     licence: str
     held_out: tuple[int, int] | None = None
     """How many documents, at the end, are the published validation and test splits; None: the last 10 % of bytes."""
+    assemble: Callable[[Path], bytes] | None = None
+    """Makes the text from the archive; its ValueError is a reason."""
 
 
 DATASETS = {
@@ -42,10 +50,11 @@ DATASETS = {
     ),
     "fairytales": DataSet(
         file="fairytales.txt",
-        url="https://github.com/uci-soe/FairytaleQAData",
+        url=fairytales.ARCHIVE,
         sha256="62402822ebbb846e7bd7c9197e96ea1fc8cee8ac6cd05d873bcda9492a84f161",
         licence="Project Gutenberg stories, public domain, collected in FairytaleQA, Apache-2.0",
         held_out=(23, 23),
+        assemble=fairytales.assemble,
     ),
 }
 
@@ -53,8 +62,8 @@ DATASETS = {
 def find_text(name_or_path: str) -> Path:
     """The file of a named data set or of a path.
 
-    A name is looked up in the folder that `$GPTSCOPE_DATA` names, then in the user's cache, then downloaded there
-    (package `pooch`); wherever it comes from, its hash is checked.
+    A name is looked up in the folder that `$GPTSCOPE_DATA` names, then in the cache (`cache_folder`), then downloaded
+    to it (package `pooch`); wherever it comes from, its hash is checked.
 
     Raises:
         DataError: neither a file nor a known name, not the right content, or not to be downloaded.
@@ -84,24 +93,34 @@ def sha256(path: Path) -> str:
 def _check_hash(path: Path, dataset: DataSet) -> None:
     found = sha256(path)
     if found != dataset.sha256:
-        raise DataError(f"{path} is not the published {dataset.file}: SHA-256 {found}, expected {dataset.sha256}")
+        raise DataError(
+            f"{path} is not the published {dataset.file}: SHA-256 {found}, expected {dataset.sha256}; "
+            "put the right file there, or give yours by its path"
+        )
 
 
 def _download(dataset: DataSet) -> Path:
     import pooch  # only who downloads needs it
 
+    kept = cache_folder() / dataset.file
+    if kept.is_file() and sha256(kept) == dataset.sha256:
+        return kept
     try:
-        return Path(
-            pooch.retrieve(
-                dataset.url,
-                known_hash=f"sha256:{dataset.sha256}",
-                fname=dataset.file,
-                path=pooch.os_cache("gptscope"),
-                progressbar=True,
-            )
-        )
-    except Exception as error:  # pooch passes on whatever its transport raises
+        with tempfile.TemporaryDirectory() as folder:
+            fetched = Path(folder) / "fetched"
+            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)(dataset.url, str(fetched), None)
+            text = dataset.assemble(fetched) if dataset.assemble else fetched.read_bytes()
+    except Exception as error:  # the downloader passes on whatever its transport raises
+        raise DataError(f"could not get {dataset.url} ({error}); {_by_hand(dataset)}") from error
+    found = hashlib.sha256(text).hexdigest()
+    if found != dataset.sha256:
         raise DataError(
-            f"could not download {dataset.url} ({error}); "
-            f"without a network, put {dataset.file} in a folder and set {DATA_FOLDER} to that folder"
-        ) from error
+            f"{dataset.url} does not give the published {dataset.file}: SHA-256 {found}, expected {dataset.sha256}; "
+            f"{_by_hand(dataset)}"
+        )
+    write_whole(kept, lambda file: file.write(text))
+    return kept
+
+
+def _by_hand(dataset: DataSet) -> str:
+    return f"without a network, put {dataset.file} in a folder and set {DATA_FOLDER} to that folder"

@@ -5,21 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gptcore.data import text
-from gptcore.data.sets import DataError
+from gptcore.data.errors import DataError
 from gptcore.data.tasks import DEFAULTS, NOT_ASKED, TASKS, Task
-from gptcore.data.tokens import tokenized
+from gptcore.data.tokens import progress, text_size, tokenized
 from gptcore.data.windows import Tokens, all_windows, random_batch, spread_windows
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, Tokenizer
 from gptcore.tokenizer.train_bpe import train_bpe
 
 Split = Literal["train", "val", "test"]
 Kind = Literal["char", "bpe", "gpt2"]
+MOST_TO_LEARN_FROM = 2**28
+"""Bytes of text that a vocabulary is learnt from: a hundred times the pairs of 50,000 ids, and some minutes."""
 Batches = Iterator[tuple[Tensor, Tensor]]
 """Inputs and targets, each (B, T) int64; a target of -1 is not asked for."""
 
@@ -122,11 +125,20 @@ def text_source(
 
 
 def _vocabulary(spans: text.SplitText, kind: Kind, vocab_size: int | None) -> Tokenizer:
+    """Byte pairs are learnt from the part to train on; characters are taken from all.
+
+    Of a text that is n times `MOST_TO_LEARN_FROM`, byte pairs are learnt from each n-th piece, so from all over it.
+    """
     if kind == "gpt2":
         return BPETokenizer.gpt2()
     if kind == "bpe":
-        return train_bpe((piece for piece, _ in text.pieces(spans.train)), vocab_size or 4096)
+        every = -(-text_size(spans.train) // MOST_TO_LEARN_FROM) or 1
+        with progress(spans.train, "byte pairs") as bar:
+            some = islice(text.pieces(spans.train, bar.update), 0, None, every)
+            return train_bpe((piece for piece, _ in some), vocab_size or 4096)
     characters: set[str] = set()
-    for piece, _ in text.pieces([*spans.train, *spans.val, *spans.test]):
-        characters.update(piece)
+    everything = [*spans.train, *spans.val, *spans.test]
+    with progress(everything, "characters") as bar:
+        for piece, _ in text.pieces(everything, bar.update):
+            characters.update(piece)
     return CharTokenizer("".join(sorted(characters)))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gptcore.data.sets import DataError
+from gptcore.data.errors import DataError
 from gptcore.tokenizer import CharTokenizer
 
 NOT_ASKED = -1
@@ -33,7 +33,7 @@ class Task(ABC):
 
     @abstractmethod
     def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Examples that `batch` never makes (or, where there are too many to meet twice, fresh ones): always the same."""
+        """Examples that `batch` never makes (of too many to meet one twice: fresh ones), always the same."""
 
     @abstractmethod
     def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -50,7 +50,7 @@ class Sort(Task):
     >>> task = Sort(block_size=11, vocab_size=3)
     >>> x, y = task.batch(1, torch.Generator().manual_seed(0))
     >>> task.tokenizer.decode(x[0]), y[0].tolist()
-    ('BACCABAABBC', [-1, -1, -1, -1, -1, 0, 0, 1, 1, 2, 2])
+    ('CCBBAAAABBC', [-1, -1, -1, -1, -1, 0, 0, 1, 1, 2, 2])
     """
 
     def __init__(self, block_size: int, vocab_size: int) -> None:
@@ -94,12 +94,12 @@ class Induction(Task):
     >>> task = Induction(block_size=16, vocab_size=20)
     >>> x, y = task.batch(2, torch.Generator().manual_seed(0))
     >>> task.tokenizer.decode(x[0]), task.answers(y)[0].long().tolist()
-    ('DSFKTDSFK', [0, 0, 0, 0, 0, 1, 1, 1, 1])
+    ('lbcrmslbcrm', [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
 
     def __init__(self, block_size: int, vocab_size: int) -> None:
         letters = string.ascii_letters + string.digits
-        if not (4 <= block_size and (block_size + 1) // 2 <= vocab_size <= len(letters)):
+        if not (block_size >= 4 and (block_size + 1) // 2 <= vocab_size <= len(letters)):
             raise DataError(
                 f"induction: the vocabulary must hold half a context of different letters and at most {len(letters)}; "
                 f"got block_size={block_size}, vocab_size={vocab_size}"
@@ -143,7 +143,7 @@ class Addition(Task):
     >>> task = Addition(block_size=8, vocab_size=12)
     >>> x, y = task.batch(1, torch.Generator().manual_seed(0))
     >>> task.tokenizer.decode(x[0]), task.tokenizer.decode(y[0][task.answers(y)[0]])
-    ('76+24=00', '001')
+    ('44+39=38', '380')
     """
 
     def __init__(self, block_size: int, vocab_size: int) -> None:

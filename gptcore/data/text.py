@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gptcore.data import sets
-from gptcore.data.sets import DataError
+from gptcore.data.errors import DataError
 
 END_OF_TEXT = "<|endoftext|>"
 CHUNK = 2**22
 """Bytes read at a time."""
-MOST_CHUNK = 2**26
-"""Bytes that are held at most, where a text has no place to be cut."""
-# Here GPT-2's pattern begins a new piece whatever stands around, so each side can be encoded by itself.
+LONG = 2**23
+"""Characters that wait for the usual cut; of more, another is looked for."""
+MOST = 2**24
+"""Characters that wait for a cut at all: a word of 16 million letters."""
+NEAR = 10_000
+"""How far back a cut is looked for, in characters."""
+# At these GPT-2's pattern begins a new piece whatever stands around, so each side can be encoded by itself: before the
+# space of a word, which most other patterns keep, too; and, where a long text has none, before any white space, and
+# between a letter or digit and what is neither. A mark of 13 characters that has begun at the end is not cut.
 _SAFE_CUT = re.compile(r"\S(?= \S)")
+_RARE_CUT = re.compile(r"\S(?=[ \t\n\r])|[A-Za-z](?=[0-9!-/:-@\[-`{-~])|[0-9](?=[A-Za-z!-/:-@\[-`{-~])")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def split_bytes(files: Sequence[Path], train_share: float = 0.9) -> SplitText:
     Raises:
         DataError: there are no bytes.
     """
-    sizes = [path.stat().st_size for path in files]
+    sizes = [file_size(path) for path in files]
     if not sum(sizes):
         raise DataError(f"{files[0] if files else 'the text'} is empty; there is nothing to train on")
     left = int(sum(sizes) * train_share)
@@ -89,17 +96,19 @@ def split_documents(path: Path, held_out: tuple[int, int]) -> SplitText:
     return SplitText((Span(path, 0, val),), (Span(path, val, test),), (Span(path, test, len(raw)),))
 
 
-def pieces(spans: Sequence[Span]) -> Iterator[tuple[str, bool]]:
+def pieces(spans: Sequence[Span], read: Callable[[int], object] = lambda count: None) -> Iterator[tuple[str, bool]]:
     """The text in pieces that can be encoded one by one, each with whether a document ends after it.
 
-    New lines around an end of text are left out. Memory does not grow with the text.
+    New lines around an end of text are left out. Memory does not grow with the text. Encoded with GPT-2's pattern, or
+    by characters, the pieces give the ids of their whole documents, however they were cut; only a word, or white space,
+    of more than `MOST` characters is cut all the same. `read` is told how many bytes were read.
 
     Raises:
-        DataError: a file is no UTF-8.
+        DataError: a file is no UTF-8, or is not there any more, or is shorter than it was.
     """
     for span in spans:
         rest, begins = "", False
-        for text in _decoded(span):
+        for text in _decoded(span, read):
             *whole, rest = (rest + text).split(END_OF_TEXT)
             for document in whole:
                 yield (document.lstrip("\n") if begins else document).rstrip("\n"), True
@@ -107,36 +116,76 @@ def pieces(spans: Sequence[Span]) -> Iterator[tuple[str, bool]]:
             if cut := _last_cut(rest):
                 yield rest[:cut].lstrip("\n") if begins else rest[:cut], False
                 rest, begins = rest[cut:], False
-        yield rest.lstrip("\n") if begins else rest, span.end == span.path.stat().st_size
+        yield rest.lstrip("\n") if begins else rest, span.end == file_size(span.path)
 
 
-def _decoded(span: Span) -> Iterator[str]:
+def file_size(path: Path) -> int:
+    """In bytes.
+
+    Raises:
+        DataError: the file is not there.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _gone(path, error) from error
+
+
+def _gone(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be read ({error.strerror or error}); put it back, or start again without it")
+
+
+def _decoded(span: Span, read: Callable[[int], object]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
+    at = span.start
     try:
         with span.path.open("rb") as file:
-            file.seek(span.start)
-            left = span.end - span.start
-            while left and (raw := file.read(min(CHUNK, left))):
-                left -= len(raw)
-                yield decoder.decode(raw, final=not left)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{span.path} is not UTF-8 text ({error.reason}); convert it first") from None
+            file.seek(at)
+            while at < span.end:
+                raw = file.read(min(CHUNK, span.end - at))
+                if not raw:
+                    raise DataError(f"{span.path} became shorter while it was read; leave it alone, and start again")
+                begun = len(decoder.getstate()[0])
+                try:
+                    text = decoder.decode(raw, final=at + len(raw) == span.end)
+                except UnicodeDecodeError as error:
+                    where = at - begun + error.start
+                    raise DataError(
+                        f"{span.path} is not UTF-8 text ({error.reason} at byte {where}); convert it first"
+                    ) from None
+                at += len(raw)
+                read(len(raw))
+                yield text
+    except OSError as error:
+        raise _gone(span.path, error) from error
 
 
 def _last_cut(text: str) -> int:
     """Where the last safe cut of the text is; 0 for none. A text without any is cut anywhere when it grows too long."""
-    tail = max(0, len(text) - 10_000)
-    found = max((match.end() for match in _SAFE_CUT.finditer(text, tail)), default=0)
-    return found or (len(text) - len(END_OF_TEXT) if len(text) > MOST_CHUNK else 0)
+    if (found := _last_match(_SAFE_CUT, text, len(text), NEAR)) or len(text) < LONG:
+        return found
+    end = len(text) - len(END_OF_TEXT)
+    for far in (NEAR, len(text)):
+        if found := _last_match(_RARE_CUT, text, end, far):
+            return found
+    return end if len(text) > MOST else 0
+
+
+def _last_match(pattern: re.Pattern[str], text: str, end: int, far: int) -> int:
+    return max((match.end() for match in pattern.finditer(text, max(0, end - far), end)), default=0)
 
 
 def _character_start(path: Path, at: int, size: int) -> int:
     """`at`, or the few bytes further where a character begins."""
     if not 0 < at < size:
         return at
-    with path.open("rb") as file:
-        file.seek(at)
-        return at + next((i for i, byte in enumerate(file.read(4)) if byte & 0xC0 != 0x80), 0)
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            found = file.read(4)
+    except OSError as error:
+        raise _gone(path, error) from error
+    return at + next((i for i, byte in enumerate(found) if byte & 0xC0 != 0x80), len(found))
 
 
 def _filled(spans: Sequence[Span]) -> tuple[Span, ...]:

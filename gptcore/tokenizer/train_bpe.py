@@ -13,6 +13,9 @@ END_OF_TEXT = "<|endoftext|>"
 def train_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
     """A GPT-2-like vocabulary of `vocab_size` ids: the 256 bytes, the merges in their order, and the end of text.
 
+    `texts` is read once and may be a stream; what is held are its different words and how often each came, so a text
+    far larger than memory is better sampled by the caller. The same texts give the same ids, in any process.
+
     Source: Sennrich et al. 2016; Radford et al. 2019 (GPT-2), section 2.2.
 
     Raises:
@@ -20,7 +23,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
 
     >>> tokenizer = train_bpe(["low lower lowest " * 9], vocab_size=262)
     >>> [tokenizer.label(index) for index in tokenizer.encode("lowest low")]
-    ['lowe', 's', 't', ' low']
+    ['low', 'e', 'st', ' low']
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import torch
@@ -13,15 +14,20 @@ from gptcore.data import Source, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tasks import NOT_ASKED
 from gptcore.model import GPT
+from gptcore.tokenizer import BPETokenizer
+from gptcore.train.distributed import Job
 
 
 @torch.no_grad()
 def measure(
-    model: GPT, source: Source, batches: Iterable[tuple[Tensor, Tensor]], autocast: torch.autocast
+    model: GPT, source: Source, batches: Iterable[tuple[Tensor, Tensor]], autocast: torch.autocast, job: Job
 ) -> dict[str, float]:
-    """`loss`, in nats per target; and `accuracy`, for a task: how many decided targets are the most probable token."""
-    total, targets, right, decided = 0.0, 0, 0, 0
-    for x, y in batches:
+    """`loss`, in nats per target; and `accuracy`, for a task: how many decided targets are the most probable token.
+
+    The processes of a job take the batches in turn; each then knows the result of all.
+    """
+    total = targets = right = decided = 0.0
+    for x, y in islice(batches, job.rank, None, job.size):
         loss, logits = _run(model, x, y, autocast)
         asked = int((y != NOT_ASKED).sum())
         total, targets = total + loss * asked, targets + asked
@@ -29,25 +35,28 @@ def measure(
         if answers is not None:
             right += int(((logits.argmax(-1).cpu() == y) & answers).sum())
             decided += int(answers.sum())
+    total, targets, right, decided = job.sum([total, targets, right, decided])
     return {"loss": total / targets} | ({"accuracy": right / decided} if decided else {})
 
 
 def whole_split(model: GPT, source: Source, split: Split) -> dict[str, float]:
     """The same on every target of a split, in float32; for a text also `bits_per_byte`."""
     device = model.lm_head.weight.device
-    found = measure(model, source, source.whole(split), torch.autocast(device.type, enabled=False))
+    found = measure(model, source, source.whole(split), torch.autocast(device.type, enabled=False), Job())
     if isinstance(source, TextSource):
         tokens = source.splits[split]
-        found["bits_per_byte"] = found["loss"] * (len(tokens) - 1) / math.log(2) / text_bytes(source, split)
+        found["bits_per_byte"] = found["loss"] * (len(tokens) - 1) / math.log(2) / told_bytes(source, split)
     return found
 
 
-def text_bytes(source: TextSource, split: Split) -> int:
-    """How many bytes of text the tokens of a split stand for; an end of text is none."""
-    special = set(getattr(source.tokenizer, "special", {}).values())
-    V = source.tokenizer.vocab_size
-    lengths = np.array([0 if i in special else len(source.tokenizer.token_bytes(i)) for i in range(V)])
-    return int(lengths[source.splits[split]].sum())
+def told_bytes(source: TextSource, split: Split) -> int:
+    """How many bytes of text the targets of a split stand for: all tokens but the first. An end of text has none."""
+    special = set(source.tokenizer.special.values()) if isinstance(source.tokenizer, BPETokenizer) else set()
+    lengths = np.array(
+        [0 if i in special else len(source.tokenizer.token_bytes(i)) for i in range(source.tokenizer.vocab_size)]
+    )
+    counts = np.bincount(source.splits[split][1:], minlength=len(lengths))
+    return int(counts @ lengths)
 
 
 def _run(model: GPT, x: Tensor, y: Tensor, autocast: torch.autocast) -> tuple[float, Tensor]:

@@ -7,171 +7,204 @@ step's number alone, so a resumed run is the same run.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from tqdm import tqdm
+from torch import Tensor
 
-from gptcore import data
-from gptcore.config import GPTConfig
-from gptcore.data import Source
 from gptcore.model import GPT
-from gptcore.train import evaluate, snapshots
+from gptcore.train import evaluate, finite, snapshots
+from gptcore.train.distributed import Job
 from gptcore.train.optimizer import learning_rate, make_optimizer
-from gptcore.train.run_folder import RunError, RunFolder
-from gptcore.train.settings import Settings, choose_device, choose_precision
+from gptcore.train.run_folder import RunFolder
+from gptcore.train.settings import Settings, choose_compile, choose_device, choose_precision
+from gptcore.train.start import start
+from gptcore.train.tracking import Tracker
 
 
 class Trainer:
-    """One run: its data, its model, and where it stands."""
+    """One run: its data, its model, and where it stands. In a job of several processes each has one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, job: Job | None = None) -> None:
         """Reads the data and makes the model, or takes up the one that `settings.out` holds.
 
         Raises:
-            RunError: the folder holds a run and `resume` is off, or holds none and it is on.
-            gptcore.data.DataError, gptcore.config.ConfigError: data or sizes that cannot be trained with.
+            RunError: the folder holds a run and `resume` is off, or one of another model and it is on.
+            ValueError: data, sizes, a checkpoint or a device that cannot be trained with.
         """
-        self.settings = settings
-        self.device = choose_device(settings.device)
+        self.settings, self.job = settings, job or Job()
+        self.folder = RunFolder(settings.out)
+        self.device = self.job.together(self._device)
         self.precision = choose_precision(settings.precision, self.device)
         self.autocast = torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16, cache_enabled=True
         )
-        self.folder = RunFolder(settings.out)
-        self.source = self._source()
-        self.config = self._config()
+        begun = start(settings, self.folder, self.job)
+        self.source, self.config = begun.source, begun.config
         self.step, self.best_val_loss = 0, math.inf
         self._seed(0)
         self.model = GPT(self.config).to(self.device)
+        if begun.weights is not None:
+            self.model.load_state_dict(begun.weights)
         self.optimizer = make_optimizer(self.model, settings, self.device)
-        if settings.resume:
-            self._take_up()
+        self.resumed = begun.last is not None
+        if begun.last is not None:
+            self.optimizer.load_state_dict(begun.last["optimizer"])
+            self.step, self.best_val_loss = begun.last["iter_num"], begun.last["best_val_loss"]
+        self.job.shared(self._open_folder)
+        compiled = torch.compile(self.model) if choose_compile(settings.compile, self.device) else self.model
+        self._forward = self.job.parallel(compiled, self.device)  # type: ignore[arg-type]  # torch.compile keeps it
+        self._norms = finite.Norms()
+
+    def _device(self) -> torch.device:
+        self.job.check(self.settings.accumulate, self.settings.batch_size)
+        device = choose_device(self.settings.device, self.job.local_rank)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+            torch.set_float32_matmul_precision("high")  # TF32, for what is not in bfloat16
+        return device
+
+    def _open_folder(self) -> None:
+        if self.resumed:
+            self.folder.write_settings(self.settings)
         else:
-            self.folder.start(settings, self.source.tokenizer.to_json())
-
-    def _source(self) -> Source:
-        settings = self.settings
-        if settings.data in data.TASKS:
-            return data.task_source(settings.data, settings.block_size, settings.vocab_size)
-        return data.text_source(settings.data, settings.block_size, settings.tokenizer, settings.vocab_size)
-
-    def _config(self) -> GPTConfig:
-        settings = self.settings
-        return GPTConfig(
-            block_size=settings.block_size,
-            vocab_size=self.source.tokenizer.vocab_size,
-            n_layer=settings.n_layer,
-            n_head=settings.n_head,
-            n_embd=settings.n_embd,
-            dropout=settings.dropout,
-            bias=settings.bias,
-            tie_weights=settings.tie_weights,
-            activation=settings.activation,
-        )
-
-    def _take_up(self) -> None:
-        state = self.folder.read_last(self.device)
-        if state["model_args"] != self.config.to_dict():
-            raise RunError(
-                f"{self.folder.last} holds a model of {state['model_args']}, and these settings make one of "
-                f"{self.config.to_dict()}; leave the data and the model's sizes as they were"
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.best_val_loss = state["iter_num"], state["best_val_loss"]
-        self.folder.forget_after(self.step)
-        snapshots.forget_after(self.folder.path, self.step)
-        self.folder.write_settings(self.settings)
+            self.folder.start(self.settings, self.source.tokenizer.to_json())
+        last = self.step if self.resumed else -1
+        self.folder.forget_after(last)
+        snapshots.forget_after(self.folder.path, last)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Trains to the last step, or until `stop()` is true after a step. Saves either way; true when finished."""
+        """Trains to the last step, or until `stop()` is true after a step on any rank. Saves either way.
+
+        Returns:
+            Whether the last step is done.
+
+        Raises:
+            NotFiniteError: a loss, gradient or weight is NaN or infinite. What was saved last is kept.
+            OSError: the disk is full. What was saved last is kept.
+        """
         settings = self.settings
-        with tqdm(total=settings.steps, initial=self.step, unit="step", dynamic_ncols=True) as bar:
-            if self.step == 0:
-                self._evaluate(bar)
-                if 0 in settings.snapshots:
-                    self._keep_snapshot()
+        tokens = settings.batch_size * settings.accumulate * self.config.block_size
+        track = Tracker(self.folder, settings.steps, self.step, tokens, settings.tensorboard, self.job.leads)
+        try:
+            if not self.resumed:
+                self._look_around(track, evaluates=True)
             while self.step < settings.steps:
-                started = time.perf_counter()
-                loss = self._train_step()
-                self.step += 1
-                if self.step % settings.log_interval == 0:
-                    self._log(bar, loss.item(), time.perf_counter() - started)
-                bar.update()
-                finished = self.step == settings.steps
-                if self.step in settings.snapshots or (finished and settings.snapshots):
-                    self._keep_snapshot()
-                if finished or self.step % settings.eval_interval == 0:
-                    self._evaluate(bar)
-                if not finished and stop():
-                    self.folder.save(self.folder.last, self._state(with_optimizer=True))
+                finished = self.step + 1 == settings.steps
+                evaluates = finished or (self.step + 1) % settings.eval_interval == 0
+                self._train_step(track, saves=evaluates)
+                self._look_around(track, evaluates)
+                if not finished and self.job.any(stop()):
+                    self.job.shared(self._save_last)
                     return False
+        finally:
+            track.close()
         return True
 
     def _seed(self, step: int) -> torch.Generator:
-        """Seeds dropout for a step and returns the generator of its batches: one pair of numbers, one step."""
+        """Seeds dropout for a step and returns the generator of its batches: one pair of numbers, one step.
+
+        The batches of a step are those of the whole job; dropout is each rank's own.
+        """
         mixed = self.settings.seed * 1_000_003 + step
-        torch.manual_seed(mixed)
+        torch.manual_seed(mixed + self.job.rank * 1_000_000_007)
         return torch.Generator().manual_seed(mixed)
 
-    def _train_step(self) -> torch.Tensor:
-        """One optimizer step; returns its mean training loss in nats."""
+    def _train_step(self, track: Tracker, saves: bool) -> None:
+        """One optimizer step, and its line in the metrics where one is due."""
         settings = self.settings
         generator = self._seed(self.step + 1)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
         self.model.train()
-        total = torch.zeros((), device=self.device)
-        for _ in range(settings.accumulate):
-            x, y = self.source.batch(settings.batch_size, generator)
-            with self.autocast:
-                _, loss = self.model(x.to(self.device), y.to(self.device))
-            assert loss is not None
-            loss = loss / settings.accumulate
-            loss.backward()
-            total += loss.detach()
+        loss = self._backward(generator)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self._norms.add(norm)
+        logs = (self.step + 1) % settings.log_interval == 0
+        # On a GPU each look waits for it, so only where something is read or kept; on a CPU a look costs nothing.
+        if logs or saves or settings.keeps_snapshot(self.step + 1) or self.device.type == "cpu":
+            mine, grad_norm = self._checked(lambda: self._norms.look(self.step + 1, loss, self.model))
         if settings.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.grad_clip)
+            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), settings.grad_clip, norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        track.step()
+        if logs:
+            (total,) = self.job.sum([mine])
+            lr, mean = learning_rate(self.step - 1, settings), total / self.job.size
+            self.job.shared(lambda: track.trained(self.step, mean, lr, grad_norm))
+
+    def _backward(self, generator: torch.Generator) -> Tensor:
+        """Leaves the gradient of a step in the parameters; returns the loss, whose mean over ranks is the job's."""
+        settings = self.settings
+        batches = [self.source.batch(settings.batch_size, generator) for _ in range(settings.accumulate)]
+        mine = self.job.share(batches)
+        total = torch.zeros((), device=self.device)
+        for i, (x, y, weight) in enumerate(mine):
+            with self.job.sync(self._forward, last=i == len(mine) - 1):
+                with self.autocast:
+                    logits, loss = self._forward(self._moved(x), self._moved(y))
+                # where this rank has nothing to answer, its mean is of nothing, but it takes part all the same
+                loss = (loss * weight if weight else logits.sum() * 0.0) / settings.accumulate
+                loss.backward()
+            total += loss.detach()
         return total
 
-    def _log(self, bar: tqdm[Any], loss: float, seconds: float) -> None:
-        settings = self.settings
-        tokens_per_s = settings.batch_size * settings.accumulate * settings.block_size / seconds
-        lr = learning_rate(self.step - 1, settings)
-        self.folder.log({"step": self.step, "loss": loss, "lr": lr, "tokens_per_s": round(tokens_per_s)})
-        bar.set_postfix(loss=f"{loss:.3f}", best_val=f"{self.best_val_loss:.3f}", tok_s=f"{tokens_per_s:,.0f}")
+    def _moved(self, ids: Tensor) -> Tensor:
+        if self.device.type == "cuda":  # from pinned memory a copy waits for nobody
+            return ids.pin_memory().to(self.device, non_blocking=True)
+        return ids
 
-    def _evaluate(self, bar: tqdm[Any]) -> None:
-        found = self._measured()
-        self.folder.log({"step": self.step, **found})
-        told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items())
-        bar.write(f"step {self.step}: {told}")
-        if found["val_loss"] < self.best_val_loss:
-            self.best_val_loss = found["val_loss"]
+    def _look_around(self, track: Tracker, evaluates: bool) -> None:
+        """What is due after a step: a snapshot, an evaluation with its saves. The save comes last, and tells of all."""
+        keeps = self.settings.keeps_snapshot(self.step)
+        if not evaluates and not keeps:
+            return
+        found = self._checked(self._measured)
+        if keeps:
+            dtype = getattr(torch, self.settings.export_dtype)
+            self.job.shared(lambda: snapshots.write(self.folder.path, self.model, self.step, found, dtype))
+        if evaluates:
+            self.job.shared(lambda: self._keep(track, found))
+        track.rest()
+
+    def _keep(self, track: Tracker, found: dict[str, float]) -> None:
+        """Writes down an evaluation, and saves."""
+        best = found["val_loss"] < self.best_val_loss
+        self.best_val_loss = min(self.best_val_loss, found["val_loss"])
+        track.evaluated(self.step, found, self.best_val_loss)
+        if best:
             self.folder.save(self.folder.best, self._state(with_optimizer=False))
+        self._save_last()
+
+    def _save_last(self) -> None:
         self.folder.save(self.folder.last, self._state(with_optimizer=True))
 
     def _measured(self) -> dict[str, float]:
         """train_loss and val_loss, in nats; for a task val_accuracy, too."""
-        settings, found = self.settings, {}
+        settings = self.settings
+        found: dict[str, float] = {}
         for split in ("train", "val"):
             batches = self.source.sample(split, settings.eval_windows, settings.batch_size)
-            measured = evaluate.measure(self.model, self.source, batches, self.autocast)
+            measured = evaluate.measure(self.model, self.source, batches, self.autocast, self.job)
             found |= {f"{split}_{name}": value for name, value in measured.items()}
         found.pop("train_accuracy", None)
+        finite.check_losses(self.step, found)
         return found
 
-    def _keep_snapshot(self) -> None:
-        dtype = getattr(torch, self.settings.export_dtype)
-        snapshots.write(self.folder.path, self.model, self.step, self._measured(), dtype)
+    def _checked(self, look: Callable[[], Any]) -> Any:
+        """What `look` returns; every rank finds the same NaN, and one tells of it."""
+        try:
+            return look()
+        except finite.NotFiniteError as error:
+            raise self.job.told(error) from None
 
     def _state(self, with_optimizer: bool) -> dict[str, Any]:
         """What nanoGPT's `ckpt.pt` holds, with our tokenizer added."""
+        finite.check_weights(self.step, self.model)
         state = {
             "model": self.model.state_dict(),
             "model_args": self.config.to_dict(),

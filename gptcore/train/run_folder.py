@@ -2,7 +2,7 @@
 
 Files: settings.json, tokenizer.json, metrics.jsonl (a line a log or evaluation), last.pt (everything to go on from),
 best.pt (the weights of the lowest validation loss). Both .pt files are in nanoGPT's format, so `gptcore.load` takes
-them. Each file is replaced in one step: a reader, or a crash, sees the old one or the new one.
+them, and the folder itself. Each file is replaced in one step: a reader, or a crash, sees the old one or the new one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import IO, Any
 
 import torch
 
-from gptcore.train.settings import Settings
+from gptcore.train.settings import SETTINGS, Settings
+
+TEMPORARY = ".tmp"
 
 
 class RunError(ValueError):
@@ -30,16 +32,20 @@ class RunFolder:
         self.path = path
         self.last, self.best = path / "last.pt", path / "best.pt"
         self.metrics, self.settings, self.tokenizer = (
-            path / name for name in ("metrics.jsonl", "settings.json", "tokenizer.json")
+            path / name for name in ("metrics.jsonl", SETTINGS, "tokenizer.json")
         )
 
     def start(self, settings: Settings, tokenizer: dict[str, Any]) -> None:
-        """Makes the folder of a new run. One that holds a run already is refused, not overwritten."""
-        if self.last.exists() or self.metrics.exists():
+        """Makes the folder of a new run, or of one that was killed before its first save.
+
+        Raises:
+            RunError: it holds a run already, and `settings.resume` is off: it is not overwritten.
+        """
+        if not settings.resume and (self.last.exists() or self.metrics.exists()):
             raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        self.write_settings(settings)
         write_whole(self.tokenizer, lambda file: file.write(json.dumps(tokenizer).encode()))
+        self.write_settings(settings)  # last: a folder with settings can be resumed
 
     def write_settings(self, settings: Settings) -> None:
         """Replaces settings.json."""
@@ -56,10 +62,12 @@ class RunFolder:
         """Replaces last.pt or best.pt."""
         write_whole(file, lambda opened: torch.save(state, opened))
 
-    def read_last(self, device: torch.device) -> dict[str, Any]:
-        """The state to go on from."""
+    def read_last(self) -> dict[str, Any] | None:
+        """The state to go on from, on the CPU; None where nothing was saved yet."""
         try:
-            return torch.load(self.last, map_location=device, weights_only=True)
+            return torch.load(self.last, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            return None
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise RunError(f"cannot resume from {self.last}: {error}") from None
 
@@ -70,25 +78,40 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl."""
-        if not self.metrics.exists():
-            return []
-        return [json.loads(line) for line in self.metrics.read_text().split("\n")[:-1]]
+        return whole_lines(self.metrics)
 
     def forget_after(self, step: int) -> None:
-        """Drops the metrics of steps that a resumed run will do again."""
+        """Drops the metrics of steps that a resumed run will do again, and what a killed one left half written."""
         kept = [json.dumps(line) + "\n" for line in self.read_metrics() if line["step"] <= step]
         write_whole(self.metrics, lambda file: file.write("".join(kept).encode()))
+        for left in self.path.rglob(f"*{TEMPORARY}"):
+            left.unlink(missing_ok=True)
+
+
+def whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, without those that a kill or a full disk cut short."""
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Writes a file beside its place, makes sure that it is on disk, and moves it there in one step."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
+            raise error.__context__ from None  # torch.save tells a full disk so
         raise

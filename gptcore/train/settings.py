@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,9 @@ from gptcore import data
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "on", "off"]
+SETTINGS = "settings.json"
+"""Where a run's folder keeps them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Settings:
     vocab_size: int = 0
     """V: how many ids byte pairs are learnt for (0: 4096), or how many letters a task has (0: its usual)."""
     init_from: str | None = None
-    """Start from these weights: anything that gptcore.load takes. Sizes and vocabulary are then its own."""
+    """Start from these weights: anything that gptcore.load takes. Sizes, vocabulary, tying and activation are then its
+    own, whatever the options say; only block_size may be chosen, smaller than its."""
     resume: bool = False
     """Go on from out/last.pt with the settings it was started with; options given again are changed."""
     export: Path | None = None
@@ -43,7 +49,7 @@ class Settings:
     """What the model card calls the model."""
 
     block_size: int = 0
-    """T: the context length, in tokens (0: 256, or the usual of a task)."""
+    """T: the context length, in tokens (0: 256, the usual of a task, or that of init_from)."""
     n_layer: int = 6
     """L: blocks."""
     n_head: int = 6
@@ -82,23 +88,31 @@ class Settings:
 
     snapshots: tuple[int, ...] = ()
     """Steps after which the weights are kept for looking back, besides the last; with losses and the heads' scores."""
+    snapshot_every: int = 0
+    """The same at every so many steps, the first weights included; 0 for none."""
     eval_interval: int = 250
     """Steps between two evaluations on held-out text, each followed by a save."""
     eval_windows: int = 200
     """Windows of block_size tokens in one evaluation, evenly spread over the split."""
     log_interval: int = 10
     """Steps between two lines of metrics.jsonl."""
+    tensorboard: bool = True
+    """Write the metrics for TensorBoard, too, into out/tensorboard, where the package tensorboard is installed."""
     seed: int = 1337
     """Decides the initial weights, the batches and the dropout."""
     device: Device = "auto"
     """auto takes a CUDA GPU when there is one."""
     precision: Precision = "auto"
     """auto takes bfloat16 autocast where the hardware has it."""
+    compile: Compile = "auto"
+    """torch.compile; auto takes it on a CUDA GPU that has Triton."""
 
     def __post_init__(self) -> None:
-        if self.block_size == 0:
+        if self.block_size == 0 and self.init_from is None:
             usual = data.DEFAULTS[self.data][0] if self.data in data.DEFAULTS else 256
             object.__setattr__(self, "block_size", usual)
+        if self.snapshot_every < 0:
+            raise ValueError(f"snapshot_every: must be 0 for none, or more, got {self.snapshot_every}")
         at_least_one = ("steps", "batch_size", "accumulate", "eval_interval", "eval_windows", "log_interval")
         for field in at_least_one:
             if getattr(self, field) < 1:
@@ -108,6 +122,18 @@ class Settings:
                 f"min_learning_rate: must be above 0 and at most learning_rate = {self.learning_rate}, "
                 f"got {self.min_learning_rate}"
             )
+
+    def keeps_snapshot(self, step: int) -> bool:
+        """Whether the weights after this step are kept for looking back.
+
+        >>> settings = Settings(out=Path("run"), steps=10, snapshots=(3,), snapshot_every=4)
+        >>> [step for step in range(11) if settings.keeps_snapshot(step)]
+        [0, 3, 4, 8, 10]
+        """
+        if not self.snapshots and not self.snapshot_every:
+            return False
+        regular = bool(self.snapshot_every) and step % self.snapshot_every == 0
+        return regular or step in self.snapshots or step == self.steps
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -131,27 +157,41 @@ class _Which:
     resume: bool = False
 
 
-def parse(arguments: list[str], read_saved: Any) -> Settings:
-    """Settings from a command line. With --resume, what is not given comes from `read_saved(out)`."""
+def parse(arguments: list[str], read_saved: Callable[[Path], Settings], restarted: bool = False) -> Settings:
+    """Settings from a command line. With --resume, what is not given comes from `read_saved(out)`.
+
+    `restarted`: torchrun has started the job again with its first command, because a worker was lost. The run that
+    was started with the very same settings is then resumed.
+    """
     if "--resume" in arguments:
         which, _ = tyro.cli(_Which, args=arguments, return_unknown_args=True, add_help=False)
         defaults = dataclasses.replace(read_saved(which.out), out=which.out, resume=True)
         arguments = [argument for argument in arguments if argument != "--resume"]
         return tyro.cli(Settings, args=arguments, default=defaults, prog="python -m gptcore.train")
-    return tyro.cli(Settings, args=arguments, prog="python -m gptcore.train")
+    settings = tyro.cli(Settings, args=arguments, prog="python -m gptcore.train")
+    if restarted and (settings.out / SETTINGS).exists():
+        same = dataclasses.replace(read_saved(settings.out), resume=False) == settings
+        return dataclasses.replace(settings, resume=same)
+    return settings
 
 
-def choose_device(wanted: Device) -> torch.device:
-    """The device to train on.
+def choose_device(wanted: Device, local_rank: int = 0) -> torch.device:
+    """The device to train on: of several GPUs, each process of a machine has its own, by its local rank.
 
     Raises:
-        ValueError: "cuda" where there is none.
+        ValueError: "cuda" where there is none, or fewer GPUs than processes.
     """
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wanted == "cuda" and not torch.cuda.is_available():
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "cpu" or (wanted == "auto" and not there):
+        return torch.device("cpu")
+    if not there:
         raise ValueError("device: cuda was asked for, and PyTorch sees no CUDA GPU here; leave --device auto")
-    return torch.device(wanted)
+    if local_rank >= there:
+        raise ValueError(
+            f"device: there are more processes on this machine than its {there} GPUs; start at most {there}, "
+            "or take --device cpu"
+        )
+    return torch.device("cuda", local_rank)
 
 
 def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
@@ -164,3 +204,10 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
         capabilities = torch.cpu.get_capabilities()
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.bfloat16 if fast else torch.float32
+
+
+def choose_compile(wanted: Compile, device: torch.device) -> bool:
+    """Whether to compile the model."""
+    if wanted != "auto":
+        return wanted == "on"
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None

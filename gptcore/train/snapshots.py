@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -9,21 +10,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from gptcore.checkpoint.snapshots import FOLDER, INDEX, snapshots
+from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.heads import head_scores
 from gptcore.model import GPT
-from gptcore.train.run_folder import write_whole
+from gptcore.train.run_folder import whole_lines, write_whole
 
 
 def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:
     """Adds the snapshot of a step, whole or not at all: its file first, then its line in the index."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            scores = head_scores(model)
-    finally:
-        model.train(training)
+    with torch.no_grad():
+        scores = head_scores(copy.deepcopy(model).eval())  # a copy: capturing leaves hooks, which training need not pay
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     tied = {"lm_head.weight"} if model.config.tie_weights else set()
@@ -41,8 +37,10 @@ def forget_after(run: Path, step: int) -> None:
     index = run / FOLDER / INDEX
     if not index.exists():
         return
-    for snapshot in snapshots(run):
-        if snapshot.step > step:
-            snapshot.path.unlink(missing_ok=True)
-    lines = [line for line in index.read_text(encoding="utf-8").split("\n")[:-1] if json.loads(line)["step"] <= step]
-    write_whole(index, lambda file: file.write("".join(line + "\n" for line in lines).encode()))
+    kept = []
+    for line in whole_lines(index):
+        if line["step"] <= step:
+            kept.append(json.dumps(line) + "\n")
+        else:
+            (run / FOLDER / line["file"]).unlink(missing_ok=True)
+    write_whole(index, lambda file: file.write("".join(kept).encode()))

@@ -1,0 +1,97 @@
+"""Small trainings for the tests: a text, settings, the command line of the same, and what a run left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gptcore.train.run_folder import RunFolder
+from gptcore.train.settings import Settings, parse
+
+SMALL = {"block_size": 16, "n_layer": 1, "n_head": 2, "n_embd": 16, "batch_size": 4, "eval_windows": 4}
+RUN = {**SMALL, "steps": 40, "eval_interval": 20, "log_interval": 1, "dropout": 0.2, "warmup_steps": 5}
+TEXT = "the cat sat on the mat and the dog lay on the log; " * 40
+
+
+def a_text(folder: Path) -> Path:
+    """A file to train on."""
+    path = folder / "text.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def resumed(out: Path, *more: str) -> Settings:
+    """The settings to go on with a run."""
+    return parse(["--out", str(out), "--resume", *more], lambda out: RunFolder(out).read_settings())
+
+
+def small(tmp_path: Path, text: Path | str, run: str = "run", **changes: object) -> Settings:
+    """Settings of a run of a second or two."""
+    fields = {**RUN, "out": tmp_path / run, "data": str(text), "tensorboard": False, **changes}
+    return Settings(**fields)  # type: ignore[arg-type]
+
+
+def options(out: Path, text: Path | str, **changes: object) -> list[str]:
+    """The same as a command line."""
+    words = ["--out", str(out), "--data", str(text), "--no-tensorboard"]
+    for name, value in {**RUN, **changes}.items():
+        values = value if isinstance(value, tuple) else (value,)
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return words
+
+
+def train(*arguments: str, processes: int = 1, restarts: int = 0) -> subprocess.Popen[str]:
+    """`python -m gptcore.train`, or torchrun with several processes, started."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    torchrun += ["--max-restarts", str(restarts), "--monitor-interval", "0.1"]
+    command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "gptcore.train", *arguments]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 600) -> tuple[int, str, str]:
+    """Its exit status and what it said."""
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        output, errors = process.communicate()
+        raise AssertionError(f"still running after {seconds} s: {output[-2000:]} {errors[-2000:]}") from None
+    return process.returncode, output, errors
+
+
+def until(true: Callable[[], Any], seconds: float = 400) -> None:
+    """Waits for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def metrics(out: Path) -> list[dict[str, Any]]:
+    """The lines of a run, without what the clock says."""
+    return [{k: v for k, v in line.items() if k != "tokens_per_s"} for line in RunFolder(out).read_metrics()]
+
+
+def weights(out: Path, file: str = "last.pt") -> dict[str, torch.Tensor]:
+    """The model in a run's file."""
+    return torch.load(out / file, weights_only=True)["model"]
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    """Whether two runs ended with the same weights, bit by bit."""
+    one, other = weights(a), weights(b)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
