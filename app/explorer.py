@@ -1,4 +1,4 @@
-"""What one person looks at: a model, a prompt, the trace of it, and the place in the map. No Streamlit.
+"""What one person looks at: a model, a moment of its training, a prompt, its trace, a place in the map. No Streamlit.
 
 Each action either succeeds as a whole or leaves everything as it was, with a notice: the last good view stays.
 """
@@ -13,6 +13,7 @@ import torch
 
 from app import slices, thumbnails
 from app.components import NextToken, Notice
+from app.snapshots import History
 from gptcore import Checkpoint, Trace, architecture, capture
 from gptcore.architecture import FOLDED, Node
 from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
@@ -55,7 +56,11 @@ class Explorer:
     """One person's view of one model."""
 
     def __init__(self, checkpoint: Checkpoint, text: str = PROMPT) -> None:
-        self.checkpoint = checkpoint
+        self.final = self.checkpoint = checkpoint  # the weights that were opened, and those on the screen
+        self.history = History()
+        self.step: int | None = None  # of the snapshot on the screen; None is the final model
+        self.kind = ""  # of the heads' scores that are drawn; "" is the most telling
+        self._lost: Notice | None = None  # why a snapshot could not be shown
         self.arch = architecture(checkpoint.config)
         self._parameters = self.arch.num_params()  # a walk through the map, which each key would repeat
         self.notice: Notice | None = None
@@ -74,6 +79,7 @@ class Explorer:
     def type(self, text: str) -> None:
         """A new prompt. Text that cannot be shown leaves the last good view, and says why."""
         self.typed = self.meant = text
+        self._lost = None
         if text == self.shown.text:
             self.notice = None
             return
@@ -111,6 +117,42 @@ class Explorer:
         self.rev += 1
         self.type(text)
 
+    # The moment of the training
+
+    def move(self, step: int | None, checkpoint: Checkpoint) -> None:
+        """Shows the prompt with the weights of a snapshot, or of the final model (None), as if they were loaded."""
+        shown = self._run(self.shown.text, None, checkpoint)
+        self.checkpoint, self.step, self.shown, self._lost = checkpoint, step, shown, None
+
+    def stay(self, step: int, why: str) -> None:
+        """Tells why a snapshot cannot be shown; what was on the screen is still there."""
+        self._lost = {
+            "kind": "error",
+            "text": f"Still shown: {self.moment}. Step {step:,} cannot be. {_sentence(why)}",
+        }
+
+    @property
+    def moment(self) -> str:
+        """Which weights are on the screen."""
+        return "final model" if self.step is None else f"step {self.step:,} of {self.steps:,}"
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """Those of the weights on the screen, as far as they were measured."""
+        if self.step is None:
+            best = self.final.info.get("best_val_loss")
+            return {} if best is None else {"val_loss": float(best)}
+        here = self.history.at(self.step)
+        return {} if here is None else here.losses
+
+    @property
+    def steps(self) -> int:
+        """How many steps the training has, as far as is known."""
+        settings = self.final.info.get("train_config", {})
+        told = [settings.get("steps"), settings.get("max_iters"), self.final.info.get("iter_num")]
+        known = [number for number in told if type(number) is int]
+        return max([*known, *(each.step for each in self.history.snapshots)], default=0)
+
     def _first(self, text: str) -> Shown:
         """The first view: the text if this model can read it, else the first token that it has."""
         try:
@@ -130,12 +172,13 @@ class Explorer:
         except ValueError:
             return tokenizer.decode([0])
 
-    def _run(self, text: str, before: Shown | None) -> Shown:
+    def _run(self, text: str, before: Shown | None, checkpoint: Checkpoint | None = None) -> Shown:
+        model = (checkpoint or self.checkpoint).model
         ids = self.checkpoint.tokenizer.encode(text)
         cropped = max(0, len(ids) - self.checkpoint.config.block_size)
         self._take_threads(len(ids) - cropped - (0 if cropped else _common(before.ids if before else [], ids)))
         started = time.perf_counter()
-        trace = capture(self.checkpoint.model, ids[cropped:], previous=before.trace if before else None)
+        trace = capture(model, ids[cropped:], previous=before.trace if before else None)
         milliseconds = (time.perf_counter() - started) * 1e3
         pictures = thumbnails.update(before.thumbnails if before else None, trace)
         return Shown(text, ids, cropped, trace, pictures, milliseconds)
@@ -152,9 +195,12 @@ class Explorer:
 
     @property
     def message(self) -> Notice | None:
-        """The notice, or what cropping costs, or nothing."""
-        if self.notice is not None or not self.shown.cropped:
-            return self.notice
+        """Why a snapshot is not shown, or the notice, or what cropping costs, or nothing."""
+        found = self._lost or self.notice
+        if found is None and self.history.trouble:
+            found = {"kind": "warning", "text": _sentence(self.history.trouble)}
+        if found is not None or not self.shown.cropped:
+            return found
         block_size = self.checkpoint.config.block_size
         return {
             "kind": "warning",
@@ -240,7 +286,8 @@ class Explorer:
 
     def slice(self) -> slices.Slice:
         """The matrix of the selected node's output, or of its weight; computed once for each view of it."""
-        key = (self.weight, self.selected, self.head, None if self.weight else self.shown.trace)
+        made_of = self.checkpoint.model if self.weight else self.shown.trace
+        key = (self.weight, self.selected, self.head, made_of)
         if self._slice is None or self._slice[0] != key:
             if self.weight is not None:
                 axes = self.node.weight_axes[self.node.weights.index(self.weight)]

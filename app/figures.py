@@ -2,36 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from app.theme import CONCEPTS
+from app.runs import Curve, History, smoothed
+from app.theme import CONCEPTS, SEQUENTIAL, Pair
 
-NAMES = {"loss": "single batches", "train_loss": "training text", "val_loss": "held-out text"}
+MOST_POINTS = 3000
+"""Of a curve: more than a screen is wide."""
+LOSSES = {"loss": "batch", "train_loss": "training", "val_loss": "held-out"}
+COLOURS = {"loss": CONCEPTS["residual"], "train_loss": CONCEPTS["q"], "val_loss": CONCEPTS["logits"]}
+BESIDE = {
+    "accuracy": ("right answers", ("train_accuracy", "val_accuracy"), ".1%"),
+    "lr": ("learning rate", ("lr",), ".3g"),
+    "tokens_per_s": ("tokens per second", ("tokens_per_s",), ",.0f"),
+    "grad_norm": ("norm of the gradient", ("grad_norm",), ".3g"),
+}
+"""The smaller curves: what they are called, what they show, and how a value is written."""
 
 
-def loss_curve(curve: Mapping[str, Sequence[float | None]], dark: bool) -> go.Figure:
-    """Loss in nats over the steps of training; `curve` holds "step" and any of `NAMES`, None where unknown."""
+def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
+    """The losses of a history, in nats, over its steps: single batches faint, and smoothed by `weight`; evaluations as
+    points; the best one marked. The numbers are the file's own; zoom and hidden curves outlive new numbers."""
     figure = go.Figure()
-    colours = dict(zip(NAMES, (CONCEPTS["residual"], CONCEPTS["q"], CONCEPTS["logits"]), strict=True))
-    for name, label in NAMES.items():
-        points = [(x, y) for x, y in zip(curve["step"], curve[name], strict=True) if y is not None]
-        colour = colours[name].dark if dark else colours[name].light
+    for kind, label in LOSSES.items():
+        if kind not in history.curves:
+            continue
+        curve, colour = history.curves[kind], _of(COLOURS[kind], dark)
+        if kind == "loss":
+            _add(figure, curve.thinned(MOST_POINTS), label, colour, width=1, opacity=0.4 if weight else 0.9)
+            if weight:
+                smooth = Curve(curve.steps, smoothed(curve.values, weight)).thinned(MOST_POINTS)
+                _add(figure, smooth, f"{label}, smoothed", colour, width=2)
+        else:
+            _add(figure, curve.thinned(MOST_POINTS), label, colour, width=2.5, mode="lines+markers")
+    if history.best is not None:
+        step, value = history.best
         figure.add_scatter(
-            x=[x for x, _ in points],
-            y=[y for _, y in points],
-            name=label,
-            mode="lines" if name == "loss" else "lines+markers",
-            line={"color": colour, "width": 1 if name == "loss" else 2.5},
-            opacity=0.5 if name == "loss" else 1,
-            hovertemplate="step %{x:,}: %{y:.4f} nats<extra>%{fullData.name}</extra>",
+            x=[step],
+            y=[value],
+            name="best held-out",
+            mode="markers",
+            marker={"symbol": "star", "size": 15, "color": _of(COLOURS["val_loss"], dark)},
+            hovertemplate="best: step %{x:,}, %{y:.4f} nats<extra></extra>",
         )
-    figure.update_layout(
-        xaxis_title="step",
-        yaxis_title="loss, nats a token",
-        height=380,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.08},
-    )
+    # A change of the scale is a new view of y; all else that the user has zoomed stays.
+    figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
+    figure.update_xaxes(title="step")
+    figure.update_layout(height=height, uirevision=str(history.file), **_LAYOUT)
     return figure
+
+
+def beside(history: History, *, dark: bool) -> go.Figure | None:
+    """Accuracy, learning rate, tokens per second and the gradient's norm, as far as the history tells; else None."""
+    shown = [found for found in BESIDE.values() if any(kind in history.curves for kind in found[1])]
+    if not shown:
+        return None
+    figure = make_subplots(
+        rows=len(shown),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.11,
+        subplot_titles=[title for title, _, _ in shown],
+    )
+    for row, (title, kinds, form) in enumerate(shown, 1):
+        for kind in kinds:
+            if kind in history.curves:
+                curve = history.curves[kind].thinned(MOST_POINTS)
+                colour = _of(CONCEPTS["logits"] if kind == "val_accuracy" else CONCEPTS["q"], dark)
+                figure.add_scatter(
+                    x=curve.steps,
+                    y=curve.values,
+                    line={"color": colour, "width": 1.5},
+                    hovertemplate=f"step %{{x:,}}: %{{y:{form}}}<extra>{title}</extra>",
+                    row=row,
+                    col=1,
+                )
+        if title == "right answers":
+            figure.update_yaxes(range=[0, 1.04], tickformat=".0%", row=row, col=1)
+    figure.update_annotations(font_size=12.5, xanchor="left", x=0)
+    height = min(460, 170 + 130 * (len(shown) - 1))
+    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_LAYOUT)
+    figure.update_layout(margin_t=26)
+    return figure
+
+
+def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: bool, height: int = 380) -> go.Figure:
+    """A head's attention pattern (T, T), rows are queries, drawn to the scale 0 to 1 as sqrt(weight)."""
+    named = [shown(token) for token in tokens]
+    places = list(range(len(named)))
+    stops = SEQUENTIAL.dark if dark else SEQUENTIAL.light
+    scale = [[(i / (len(stops) - 1)) ** 2, stop] for i, stop in enumerate(stops)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[list(row) for row in weights],
+            customdata=[[[query, key] for key in named] for query in named],
+            colorscale=scale,
+            zmin=0,
+            zmax=1,
+            colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "weight", "side": "right"}},
+            hovertemplate="query %{y} ‘%{customdata[0]}’ → key %{x} ‘%{customdata[1]}’: %{z:.4f}<extra></extra>",
+        )
+    )
+    ticks = {"tickvals": places, "ticktext": named, "tickangle": 0, "showgrid": False, "zeroline": False}
+    few = {"tickfont": {"size": 12 if len(named) <= 32 else 8}}
+    figure.update_xaxes(title="key", side="top", constrain="domain", **ticks, **few)
+    figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **ticks, **few)
+    figure.update_layout(height=height, uirevision="pattern", margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    return figure
+
+
+def shown(label: str) -> str:
+    """A token as plotly may draw it: white space visible, and nothing that it would take for a tag.
+
+    >>> shown("<b> "), shown("\\n")
+    ('&lt;b&gt;␣', '↵')
+    """
+    return html.escape(label.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥").replace("\r", "␍"), quote=False)
+
+
+_LAYOUT = {
+    "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+    "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    "hovermode": "closest",
+}
+
+
+def _of(pair: Pair, dark: bool) -> str:
+    return pair.dark if dark else pair.light
+
+
+def _add(
+    figure: go.Figure, curve: Curve, name: str, colour: str, *, width: float, opacity: float = 1, mode: str = "lines"
+) -> None:
+    figure.add_scatter(
+        x=curve.steps,
+        y=curve.values,
+        name=name,
+        mode=mode,
+        line={"color": colour, "width": width},
+        marker={"size": 6},
+        opacity=opacity,
+        hovertemplate="step %{x:,}: %{y:.4f} nats<extra>%{fullData.name}</extra>",
+    )

@@ -7,6 +7,7 @@ from app.components import runtime
 from app.views.card import card
 from app.views.explore import explore
 from app.views.picker import model_header
+from app.views.training import training
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
     runtime(drop=".st-key-choose button")
     pages = [
         st.Page(explore, title="Explore", icon=":material/visibility:", default=True),
+        st.Page(training, title="Training", icon=":material/show_chart:"),
         st.Page(card, title="About this model", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")

@@ -14,8 +14,11 @@ import streamlit as st
 
 from app import models
 from app.explorer import Explorer
+from app.lesson import Lesson
 from app.models import File, Models, Wanted
-from gptcore import CheckpointError, shipped_models
+from app.snapshots import Snapshots
+from gptcore import Checkpoint, CheckpointError, load, shipped_models
+from gptcore.checkpoint.snapshots import snapshots
 
 STYLE = Path(__file__).with_name("page.css")
 ICON = Path(__file__).with_name("icon.svg")
@@ -30,6 +33,11 @@ _TURN = threading.Lock()
 @st.cache_resource(show_spinner=False)
 def _models() -> Models:
     return Models()
+
+
+@st.cache_resource(show_spinner=False)
+def _snapshots() -> Snapshots:
+    return Snapshots()
 
 
 def shared() -> bool:
@@ -68,6 +76,60 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
         memory=(megabytes, models.memory()),
         news=before is not None,
     )
+
+
+# The Training page
+
+
+def open_afresh(wanted: Wanted, listener: Callable[[float, str], None]) -> None:
+    """The same as `open_model`, of a file that is being written: read now, whatever was read of it before.
+
+    Raises:
+        CheckpointError: it cannot be loaded; everything is as it was before.
+    """
+    _models().forget(wanted)
+    open_model(wanted, listener)
+
+
+def offer(wanted: Wanted) -> None:
+    """Has the dialog offer it, as if it had been opened before."""
+    others = [other for other in st.session_state.get("recent", []) if other != wanted]
+    st.session_state["recent"] = [wanted, *others][:RECENT]
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _weights(path: str, stamp: int) -> Checkpoint:
+    return load(path)
+
+
+def newest_weights(run: Path) -> Checkpoint:
+    """Of a run that is being written: its last save, or a snapshot where one is newer; `info["iter_num"]` is the step.
+
+    Raises:
+        CheckpointError: there is none yet, or it cannot be read.
+    """
+    last = run / "last.pt"
+    try:
+        saved = last.stat().st_mtime_ns
+        newest = [each for each in snapshots(run)[-1:] if each.path.stat().st_mtime_ns > saved]
+    except OSError:
+        raise CheckpointError(f"{run} holds no weights yet; wait for the first evaluation") from None
+    checkpoint = _weights(str(last), saved)
+    return _snapshots().checkpoint(checkpoint, newest[0]) if newest else checkpoint
+
+
+def taken(key: str) -> str:
+    """A sentence that was left to be told once; asking for it takes it away."""
+    return str(st.session_state.pop(key, ""))
+
+
+def lesson(key: tuple[object, ...], make: Callable[[], Lesson]) -> Lesson:
+    """What `make` gives, made again only when the key is another."""
+    found = st.session_state.get("lesson")
+    if found is None or found[0] != key:
+        found = (key, make())
+        st.session_state["lesson"] = found
+    return cast(Lesson, found[1])
 
 
 def memory() -> tuple[float, float]:
@@ -146,6 +208,26 @@ def explorer() -> Explorer:
     return cast(Explorer, st.session_state["explorer"])
 
 
+def look_back(me: Explorer) -> None:
+    """Lets the explorer know the snapshots of its model, those that have appeared since included."""
+    if not loaded().digest:  # what was uploaded has no folder
+        me.history = _snapshots().history(loaded().source, me.final.config)
+
+
+def weights_at(me: Explorer, step: int | None) -> Checkpoint:
+    """The model on this person's screen as it was after so many steps; None is the final one.
+
+    Raises:
+        CheckpointError: there is no such snapshot, or it cannot be loaded.
+    """
+    if step is None:
+        return me.final
+    snapshot = me.history.at(step)
+    if snapshot is None:
+        raise CheckpointError(f"there is no snapshot of step {step} in {me.history.source}; choose another step")
+    return _snapshots().checkpoint(me.final, snapshot)
+
+
 def drawn(me: Explorer) -> None:
     """Notes which selection the page tells of."""
     st.session_state["drawn"] = _selection(me)
@@ -157,7 +239,7 @@ def stale(me: Explorer) -> bool:
 
 
 def _selection(me: Explorer) -> tuple[object, ...]:
-    return loaded(), me.view, me.layer, me.selected, me.weight, me.head
+    return loaded(), me.history.key, me.view, me.layer, me.selected, me.weight, me.head
 
 
 def loaded() -> Wanted:

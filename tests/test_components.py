@@ -151,12 +151,15 @@ def test_every_component_is_a_folder_with_three_files() -> None:
         "code",
         "drawing",
         "heads",
+        "history",
         "listing",
         "live",
+        "losses",
         "map",
         "matrix",
         "prediction",
         "prompt",
+        "timeline",
     ]
     for name in MODULES:
         for file in ("__init__.py", f"{name}.js", f"{name}.css"):
@@ -253,6 +256,8 @@ def test_lightness_alone_carries_the_order_of_a_ramp(which: str, sight: str) -> 
 
 
 def _page() -> None:
+    from typing import cast
+
     import numpy as np
 
     from app import components as ui
@@ -284,8 +289,19 @@ def _page() -> None:
     ui.listing(key="listing", name="x", source="x = 1\n")
     ui.code(key="code", name="x", first=1, last=1)
     ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
+    unknown = {"target": None, "loss": None, "probability": None, "rank": None}
+    position = cast(ui.Position, {"token": "a", **unknown, "best": "b", "best_probability": 1.0})
+    nan = float("nan")
+    ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0, missing="no target")
     prompt = ui.prompt(text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
-    ui.live(key="live", panels=[drawn_map, heads, matrix, prediction, prompt])
+    scores = np.array([[[0.0], [np.nan]]], np.float32)
+    losses = {"val_loss": [1.5, None]}
+    kinds = {"first": "attention to the first token"}
+    ui.history(key="history", history_key="k", steps=[0, 9], losses=losses, kinds=kinds, scores=scores, n_head=1)
+    strip = ui.timeline(
+        text="ab", source="x", history_key="k", step=9, moment="step 9 of 9", losses={"val_loss": float("nan")}
+    )
+    ui.live(key="live", panels=[drawn_map, heads, matrix, prediction, strip, prompt], step="9")
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -303,16 +319,18 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"badge", "code", "drawing", "listing", "live", "runtime"}
+    alone = {"badge", "code", "drawing", "history", "listing", "live", "losses", "runtime"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
-    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_live"}
+    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
-    assert set(data) == {"panels", "matrix.values", "heads.pixels"}
+    assert set(data) == {"panels", "step", "matrix.values", "heads.pixels"}
     assert alone | set(data["panels"]) == MODULES | {"runtime"}
     assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"
     prompt = data["panels"]["prompt"]
     assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)
+    assert (data["step"], data["panels"]["timeline"]["losses"]) == ("9", {"val_loss": "nan"})
+    assert "scores" not in data["panels"]["timeline"]  # nor the curves
     assert "svg" not in data["panels"]["map"]  # the drawing is a message of its own
 
 

@@ -7,13 +7,16 @@ from app.components.badge import BadgeEvent, badge
 from app.components.code import code
 from app.components.drawing import drawing
 from app.components.heads import HeadEvent, heads
+from app.components.history import history
 from app.components.listing import listing
 from app.components.live import Panel, live
+from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, map_panel
 from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import Notice, PromptValue, prompt
 from app.components.runtime import runtime
+from app.components.timeline import TimelineEvent, timeline
 
 __all__ = [
     "Append",
@@ -27,18 +30,23 @@ __all__ = [
     "NextToken",
     "Notice",
     "Panel",
+    "Position",
     "PredictionEvent",
     "PromptValue",
+    "TimelineEvent",
     "badge",
     "code",
     "drawing",
     "heads",
     "heatmap",
+    "history",
     "listing",
     "live",
+    "losses",
     "map_panel",
     "matrix",
     "prediction",
     "prompt",
     "runtime",
+    "timeline",
 ]

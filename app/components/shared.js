@@ -50,10 +50,11 @@ export function cleanup({ parentElement }) {
   };
 }
 
-/** Says which prompt the numbers now on the screen belong to. Call last: what it tells must have been drawn. */
+/** Says which prompt and which weights the numbers now on the screen belong to. Call last: what it tells must have been drawn. */
 export function painted(view, panel) {
   view.root.dataset.panel = panel;
   if (view.data.text !== undefined) view.root.dataset.text = view.data.text;
+  if (view.data.step !== undefined) view.root.dataset.step = view.data.step;
 }
 
 /** Keeps the size of `node` in `view.space`, and runs `redraw` when it changes: asking for it at each key is slow. */

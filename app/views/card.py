@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from app import figures, state
+from app import figures, runs, state
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
@@ -19,7 +18,7 @@ MOST_CARD = 200_000
 def card() -> None:
     """The page."""
     me, wanted = state.explorer(), state.loaded()
-    info, config = me.checkpoint.info, me.checkpoint.config
+    info, config = me.final.info, me.final.config
     shipped = wanted.source in shipped_models()
     folder = shipped_folder() / wanted.source if shipped else Path(str(info.get("source", "")))
     left, right = st.columns([1.2, 1], gap="large")
@@ -31,11 +30,9 @@ def card() -> None:
         columns[1].metric("layers × heads", f"{config.n_layer} × {config.n_head}")
         columns[2].metric("context", f"{config.block_size:,}")
         st.table(_facts(info))
-        if (curve := folder / "loss.csv").is_file() and shipped:
-            with curve.open(encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            columns_of = {name: [float(row[name]) if row[name] else None for row in rows] for name in rows[0]}
-            st.plotly_chart(figures.loss_curve(columns_of, dark=state.dark()), width="stretch")
+        if shipped and runs.find(folder):
+            figure = figures.losses(runs.read(folder), weight=0, log=False, dark=state.dark(), height=380)
+            st.plotly_chart(figure, width="stretch")
         for notice in info.get("notices", []):
             st.text(f"• {notice}")
 
@@ -55,9 +52,10 @@ def _card(folder: Path, shipped: bool) -> None:
 def _facts(info: dict[str, Any]) -> dict[str, str]:
     """Where the model came from, and what it costs here; by name."""
     me = state.explorer()
-    size = sum(parameter.nbytes for parameter in me.checkpoint.model.parameters())
+    size = sum(parameter.nbytes for parameter in me.final.model.parameters())
     before, after = state.memory()
     facts = {
+        "shown on Explore": "" if me.step is None else f"the weights of {me.moment}; here is the final model",
         "format": str(info.get("format", "unknown")),
         "vocabulary": f"{me.checkpoint.config.vocab_size:,} ids, {type(me.checkpoint.tokenizer).__name__}",
         "iterations": f"{info['iter_num']:,}" if "iter_num" in info else "",

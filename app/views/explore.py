@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from app import components, slices, state
 from app.explorer import Explorer
-from gptcore import source
+from gptcore import Checkpoint, CheckpointError, source
 from gptcore.diagram import to_svg
+from gptcore.heads import KINDS
 
-TALL = "calc(100vh - var(--gs-prompt-height, 110px) - 72px)"
-"""What is left of the window below the prompt."""
+ABOVE = "var(--above-panels, 110px)"
+"""How high the timeline and the prompt are (page.css)."""
+TALL = f"calc(100vh - {ABOVE} - 72px)"
+"""What is left of the window below them."""
 
 
 LISTING = "model.py"
@@ -23,8 +28,10 @@ def explore() -> None:
     formula, choices and source stand outside the fragment, and `page.css` puts them into the middle column.
     """
     me = state.explorer()
+    state.look_back(me)
     components.listing(key="listing", name=LISTING, source=source.text())
     components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
+    _history(me)
     with st.container(key="inspected"):
         _about(me)
     with st.container(key="source"):
@@ -36,13 +43,36 @@ def explore() -> None:
 @st.fragment
 def _live() -> None:
     me = state.explorer()
+    state.look_back(me)
+    moved, weights = _weights(me)  # outside the turn: nobody else waits while a file is read
     with state.turn():
+        if moved and weights:
+            me.move(moved["step"], weights)
         _act(me)
-        # The prompt comes last: its acknowledgement asks for the next key.
-        panels = [] if state.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me), _prompt(me)]
+        panels = [] if state.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me)]
+        if panels and me.history.snapshots:
+            panels.append(_timeline(me))
+        if panels:
+            panels.append(_prompt(me))  # last: its acknowledgement asks for the next key
     if not panels:
         st.rerun(scope="app")
-    components.live(key="live", panels=panels)
+    components.live(key="live", panels=panels, step="final" if me.step is None else str(me.step))
+
+
+def _weights(me: Explorer) -> tuple[dict[str, Any] | None, Checkpoint | None]:
+    """What the timeline reported, and the weights of another moment where it asks for them and they can be had."""
+    event = state.new("timeline")
+    if event is None or event["source"] != me.history.source:
+        return None, None
+    me.kind = event["kind"]
+    step = event["step"]
+    if step == me.step:
+        return event, None
+    try:
+        return event, state.weights_at(me, step)
+    except CheckpointError as error:
+        me.stay(step, str(error))
+        return event, None
 
 
 def _act(me: Explorer) -> None:
@@ -79,6 +109,39 @@ def _prompt(me: Explorer) -> components.Panel:
         cropped=me.shown.cropped,
         counter=me.counter,
         notice=me.message,
+    )
+
+
+def _history(me: Explorer) -> None:
+    """The curves under the timeline's slider, which do not change with its place."""
+    past = me.history
+    if past.snapshots:
+        components.history(
+            key="history",
+            history_key=past.key,
+            steps=[each.step for each in past.snapshots],
+            losses=past.losses,
+            kinds={kind: KINDS[kind] for kind in past.kinds},
+            scores=past.scores,
+            n_head=past.shape[1],
+        )
+
+
+def _timeline(me: Explorer) -> components.Panel:
+    past = me.history
+    kind = me.kind if me.kind in past.kinds else past.telling
+    return components.timeline(
+        text=me.shown.text,
+        source=past.source,
+        history_key=past.key,
+        step=me.step,
+        moment=me.moment,
+        losses=me.losses,
+        kind=kind,
+        score=past.score(me.step, kind, me.layer, me.head),
+        head=(me.layer, me.head),
+        growing=past.growing,
+        ack=state.seq("timeline"),
     )
 
 
@@ -139,7 +202,7 @@ def _matrix(me: Explorer) -> components.Panel:
         labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
         ack=state.seq("matrix"),
         note=_note(me, part),
-        height="calc(100vh - var(--gs-prompt-height, 110px) - var(--above-matrix, 8rem) - 253px)",
+        height=f"calc(100vh - {ABOVE} - var(--above-matrix, 8rem) - 253px)",
     )
 
 
@@ -215,5 +278,5 @@ def _heads(me: Explorer) -> components.Panel:
         pixels=me.shown.thumbnails.pixels(),
         selected=(me.layer, me.head),
         title="Attention, every head of every layer",
-        height="calc(100vh - var(--gs-prompt-height, 110px) - 464px)",
+        height=f"calc(100vh - {ABOVE} - 464px)",
     )

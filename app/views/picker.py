@@ -18,9 +18,9 @@ def model_header() -> None:
     """What is open, whether its numbers can be believed, and the way to another model."""
     me = state.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
-        config, loss = me.arch.config, me.checkpoint.info.get("best_val_loss")
+        config, loss = me.arch.config, me.final.info.get("best_val_loss")
         known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
-        st.caption(" · ".join([*known, f"validation loss {loss:.2f}"] if loss else known))
+        st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge()
         label = _escaped(_name(state.loaded()))
         if st.button(
@@ -48,6 +48,7 @@ def _badge() -> None:
             "pass through the teaching attention (each head by itself, explicit mask) on this prompt. It is measured "
             "when typing pauses; what remains is rounding."
         ),
+        moment="" if me.step is None else me.moment,
         kind="none" if found is None else "good" if found.is_rounding else "bad",
     )
 
@@ -138,7 +139,7 @@ def _retry(files: Sequence[models.File]) -> None:
 def _tell_news() -> None:
     """What a model that was just opened brought with it; all of it stands on its page, too."""
     me, (before, after) = state.explorer(), state.memory()
-    notices = me.checkpoint.info.get("notices", [])
+    notices = me.final.info.get("notices", [])
     said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(state.loaded()))}"]
     if len(notices) > 1:
         said.append(f"{len(notices) - 1} more on the page About this model")

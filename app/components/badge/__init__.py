@@ -16,7 +16,9 @@ class BadgeEvent(TypedDict):
     seq: int
 
 
-def badge(*, key: str, text: str | None, label: str, title: str, kind: Literal["good", "bad", "none"]) -> None:
+def badge(
+    *, key: str, text: str | None, label: str, title: str, kind: Literal["good", "bad", "none"], moment: str = ""
+) -> None:
     """Mount the badge.
 
     Args:
@@ -24,6 +26,8 @@ def badge(*, key: str, text: str | None, label: str, title: str, kind: Literal["
         text: the prompt that the label was measured on; None before the first measurement.
         label: the line, such as "parity 2.6e-06".
         title: what it means, shown at the pointer.
+        moment: of the training, whose weights the page shows, such as "step 600 of 2,000"; "" is the final model. It
+            stands before the label, and follows the timeline at once.
         kind: whether it is well; it also shows as a sign, not by colour alone.
     """
-    _BADGE(key=key, data=check_payload({"text": text, "label": label, "title": title, "kind": kind}))
+    _BADGE(key=key, data=check_payload({"text": text, "label": label, "title": title, "kind": kind, "moment": moment}))

@@ -21,13 +21,14 @@ class Panel(NamedTuple):
     data: dict[str, Any]
 
 
-def live(*, key: str, panels: list[Panel]) -> None:
+def live(*, key: str, panels: list[Panel], step: str = "final") -> None:
     """Mount the panels, each at its place in `live.css`, in this order.
 
     Args:
         key: `st.session_state[key][name]` is what the panel of that name last reported: its `...Event`, or the
             prompt's `PromptValue`.
         panels: at most one of each component.
+        step: of the training, whose weights all of them tell of; for tests.
     """
     names = [panel.name for panel in panels]
     if len(set(names)) < len(names):
@@ -40,4 +41,4 @@ def live(*, key: str, panels: list[Panel]) -> None:
                 arrays[f"{name}.{field}"] = value
             else:
                 plain[name][field] = value
-    _LIVE(key=key, data=check_payload({"panels": plain, **arrays}))
+    _LIVE(key=key, data=check_payload({"panels": plain, "step": step, **arrays}))

@@ -9,7 +9,7 @@ function stageOf(parentElement) {
     const root = document.createElement("div");
     root.className = "stage";
     parentElement.append(root);
-    stage = { root, hosts: new Map(), data: null, parts: new Map() };
+    stage = { root, hosts: new Map(), undo: new Map(), data: null, parts: new Map() };
     STAGES.set(parentElement, stage);
   }
   return stage;
@@ -30,7 +30,7 @@ function hostOf(stage, name) {
 function partsOf(stage, data) {
   if (stage.data === data) return stage.parts;
   stage.data = data;
-  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { ...part }]));
+  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { step: data.step, ...part }]));
   for (const [key, array] of Object.entries(data)) {
     const [name, field] = key.split(".");
     if (field !== undefined) stage.parts.get(name)[field] = array;
@@ -38,20 +38,32 @@ function partsOf(stage, data) {
   return stage.parts;
 }
 
+/** Takes away the panels that are no longer sent. */
+function leave(stage, wanted) {
+  for (const [name, host] of stage.hosts) {
+    if (wanted.has(name)) continue;
+    host.remove();
+    stage.hosts.delete(name);
+    stage.undo.get(name)?.();
+    stage.undo.delete(name);
+  }
+}
+
 export default function (component) {
   const { data, parentElement } = component;
   const stage = stageOf(parentElement);
-  const undone = [];
-  for (const [name, part] of partsOf(stage, data)) {
+  const parts = partsOf(stage, data);
+  leave(stage, parts);
+  for (const [name, part] of parts) {
     const mount = window.gptscopeModules.get(name);
     const parent = hostOf(stage, name).shadowRoot;
     const setStateValue = (_, value) => component.setStateValue(name, value);
-    undone.push(mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
+    stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
   }
   return () => {
     if (parentElement.host.isConnected) return; // of an update that was overtaken, as in shared.js
+    leave(stage, new Map());
     stage.root.remove();
     STAGES.delete(parentElement);
-    for (const undo of undone) undo();
   };
 }

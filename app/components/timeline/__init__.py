@@ -1,0 +1,69 @@
+"""A slider over the snapshots of a training, with curves of losses and head scores behind it, and a play button."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from app.components._assets import deliver, number
+from app.components.live import Panel
+
+deliver("timeline")
+
+
+class TimelineEvent(TypedDict):
+    """What the state of `live` holds once anything was touched; `seq` goes back as `ack`.
+
+    Each message carries everything. While `growing`, one comes every other second although nothing was touched.
+    """
+
+    source: str
+    step: int | None
+    kind: str
+    seq: int
+
+
+def timeline(
+    *,
+    text: str,
+    source: str,
+    history_key: str,
+    step: int | None,
+    moment: str,
+    losses: Mapping[str, float],
+    kind: str = "",
+    score: float | None = None,
+    head: tuple[int, int] = (0, 0),
+    growing: bool = False,
+    ack: int = 0,
+) -> Panel:
+    """The strip; `TimelineEvent` tells which step is wanted.
+
+    Args:
+        text: the prompt that the panels show.
+        source: comes back with each event, so that a late one is not taken for another model's.
+        history_key: names the curves, which `history` has brought.
+        step: of the snapshot on the screen; None is the final model, which has the last stop of the slider.
+        moment: the same in words, such as "step 600 of 2,000".
+        losses: of the weights on the screen, by the names of `history`.
+        kind: of the scores that are drawn; "" where there are none.
+        score: of the head at this step.
+        head: (layer, head), both from 0, whose curve is drawn strongly.
+        growing: more snapshots are expected: ask for them now and then.
+        ack: `seq` of the last `TimelineEvent` that was processed.
+    """
+    data = {
+        "text": text,
+        "source": source,
+        "history_key": history_key,
+        "at": step,
+        "moment": moment,
+        "losses": {name: number(value) for name, value in losses.items()},
+        "kind": kind,
+        "score": score,
+        "layer": head[0],
+        "head": head[1],
+        "growing": growing,
+        "ack": ack,
+    }
+    return Panel("timeline", data)

@@ -1,0 +1,112 @@
+"""The history of a training as curves, drawn again while it is being written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import figures, jobs, runs, state
+from app.views.training.inside import look_inside, weights
+from app.views.training.plot import plot
+from gptcore import shipped_models
+from gptcore.checkpoint import shipped_folder
+
+PAUSE = 2.0
+"""Seconds between two looks at a run that is being written."""
+SCREEN = "the model on the screen"
+"""The model on the screen, among the runs to choose from."""
+
+
+def curves() -> None:
+    """The section."""
+    place = _chosen()
+    if place is None:
+        st.info("The model on the screen came without the history of its training.", icon=":material/info:")
+        return
+    try:
+        running = runs.read(place).running
+    except runs.HistoryError:
+        running = False
+    st.fragment(_drawn, run_every=PAUSE if running else None)(str(place), running)
+
+
+def of_screen() -> Path | None:
+    """Where the history of the model on the screen may lie: its folder; nowhere for what was uploaded."""
+    wanted = state.loaded()
+    if wanted.source in shipped_models():
+        return shipped_folder() / wanted.source
+    return None if wanted.digest or runs.find(wanted.source) is None else Path(wanted.source)
+
+
+def _chosen() -> Path | None:
+    if state.shared():
+        st.caption("This server is shared: it shows the history of the model on the screen and opens no folders.")
+        return of_screen()
+    on_screen = f"{SCREEN}: {_short()}"
+    left, right = st.columns([1, 1.4], vertical_alignment="bottom")
+    with right:
+        typed = st.text_input(
+            "or the folder of a run, by its path", key="run path", placeholder="runs/my-run", persist_state="session"
+        ).strip()
+    with left:
+        chosen = st.selectbox(
+            "Whose training",
+            [SCREEN, *(str(job.folder) for job in jobs.jobs())],
+            format_func=lambda folder: on_screen if folder == SCREEN else Path(folder).name,
+            key="run",
+            disabled=bool(typed),
+            persist_state="session",
+        )
+    if typed:
+        return Path(typed)
+    return of_screen() if chosen == SCREEN else Path(chosen)
+
+
+def _short() -> str:
+    source = state.loaded().source
+    return source if len(source) < 40 else f"…{source[-38:]}"
+
+
+def _drawn(place: str, running: bool) -> None:
+    """A fragment: looks at the run again and draws what is there now."""
+    try:
+        history = runs.read(place)
+    except runs.HistoryError as error:
+        st.error("This training could not be read.", icon=":material/error:")
+        st.text(str(error))  # as plain text: a path may hold anything
+        return
+    if history.running != running:
+        st.rerun()  # to look again and again, or no more
+    _line(history, running)
+    if not history.curves:
+        st.info("No numbers yet: the first evaluation comes before the first step.", icon=":material/hourglass_top:")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        weight = st.slider(
+            "Smoothing of single batches", 0.0, 0.99, 0.8, 0.01, key="smoothing", width=260, persist_state="session"
+        )
+        log = st.toggle("Logarithmic scale", key="log scale", persist_state="session")
+        if not state.shared() and Path(place) != of_screen():
+            for name, path in weights(history.file.parent).items():
+                look_inside(path, name, key=f"inside {name}")
+    side = figures.beside(history, dark=state.dark())
+    left, right = st.columns([1.9, 1], gap="medium") if side else (st.container(), None)
+    main = figures.losses(history, weight=weight, log=log, dark=state.dark())
+    plot(left, main, "losses", bar=True)
+    if right is not None and side is not None:
+        plot(right, side, "beside")
+    for notice in history.notices:
+        st.caption(f":material/warning: {notice}")
+
+
+def _line(history: runs.History, running: bool) -> None:
+    """Where the training stands, in a line."""
+    of = f" of {history.steps:,}" if history.steps else ""
+    best = history.best
+    said = [
+        f"**step {history.step:,}{of}**",
+        f"lowest loss on held-out data **{best[1]:.4f} nats** at step {best[0]:,}" if best else "",
+        "being written: these curves follow" if running else "",
+    ]
+    st.markdown(" · ".join(part for part in said if part))

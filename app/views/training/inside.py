@@ -1,0 +1,44 @@
+"""From a run to its weights on the Explore page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import state
+from app.models import Wanted
+from app.views.explore import explore
+from gptcore import CheckpointError
+
+
+def weights(folder: Path) -> dict[str, Path]:
+    """What can be opened of a run or a checkpoint folder, by what it is called."""
+    found = {"best": folder / "best.pt", "last": folder / "last.pt"}
+    there = {name: path for name, path in found.items() if path.is_file()}
+    return there or ({"kept": folder} if (folder / "config.json").is_file() else {})
+
+
+def look_inside(path: Path, name: str, *, key: str, kind: str = "secondary") -> None:
+    """A button that opens these weights, as they are now, on the Explore page; or says why it cannot."""
+    clicked = st.button(
+        f"Look inside the {name} weights",
+        key=key,
+        icon=":material/visibility:",
+        type="primary" if kind == "primary" else "secondary",
+    )
+    if not clicked:
+        return
+    bar = st.progress(0.0, "Opening …")
+
+    def tell(share: float, what: str) -> None:
+        bar.progress(share, f"{what} …")
+
+    try:
+        state.open_afresh(Wanted(str(path)), tell)
+    except (CheckpointError, ValueError) as error:
+        bar.empty()
+        st.error("These weights could not be opened; the present model stays.", icon=":material/error:")
+        st.text(str(error))
+        return
+    st.switch_page(st.Page(explore, default=True))

@@ -1,0 +1,136 @@
+"""A prompt as training sees it: inputs over targets shifted by one, and the loss at each position."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import streamlit as st
+
+from app import components, lesson, plan, runs, state
+from app.explorer import Explorer
+from app.views.training.curves import of_screen
+from gptcore import Trace, capture
+from gptcore.data import DATASETS
+
+SENTENCE = (
+    "Training slides the same tokens by one: **each position's target is the next position's input.** The mask lets a "
+    "position see only what stands before its target, so **one forward pass over T tokens trains on T examples at "
+    "once**; their mean loss is what the optimizer lowers."
+)
+EXAMPLE = "training example"
+"""Where the session keeps which example is shown; 0 is the prompt."""
+
+
+@st.fragment
+def prompt() -> None:
+    """The section."""
+    me = state.explorer()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _typed(me)
+        data = _data(me)
+        number = int(state.widget(EXAMPLE) or 0) if data else 0
+        if data:
+            st.button(
+                "An example of its training" if not number else "Another example",
+                icon=":material/school:",
+                on_click=lambda: state.set_widget(EXAMPLE, number + 1),
+                help=f"Drawn from what this model was trained on: {data}",
+            )
+            if number:
+                st.button("Back to the prompt", on_click=lambda: state.set_widget(EXAMPLE, 0))
+    try:
+        trace, found, text = _example(me, str(data), number) if number else _prompt(me)
+    except ValueError as error:
+        st.warning("There is no example of this model's training here.", icon=":material/warning:")
+        st.text(str(error))
+        trace, found, text = _prompt(me)
+    st.markdown(SENTENCE)
+    label = me.checkpoint.tokenizer.label
+    components.losses(
+        key="losses view",
+        text=text,
+        positions=[
+            {
+                "token": label(guess.index),
+                "target": None if guess.target is None else label(guess.target),
+                "loss": guess.loss,
+                "probability": guess.probability,
+                "rank": guess.rank,
+                "best": label(guess.best),
+                "best_probability": guess.best_probability,
+            }
+            for guess in found.guesses
+        ],
+        mean=found.mean,
+        perplexity=found.perplexity,
+        blind=math.log(trace.config.vocab_size) or 1.0,
+        missing="no target: training did not ask here" if number else "no target yet: the next token is not known",
+    )
+    _notes(me, found, number)
+
+
+def _typed(me: Explorer) -> None:
+    """The prompt that all pages share, to be changed here, too."""
+    state.set_widget("lesson prompt", me.typed)
+    st.text_input("Prompt", key="lesson prompt", on_change=lambda: _type(me), width="stretch")
+
+
+def _type(me: Explorer) -> None:
+    with state.turn():
+        me.rev += 1
+        me.type(str(state.widget("lesson prompt")))
+    state.set_widget(EXAMPLE, 0)
+
+
+def _prompt(me: Explorer) -> tuple[Trace, lesson.Lesson, str]:
+    trace = me.shown.trace
+    with state.turn():
+        return trace, state.lesson((trace,), lambda: lesson.of_trace(trace)), me.shown.text
+
+
+def _example(me: Explorer, data: str, number: int) -> tuple[Trace, lesson.Lesson, str]:
+    """An example as the trainer draws them; those that training never asks for have no target."""
+    checkpoint = me.checkpoint
+    ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
+    with state.turn():
+        trace = capture(checkpoint.model, ids, names=["lm_head"])
+        found = state.lesson((checkpoint, data, number), lambda: lesson.of_trace(trace, targets))
+    return trace, found, checkpoint.tokenizer.decode(ids)
+
+
+def _data(me: Explorer) -> str | None:
+    """What this model was trained on, where that is known and at hand."""
+    if task := plan.task_of(me.checkpoint.tokenizer, me.checkpoint.config):
+        return task
+    folder = of_screen()
+    if folder is None:
+        return None
+    folder = folder if folder.is_dir() else folder.parent
+    named = runs.read_json(folder / runs.SETTINGS).get("data") or _named_in_card(folder / "README.md")
+    if named in plan.known_texts():
+        return str(named)
+    return str(named) if named and not state.shared() and Path(str(named)).is_file() else None
+
+
+def _named_in_card(card: Path) -> str | None:
+    """The data set that a model card's table names: `| data | tinyshakespeare (...) |`."""
+    try:
+        with card.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(20_000)
+    except OSError:
+        return None
+    rows = [line.split("|")[2].split() for line in text.splitlines() if line.replace(" ", "").startswith("|data|")]
+    return next((row[0] for row in rows if row and row[0] in DATASETS), None)
+
+
+def _notes(me: Explorer, found: lesson.Lesson, number: int) -> None:
+    if number:
+        return
+    if me.shown.cropped:
+        st.caption(f"The model sees the last {me.checkpoint.config.block_size} of {len(me.shown.ids)} tokens.")
+    if len(found.guesses) == 1:
+        st.info("One token has no target yet: type one more, and it is the target of this one.", icon=":material/info:")
+    if me.notice:
+        st.caption(":material/info: The prompt that could be read last is shown.")
+        st.text(me.notice["text"])

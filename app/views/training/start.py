@@ -1,0 +1,155 @@
+"""A small training started from the page: what it will be and cost, told before; then it is watched, see `watch.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import streamlit as st
+
+from app import jobs, plan, state
+from app.plan import OWN_TEXT, Plan
+from app.views.training.watch import watch
+from gptcore import ConfigError, architecture
+from gptcore.data import TASKS, DataError
+
+SENTENCES = {
+    "sort": "sort: letters, followed directly by the same letters sorted",
+    "induction": "induction: random letters, and then the same again",
+    "addition": "addition: two numbers and their sum, lowest digit first",
+    OWN_TEXT: "a text of your own, pasted",
+}
+
+
+def start() -> None:
+    """The section."""
+    if state.shared():
+        st.info("This server is shared: trainings are not started from its pages.", icon=":material/lock:")
+        return
+    left, right = st.columns([1, 2], gap="large")
+    with right:
+        watch()
+    with left:  # last: its costs are measured
+        _form()
+
+
+@st.fragment
+def _form() -> None:
+    st.markdown("##### A new training")
+    if sentence := jobs.missing():
+        st.warning(sentence, icon=":material/extension:")
+        return
+    planned = _planned()
+    try:
+        with st.spinner("Measuring how fast this machine trains it …"):
+            costs = _costs(planned)
+    except (ConfigError, DataError, OSError) as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    problem = planned.problem
+    if problem:
+        st.info(problem, icon=":material/info:")
+    st.markdown(costs)
+    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=bool(problem), width="stretch"):
+        _start(planned)
+    with st.expander("How these are estimated"):
+        st.caption(f"Memory: {plan.MEMORY}")
+        st.caption(
+            "Minutes: this very model was just trained on random ids for a moment on this machine, with the "
+            f"{jobs.threads()} of its threads that a training gets; that many steps, and the evaluations, take so "
+            "long if nothing else slows it down."
+        )
+
+
+def _planned() -> Plan:
+    """What the widgets say; sliders begin where the preset has them."""
+    data = st.selectbox(
+        "Task or text",
+        plan.choices(),
+        format_func=lambda name: SENTENCES.get(name, f"{name}: a text"),
+        key="plan data",
+        persist_state="session",
+    )
+    text, pairs = "", False
+    if data == OWN_TEXT:
+        text = st.text_area("The text", height=140, key="plan text", persist_state="session")
+    if data not in TASKS:
+        pairs = (
+            st.segmented_control(
+                "Tokens",
+                ["characters", "byte pairs"],
+                default="characters",
+                required=True,
+                key="plan tokens",
+                persist_state="session",
+            )
+            == "byte pairs"
+        )
+    presets = plan.sizes(data)
+    size = st.segmented_control(
+        "Size", list(presets), default="small", required=True, key="plan size", persist_state="session"
+    )
+    preset = presets[size or "small"]
+    with st.expander("Change the sizes"):
+        chosen = _sliders(preset, f"{data} {size}")
+    return dataclasses.replace(chosen, text=text, pairs=pairs)
+
+
+def _sliders(preset: Plan, of: str) -> Plan:
+    """Each with bounds within which a small machine stays useful; they begin anew with each preset."""
+
+    def slider(label: str, low: int, high: int, value: int, step: int = 1) -> int:
+        return int(st.slider(label, low, high, value, step, key=f"{label} {of}", persist_state="session"))
+
+    def choose(label: str, options: tuple[int, ...], value: int) -> int:
+        return int(
+            st.select_slider(label, options, value, key=f"{label} {of}", persist_state="session")  # type: ignore[arg-type]
+        )
+
+    heads = slider("H: heads", 1, 8, preset.n_head)
+    rate = st.select_slider(
+        "Learning rate, at its peak",
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        preset.learning_rate,
+        format_func=lambda value: f"{value:g}",
+        key=f"rate {of}",
+        persist_state="session",
+    )
+    return dataclasses.replace(
+        preset,
+        n_layer=slider("L: layers", 1, 6, preset.n_layer),
+        n_head=heads,
+        head_dim=choose("D: dimensions of a head; C = H × D", plan.HEAD_DIMS, preset.head_dim),
+        block_size=choose("T: context", plan.CONTEXTS.get(preset.data, plan.TEXT_CONTEXTS), preset.block_size),
+        steps=slider("Steps", 100, 10_000, preset.steps, 100),
+        batch_size=choose("B: sequences in a step", (4, 8, 16, 32, 64, 128), preset.batch_size),
+        learning_rate=rate,
+    )
+
+
+def _costs(planned: Plan) -> str:
+    config = planned.config
+    parameters = architecture(config).num_params()
+    sizes = f"{config.n_layer} layers × {config.n_head} heads, C = {config.n_embd}, context {config.block_size}"
+    return (
+        f"**{parameters:,} parameters** ({sizes}, V = {config.vocab_size})  \n"
+        f"**about {plan.memory(planned) / 1e6:,.0f} MB** of memory  \n"
+        f"**about {_duration(plan.seconds(planned))}** on this machine"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{seconds / 60:,.0f} minutes" if seconds < 5400 else f"{seconds / 3600:,.1f} hours"
+
+
+def _start(planned: Plan) -> None:
+    title = "own text" if planned.data == OWN_TEXT else planned.data
+    text = planned.text if planned.data == OWN_TEXT else None
+    try:
+        job = jobs.start(title, planned.data, planned.steps, planned.arguments, text)
+    except jobs.JobError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    state.set_widget("training wanted", str(job.folder))
+    st.rerun()

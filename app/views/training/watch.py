@@ -1,0 +1,202 @@
+"""A training of the app while it runs and afterwards: its state, its loss, one head of it, and what can be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from app import figures, jobs, plan, runs, state
+from app.jobs import Job
+from app.models import Wanted
+from app.views.training.inside import look_inside, weights
+from app.views.training.plot import plot
+from gptcore import Checkpoint, CheckpointError, GPTConfig, capture
+from gptcore.checkpoint.snapshots import snapshots
+from gptcore.heads import KINDS
+from gptcore.tokenizer import Tokenizer
+
+PAUSE = 2.0
+"""Seconds between two looks at a training that runs."""
+MOST_TOKENS = 48
+"""Of the example whose pattern is drawn."""
+COLOURS = {
+    "starting": "blue",
+    "running": "green",
+    "pausing": "orange",
+    "paused": "orange",
+    "stopping": "gray",
+    "stopped": "gray",
+    "finished": "violet",
+    "failed": "red",
+}
+
+
+def watch() -> None:
+    """One of the app's trainings, the newest at first."""
+    found = {str(job.folder): job for job in jobs.jobs()}
+    if not found:
+        st.markdown("##### No training yet")
+        st.caption(
+            "A training runs as a process of its own: it goes on when this window is closed, and the other pages stay "
+            "as quick as they are."
+        )
+        return
+    if wanted := state.taken("training wanted"):
+        state.set_widget("training", wanted)
+    if state.widget("training") not in found:
+        state.set_widget("training", next(iter(found)))
+    folder = st.selectbox(
+        "Training",
+        list(found),
+        format_func=lambda path: Path(path).name,
+        key="training",
+        persist_state="session",
+    )
+    job = found[folder]
+    st.fragment(_watched, run_every=PAUSE if job.alive else None)(folder, job.state)
+
+
+def _watched(folder: str, before: str) -> None:
+    """A fragment: looks at the training again and draws what is there now."""
+    job = jobs.find(Path(folder))
+    if job is None or job.state != before:
+        st.rerun()  # other buttons, and to look again and again, or no more
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(job.state, color=COLOURS[job.state])  # type: ignore[arg-type]
+        st.markdown(f"**step {job.step:,} of {job.steps:,}**{_left(job)}", width="content")
+        _buttons(job)
+    st.progress(min(1.0, job.step / job.steps))
+    if trouble := state.taken("training trouble"):
+        st.error("That could not be done.", icon=":material/error:")
+        st.text(trouble)
+    if kept := state.taken("training kept"):
+        st.success("Kept, and offered where models are opened:", icon=":material/bookmark_added:")
+        st.text(kept)
+    if job.state == "failed":
+        st.error("This training ended by itself. The last that it said:", icon=":material/error:")
+        st.text(job.problem or "nothing")
+    left, right = st.columns([1.25, 1], gap="medium")
+    with left:
+        _loss(job)
+    with right:
+        _head(job)
+
+
+def _left(job: Job) -> str:
+    seconds = job.seconds_left
+    if seconds is None:
+        return {
+            "starting": " · Python and PyTorch are loading",
+            "pausing": " · it saves after this step",
+            "stopping": " · it saves after this step",
+            "paused": " · saved; it holds no memory and waits to go on",
+        }.get(job.state, "")
+    return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {max(1, round(seconds))} s left"
+
+
+def _buttons(job: Job) -> None:
+    if job.state in ("starting", "running"):
+        st.button("Pause", icon=":material/pause:", on_click=_do, args=(jobs.ask, job, "pause"))
+        st.button("Stop", icon=":material/stop:", on_click=_do, args=(jobs.ask, job, "stop"))
+    if job.state in ("paused", "stopped", "failed"):
+        label = {"paused": "Resume", "stopped": "Go on", "failed": "Try again"}[job.state]
+        st.button(label, icon=":material/play_arrow:", type="primary", on_click=_do, args=(jobs.resume, job))
+    there = weights(job.folder)
+    if not job.alive:
+        if there:
+            st.button(
+                "Keep",
+                icon=":material/bookmark:",
+                on_click=_keep,
+                args=(job,),
+                help="Export the best weights as a checkpoint folder, with curve and snapshots; it is then offered "
+                "where models are opened",
+            )
+        with st.popover("Delete", icon=":material/delete:"):
+            st.write("Its folder is removed, with its weights and curves. What was kept stays.")
+            st.button("Delete it", type="primary", on_click=_do, args=(jobs.delete, job))
+    if there:
+        name, path = next(iter(there.items()))
+        look_inside(path, name, key="look inside")
+
+
+def _do(action: object, *arguments: object) -> None:
+    """A button's work; what cannot be done is told beside the buttons."""
+    try:
+        action(*arguments)  # type: ignore[operator]
+    except (ValueError, OSError) as error:
+        state.set_widget("training trouble", str(error))
+
+
+def _keep(job: Job) -> None:
+    def work() -> None:
+        target = str(jobs.keep(job))
+        state.offer(Wanted(state.one_spelling(target)))
+        state.set_widget("training kept", target)
+
+    _do(work)
+
+
+def _loss(job: Job) -> None:
+    try:
+        history = runs.read(job.folder)
+    except runs.HistoryError:
+        st.caption("The loss appears with the first evaluation.")
+        return
+    weight = 0.8 if len(history.curves.get("loss", runs.Curve()).steps) > 20 else 0.0
+    figure = figures.losses(history, weight=weight, log=False, dark=state.dark(), height=400)
+    plot(st.container(), figure, "watched loss")
+
+
+def _head(job: Job) -> None:
+    """The pattern of one head on an example of the task, from the newest weights that the training has written."""
+    try:
+        checkpoint = state.newest_weights(job.folder)
+        ids = example(job, checkpoint.tokenizer, checkpoint.config)
+    except (CheckpointError, ValueError):
+        st.caption("The heads appear with the first save.")
+        return
+    layer, head = _chosen(checkpoint)
+    name = f"transformer.h.{layer}.attn.pattern"
+    with state.turn():
+        weights_of_head = capture(checkpoint.model, ids, names=[name])[name][0, head]
+    step = checkpoint.info.get("snapshot", checkpoint.info.get("iter_num", 0))
+    st.caption(f"After step {step:,}, on an example of its training{_scores(job, layer, head)}")
+    tokens = [checkpoint.tokenizer.label(index) for index in ids]
+    figure = figures.pattern(weights_of_head.to(torch.float32).tolist(), tokens, dark=state.dark(), height=330)
+    plot(st.container(), figure, "watched head")
+
+
+def _scores(job: Job, layer: int, head: int) -> str:
+    """What kind of head it was at the newest snapshot, where that was measured."""
+    try:
+        newest = snapshots(job.folder)[-1]
+        found = {kind: newest.heads[kind][layer][head] for kind in KINDS if kind in newest.heads}
+    except (CheckpointError, IndexError, OSError):
+        return ""
+    told = ", ".join(f"{kind} {score:.2f}" for kind, score in found.items())
+    return f". Its scores at step {newest.step:,}: {told}"
+
+
+def _chosen(checkpoint: Checkpoint) -> tuple[int, int]:
+    config = checkpoint.config
+    heads = [(layer, head) for layer in range(config.n_layer) for head in range(config.n_head)]
+    if state.widget("watched") not in heads:
+        state.set_widget("watched", heads[-1])
+    return st.selectbox(
+        "Head",
+        heads,
+        format_func=lambda place: f"head {place[0]}.{place[1]}",
+        key="watched",
+        label_visibility="collapsed",
+        width=130,
+        persist_state="session",
+    )
+
+
+def example(job: Job, tokenizer: Tokenizer, config: GPTConfig) -> list[int]:
+    """The ids of an example, the same one all through a training, short enough to be drawn."""
+    ids, _ = plan.example(job.data, tokenizer, config)
+    return ids[:MOST_TOKENS]
