@@ -26,7 +26,7 @@ BESIDE = {
 
 def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
     """The losses of a history, in nats, over its steps: single batches faint, and smoothed by `weight`; evaluations as
-    points; the best one marked. The numbers are the file's own; zoom and hidden curves outlive new numbers."""
+    points; the best one marked. The numbers are the file's own."""
     figure = go.Figure()
     for kind, label in LOSSES.items():
         if kind not in history.curves:

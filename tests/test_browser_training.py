@@ -102,7 +102,7 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text("(1, 3, 48)", timeout=SLOW)
 
 
-def test_a_run_that_is_being_written_is_followed_and_the_zoom_stays(page: Page, tmp_path: Path) -> None:
+def test_a_run_that_is_being_written_is_followed(page: Page, tmp_path: Path) -> None:
     def write(step: int) -> None:
         with (tmp_path / "metrics.jsonl").open("a") as file:
             file.write(f'{{"step": {step}, "loss": {5 / (step + 1)}, "val_loss": {6 / (step + 1)}}}\n')
@@ -116,22 +116,9 @@ def test_a_run_that_is_being_written_is_followed_and_the_zoom_stays(page: Page, 
     field.press("Enter")
     page.get_by_text("being written").wait_for(timeout=SLOW)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 10", timeout=SLOW)
-    box = page.locator(".js-plotly-plot").first.locator(".nsewdrag").first.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 3
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + box["width"] / 3, y + box["height"] / 3, steps=5)
-    page.mouse.up()
-    ranges = "() => ['xaxis', 'yaxis'].map((axis) => document.querySelector('.js-plotly-plot').layout[axis].range)"
-    zoomed = page.evaluate(ranges)
-    assert 0 < zoomed[0][0] < zoomed[0][1] < 90
-    page.evaluate("() => document.querySelector('.js-plotly-plot').dataset.mine = 'the same'")
     write(100)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 11", timeout=SLOW)
-    assert page.locator(".js-plotly-plot").first.get_attribute("data-mine") == "the same"  # nothing flickers
     assert drawn(page, 0, "held-out")[1][-1] == 6 / 101
-    assert page.evaluate(ranges) == zoomed
     write(1000)
     expect(page.get_by_text("being written")).to_have_count(0, timeout=SLOW)
 

@@ -8,7 +8,6 @@ import streamlit as st
 
 from app import figures, jobs, runs, state
 from app.views.training.inside import look_inside, weights
-from app.views.training.plot import plot
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
@@ -93,9 +92,9 @@ def _drawn(place: str, running: bool) -> None:
     side = figures.beside(history, dark=state.dark())
     left, right = st.columns([1.9, 1], gap="medium") if side else (st.container(), None)
     main = figures.losses(history, weight=weight, log=log, dark=state.dark())
-    plot(left, main, "losses", bar=True)
-    if right is not None and side is not None:
-        plot(right, side, "beside")
+    left.plotly_chart(main, key="losses", width="stretch")
+    if right is not None:
+        right.plotly_chart(side, key="beside", width="stretch", config={"displayModeBar": False})
     for notice in history.notices:
         st.caption(f":material/warning: {notice}")
 

@@ -11,7 +11,6 @@ from app import figures, jobs, plan, runs, state
 from app.jobs import Job
 from app.models import Wanted
 from app.views.training.inside import look_inside, weights
-from app.views.training.plot import plot
 from gptcore import Checkpoint, CheckpointError, GPTConfig, capture
 from gptcore.checkpoint.snapshots import snapshots
 from gptcore.heads import KINDS
@@ -147,7 +146,7 @@ def _loss(job: Job) -> None:
         return
     weight = 0.8 if len(history.curves.get("loss", runs.Curve()).steps) > 20 else 0.0
     figure = figures.losses(history, weight=weight, log=False, dark=state.dark(), height=400)
-    plot(st.container(), figure, "watched loss")
+    st.plotly_chart(figure, key="watched loss", width="stretch", config={"displayModeBar": False})
 
 
 def _head(job: Job) -> None:
@@ -166,7 +165,7 @@ def _head(job: Job) -> None:
     st.caption(f"After step {step:,}, on an example of its training{_scores(job, layer, head)}")
     tokens = [checkpoint.tokenizer.label(index) for index in ids]
     figure = figures.pattern(weights_of_head.to(torch.float32).tolist(), tokens, dark=state.dark(), height=330)
-    plot(st.container(), figure, "watched head")
+    st.plotly_chart(figure, key="watched head", width="stretch", config={"displayModeBar": False})
 
 
 def _scores(job: Job, layer: int, head: int) -> str:
