@@ -28,7 +28,8 @@ FIRST_TOKENS = 8
 """Of a prompt for a model that cannot read the one that was there."""
 _THREADS = torch.get_num_threads()
 PROMPT = "To be, or not to b"
-"""What a newcomer finds typed."""
+"""What a newcomer finds typed, where a model has no prompt of its own."""
+MOST_PROMPT = 1000
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,18 @@ class Parity:
     is_rounding: bool
 
 
+def own_prompt(checkpoint: Checkpoint) -> str:
+    """What a model is first shown with: what its folder says, as the shipped ones' do."""
+    told = checkpoint.info.get("prompt")
+    return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
+
+
 class Explorer:
     """One person's view of one model."""
 
-    def __init__(self, checkpoint: Checkpoint, text: str = PROMPT) -> None:
+    def __init__(self, checkpoint: Checkpoint, text: str | None = None) -> None:
+        """Looks at a model with a prompt; without one, with the model's own."""
+        text = own_prompt(checkpoint) if text is None else text
         self.final = self.checkpoint = checkpoint  # the weights that were opened, and those on the screen
         self.history = History()
         self.step: int | None = None  # of the snapshot on the screen; None is the final model
@@ -159,8 +168,12 @@ class Explorer:
             return self._run(text, None)
         except ValueError as error:
             self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
-            self.typed = self._readable()
-            return self._run(self.typed, None)
+            try:
+                self.typed = own_prompt(self.checkpoint)
+                return self._run(self.typed, None)
+            except ValueError:
+                self.typed = self._readable()
+                return self._run(self.typed, None)
 
     def _readable(self) -> str:
         """A prompt that this model can surely read: the first of its tokens that are text."""

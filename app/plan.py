@@ -253,7 +253,7 @@ def example(data: str, tokenizer: Tokenizer, config: GPTConfig, seed: int = 0) -
     """
     generator = torch.Generator().manual_seed(seed)
     if data in TASKS:
-        x, y = task_source(data, config.block_size, config.vocab_size).batch(1, generator)
+        x, y = task_source(data, config.block_size, config.vocab_size).task.example(generator)
         return x[0].tolist(), [None if target == NOT_ASKED else target for target in y[0].tolist()]
     path = known_texts().get(data) or Path(data)
     if not path.is_file():

@@ -13,7 +13,7 @@ from typing import Any, cast
 import streamlit as st
 
 from app import models
-from app.explorer import Explorer
+from app.explorer import Explorer, own_prompt
 from app.lesson import Lesson
 from app.models import File, Models, Wanted
 from app.snapshots import Snapshots
@@ -66,7 +66,8 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     megabytes = models.memory()
     checkpoint = _models().get(wanted, listener, files)
     with turn():
-        after = Explorer(checkpoint, before.meant) if before else Explorer(checkpoint)
+        touched = before is not None and before.meant != own_prompt(before.final)
+        after = Explorer(checkpoint, before.meant if before and touched else None)
     after.rev = before.rev + 1 if before else 0
     others = [other for other in st.session_state.get("recent", []) if other != wanted]
     st.session_state.update(

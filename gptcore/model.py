@@ -25,6 +25,10 @@ KeysValues = tuple[Tensor, Tensor]
 """Keys and values of earlier positions, each (B, H, t, D)."""
 
 
+INIT_STD = 0.02
+"""Of weights before training, as in GPT-2."""
+
+
 class Tap(nn.Identity):
     """A tensor's name in the map: passes its input on, unchanged."""
 
@@ -161,12 +165,12 @@ class GPT(nn.Module):
         self.apply(self._init_weights)
         for name, parameter in self.named_parameters():
             if name.endswith("c_proj.weight"):  # 2L of these add to the residual stream: keep its variance level
-                nn.init.normal_(parameter, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer))
+                nn.init.normal_(parameter, mean=0.0, std=INIT_STD / math.sqrt(2 * config.n_layer))
 
     @staticmethod
     def _init_weights(module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, mean=0.0, std=0.02)
+            nn.init.normal_(module.weight, mean=0.0, std=INIT_STD)
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 

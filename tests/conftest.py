@@ -55,7 +55,7 @@ def address() -> Iterator[str]:
     """A server of the app, for the tests of a file."""
     from tests.browser import server
 
-    with server() as (url, _):
+    with server("shakespeare-char") as (url, _):
         yield url
 
 

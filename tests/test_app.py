@@ -165,7 +165,7 @@ def test_thumbnails_grown_equal_thumbnails_drawn_afresh(seed: int) -> None:
 def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit.testing.v1 import AppTest
 
-    monkeypatch.setattr("sys.argv", ["app/main.py"])  # no checkpoint of the user's own
+    monkeypatch.setattr("sys.argv", ["app/main.py", "shakespeare-char"])
     page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
     assert not page.exception
     components = page.get("bidi_component")

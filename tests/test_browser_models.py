@@ -151,7 +151,7 @@ def test_a_path_and_the_way_back(page: Page, tmp_path: Path) -> None:
 
 def test_a_shared_server_opens_no_paths(launched: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPTSCOPE_SHARED", "1")
-    with server() as (url, _):
+    with server("shakespeare-char") as (url, _):
         page = open_page(launched, url)
         dialog(page)
         expect(page.get_by_text("it opens no paths of its own")).to_be_visible()

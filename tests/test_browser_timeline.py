@@ -144,6 +144,73 @@ def test_dragging_ends_where_the_pointer_does(page: Page) -> None:
     assert_shows(page, model_at(STEPS[1]), PROMPT)
 
 
+MOVE = """
+window.moveTo = (index) => {
+  const slider = deepQuery('[data-role=timeline]')[0];
+  slider.value = index;
+  slider.dispatchEvent(new Event('input', { bubbles: true }));
+};
+"""
+REPORTS = {"the badge and the timeline": [True, False], "the timeline and the badge": [False, True]}
+
+
+def wait_for_rest(page: Page) -> None:
+    """Until the slider has its stops, and the badge has measured what is on the screen."""
+    page.wait_for_function(
+        """(last) => deepQuery('[data-role=timeline]')[0].max === last
+            && deepQuery('[data-panel="badge"]')[0].dataset.kind === 'good'""",
+        arg=str(len(STEPS)),
+    )
+
+
+@pytest.mark.parametrize("order", REPORTS.values(), ids=REPORTS)
+def test_two_reports_of_one_moment_both_arrive(page: Page, order: list[bool]) -> None:
+    """Streamlit runs the fragment of only the first of the reports that it collects, and warns of the others."""
+    warnings: list[str] = []
+    page.on("console", lambda message: warnings.append(message.text))
+    wait_for_rest(page)
+    page.evaluate(MOVE)
+    page.evaluate(
+        """(order) => order.forEach((badge) => {
+          if (badge) window.dispatchEvent(new CustomEvent('gptscope:rested', { detail: 'never measured' }));
+          else moveTo(0);
+        })""",
+        order,
+    )
+    wait_for_step(page, 0)
+    assert_shows(page, model_at(0), PROMPT)
+    assert not [text for text in warnings if "fragmentIds" in text]
+
+
+def test_a_move_that_got_lost_is_asked_for_again_before_the_badge_is(page: Page) -> None:
+    wait_for_rest(page)
+    page.evaluate(MOVE)
+    page.evaluate(
+        """() => {
+          const prompt = deepQuery('[data-panel="prompt"]')[0];
+          window.rested = [];
+          window.addEventListener('gptscope:rested', () => window.rested.push(prompt.dataset.step));
+          const observer = new MutationObserver(() => {
+            if (prompt.dataset.step !== '10') return;
+            observer.disconnect();
+            const { send } = WebSocket.prototype;
+            WebSocket.prototype.send = () => { // loses one message
+              WebSocket.prototype.send = send;
+              window.lost = true;
+            };
+            moveTo(0);
+          });
+          observer.observe(prompt, { attributes: true, attributeFilter: ['data-step'] });
+          moveTo(1);
+        }"""
+    )
+    wait_for_step(page, 0)
+    assert page.evaluate("window.lost")
+    assert_shows(page, model_at(0), PROMPT)
+    page.wait_for_function("window.rested.length > 0")
+    assert page.evaluate("window.rested") == ["0"]
+
+
 def test_it_plays_to_the_end_and_stops(page: Page) -> None:
     seen = """() => {
       window.seen = [];

@@ -104,7 +104,7 @@ def test_more_inputs_than_can_be_listed() -> None:
 
 def test_induction_repeats_and_is_decided_by_the_letter_before() -> None:
     task = Induction(block_size=16, vocab_size=20)
-    for x, y in drawn(task):
+    for x, y in [*task.held_out(64), *task.seen(64)]:
         answers = task.answers(y)
         for line, known in zip(lines(task, x, y), answers.tolist(), strict=True):
             half = len(line) // 2
@@ -117,10 +117,31 @@ def test_induction_repeats_and_is_decided_by_the_letter_before() -> None:
 
 def test_halves_have_many_lengths_the_longest_fills_the_context() -> None:
     task = Induction(*DEFAULTS["induction"])
-    halves = {(x.size(1) + 1) // 2 for x, _ in drawn(task, batches=400, rows=1)}
-    assert halves == set(task.halves) and min(halves) == 8 and max(halves) == 32
-    assert {(x.size(1) + 1) // 2 for x, _ in task.held_out(64)} == set(task.halves)
-    assert max(x.size(1) for x, _ in drawn(task, batches=400, rows=1)) == 63
+    assert {(x.size(1) + 1) // 2 for x, _ in task.held_out(64)} == set(task.halves) == set(range(4, 17))
+
+
+def longest_repeat(line: str) -> tuple[int, int]:
+    """Where the longest sequence of different letters that stands twice in a row begins, and how long it is."""
+    found = [
+        (half, at)
+        for at in range(len(line))
+        for half in range(2, (len(line) - at) // 2 + 1)
+        if line[at : at + half] == line[at + half : at + 2 * half] and len(set(line[at : at + half])) == half
+    ]
+    half, at = max(found)
+    return at, half
+
+
+def test_training_repeats_sequences_of_any_length_at_any_place() -> None:
+    task = Induction(block_size=16, vocab_size=20)
+    rows = [line for x, y in drawn(task, batches=10) for line in lines(task, x, y)]
+    assert {len(line) for line in rows} == {17}
+    places = [longest_repeat(line) for line in rows]
+    assert {half for _, half in places} == set(range(2, 9))
+    for half in range(3, 9):  # as far as it fits, each at every place
+        assert {at for at, length in places if length == half} >= set(range(17 - 2 * half))
+    pairs = sum(half == 2 for _, half in places) / len(places)
+    assert 0.3 < pairs < 0.5  # those with pairs alone, and a seventh of the others
 
 
 def test_any_letter_stands_anywhere() -> None:
@@ -133,8 +154,11 @@ def test_any_letter_stands_anywhere() -> None:
 def test_fresh_sequences_are_not_those_trained_on() -> None:
     task = Induction(block_size=64, vocab_size=52)
     held = {line for x, y in task.held_out(64) for line in lines(task, x, y)}
-    trained = {line for x, y in drawn(task, batches=50) for line in lines(task, x, y)}
-    assert len(held) == 32 * len(task.halves) and not held & trained
+    seen = {line for x, y in task.seen(64) for line in lines(task, x, y)}
+    assert len(held) == 32 * len(task.halves) and not held & seen
+    for x, y in drawn(task, batches=50):
+        for row in lines(task, x, y):
+            assert not any(row.startswith(line) for line in held)
 
 
 @pytest.mark.parametrize(("block_size", "vocab_size"), [(64, 31), (3, 20), (64, 63)])

@@ -35,7 +35,7 @@ def _page() -> None:
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
-    monkeypatch.setattr("sys.argv", ["app/main.py"])
+    monkeypatch.setattr("sys.argv", ["app/main.py", "shakespeare-char"])
     monkeypatch.setenv(jobs.FOLDER, str(tmp_path / "runs"))
     monkeypatch.delenv("GPTSCOPE_SHARED", raising=False)
     return AppTest.from_function(_page, default_timeout=120)

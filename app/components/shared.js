@@ -33,7 +33,8 @@ export function viewOf(component, build) {
   } else if (view.data === data) readTheme(view); // called without new data: the theme changed
   else checkThemeSoon(view);
   view.data = data;
-  view.send = component.setStateValue; // changes with each render: always use the newest
+  view.component = component; // changes with each render: always use the newest
+  view.send ??= (name, value) => inTurn(component.key, () => view.component.setStateValue(name, value));
   return view;
 }
 
@@ -205,6 +206,30 @@ export function onHover(view, show) {
 
 // ---- sending -------------------------------------------------------------------------------------------------
 
+let open = null; // the key of the component that has the batch which Streamlit collects at present
+let queue = []; // what other components report meanwhile
+
+/**
+ * Sends at once, but no two components in one batch: Streamlit collects all reports until a timer of 0 ms that it sets
+ * at the first, and then runs only the fragment of that one. A timer set right behind its own ends right behind it.
+ */
+function inTurn(key, send) {
+  if (open !== null && open !== key) {
+    queue.push({ key, send });
+    return;
+  }
+  send();
+  if (open === null) setTimeout(nextTurn); // after Streamlit's, so only now
+  open = key;
+}
+
+function nextTurn() {
+  const waited = queue;
+  queue = [];
+  open = null;
+  for (const { key, send } of waited) inTurn(key, send);
+}
+
 let lastNumber = 0;
 
 /** A number larger than any before, also after the component was unmounted and mounted again. */
@@ -218,33 +243,48 @@ export function report(view, event) {
   view.send("event", { ...event, seq: nextNumber() });
 }
 
-const PATIENCE = 3000; // ms until an unanswered request counts as lost
+const PATIENCE = 3000; // ms until an unanswered request is sent again, then twice as long
+const flights = new Set(); // of all panels
+
+/** Whether no panel waits for an answer. */
+export function quiet() {
+  return flights.size === 0;
+}
 
 /**
  * One request in flight, the newest waits: keys that come faster than a run finishes would otherwise each
- * stop the run before them, and nothing would ever be drawn.
+ * stop the run before them, and nothing would ever be drawn. What is not answered is sent again under its old number:
+ * a server that is only slow then has nothing more to do.
  */
 export function oneInFlight(send) {
-  let flying = null;
+  let flying = null; // the number of the request
   let waiting = null;
   let timer = 0;
-  const launch = (value) => {
-    flying = nextNumber();
-    waiting = null;
-    clearTimeout(timer);
-    timer = setTimeout(land, PATIENCE);
-    send({ ...value, seq: flying });
-  };
-  const land = () => {
-    flying = null;
-    clearTimeout(timer);
-    if (waiting) launch(waiting);
-  };
-  return {
+  const flight = {
     offer: (value) => (flying === null ? launch(value) : (waiting = value)),
     acknowledge: (seq) => flying !== null && seq >= flying && land(),
     forget: () => (waiting = null),
     idle: () => flying === null,
-    stop: () => clearTimeout(timer),
+    stop: () => {
+      clearTimeout(timer);
+      flights.delete(flight);
+    },
   };
+  const launch = (value) => {
+    flying = nextNumber();
+    waiting = null;
+    flights.add(flight);
+    attempt({ ...value, seq: flying }, PATIENCE);
+  };
+  const attempt = (request, patience) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (waiting ? launch(waiting) : attempt(request, 2 * patience)), patience);
+    send(request);
+  };
+  const land = () => {
+    flying = null;
+    flight.stop();
+    if (waiting) launch(waiting);
+  };
+  return flight;
 }

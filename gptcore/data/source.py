@@ -32,6 +32,8 @@ class Source(ABC):
 
     tokenizer: Tokenizer
     block_size: int
+    prompt: str = ""
+    """An example to begin with; none for text."""
 
     @abstractmethod
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -85,6 +87,7 @@ class TaskSource(Source):
 
     def __post_init__(self) -> None:
         self.tokenizer, self.block_size = self.task.tokenizer, self.task.block_size
+        self.prompt = self.task.prompt
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return self.task.batch(rows, generator)

@@ -10,13 +10,17 @@ import string
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gptcore.data.errors import DataError
 from gptcore.tokenizer import CharTokenizer
 
 NOT_ASKED = -1
+PAIRS_ALONE, ANYWHERE = 0.3, 0.7
+"""Shares of the rows of Induction: with nothing but pairs; of the others, where the sequence begins at any place."""
 
 
 class Task(ABC):
@@ -24,6 +28,8 @@ class Task(ABC):
 
     sentence: str
     """What the task is, for the card."""
+    prompt: str
+    """An example, as far as it is given."""
     tokenizer: CharTokenizer
     block_size: int
 
@@ -37,7 +43,11 @@ class Task(ABC):
 
     @abstractmethod
     def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Examples such as `batch` makes, always the same."""
+        """Examples of what was trained on, in the form of the held-out ones, always the same."""
+
+    def example(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One example to look at."""
+        return self.batch(1, generator)
 
     def answers(self, y: Tensor) -> Tensor:
         """Which targets (B, T) the rule decides; bool."""
@@ -64,6 +74,7 @@ class Sort(Task):
             raise DataError(f"sort: {vocab_size} letters in {self.length} places are too many inputs; take fewer")
         self.tokenizer = CharTokenizer(string.ascii_uppercase[:vocab_size])
         self.sentence = f"{self.length} letters of {vocab_size}, followed directly by the same letters sorted"
+        self.prompt = (self.tokenizer.chars[::-1] * self.length)[: self.length]
         self.inputs = torch.cartesian_prod(*[torch.arange(vocab_size)] * self.length).view(-1, self.length)
         order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(0))
         self._val, self._train = self.inputs[order[::4]], self.inputs[order[torch.arange(len(order)) % 4 != 0]]
@@ -88,13 +99,17 @@ class Sort(Task):
 class Induction(Task):
     """Letters in random order, each at most once, and then the same again: what came after this letter before?
 
-    The halves of a batch are of one length, which differs from batch to batch, so that no position tells the answer.
+    What is measured is such a sequence alone, of each length. What is trained on is harder to learn by heart: the
+    sequence begins anywhere in the context, so that no position tells the answer, and what is left of the context, and
+    of three rows in ten all, is filled with pairs of letters repeated at once (such as "abab"), from which a head
+    learns early to look one letter back.
+
     Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
 
     >>> task = Induction(block_size=16, vocab_size=20)
-    >>> x, y = task.batch(2, torch.Generator().manual_seed(0))
+    >>> x, y = task.examples(1, 5, torch.Generator().manual_seed(0))
     >>> task.tokenizer.decode(x[0]), task.answers(y)[0].long().tolist()
-    ('lbcrmslbcrm', [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    ('mcdsnmcds', [0, 0, 0, 0, 0, 1, 1, 1, 1])
     """
 
     def __init__(self, block_size: int, vocab_size: int) -> None:
@@ -107,10 +122,37 @@ class Induction(Task):
         self.block_size, self.vocab_size = block_size, vocab_size
         self.tokenizer = CharTokenizer("".join(sorted(letters[:vocab_size])))
         self.sentence = f"up to {block_size // 2} of {vocab_size} letters in random order, and then the same again"
-        self.halves = range(max(2, block_size // 8), block_size // 2 + 1)
+        letters = self.tokenizer.chars[2 :: max(1, vocab_size // 8)][: block_size // 4][::-1]
+        self.prompt = letters + letters[: len(letters) // 2]
+        self.halves = range(max(2, block_size // 8), block_size // 2 + 1)  # those measured
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self.examples(rows, self._some_half(generator), generator)
+        seed = int(torch.randint(2**31, (), generator=generator))
+        rng = np.random.default_rng(seed)
+        whole = torch.from_numpy(np.stack([self._row(rng) for _ in range(rows)]))
+        return whole[:, :-1], whole[:, 1:]
+
+    def example(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self.examples(1, int(torch.randint(3, self.block_size // 2 + 1, (), generator=generator)), generator)
+
+    def _row(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """(T + 1,): a sequence repeated once, at any place, and pairs around it."""
+        parts = [self._repeated(rng, *self._place(rng))] if rng.random() >= PAIRS_ALONE else []
+        length = sum(map(len, parts))
+        while length <= self.block_size:
+            parts.append(self._repeated(rng, int(rng.integers(2)), 2))
+            length += len(parts[-1])
+        return np.concatenate(parts)[: self.block_size + 1]
+
+    def _place(self, rng: np.random.Generator) -> tuple[int, int]:
+        """How many letters stand before the halves, and how long a half is."""
+        half = int(rng.integers(2, self.block_size // 2 + 1))
+        room = min(self.block_size - 2 * half, self.vocab_size - half)
+        return int(rng.integers(room + 1)) if rng.random() < ANYWHERE else 0, half
+
+    def _repeated(self, rng: np.random.Generator, before: int, half: int) -> NDArray[np.int64]:
+        letters = rng.permutation(self.vocab_size)[: before + half]
+        return np.concatenate([letters, letters[before:]])
 
     def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self._fixed(batch_size, seed=1)
@@ -121,9 +163,6 @@ class Induction(Task):
     def _fixed(self, batch_size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(seed)
         return (self.examples(32, half, generator) for half in self.halves)
-
-    def _some_half(self, generator: torch.Generator) -> int:
-        return self.halves[int(torch.randint(len(self.halves), (), generator=generator))]
 
     def examples(self, rows: int, half: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Examples with halves of this length."""
@@ -154,6 +193,7 @@ class Addition(Task):
             )
         self.block_size, self.digits = block_size, (block_size - 2) // 3
         self.tokenizer = CharTokenizer("0123456789+=")
+        self.prompt = f"{'27182818'[: self.digits]}+{'31415926'[: self.digits]}="
         self.sentence = f"two numbers of {self.digits} digits and their sum, lowest digit first"
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -197,5 +237,5 @@ TASKS: dict[str, type[Sort] | type[Induction] | type[Addition]] = {
     "induction": Induction,
     "addition": Addition,
 }
-DEFAULTS = {"sort": (11, 3), "induction": (64, 52), "addition": (8, 12)}
+DEFAULTS = {"sort": (11, 3), "induction": (32, 26), "addition": (8, 12)}
 """block_size and vocab_size of each, where they are not chosen."""

@@ -33,6 +33,8 @@ def export(trainer: Trainer) -> None:
     target = settings.export
     assert target is not None
     best = checkpoint.load(trainer.folder.best)
+    if prompt := settings.prompt or trainer.source.prompt:
+        best.info["prompt"] = prompt
     checkpoint.save(best, target, dtype=getattr(torch, settings.export_dtype))
     _copy_snapshots(trainer.folder.path / FOLDER, target / FOLDER)
     written = checkpoint.load(target, device=trainer.device)  # the card tells of these weights, rounding included

@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptcore.model import GPT
 from gptcore.train import evaluate, finite, snapshots
 from gptcore.train.distributed import Job
 from gptcore.train.optimizer import learning_rate, make_optimizer
 from gptcore.train.run_folder import RunFolder
 from gptcore.train.settings import Settings, choose_compile, choose_device, choose_precision
-from gptcore.train.start import start
+from gptcore.train.start import fresh_model, start
 from gptcore.train.tracking import Tracker
 
 
@@ -44,7 +43,7 @@ class Trainer:
         self.source, self.config = begun.source, begun.config
         self.step, self.best_val_loss = 0, math.inf
         self._seed(0)
-        self.model = GPT(self.config).to(self.device)
+        self.model = fresh_model(self.config, settings.embedding_std).to(self.device)
         if begun.weights is not None:
             self.model.load_state_dict(begun.weights)
         self.optimizer = make_optimizer(self.model, settings, self.device)

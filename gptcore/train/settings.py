@@ -47,6 +47,8 @@ class Settings:
     """The precision of the exported weights."""
     name: str = "a small GPT"
     """What the model card calls the model."""
+    prompt: str = ""
+    """What the app shows first when the exported model is opened; a task has an example of its own."""
 
     block_size: int = 0
     """T: the context length, in tokens (0: 256, the usual of a task, or that of init_from)."""
@@ -64,6 +66,9 @@ class Settings:
     """One matrix for the embedding of tokens and for the logits."""
     activation: Literal["gelu", "gelu_tanh"] = "gelu"
     """nanoGPT's, or GPT-2's and minGPT's."""
+    embedding_std: float = 0.02
+    """Of the first embeddings. GPT-2's 0.02 suits hundreds of dimensions; in a narrow model the layers soon drown what
+    is so small, and it learns by heart what it could look up: 0.2 there."""
 
     steps: int = 5000
     """Optimizer steps."""

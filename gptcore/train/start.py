@@ -6,11 +6,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gptcore import data
 from gptcore.config import GPTConfig
 from gptcore.data import Source
+from gptcore.model import GPT, INIT_STD
 from gptcore.tokenizer import Tokenizer, tokenizer_from_json
 from gptcore.train.distributed import Job
 from gptcore.train.run_folder import RunError, RunFolder
@@ -60,6 +62,15 @@ def start(settings: Settings, folder: RunFolder, job: Job) -> Start:
             )
         )
     return Start(source, config, given.weights if given else None, last)
+
+
+def fresh_model(config: GPTConfig, embedding_std: float) -> GPT:
+    """New weights from PyTorch's generator, as nanoGPT draws them, the embeddings in another scale."""
+    model = GPT(config)
+    with torch.no_grad():
+        for embedding in (model.transformer.wte, model.transformer.wpe):
+            embedding.weight.mul_(embedding_std / INIT_STD)
+    return model
 
 
 def _of_run(last: dict[str, Any]) -> Given:

@@ -92,7 +92,7 @@ def start() -> bool:
     with browser() as launched:
         for _ in range(3):
             began = time.perf_counter()
-            with server() as (url, _):
+            with server("shakespeare-char") as (url, _):
                 page = open_page(launched, url)
                 times.append(time.perf_counter() - began)
                 page.context.close()
@@ -131,7 +131,7 @@ def main() -> int:
     if options.large:
         return 0 if large() else 1
     good = [start()]
-    with server() as (url, _), browser() as launched:
+    with server("shakespeare-char") as (url, _), browser() as launched:
         page = open_page(launched, url)
         received = Bytes(page)
         page.evaluate(WATCH, list(PANELS))

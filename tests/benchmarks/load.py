@@ -110,7 +110,7 @@ def resident(process: int) -> float:
 
 async def run(sessions: int, keys: int, rounds: int) -> bool:
     """Everybody at once. Longer texts hold more, so memory is level when typing them once more holds no more."""
-    with server() as (url, process):
+    with server("shakespeare-char") as (url, process):
         await one(url, 3)
         everybody = asyncio.Barrier(sessions)
         parts = await asyncio.gather(*(one(url, keys, rounds, process, everybody) for _ in range(sessions)))

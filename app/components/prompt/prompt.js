@@ -1,6 +1,6 @@
 // The prompt: a text area that is never written while the user types, its tokens as chips, counter and notice.
 
-import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, spaceOf, viewOf, visible } from "../shared.js";
+import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, quiet, spaceOf, viewOf, visible } from "../shared.js";
 
 const MAX_LINES = 4;
 const REST = 600; // ms without a key, after which the badge is measured
@@ -126,7 +126,7 @@ function drawChips(view) {
 function restSoon(view) {
   clearTimeout(view.resting);
   view.resting = setTimeout(() => {
-    if (!view.flight.idle()) return; // another key is on its way, and will come back here
+    if (!quiet()) return; // a key or a move is on its way, and its answer will come back here
     window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: view.data.text }));
   }, REST);
 }
