@@ -144,12 +144,14 @@ def test_dragging_ends_where_the_pointer_does(page: Page) -> None:
     assert_shows(page, model_at(STEPS[1]), PROMPT)
 
 
-MOVE = """
-window.moveTo = (index) => {
-  const slider = deepQuery('[data-role=timeline]')[0];
-  slider.value = index;
-  slider.dispatchEvent(new Event('input', { bubbles: true }));
-};
+SLIDE = """
+() => {
+  window.slideTo = (index) => {
+    const slider = deepQuery('[data-role=timeline]')[0];
+    slider.value = index;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+}
 """
 REPORTS = {"the badge and the timeline": [True, False], "the timeline and the badge": [False, True]}
 
@@ -169,11 +171,11 @@ def test_two_reports_of_one_moment_both_arrive(page: Page, order: list[bool]) ->
     warnings: list[str] = []
     page.on("console", lambda message: warnings.append(message.text))
     wait_for_rest(page)
-    page.evaluate(MOVE)
+    page.evaluate(SLIDE)
     page.evaluate(
         """(order) => order.forEach((badge) => {
           if (badge) window.dispatchEvent(new CustomEvent('gptscope:rested', { detail: 'never measured' }));
-          else moveTo(0);
+          else slideTo(0);
         })""",
         order,
     )
@@ -184,7 +186,7 @@ def test_two_reports_of_one_moment_both_arrive(page: Page, order: list[bool]) ->
 
 def test_a_move_that_got_lost_is_asked_for_again_before_the_badge_is(page: Page) -> None:
     wait_for_rest(page)
-    page.evaluate(MOVE)
+    page.evaluate(SLIDE)
     page.evaluate(
         """() => {
           const prompt = deepQuery('[data-panel="prompt"]')[0];
@@ -198,10 +200,10 @@ def test_a_move_that_got_lost_is_asked_for_again_before_the_badge_is(page: Page)
               WebSocket.prototype.send = send;
               window.lost = true;
             };
-            moveTo(0);
+            slideTo(0);
           });
           observer.observe(prompt, { attributes: true, attributeFilter: ['data-step'] });
-          moveTo(1);
+          slideTo(1);
         }"""
     )
     wait_for_step(page, 0)

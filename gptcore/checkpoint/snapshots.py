@@ -69,9 +69,7 @@ def load_snapshot(ckpt: Checkpoint, snapshot: Snapshot) -> Checkpoint:
     try:
         digest = hashlib.sha256(snapshot.path.read_bytes()).hexdigest()
     except OSError as error:
-        raise CheckpointError(
-            f"{snapshot.path} cannot be read: {error.strerror or error}; check the file"
-        ) from error
+        raise CheckpointError(f"{snapshot.path} cannot be read: {error.strerror or error}; check the file") from error
     if digest != snapshot.sha256:
         raise CheckpointError(f"{snapshot.path} was changed since it was written: its SHA-256 differs; take it again")
     with SafetensorsFile(snapshot.path) as file:
