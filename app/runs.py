@@ -73,9 +73,9 @@ class History:
 
     @property
     def running(self) -> bool:
-        """Whether it is being written: not finished, and the last line is fresh."""
+        """Whether it is being written: not finished, and the last line is fresh. A model's table is whole."""
         try:
-            return not self.finished and time.time() - self.file.stat().st_mtime < QUIET
+            return self.file.name == METRICS and not self.finished and time.time() - self.file.stat().st_mtime < QUIET
         except OSError:
             return False
 

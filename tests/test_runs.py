@@ -76,6 +76,11 @@ def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     assert not runs.read(tmp_path).running  # given up long ago
 
 
+def test_the_table_of_a_model_is_not_being_written(tmp_path: Path) -> None:
+    history = runs.read(written(tmp_path, b"step,loss,val_loss\n0,2.5,2.4\n", "loss.csv"))
+    assert history.step == 0 and history.steps is None and not history.running  # however fresh the file is
+
+
 def test_a_step_that_was_done_again_counts_once_and_in_its_place(tmp_path: Path) -> None:
     rows = [{"step": step, "loss": loss} for step, loss in ((10, 3.0), (20, 9.0), (10, 3.5), (20, 2.0))]
     assert runs.read(written(tmp_path, as_lines(rows))).curves["loss"] == runs.Curve([10, 20], [3.5, 2.0])
