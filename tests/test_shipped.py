@@ -50,6 +50,13 @@ def test_the_command_of_the_card_makes_this_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_models())
+def test_it_tells_no_path_of_the_machine_that_made_it(name: str) -> None:
+    settings = load(name).info["train_config"]
+    assert settings["steps"] > 0
+    assert not [value for value in settings.values() if isinstance(value, str) and Path(value).is_absolute()]
+
+
+@pytest.mark.parametrize("name", shipped_models())
 def test_its_first_prompt_can_be_read(name: str) -> None:
     ckpt = load(name)
     prompt = ckpt.info.get("prompt", "To be, or not to b")

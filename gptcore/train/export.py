@@ -18,6 +18,7 @@ from gptcore.train.run_folder import TEMPORARY, RunFolder, write_whole
 from gptcore.train.settings import Settings
 
 COLUMNS = ("step", "loss", "train_loss", "val_loss", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
+OF_THIS_MACHINE = ("out", "export", "resume", "init_from")
 OF_INIT_FROM = ("tokenizer", "vocab_size", "n_layer", "n_head", "n_embd", "bias", "tie_weights", "activation")
 """Options that say nothing where a checkpoint is trained on."""
 
@@ -33,6 +34,12 @@ def export(trainer: Trainer) -> None:
     target = settings.export
     assert target is not None
     best = checkpoint.load(trainer.folder.best)
+    # of these settings, as the command in the card; where it lay on this machine is nobody's concern
+    best.info["train_config"] = {
+        name: value
+        for name, value in settings.to_dict().items()
+        if name not in OF_THIS_MACHINE and isinstance(value, str | int | float)
+    }
     if prompt := settings.prompt or trainer.source.prompt:
         best.info["prompt"] = prompt
     checkpoint.save(best, target, dtype=getattr(torch, settings.export_dtype))
