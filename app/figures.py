@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.runs import Curve, History, smoothed
-from app.theme import CONCEPTS, SEQUENTIAL, Pair
+from app.theme import CONCEPTS, LINE, RAISED, SEQUENTIAL, TEXT, Pair
 
 MOST_POINTS = 3000
 """Of a curve: more than a screen is wide."""
@@ -52,7 +53,7 @@ def losses(history: History, *, weight: float, log: bool, dark: bool, height: in
     # A change of the scale is a new view of y; all else that the user has zoomed stays.
     figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
     figure.update_xaxes(title="step")
-    figure.update_layout(height=height, uirevision=str(history.file), **_LAYOUT)
+    figure.update_layout(height=height, uirevision=str(history.file), **_layout(dark))
     return figure
 
 
@@ -85,7 +86,7 @@ def beside(history: History, *, dark: bool) -> go.Figure | None:
             figure.update_yaxes(range=[0, 1.04], tickformat=".0%", row=row, col=1)
     figure.update_annotations(font_size=12.5, xanchor="left", x=0)
     height = min(460, 170 + 130 * (len(shown) - 1))
-    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_LAYOUT)
+    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_layout(dark))
     figure.update_layout(margin_t=26)
     return figure
 
@@ -111,7 +112,7 @@ def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: 
     few = {"tickfont": {"size": 12 if len(named) <= 32 else 8}}
     figure.update_xaxes(title="key", side="top", constrain="domain", **ticks, **few)
     figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **ticks, **few)
-    figure.update_layout(height=height, uirevision="pattern", margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    figure.update_layout(height=height, uirevision="pattern", **_layout(dark))
     return figure
 
 
@@ -124,11 +125,24 @@ def shown(label: str) -> str:
     return html.escape(label.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥").replace("\r", "␍"), quote=False)
 
 
-_LAYOUT = {
-    "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
-    "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-    "hovermode": "closest",
-}
+def _layout(dark: bool) -> dict[str, Any]:
+    """What all figures have in common: room, and the page's own look."""
+    text, line = (_of(pair, dark) for pair in (TEXT, LINE))
+    axis = {"gridcolor": line, "zerolinecolor": line, "ticks": "", "title": {"font": {"size": 13}}, "automargin": True}
+    look = {
+        "font": {"family": '"Source Sans", sans-serif', "size": 12.5, "color": text},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "hoverlabel": {"bgcolor": _of(RAISED, dark), "font": {"color": text}},
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+    return {
+        "template": {"layout": look},
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        "hovermode": "closest",
+    }
 
 
 def _of(pair: Pair, dark: bool) -> str:

@@ -1,50 +1,39 @@
 """Trainings that the app starts: each a process of its own, `python -m gptcore.train`, in a folder of its own.
 
 All that is known of one lies in its folder, so closing the browser or the app loses nothing: the process is found again
-by its id and its time of birth. To pause is to have it save and end, and to go on is the trainer's exact resume: a
+by the note there (`processes.py`). To pause is to have it save and end, and to go on is the trainer's exact resume: a
 paused training holds no memory and outlives the machine's restart. No Streamlit.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import psutil
-
-from app import runs
+from app import processes, runs
+from app.processes import NOTE, Note
 from gptcore import load, save
 
 FOLDER = "GPTSCOPE_RUNS"
 """The environment variable that names the folder of runs, in place of the user's cache."""
 MOST_AT_ONCE = 2
-NOTE, LOG, TEXT = "training.json", "log.txt", "text.txt"
+TEXT = "text.txt"
 KEPT = "kept"
 """The folder of kept models, among the runs."""
 NEEDED = ("tyro", "tqdm", "tokenizers", "pooch")
 """What the extra `train` brings."""
-MOST_LOG = 2**14
-NICE = 10
 
 State = Literal["starting", "running", "pausing", "stopping", "paused", "stopped", "finished", "failed"]
 ALIVE: tuple[State, ...] = ("starting", "running", "pausing", "stopping")
 _ASKED: dict[str, tuple[State, State]] = {"pause": ("pausing", "paused"), "stop": ("stopping", "stopped")}
-_FIELDS = {"made": (float,), "launched": (float,), "steps": (int,), "began_at": (int,), "arguments": (list,),
-           "asked": (str,), "data": (str,)}  # fmt: skip
-"""What a note holds."""
-_BAR = re.compile(r"\d+%\|")
 
 _STARTING = threading.Lock()
 
@@ -63,7 +52,7 @@ class Job:
     steps: int
     began_at: int
     """The step from which the present process went on."""
-    note: dict[str, Any]
+    note: Note
 
     @property
     def name(self) -> str:
@@ -88,7 +77,7 @@ class Job:
     @property
     def problem(self) -> str:
         """The last sentence of the log of a training that failed."""
-        return _last_sentence(self.folder / LOG)
+        return processes.last_sentence(self.folder)
 
 
 def runs_folder() -> Path:
@@ -122,10 +111,10 @@ def jobs() -> list[Job]:
 
 def find(folder: Path) -> Job | None:
     """The training in a folder; None where the app made none."""
-    note = runs.read_json(folder / NOTE)
-    if not all(type(note.get(field)) in kinds for field, kinds in _FIELDS.items()) or note["steps"] < 1:
+    note = processes.read_note(folder)
+    if note is None:
         return None
-    process = _process(note)  # before the files: what a process wrote before its end is then seen
+    process = processes.find(note)  # before the files: what a process wrote before its end is then seen
     try:
         history = runs.read(folder)
         step, finished = history.step, history.finished
@@ -173,11 +162,9 @@ def start(title: str, data: str, steps: int, arguments: Sequence[str], text: str
 
 def ask(job: Job, what: Literal["pause", "stop"]) -> None:
     """Has a running training save and end: to go on later, or for good."""
-    process = _process(job.note)
-    _write_note(job.folder, {**job.note, "asked": what})
-    if process is not None and job.state not in ("pausing", "stopping"):  # a second signal would end it unsaved
-        with suppress(psutil.NoSuchProcess):  # it has just finished
-            process.terminate()
+    processes.write_note(job.folder, {**job.note, "asked": what})
+    if job.state not in ("pausing", "stopping"):  # a second signal would end it unsaved
+        processes.end(job.note)
 
 
 def resume(job: Job) -> None:
@@ -206,24 +193,15 @@ def keep(job: Job) -> Path:
         OSError: there is no room.
     """
     target = runs_folder() / KEPT / job.name
-    save(load(present_weights(job.folder)), target)
+    weights = next((path for name in ("best.pt", "last.pt") if (path := job.folder / name).is_file()), None)
+    if weights is None:
+        raise JobError(f"{job.folder} holds no weights yet; wait for the first evaluation")
+    save(load(weights), target)
     snapshots = job.folder / "snapshots"
     if snapshots.is_dir():
         shutil.copytree(snapshots, target / "snapshots", dirs_exist_ok=True)
-    (target / runs.TABLE).write_text(_table(runs.read(job.folder)), encoding="utf-8")
+    (target / runs.TABLE).write_text(runs.as_table(runs.read(job.folder)), encoding="utf-8")
     return target
-
-
-def present_weights(folder: Path) -> Path:
-    """The best weights so far of a run, else the last.
-
-    Raises:
-        JobError: there are none.
-    """
-    found = next((path for name in ("best.pt", "last.pt") if (path := folder / name).is_file()), None)
-    if found is None:
-        raise JobError(f"{folder} holds no weights yet; wait for the first evaluation")
-    return found
 
 
 def delete(job: Job) -> None:
@@ -261,44 +239,12 @@ def _new_folder(title: str) -> Path:
     raise JobError(f"{runs_folder()} is full of trainings called {name}; delete some")
 
 
-def _launch(folder: Path, note: dict[str, Any], options: Sequence[str], step: int) -> None:
-    """A process in a session of its own, so that it outlives the app; polite to all others."""
+def _launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
     with _STARTING:
         running = [job.name for job in jobs() if job.alive]
         if len(running) >= MOST_AT_ONCE:
             raise JobError(f"{' and '.join(running)} are running: at most {MOST_AT_ONCE} at a time; pause or stop one")
-        command = [sys.executable, "-m", "gptcore.train", f"--out={folder}", *options]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads()), "TQDM_MININTERVAL": "60"}
-        launched = time.time()
-        with (folder / LOG).open("ab") as log:
-            started = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        threading.Thread(target=started.wait, daemon=True).start()  # or it would stay as a zombie
-        process = psutil.Process(started.pid)
-        process.nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
-        identity = {"pid": process.pid, "born": process.create_time(), "launched": launched}
-        _write_note(folder, {**note, **identity, "began_at": step, "asked": ""})
-
-
-def threads() -> int:
-    """How many a training takes: at most half of the cores."""
-    return max(1, (os.cpu_count() or 1) // 2)
-
-
-def _process(note: dict[str, Any]) -> psutil.Process | None:
-    """The process of a training, if it lives: one of this id that was born at that time."""
-    try:
-        process = psutil.Process(note["pid"])
-        same = abs(process.create_time() - note["born"]) < 0.1 and "gptcore.train" in process.cmdline()
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
-        return None
+        processes.launch(folder, note, options, step)
 
 
 def _since(folder: Path) -> float:
@@ -307,35 +253,3 @@ def _since(folder: Path) -> float:
         return (folder / runs.SETTINGS).stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _write_note(folder: Path, note: dict[str, Any]) -> None:
-    temporary = folder / f"{NOTE}.{threading.get_ident()}.tmp"
-    temporary.write_text(json.dumps(note, indent=2), encoding="utf-8")
-    os.replace(temporary, folder / NOTE)
-
-
-def _last_sentence(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - MOST_LOG))
-            lines = re.split(r"[\r\n]+", file.read(MOST_LOG).decode("utf-8", "replace"))
-    except OSError:
-        return ""
-    said = (line.strip() for line in reversed(lines) if not _BAR.search(line))
-    return next((line.removeprefix("error: ") for line in said if line), "")
-
-
-def _table(history: runs.History) -> str:
-    """A history as `loss.csv`."""
-    kinds = [kind for kind in runs.KINDS if kind in history.curves]
-    found: dict[int, dict[str, float]] = {}
-    for kind in kinds:
-        for step, value in zip(history.curves[kind].steps, history.curves[kind].values, strict=True):
-            found.setdefault(step, {})[kind] = value
-    lines = [",".join(str(row.get(kind, "")) for kind in ("step", *kinds)) for row in _rows(found)]
-    return "\n".join([",".join(("step", *kinds)), *lines, ""])
-
-
-def _rows(found: dict[int, dict[str, float]]) -> list[dict[str, float]]:
-    return [{"step": step, **found[step]} for step in sorted(found)]

@@ -16,7 +16,7 @@ from typing import Protocol
 import psutil
 import torch
 
-from gptcore import Checkpoint, CheckpointError, GPTConfig, load
+from gptcore import Checkpoint, CheckpointError, GPTConfig, load, shipped_models
 from gptcore.checkpoint.progress import Listener, listening
 
 KEPT = 4
@@ -98,6 +98,15 @@ class Models:
             while len(self._places) > self._kept:
                 self._places.popitem(last=False)
         return place.checkpoint
+
+
+def one_spelling(source: str) -> str:
+    """A path as it is spelled in full, so that two ways to write it are one model; a name as it is."""
+    try:
+        path = Path(source).expanduser()
+        return str(path.resolve()) if source not in shipped_models() and path.exists() else source
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, nobody's home
+        return source
 
 
 def digest(files: Sequence[File]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from app import jobs
+from app import processes
 from gptcore import GPT, GPTConfig, architecture
 from gptcore.data import DATA_FOLDER, DATASETS, DEFAULTS, TASKS, task_source
 from gptcore.data.tasks import NOT_ASKED
@@ -212,7 +212,7 @@ def probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
 
 def _probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
     before = torch.get_num_threads()
-    torch.set_num_threads(jobs.threads())
+    torch.set_num_threads(processes.threads())
     try:
         generator = torch.Generator().manual_seed(0)
         with torch.random.fork_rng():  # the initial weights are drawn from the RNG that all share

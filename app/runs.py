@@ -129,6 +129,17 @@ def read(place: str | Path) -> History:
     return History(file, curves, read_json(file.with_name(SETTINGS)), notices)
 
 
+def as_table(history: History) -> str:
+    """A history as `loss.csv`, which `read` takes again."""
+    kinds = [kind for kind in KINDS if kind in history.curves]
+    found: dict[int, dict[str, float]] = {}
+    for kind in kinds:
+        for step, value in zip(history.curves[kind].steps, history.curves[kind].values, strict=True):
+            found.setdefault(step, {})[kind] = value
+    rows = [[str(step), *(str(found[step].get(kind, "")) for kind in kinds)] for step in sorted(found)]
+    return "".join(",".join(row) + "\n" for row in [["step", *kinds], *rows])
+
+
 def read_json(path: Path, most: int = 2**20) -> dict[str, Any]:
     """A small JSON object in a file; empty where there is none that can be read."""
     try:

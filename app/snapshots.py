@@ -197,7 +197,7 @@ def _folder(source: str) -> Path:
     try:
         path = Path(source).expanduser()
         return path.parent if path.is_file() else path
-    except (OSError, ValueError, RuntimeError):  # as in state.one_spelling: no path at all
+    except (OSError, ValueError, RuntimeError):  # as in models.one_spelling: no path at all
         return Path(source)
 
 

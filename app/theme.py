@@ -44,6 +44,10 @@ BACKGROUND: Final = Pair("#ffffff", "#0e1117")
 RAISED: Final = Pair("#f3f5f8", "#1b1f2a")
 """Of the page and of what stands out, as in `.streamlit/config.toml`: the contrasts hold on both."""
 
+TEXT: Final = Pair("#31333f", "#fafafa")
+"""Streamlit's own, for what is drawn without its variables."""
+LINE: Final = Pair("#e3e4e7", "#343740")
+
 ACCENT: Final = Pair("#0b57d0", "#7cb0ff")
 WARNING: Final = Pair("#8a4b00", "#ffc061")
 ERROR: Final = Pair("#b3161f", "#ff8a8a")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import pytest
 import torch
@@ -29,12 +31,12 @@ def tiny(tokenizer: object = None, **sizes: object) -> Checkpoint:
 def test_typing_grows_the_trace(me: Explorer) -> None:
     me.type(PROMPT + "e")
     assert me.shown.trace.reused == len(PROMPT)
-    assert me.counter.startswith(f"{len(PROMPT) + 1} / 256 tokens")
+    assert me.shown.counter.startswith(f"{len(PROMPT) + 1} / 256 tokens")
     assert me.rev == 0  # what was typed is never written back
 
 
 def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
-    first = me.next_tokens()[0]
+    first = me.shown.next_tokens(1.0, 10)[0]
     assert (first["label"], first["rank"]) == ("e", 1)
     logits = capture(me.checkpoint.model, me.shown.ids).logits[0, -1]
     assert first["logit"] == pytest.approx(logits.max().item(), abs=1e-5)
@@ -43,11 +45,10 @@ def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
 
 def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
     probabilities = []
-    for me.temperature in (0.05, 1.0, 2.0):
-        probabilities.append(me.next_tokens()[0]["probability"])
+    for temperature in (0.05, 1.0, 2.0):
+        probabilities.append(me.shown.next_tokens(temperature, 10)[0]["probability"])
     assert probabilities[0] > probabilities[1] > probabilities[2]
-    me.top_k = 50
-    assert len(me.next_tokens()) == 50
+    assert len(me.shown.next_tokens(1.0, 50)) == 50
 
 
 @pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
@@ -103,35 +104,36 @@ def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_tokens() -> N
 
 
 def test_walking_the_map(me: Explorer) -> None:
-    assert me.view == MODEL
-    me.open("transformer.h", layer=2)
-    assert (me.view, me.layer, me.selected) == (INSIDE, 2, "transformer.h.2")
-    me.open("transformer.h.2.attn")
-    assert me.view == ATTENTION
-    me.select("transformer.h.2.attn.q")
-    me.go_to_layer(1)
-    assert (me.view, me.layer, me.selected) == (ATTENTION, 1, "transformer.h.1.attn.q")
-    me.pick_head(3, 2)
-    assert (me.view, me.layer, me.head, me.selected) == (SDPA, 3, 2, "transformer.h.3.attn.pattern")
-    assert [label for _, label in me.crumbs] == ["model", "block 3", "attention", "dot product"]
-    me.up(me.crumbs[1][0])
-    assert (me.view, [label for _, label in me.crumbs]) == (INSIDE, ["model", "block 3"])
-    me.up(MODEL)
-    assert me.view == MODEL
-    me.open("lm_head")  # has no inside: it is inspected
-    assert (me.view, me.selected) == (MODEL, "lm_head")
+    place = me.place
+    assert place.view == MODEL
+    place.open("transformer.h", layer=2)
+    assert (place.view, place.layer, place.selected) == (INSIDE, 2, "transformer.h.2")
+    place.open("transformer.h.2.attn")
+    assert place.view == ATTENTION
+    place.select("transformer.h.2.attn.q")
+    place.go_to_layer(1)
+    assert (place.view, place.layer, place.selected) == (ATTENTION, 1, "transformer.h.1.attn.q")
+    place.pick_head(3, 2)
+    assert (place.view, place.layer, place.head, place.selected) == (SDPA, 3, 2, "transformer.h.3.attn.pattern")
+    assert [label for _, label in place.crumbs] == ["model", "block 3", "attention", "dot product"]
+    place.up(place.crumbs[1][0])
+    assert (place.view, [label for _, label in place.crumbs]) == (INSIDE, ["model", "block 3"])
+    place.up(MODEL)
+    assert place.view == MODEL
+    place.open("lm_head")  # has no inside: it is inspected
+    assert (place.view, place.selected) == (MODEL, "lm_head")
 
 
 def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
     for node in me.arch.nodes:
-        me.select(node.id)
+        me.place.select(node.id)
         part = me.slice()
         tensor = me.shown.trace[node.id]
         tensor = tensor[0] if node.axes[0] == "B" else tensor
-        tensor = tensor[me.head] if "H" in node.axes else tensor
+        tensor = tensor[me.place.head] if "H" in node.axes else tensor
         assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
         for key in node.weights:
-            me.weight = key
+            me.place.weight = key
             weight = me.checkpoint.model.get_parameter(key).detach().numpy()
             assert np.array_equal(me.slice().matrix, np.atleast_2d(weight)), key
 
@@ -162,6 +164,13 @@ def test_thumbnails_grown_equal_thumbnails_drawn_afresh(seed: int) -> None:
     assert np.allclose(pictures.weights[1].max((1, 2)), whole.numpy(), atol=1e-5)
 
 
+def test_only_one_package_holds_sessions_and_caches() -> None:
+    kept = {"session_state", "cache_resource", "cache_data"}
+    nodes = ((file, node) for file in (ROOT / "app").rglob("*.py") for node in ast.walk(ast.parse(file.read_text())))
+    holding = {file.parent.name for file, node in nodes if isinstance(node, ast.Attribute) and node.attr in kept}
+    assert holding == {"state"}
+
+
 def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit.testing.v1 import AppTest
 
@@ -184,8 +193,8 @@ def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
     pixels = me.shown.thumbnails.pixels()
     assert (pixels[0, :, -1] != UNKNOWN).all()
     assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
-    assert np.isnan(me.next_tokens()[0]["probability"])
-    me.select("transformer.h.2.attn.pattern")
+    assert np.isnan(me.shown.next_tokens(1.0, 10)[0]["probability"])
+    me.place.select("transformer.h.2.attn.pattern")
     assert np.isnan(me.slice().matrix).any()
     me.measure_parity()
     assert me.parity is not None

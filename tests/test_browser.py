@@ -246,6 +246,39 @@ def test_screenshots(launched: Browser, address: str, scheme: str, width: int, h
     page.context.close()
 
 
+def hidden_chips(page: Page) -> tuple[int, int, bool]:
+    """Once the next frame is drawn: lines of chips, how many chips are cut off, and whether the last is among them."""
+    script = """() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
+        const strip = deepQuery('[aria-label="Tokens of the prompt"]')[0];
+        const { top, bottom } = strip.getBoundingClientRect();
+        const chips = Array.from(strip.children, (chip) => chip.getBoundingClientRect());
+        const cut = chips.map((chip) => chip.top < top || chip.bottom > bottom);
+        resolve([new Set(chips.map((chip) => chip.top)).size, cut.filter(Boolean).length, cut.at(-1)]);
+    }, 50)))"""
+    return tuple(page.evaluate(script))
+
+
+def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: Browser) -> None:
+    with server("fairytales") as (url, _):
+        page = open_page(launched, url)
+        for width in range(1440, 900, -9):  # words wrap at one width or another, large chips and small ones
+            page.set_viewport_size({"width": width, "height": 900})
+            assert hidden_chips(page)[1] == 0, width
+        area = page.locator("[data-role=prompt]")
+        text = area.input_value()
+        lines, counted = 0, set()
+        while lines < 5:
+            text += " and so he went into the forest"
+            area.fill(text)
+            wait_for_text(page, text)
+            lines, cut, last_is_cut = hidden_chips(page)
+            counted.add(lines)
+            assert (cut == 0) == (lines <= 3), lines
+            assert not last_is_cut, lines  # beyond three lines the end is shown
+        assert counted >= {3, 4, 5}
+        page.context.close()
+
+
 def test_a_missing_checkpoint_is_a_friendly_sentence(launched: Browser) -> None:
     with server("no/such/model") as (url, _):
         page = launched.new_context().new_page()

@@ -14,7 +14,7 @@ pytest.importorskip("tyro", reason="needs the extra `train`")
 
 from playwright.sync_api import Browser, Page, expect
 
-from app import jobs, runs
+from app import jobs, processes, runs
 from app.explorer import PROMPT
 from gptcore import Checkpoint, capture, load
 from tests.browser import chromium, open_page, server
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(jobs.FOLDER, str(made))
         yield made
         for job in jobs.jobs():
-            if (process := jobs._process(job.note)) is not None:
+            if (process := processes.find(job.note)) is not None:
                 process.kill()
 
 
@@ -121,6 +121,59 @@ def test_a_run_that_is_being_written_is_followed(page: Page, tmp_path: Path) -> 
     assert drawn(page, 0, "held-out")[1][-1] == 6 / 101
     write(1000)
     expect(page.get_by_text("being written")).to_have_count(0, timeout=SLOW)
+
+
+def zoom(page: Page, x: tuple[float, float], y: tuple[float, float]) -> None:
+    """Drags a rectangle over the first plot; the corners are shares of its area."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    corners = [(box["x"] + box["width"] * i, box["y"] + box["height"] * j) for i, j in zip(x, y, strict=True)]
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=8)
+    page.mouse.up()
+
+
+VIEW = """() => {
+    const { _fullLayout, data } = document.querySelector('.js-plotly-plot');
+    const { xaxis, yaxis } = _fullLayout;
+    return { x: xaxis.range, y: yaxis.range, hidden: data.map((trace) => trace.visible === 'legendonly') };
+}"""
+"""What a person has chosen of the first plot."""
+
+
+def test_zoom_and_legend_stay_while_a_run_is_written(page: Page, tmp_path: Path) -> None:
+    def write(step: int) -> None:
+        with (tmp_path / "metrics.jsonl").open("a") as file:
+            file.write(f'{{"step": {step}, "loss": {5 / (step + 1)}, "val_loss": {6 / (step + 1)}}}\n')
+
+    (tmp_path / "settings.json").write_text('{"steps": 1000}')
+    for step in range(0, 100, 10):
+        write(step)
+    section(page, "Curves of a run")
+    field = page.get_by_role("textbox", name="or the folder of a run")
+    field.fill(str(tmp_path))
+    field.press("Enter")
+    ready = "(n) => document.querySelector('.js-plotly-plot')?.data?.[0].x.length === n"
+    page.wait_for_function(ready, arg=10, timeout=SLOW)
+    before = page.evaluate(VIEW)
+    zoom(page, (0.3, 0.7), (0.2, 0.8))
+    page.locator(".js-plotly-plot .legendtoggle").last.click()
+    page.wait_for_function(f"() => ({VIEW})().hidden.includes(true)", timeout=SLOW)
+    chosen = page.evaluate(VIEW)
+    assert chosen["x"] != before["x"]
+    assert chosen["y"] != before["y"]
+    for step in (100, 110):
+        write(step)
+        page.wait_for_function(ready, arg=step // 10 + 1, timeout=SLOW)
+        assert page.evaluate(VIEW) == chosen
+    page.locator(".js-plotly-plot .nsewdrag").first.dblclick()  # plotly's way to see all again
+    page.wait_for_function(f"() => ({VIEW})().x[1] > 110", timeout=SLOW)
+    write(120)
+    page.wait_for_function(f"() => ({VIEW})().x[1] > 120", timeout=SLOW)  # who has not zoomed follows
+    page.get_by_text("Logarithmic scale").click()
+    page.wait_for_function("() => document.querySelector('.js-plotly-plot').layout.yaxis.type === 'log'", timeout=SLOW)
+    assert page.evaluate(VIEW)["y"][1] < 1  # log10 of the losses, not the losses
 
 
 def guesses(page: Page) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 pytest.importorskip("streamlit", reason="needs the extra `app`")
@@ -21,6 +22,7 @@ from app import theme
 from app.components import heatmap
 from app.components._assets import MODULES, check_payload, length, number
 from app.components.listing import classify
+from app.components.plot import plot
 
 COMPONENTS = Path(theme.__file__).parent / "components"
 SCRIPTS = sorted(COMPONENTS.rglob("*.js"))
@@ -145,7 +147,7 @@ def test_every_file_of_the_repo_classifies() -> None:
 # ---- sources -----------------------------------------------------------------------------------------------------
 
 
-def test_every_component_is_a_folder_with_three_files() -> None:
+def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "badge",
         "code",
@@ -157,13 +159,23 @@ def test_every_component_is_a_folder_with_three_files() -> None:
         "losses",
         "map",
         "matrix",
+        "plot",
         "prediction",
         "prompt",
         "timeline",
     ]
     for name in MODULES:
-        for file in ("__init__.py", f"{name}.js", f"{name}.css"):
-            assert (COMPONENTS / name / file).is_file(), f"{name}/{file}"
+        files = {
+            "__init__.py",
+            f"{name}.js",
+            *([] if name == "plot" else [f"{name}.css"]),
+        }  # plotly brings its own styles
+        assert files <= {path.name for path in (COMPONENTS / name).iterdir()}, name
+
+
+def test_a_plot_without_a_height_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no height"):
+        plot(go.Figure(), key="x")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -259,6 +271,7 @@ def _page() -> None:
     from typing import cast
 
     import numpy as np
+    import plotly.graph_objects as go
 
     from app import components as ui
 
@@ -294,6 +307,7 @@ def _page() -> None:
     nan = float("nan")
     ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0, missing="no target")
     prompt = ui.prompt(text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
+    ui.plot(go.Figure(layout={"height": 100}), key="plot")
     scores = np.array([[[0.0], [np.nan]]], np.float32)
     losses = {"val_loss": [1.5, None]}
     kinds = {"first": "attention to the first token"}
@@ -319,7 +333,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"badge", "code", "drawing", "history", "listing", "live", "losses", "runtime"}
+    alone = {"badge", "code", "drawing", "history", "listing", "live", "losses", "plot", "runtime"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]

@@ -18,7 +18,7 @@ pytest.importorskip("plotly", reason="needs the extra `app`")
 pytest.importorskip("tyro", reason="needs the extra `train`")
 
 import gptcore
-from app import figures, jobs, plan, runs
+from app import figures, jobs, plan, processes, runs
 from gptcore.checkpoint.snapshots import snapshots
 from tests.browser import ROOT
 
@@ -55,7 +55,7 @@ def test_the_curves_are_the_files_numbers(tmp_path: Path) -> None:
 
 def test_a_table_tells_the_same_as_the_lines_it_was_made_of(tmp_path: Path) -> None:
     whole = runs.read(written(tmp_path / "run", as_lines()))
-    table = written(tmp_path / "model", jobs._table(whole).encode(), "loss.csv")
+    table = written(tmp_path / "model", runs.as_table(whole).encode(), "loss.csv")
     assert runs.read(table).curves == whole.curves
     shipped = gptcore.checkpoint.shipped_folder() / "shakespeare-char"
     with (shipped / "loss.csv").open() as file:
@@ -232,7 +232,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(jobs.FOLDER, str(tmp_path / "runs"))
     yield tmp_path / "runs"
     for job in jobs.jobs():  # nothing outlives a test that failed
-        if (process := jobs._process(job.note)) is not None:
+        if (process := processes.find(job.note)) is not None:
             process.kill()
 
 
@@ -256,9 +256,9 @@ def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None
     (job,) = jobs.jobs()
     assert (job.name, job.folder.parent, job.steps, job.data) == ("my-sort-1", folder, 100_000, "sort")
     process = psutil.Process(job.note["pid"])
-    assert process.nice() == jobs.NICE
+    assert process.nice() == processes.NICE
     assert os.getsid(process.pid) == process.pid
-    assert process.environ()["OMP_NUM_THREADS"] == str(jobs.threads())
+    assert process.environ()["OMP_NUM_THREADS"] == str(processes.threads())
     wait_until(lambda: now(job).state == "running" and now(job).step > 5)
     assert now(job).seconds_left is not None
     with pytest.raises(jobs.JobError, match="stop it first"):
@@ -329,7 +329,7 @@ def running(folder: Path, pid: int, born: float | None = None) -> None:
     folder.mkdir(parents=True)
     note = {"made": time.time(), "launched": 0.0, "steps": 10, "began_at": 0, "arguments": [], "asked": "", "data": "x"}
     identity = {"pid": pid, "born": psutil.Process(pid).create_time() if born is None else born}
-    (folder / jobs.NOTE).write_text(json.dumps({**note, **identity}))
+    (folder / processes.NOTE).write_text(json.dumps({**note, **identity}))
 
 
 def test_another_process_of_the_same_id_is_left_alone(folder: Path) -> None:
@@ -347,7 +347,7 @@ def test_another_process_of_the_same_id_is_left_alone(folder: Path) -> None:
 )
 def test_a_damaged_note_is_no_training(folder: Path, note: str) -> None:
     (folder / "run").mkdir(parents=True)
-    (folder / "run" / jobs.NOTE).write_text(note)
+    (folder / "run" / processes.NOTE).write_text(note)
     assert jobs.jobs() == []
 
 
@@ -360,4 +360,4 @@ def test_only_what_the_app_made_is_deleted(folder: Path, tmp_path: Path) -> None
         assert job is not None
         with pytest.raises(jobs.JobError, match="it stays"):
             jobs.delete(job)
-    assert (tmp_path / "elsewhere" / jobs.NOTE).exists()
+    assert (tmp_path / "elsewhere" / processes.NOTE).exists()

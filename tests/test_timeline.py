@@ -269,7 +269,7 @@ def assert_shows(me: Explorer, model: Any) -> None:
         assert torch.allclose(me.shown.trace[name], fresh[name], atol=1e-5), name
     pictures = thumbnails.update(None, fresh).weights
     assert np.allclose(me.shown.thumbnails.weights, pictures, atol=1e-5)
-    best = me.next_tokens()[0]
+    best = me.shown.next_tokens(1.0, 10)[0]
     assert best["logit"] == pytest.approx(fresh.logits[0, -1].max().item(), abs=1e-5)
 
 
@@ -300,8 +300,8 @@ def test_typing_at_a_snapshot_grows_its_own_trace(final: Checkpoint) -> None:
 def test_weights_and_parity_are_those_of_the_step(final: Checkpoint) -> None:
     me = Explorer(final, PROMPT)
     name = "transformer.h.0.mlp.c_fc.weight"
-    me.select("transformer.h.0.mlp.c_fc")
-    me.weight = name
+    me.place.select("transformer.h.0.mlp.c_fc")
+    me.place.weight = name
     assert np.array_equal(me.slice().matrix, final.model.get_parameter(name).detach().numpy())
     me.measure_parity()
     me.move(10, at(final, 10))

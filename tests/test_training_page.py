@@ -25,11 +25,12 @@ CURVES, START, LESSON = "Curves of a run", "Train a small model", "This prompt, 
 
 
 def _page() -> None:
-    from app import components, state
+    from app import components
+    from app.state import opening
     from app.views.training import training
 
     components.runtime()
-    if state.ready():
+    if opening.ready():
         training()
 
 
@@ -55,7 +56,10 @@ def payload(at: AppTest) -> dict[str, Any]:
 
 
 def plots(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+    """The figures of the page."""
+    protos = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "gptscope_plot"]
+    sent = [json.loads(proto.json) for proto in protos if proto.WhichOneof("data") == "json"]
+    return [json.loads(data["figure"]) for data in sent]
 
 
 # ---- curves ------------------------------------------------------------------------------------------------------

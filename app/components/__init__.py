@@ -13,6 +13,7 @@ from app.components.live import Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, map_panel
 from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
+from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import Notice, PromptValue, prompt
 from app.components.runtime import runtime
@@ -45,6 +46,8 @@ __all__ = [
     "losses",
     "map_panel",
     "matrix",
+    "plot",
+    "plotly_js",
     "prediction",
     "prompt",
     "runtime",

@@ -35,17 +35,19 @@ _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
 
 
 def deliver(name: str) -> None:
-    """Have `runtime` deliver the sources `<name>/<name>.js` and `.css`; enough for a panel, which `live` mounts."""
+    """Have `runtime` deliver the scripts and styles in `<name>/`; enough for a panel, which `live` mounts."""
     MODULES.add(name)
 
 
-def register(name: str) -> ComponentRenderer:
-    """Register the component whose sources are `<name>/<name>.js` and `.css`, as a stub that `runtime` brings to life.
+def register(name: str, *, isolate_styles: bool = True) -> ComponentRenderer:
+    """Register the component whose sources are in `<name>/`, as a stub that `runtime` brings to life.
 
-    Streamlit sends a component's JavaScript again with each changed message, so what it sends is this stub.
+    Streamlit sends a component's JavaScript again with each changed message, so what it sends is this stub. Without
+    `isolate_styles` it stands in the page itself, and has no styles of its own.
     """
     deliver(name)
-    return st.components.v2.component(f"gptscope_{name}", js=_STUB.replace("@name", name))
+    stub = _STUB.replace("@name", name)
+    return st.components.v2.component(f"gptscope_{name}", js=stub, isolate_styles=isolate_styles)
 
 
 def length(value: int | str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import figures, runs, state
+from app import figures, runs
+from app.state import opening, person, reports
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
@@ -17,7 +18,7 @@ MOST_CARD = 200_000
 
 def card() -> None:
     """The page."""
-    me, wanted = state.explorer(), state.loaded()
+    me, wanted = person.explorer(), person.loaded()
     info, config = me.final.info, me.final.config
     shipped = wanted.source in shipped_models()
     folder = shipped_folder() / wanted.source if shipped else Path(str(info.get("source", "")))
@@ -31,7 +32,7 @@ def card() -> None:
         columns[2].metric("context", f"{config.block_size:,}")
         st.table(_facts(info))
         if shipped and runs.find(folder):
-            figure = figures.losses(runs.read(folder), weight=0, log=False, dark=state.dark(), height=380)
+            figure = figures.losses(runs.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
             st.plotly_chart(figure, width="stretch")
         for notice in info.get("notices", []):
             st.text(f"• {notice}")
@@ -51,9 +52,9 @@ def _card(folder: Path, shipped: bool) -> None:
 
 def _facts(info: dict[str, Any]) -> dict[str, str]:
     """Where the model came from, and what it costs here; by name."""
-    me = state.explorer()
+    me = person.explorer()
     size = sum(parameter.nbytes for parameter in me.final.model.parameters())
-    before, after = state.memory()
+    before, after = opening.memory()
     facts = {
         "shown on Explore": "" if me.step is None else f"the weights of {me.moment}; here is the final model",
         "format": str(info.get("format", "unknown")),

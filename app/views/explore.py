@@ -6,8 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import components, slices, state
+from app import components, slices
 from app.explorer import Explorer
+from app.place import Place
+from app.state import person, reports, server
 from gptcore import Checkpoint, CheckpointError, source
 from gptcore.diagram import to_svg
 from gptcore.heads import KINDS
@@ -27,29 +29,29 @@ def explore() -> None:
     An element that stays the same still costs the browser some milliseconds a key: so the selected node's name,
     formula, choices and source stand outside the fragment, and `page.css` puts them into the middle column.
     """
-    me = state.explorer()
-    state.look_back(me)
+    me = person.explorer()
+    person.look_back(me)
     components.listing(key="listing", name=LISTING, source=source.text())
-    components.drawing(key="drawing", svg=to_svg(me.arch, me.view, me.layer), svg_key=_drawing_key(me))
+    components.drawing(key="drawing", svg=to_svg(me.arch, me.place.view, me.place.layer), svg_key=_drawing_key(me))
     _history(me)
     with st.container(key="inspected"):
         _about(me)
     with st.container(key="source"):
         _source(me)
-    state.drawn(me)
+    person.drawn(me)
     _live()
 
 
 @st.fragment
 def _live() -> None:
-    me = state.explorer()
-    state.look_back(me)
+    me = person.explorer()
+    person.look_back(me)
     moved, weights = _weights(me)  # outside the turn: nobody else waits while a file is read
-    with state.turn():
+    with server.turn():
         if moved and weights:
             me.move(moved["step"], weights)
         _act(me)
-        panels = [] if state.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me)]
+        panels = [] if person.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me)]
         if panels and me.history.snapshots:
             panels.append(_timeline(me))
         if panels:
@@ -61,7 +63,7 @@ def _live() -> None:
 
 def _weights(me: Explorer) -> tuple[dict[str, Any] | None, Checkpoint | None]:
     """What the timeline reported, and the weights of another moment where it asks for them and they can be had."""
-    event = state.new("timeline")
+    event = reports.new("timeline")
     if event is None or event["source"] != me.history.source:
         return None, None
     me.kind = event["kind"]
@@ -69,7 +71,7 @@ def _weights(me: Explorer) -> tuple[dict[str, Any] | None, Checkpoint | None]:
     if step == me.step:
         return event, None
     try:
-        return event, state.weights_at(me, step)
+        return event, person.weights_at(me, step)
     except CheckpointError as error:
         me.stay(step, str(error))
         return event, None
@@ -77,24 +79,25 @@ def _weights(me: Explorer) -> tuple[dict[str, Any] | None, Checkpoint | None]:
 
 def _act(me: Explorer) -> None:
     """Carries out what the browser reported since the last run."""
-    if (typed := state.new("prompt")) and typed["rev"] == me.rev:
+    place = me.place
+    if (typed := reports.new("prompt")) and typed["rev"] == me.rev:
         me.type(typed["text"])
-    if event := state.new("map"):
+    if event := reports.new("map"):
         kind = event["kind"]
         if kind == "select":
-            me.select(event["id"])
+            place.select(event["id"])
         elif kind == "open":
-            me.open(event["id"], event.get("layer"))
+            place.open(event["id"], event.get("layer"))
         elif kind == "up":
-            me.up(event["id"])
+            place.up(event["id"])
         else:
-            me.go_to_layer(event["layer"])
-    if event := state.new("heads"):
-        me.pick_head(event["layer"], event["head"])
-    if event := state.new("prediction"):
+            place.go_to_layer(event["layer"])
+    if event := reports.new("heads"):
+        place.pick_head(event["layer"], event["head"])
+    if event := reports.new("prediction"):
         me.temperature, me.top_k = event["temperature"], event["top_k"]
         append = event["append"]
-        if append and state.first_time("append", append["seq"]) and append["text"] == me.shown.text:
+        if append and reports.first_time("append", append["seq"]) and append["text"] == me.shown.text:
             me.append(append["id"])
 
 
@@ -105,9 +108,9 @@ def _prompt(me: Explorer) -> components.Panel:
         labels=[label(index) for index in me.shown.ids],
         ids=me.shown.ids,
         rev=me.rev,
-        ack=state.seq("prompt"),
+        ack=reports.seq("prompt"),
         cropped=me.shown.cropped,
-        counter=me.counter,
+        counter=me.shown.counter,
         notice=me.message,
     )
 
@@ -138,25 +141,25 @@ def _timeline(me: Explorer) -> components.Panel:
         moment=me.moment,
         losses=me.losses,
         kind=kind,
-        score=past.score(me.step, kind, me.layer, me.head),
-        head=(me.layer, me.head),
+        score=past.score(me.step, kind, me.place.layer, me.place.head),
+        head=(me.place.layer, me.place.head),
         growing=past.growing,
-        ack=state.seq("timeline"),
+        ack=reports.seq("timeline"),
     )
 
 
 def _drawing_key(me: Explorer) -> str:
-    return f"{state.loaded()} {me.view} {me.layer}"
+    return f"{person.loaded()} {me.place.view} {me.place.layer}"
 
 
 def _map(me: Explorer) -> components.Panel:
     return components.map_panel(
         text=me.shown.text,
         svg_key=_drawing_key(me),
-        shapes=me.shapes(),
-        selected=me.selected,
-        breadcrumbs=[{"id": name, "label": label} for name, label in me.crumbs],
-        layer=me.layer,
+        shapes=me.place.shapes(me.shown.trace.T),
+        selected=me.place.selected,
+        breadcrumbs=[{"id": name, "label": label} for name, label in me.place.crumbs],
+        layer=me.place.layer,
         n_layer=me.arch.config.n_layer,
         height=TALL,
     )
@@ -164,9 +167,9 @@ def _map(me: Explorer) -> components.Panel:
 
 def _about(me: Explorer) -> None:
     """The selected node's name, axes, formula and choices."""
-    node, weight = me.node, me.weight
+    node, weight = me.place.node, me.place.weight
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
-    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({', '.join(axes)})")
+    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({',&nbsp;'.join(axes)})")
     st.caption(node.summary)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.latex(node.formula)
@@ -175,7 +178,7 @@ def _about(me: Explorer) -> None:
 
 def _source(me: Explorer) -> None:
     """The lines of the model that made it."""
-    found = me.node.source
+    found = me.place.node.source
     first, last = found.lines
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
     components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
@@ -184,9 +187,9 @@ def _source(me: Explorer) -> None:
 def _matrix(me: Explorer) -> components.Panel:
     """The selected tensor or weight as a heatmap."""
     part = me.slice()
-    event = state.last("matrix")
+    event = reports.last("matrix")
     hover = event["hover"] if event and event["name"] == part.name else None
-    tokens = me.tokens
+    tokens = me.shown.tokens
     return components.matrix(
         text=me.shown.text,
         name=part.name,
@@ -200,7 +203,7 @@ def _matrix(me: Explorer) -> components.Panel:
         square=part.square,
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
-        ack=state.seq("matrix"),
+        ack=reports.seq("matrix"),
         note=_note(me, part),
         height=f"calc(100vh - {ABOVE} - var(--above-matrix, 8rem) - 253px)",
     )
@@ -208,7 +211,8 @@ def _matrix(me: Explorer) -> components.Panel:
 
 def _note(me: Explorer, part: slices.Slice) -> str:
     """The shape of the whole tensor, the statistics of the part that is drawn, and what a pixel stands for."""
-    of = f"head {me.layer}.{me.head}: " if "H" in me.node.axes and me.weight is None else ""
+    place = me.place
+    of = f"head {place.layer}.{place.head}: " if "H" in place.node.axes and place.weight is None else ""
     rows, cols = part.heat.block
     pixel = ""
     if rows * cols > 1:
@@ -225,33 +229,36 @@ def _labels_at(me: Explorer, part: slices.Slice, row: int, col: int) -> tuple[st
 
 def _shape(me: Explorer) -> str:
     """The live shape of the whole tensor that a part is shown of."""
-    if me.weight:
-        return str(tuple(me.checkpoint.model.get_parameter(me.weight).shape))
-    return str(me.arch.shapes(T=me.shown.trace.T)[me.selected])
+    if me.place.weight:
+        return str(tuple(me.checkpoint.model.get_parameter(me.place.weight).shape))
+    return str(me.arch.shapes(T=me.shown.trace.T)[me.place.selected])
 
 
 def _choices(me: Explorer) -> None:
     """Which head of a tensor that has heads; the output or a weight of a node that has weights."""
-    if "H" in me.node.axes and me.weight is None:
-        state.set_widget("head", me.head)
+    place = me.place
+    if "H" in place.node.axes and place.weight is None:
+        reports.set_widget("head", place.head)
         st.selectbox(
             "head",
             range(me.arch.config.n_head),
             key="head",
-            format_func=lambda head: f"head {me.layer}.{head}",
+            format_func=lambda head: f"head {place.layer}.{head}",
             label_visibility="collapsed",
             width=140,
-            on_change=lambda: setattr(me, "head", state.widget("head")),
+            on_change=lambda: setattr(place, "head", reports.widget("head")),
         )
-    if me.node.weights:
-        names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
-        state.set_widget("part", me.weight.rpartition(".")[2] if me.weight else "output")
-        st.segmented_control("part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me))
+    if place.node.weights:
+        names = ["output", *(key.rpartition(".")[2] for key in place.node.weights)]
+        reports.set_widget("part", place.weight.rpartition(".")[2] if place.weight else "output")
+        st.segmented_control(
+            "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(place)
+        )
 
 
-def _pick_part(me: Explorer) -> None:
-    chosen = state.widget("part")
-    me.weight = next((key for key in me.node.weights if key.rpartition(".")[2] == chosen), None)
+def _pick_part(place: Place) -> None:
+    chosen = reports.widget("part")
+    place.weight = next((key for key in place.node.weights if key.rpartition(".")[2] == chosen), None)
 
 
 def _statistics(of: slices.Statistics) -> str:
@@ -260,13 +267,13 @@ def _statistics(of: slices.Statistics) -> str:
 
 
 def _prediction(me: Explorer) -> components.Panel:
-    rows = me.next_tokens()
+    rows = me.shown.next_tokens(me.temperature, me.top_k)
     return components.prediction(
         text=me.shown.text,
         rows=rows,
         temperature=me.temperature,
         top_k=me.top_k,
-        ack=state.seq("prediction"),
+        ack=reports.seq("prediction"),
         note=f"{sum(row['probability'] for row in rows):.1%} shown",
         height=380,
     )
@@ -276,7 +283,7 @@ def _heads(me: Explorer) -> components.Panel:
     return components.heads(
         text=me.shown.text,
         pixels=me.shown.thumbnails.pixels(),
-        selected=(me.layer, me.head),
-        title="Attention, every head of every layer",
+        selected=(me.place.layer, me.place.head),
+        title="Attention of every head",
         height=f"calc(100vh - {ABOVE} - 464px)",
     )

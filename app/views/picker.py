@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import components, models, state
+from app import components, models
 from app.models import Wanted
+from app.state import opening, person, reports, server
 from gptcore import CheckpointError, ConfigError, GPTConfig, shipped_models
 from gptcore.checkpoint import HeadsUnknownError, shipped_line
 
@@ -16,27 +17,27 @@ KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 def model_header() -> None:
     """What is open, whether its numbers can be believed, and the way to another model."""
-    me = state.explorer()
+    me = person.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
         config, loss = me.arch.config, me.final.info.get("best_val_loss")
         known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge()
-        label = _escaped(_name(state.loaded()))
+        label = _escaped(_name(person.loaded()))
         if st.button(
-            label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=state.afresh
+            label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh
         ):
             _choose()
-    if state.news():
+    if opening.news():
         _tell_news()
 
 
 @st.fragment
 def _badge() -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
-    me = state.explorer()
-    if state.new("badge"):
-        with state.turn():
+    me = person.explorer()
+    if reports.new("badge"):
+        with server.turn():
             me.measure_parity()
     found = me.parity
     components.badge(
@@ -60,7 +61,7 @@ def _choose() -> None:
     st.caption("Shipped with gptscope")
     for name in shipped_models():
         _offer(Wanted(name), shipped_line(name))
-    if recent := state.recent():
+    if recent := opening.recent():
         st.caption("Opened before")
         for i, wanted in enumerate(recent):
             _offer(wanted, "uploaded" if wanted.digest else wanted.source, key=f"recent {i}")
@@ -71,12 +72,12 @@ def _choose() -> None:
         "tokenizer.json) or a config.json may come with them",
         type=KINDS,
         accept_multiple_files=True,
-        key=f"files {state.opened()}",
+        key=f"files {opening.opened()}",
     )
     names = " + ".join(file.name for file in files)
     if files and st.button(_escaped(f"Open {names}"), key="open upload", type="primary"):
         _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
-    if state.shared():
+    if server.shared():
         st.caption("This server is shared: it opens no paths of its own.")
     else:
         with st.form("path", border=False, enter_to_submit=True):
@@ -84,13 +85,13 @@ def _choose() -> None:
                 "Or a path on this machine, or a name on the Hugging Face hub", placeholder="out/ckpt.pt"
             )
             if st.form_submit_button("Open this path") and source.strip():
-                _open(Wanted(state.one_spelling(source.strip())))
+                _open(Wanted(models.one_spelling(source.strip())))
     with why:
         _retry(files)
 
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
-    chosen = wanted == state.loaded()
+    chosen = wanted == person.loaded()
     label = f"**{_escaped(_name(wanted))}** — {_escaped(line)}" if line != wanted.source else _escaped(wanted.source)
     icon = ":material/check:" if chosen else None
     if st.button(label, key=key or f"offer {wanted.source}", width="stretch", disabled=chosen, icon=icon):
@@ -105,17 +106,17 @@ def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
         bar.progress(share, f"{what} …")
 
     try:
-        state.open_model(wanted, tell, files)
+        opening.open_model(wanted, tell, files)
     except (CheckpointError, ValueError) as error:
-        state.failed(wanted, error)
+        opening.failed(wanted, error)
         st.rerun(scope="fragment")  # to tell it at the top
-    state.failed(None, None)
+    opening.failed(None, None)
     st.rerun()
 
 
 def _retry(files: Sequence[models.File]) -> None:
     """Why the last one could not be loaded, and what can be done about it here."""
-    failure = state.failure()
+    failure = opening.failure()
     if failure is None:
         return
     wanted, error = failure
@@ -138,9 +139,9 @@ def _retry(files: Sequence[models.File]) -> None:
 
 def _tell_news() -> None:
     """What a model that was just opened brought with it; all of it stands on its page, too."""
-    me, (before, after) = state.explorer(), state.memory()
+    me, (before, after) = person.explorer(), opening.memory()
     notices = me.final.info.get("notices", [])
-    said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(state.loaded()))}"]
+    said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(person.loaded()))}"]
     if len(notices) > 1:
         said.append(f"{len(notices) - 1} more on the page About this model")
     said.append(f"this server's memory: {before:,.0f} MB before, {after:,.0f} MB now")

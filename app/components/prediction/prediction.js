@@ -10,7 +10,7 @@ function build(root, view) {
   view.slider = el("input", { type: "range", "aria-label": "Temperature", oninput: () => settingsChanged(view) });
   view.degrees = el("output", { class: "number" });
   view.reset = el("button", { type: "button", class: "quiet", title: "back to 1", onclick: () => cool(view) }, "1.0");
-  const names = ["#", "token", "probability, 0 to 1", "", "logit"].map((name) => el("span", {}, name));
+  const names = ["#", "token", "probability, 0 to 1", "logit"].map((name) => el("span", {}, name));
   root.append(
     el("header", {}, el("h2", {}, "Next token"), view.note, view.top),
     el("div", { class: "names soft", "aria-hidden": "true" }, ...names),

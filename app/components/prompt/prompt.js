@@ -4,7 +4,7 @@ import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, quiet, spa
 
 const MAX_LINES = 4;
 const REST = 600; // ms without a key, after which the badge is measured
-const ROOMY = { least: 38, perCharacter: 13 }; // px of a large chip: few tokens are drawn large, many in two lines
+const ROOMY = { least: 38, around: 20, perCharacter: 12.7, perWide: 22, perDigit: 7.3 }; // px of a large chip
 
 function build(root, view) {
   view.area = el("textarea", {
@@ -26,7 +26,10 @@ function build(root, view) {
   view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
-  onResize(view, view.chips, () => drawChips(view));
+  onResize(view, view.chips, () => {
+    drawChips(view);
+    showEnd(view);
+  });
   watchHeight(view);
 }
 
@@ -97,12 +100,29 @@ function newChip() {
   return el("span", { class: "chip", role: "listitem" }, el("span", { class: "label" }), el("span", { class: "id" }));
 }
 
+/** How wide a token is as a large chip, with its gap; reckoned, because measuring at each key is slow. */
+function roomyWidth(label, id) {
+  const text = Array.from(label, (c) => (c >= "\u2e80" ? ROOMY.perWide : ROOMY.perCharacter)).reduce((a, b) => a + b, 0);
+  return Math.max(ROOMY.least, ROOMY.around + Math.max(text, ROOMY.perDigit * String(id).length));
+}
+
+/** Few tokens are drawn large, in one line; more in as many lines as it takes, of which the strip shows three. */
+function isRoomy(view) {
+  const { labels, ids } = view.data;
+  const { width } = spaceOf(view, view.chips);
+  let wanted = 0;
+  return labels.every((label, i) => (wanted += roomyWidth(visible(label), ids[i])) < width);
+}
+
+function showEnd(view) {
+  view.chips.scrollTop = 1e6;
+}
+
 /** Touches only the chips that changed: a keystroke at the end makes one. */
 function drawChips(view) {
   const { labels, ids, first, cropped } = view.data;
   const { chips } = view;
-  const wanted = labels.reduce((sum, label) => sum + Math.max(ROOMY.least, ROOMY.perCharacter * label.length + 16), 0);
-  chips.classList.toggle("roomy", wanted < spaceOf(view, chips).width);
+  chips.classList.toggle("roomy", isRoomy(view));
   while (chips.children.length > labels.length) chips.lastChild.remove();
   labels.forEach((label, i) => {
     const chip = chips.children[i] ?? chips.appendChild(newChip());
@@ -171,7 +191,7 @@ export default function (component) {
   if (view.rev !== data.rev) overwrite(view, data);
   view.flight.acknowledge(data.ack);
   drawChips(view);
-  if (view.shown !== data.text) requestAnimationFrame(() => (view.chips.scrollTop = 1e6));
+  if (view.shown !== data.text) requestAnimationFrame(() => showEnd(view));
   view.shown = data.text;
   view.counter.textContent = data.counter;
   if (view.notice.textContent !== (data.notice?.text ?? "")) view.notice.textContent = data.notice?.text ?? "";

@@ -29,11 +29,12 @@ _RUNTIME = st.components.v2.component(
 def _sources() -> dict[str, Any]:
     """`scripts` by path, as they import each other; `styles` by component; `shared` styles before each of them."""
     folders = [_COMPONENTS / name for name in sorted(MODULES)]
+    sheets = {folder.name: folder / f"{folder.name}.css" for folder in folders}
     files = [_COMPONENTS / "shared.js", *(file for folder in folders for file in sorted(folder.glob("*.js")))]
     data = {
         "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
         "shared": [theme.css(), _read(_COMPONENTS / "shared.css")],
-        "styles": {folder.name: _read(folder / f"{folder.name}.css") for folder in folders},
+        "styles": {name: _read(sheet) if sheet.exists() else None for name, sheet in sheets.items()},
     }
     version = hashlib.sha256(json.dumps(data).encode()).hexdigest()
     return check_payload({"version": version, **data})

@@ -22,8 +22,9 @@ function sheet(text) {
   return made;
 }
 
-/** The function that the stubs call: a component's module, in its styles. */
+/** The function that the stubs call: a component's module, in its styles if it has some. */
 function mountOf(module, sheets) {
+  if (!sheets) return module.default;
   return (component) => {
     const { parentElement } = component;
     if (parentElement.adoptedStyleSheets.at(-1) !== sheets.at(-1)) parentElement.adoptedStyleSheets = sheets;
@@ -61,7 +62,7 @@ export default async function (component) {
   const sharedSheets = shared.map(sheet);
   const load = async ([name, style]) => {
     const module = await import(urlOf(`${name}/${name}.js`, scripts, urls));
-    return [name, mountOf(module, [...sharedSheets, sheet(style)])];
+    return [name, mountOf(module, style === null ? null : [...sharedSheets, sheet(style)])];
   };
   const loaded = await Promise.all(Object.entries(styles).map(load));
   for (const [name, mount] of loaded) shelf.set(name, mount);

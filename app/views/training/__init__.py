@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.components import plotly_js
 from app.views.training.curves import curves
 from app.views.training.prompt import prompt
 from app.views.training.start import start
@@ -13,6 +14,7 @@ SECTIONS = {"Curves of a run": curves, "Train a small model": start, "This promp
 
 def training() -> None:
     """The page: one of its sections at a time."""
+    plotly_js()
     chosen = st.segmented_control(
         "Section",
         list(SECTIONS),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import figures, jobs, runs, state
+from app import components, figures, jobs, runs
+from app.state import person, reports, server
 from app.views.training.inside import look_inside, weights
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
@@ -32,14 +33,14 @@ def curves() -> None:
 
 def of_screen() -> Path | None:
     """Where the history of the model on the screen may lie: its folder; nowhere for what was uploaded."""
-    wanted = state.loaded()
+    wanted = person.loaded()
     if wanted.source in shipped_models():
         return shipped_folder() / wanted.source
     return None if wanted.digest or runs.find(wanted.source) is None else Path(wanted.source)
 
 
 def _chosen() -> Path | None:
-    if state.shared():
+    if server.shared():
         st.caption("This server is shared: it shows the history of the model on the screen and opens no folders.")
         return of_screen()
     on_screen = f"{SCREEN}: {_short()}"
@@ -63,7 +64,7 @@ def _chosen() -> Path | None:
 
 
 def _short() -> str:
-    source = state.loaded().source
+    source = person.loaded().source
     return source if len(source) < 40 else f"…{source[-38:]}"
 
 
@@ -86,15 +87,17 @@ def _drawn(place: str, running: bool) -> None:
             "Smoothing of single batches", 0.0, 0.99, 0.8, 0.01, key="smoothing", width=260, persist_state="session"
         )
         log = st.toggle("Logarithmic scale", key="log scale", persist_state="session")
-        if not state.shared() and Path(place) != of_screen():
+        if not server.shared() and Path(place) != of_screen():
             for name, path in weights(history.file.parent).items():
                 look_inside(path, name, key=f"inside {name}")
-    side = figures.beside(history, dark=state.dark())
+    side = figures.beside(history, dark=reports.dark())
     left, right = st.columns([1.9, 1], gap="medium") if side else (st.container(), None)
-    main = figures.losses(history, weight=weight, log=log, dark=state.dark())
-    left.plotly_chart(main, key="losses", width="stretch")
-    if right is not None:
-        right.plotly_chart(side, key="beside", width="stretch", config={"displayModeBar": False})
+    main = figures.losses(history, weight=weight, log=log, dark=reports.dark())
+    with left:
+        components.plot(main, key="losses")
+    if side and right is not None:
+        with right:
+            components.plot(side, key="beside", bar=False)
     for notice in history.notices:
         st.caption(f":material/warning: {notice}")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
 from app.models import Wanted
+from app.state import opening
 from app.views.explore import explore
 from gptcore import CheckpointError
 
@@ -35,7 +35,7 @@ def look_inside(path: Path, name: str, *, key: str, kind: str = "secondary") -> 
         bar.progress(share, f"{what} …")
 
     try:
-        state.open_afresh(Wanted(str(path)), tell)
+        opening.open_afresh(Wanted(str(path)), tell)
     except (CheckpointError, ValueError) as error:
         bar.empty()
         st.error("These weights could not be opened; the present model stays.", icon=":material/error:")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import components, lesson, plan, runs, state
+from app import components, lesson, plan, runs
 from app.explorer import Explorer
+from app.state import person, reports, server
 from app.views.training.curves import of_screen
 from gptcore import Trace, capture
 from gptcore.data import DATASETS
@@ -25,20 +26,20 @@ EXAMPLE = "training example"
 @st.fragment
 def prompt() -> None:
     """The section."""
-    me = state.explorer()
+    me = person.explorer()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _typed(me)
         data = _data(me)
-        number = int(state.widget(EXAMPLE) or 0) if data else 0
+        number = int(reports.widget(EXAMPLE) or 0) if data else 0
         if data:
             st.button(
                 "An example of its training" if not number else "Another example",
                 icon=":material/school:",
-                on_click=lambda: state.set_widget(EXAMPLE, number + 1),
+                on_click=lambda: reports.set_widget(EXAMPLE, number + 1),
                 help=f"Drawn from what this model was trained on: {data}",
             )
             if number:
-                st.button("Back to the prompt", on_click=lambda: state.set_widget(EXAMPLE, 0))
+                st.button("Back to the prompt", on_click=lambda: reports.set_widget(EXAMPLE, 0))
     try:
         trace, found, text = _example(me, str(data), number) if number else _prompt(me)
     except ValueError as error:
@@ -72,30 +73,30 @@ def prompt() -> None:
 
 def _typed(me: Explorer) -> None:
     """The prompt that all pages share, to be changed here, too."""
-    state.set_widget("lesson prompt", me.typed)
+    reports.set_widget("lesson prompt", me.typed)
     st.text_input("Prompt", key="lesson prompt", on_change=lambda: _type(me), width="stretch")
 
 
 def _type(me: Explorer) -> None:
-    with state.turn():
+    with server.turn():
         me.rev += 1
-        me.type(str(state.widget("lesson prompt")))
-    state.set_widget(EXAMPLE, 0)
+        me.type(str(reports.widget("lesson prompt")))
+    reports.set_widget(EXAMPLE, 0)
 
 
 def _prompt(me: Explorer) -> tuple[Trace, lesson.Lesson, str]:
     trace = me.shown.trace
-    with state.turn():
-        return trace, state.lesson((trace,), lambda: lesson.of_trace(trace)), me.shown.text
+    with server.turn():
+        return trace, person.lesson((trace,), lambda: lesson.of_trace(trace)), me.shown.text
 
 
 def _example(me: Explorer, data: str, number: int) -> tuple[Trace, lesson.Lesson, str]:
     """An example as the trainer draws them; those that training never asks for have no target."""
     checkpoint = me.checkpoint
     ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
-    with state.turn():
+    with server.turn():
         trace = capture(checkpoint.model, ids, names=["lm_head"])
-        found = state.lesson((checkpoint, data, number), lambda: lesson.of_trace(trace, targets))
+        found = person.lesson((checkpoint, data, number), lambda: lesson.of_trace(trace, targets))
     return trace, found, checkpoint.tokenizer.decode(ids)
 
 
@@ -110,7 +111,7 @@ def _data(me: Explorer) -> str | None:
     named = runs.read_json(folder / runs.SETTINGS).get("data") or _named_in_card(folder / "README.md")
     if named in plan.known_texts():
         return str(named)
-    return str(named) if named and not state.shared() and Path(str(named)).is_file() else None
+    return str(named) if named and not server.shared() and Path(str(named)).is_file() else None
 
 
 def _named_in_card(card: Path) -> str | None:

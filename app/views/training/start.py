@@ -6,23 +6,24 @@ import dataclasses
 
 import streamlit as st
 
-from app import jobs, plan, state
+from app import jobs, plan, processes
 from app.plan import OWN_TEXT, Plan
+from app.state import reports, server
 from app.views.training.watch import watch
 from gptcore import ConfigError, architecture
 from gptcore.data import TASKS, DataError
 
 SENTENCES = {
-    "sort": "sort: letters, followed directly by the same letters sorted",
-    "induction": "induction: random letters, and then the same again",
-    "addition": "addition: two numbers and their sum, lowest digit first",
-    OWN_TEXT: "a text of your own, pasted",
+    "sort": "Letters, followed directly by the same letters sorted.",
+    "induction": "Random letters, and then the same again.",
+    "addition": "Two numbers and their sum, lowest digit first.",
 }
+"""What a task is."""
 
 
 def start() -> None:
     """The section."""
-    if state.shared():
+    if server.shared():
         st.info("This server is shared: trainings are not started from its pages.", icon=":material/lock:")
         return
     left, right = st.columns([1, 2], gap="large")
@@ -55,7 +56,7 @@ def _form() -> None:
         st.caption(f"Memory: {plan.MEMORY}")
         st.caption(
             "Minutes: this very model was just trained on random ids for a moment on this machine, with the "
-            f"{jobs.threads()} of its threads that a training gets; that many steps, and the evaluations, take so "
+            f"{processes.threads()} of its threads that a training gets; that many steps, and the evaluations, take so "
             "long if nothing else slows it down."
         )
 
@@ -65,10 +66,11 @@ def _planned() -> Plan:
     data = st.selectbox(
         "Task or text",
         plan.choices(),
-        format_func=lambda name: SENTENCES.get(name, f"{name}: a text"),
         key="plan data",
         persist_state="session",
     )
+    if data in SENTENCES:
+        st.caption(SENTENCES[data])
     text, pairs = "", False
     if data == OWN_TEXT:
         text = st.text_area("The text", height=140, key="plan text", persist_state="session")
@@ -151,5 +153,5 @@ def _start(planned: Plan) -> None:
     except jobs.JobError as error:
         st.error(str(error), icon=":material/error:")
         return
-    state.set_widget("training wanted", str(job.folder))
+    reports.set_widget("training wanted", str(job.folder))
     st.rerun()

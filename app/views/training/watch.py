@@ -7,9 +7,10 @@ from pathlib import Path
 import streamlit as st
 import torch
 
-from app import figures, jobs, plan, runs, state
+from app import components, figures, jobs, plan, runs
 from app.jobs import Job
-from app.models import Wanted
+from app.models import Wanted, one_spelling
+from app.state import opening, reports, server
 from app.views.training.inside import look_inside, weights
 from gptcore import Checkpoint, CheckpointError, GPTConfig, capture
 from gptcore.checkpoint.snapshots import snapshots
@@ -42,10 +43,10 @@ def watch() -> None:
             "as quick as they are."
         )
         return
-    if wanted := state.taken("training wanted"):
-        state.set_widget("training", wanted)
-    if state.widget("training") not in found:
-        state.set_widget("training", next(iter(found)))
+    if wanted := reports.taken("training wanted"):
+        reports.set_widget("training", wanted)
+    if reports.widget("training") not in found:
+        reports.set_widget("training", next(iter(found)))
     folder = st.selectbox(
         "Training",
         list(found),
@@ -67,16 +68,17 @@ def _watched(folder: str, before: str) -> None:
         st.markdown(f"**step {job.step:,} of {job.steps:,}**{_left(job)}", width="content")
         _buttons(job)
     st.progress(min(1.0, job.step / job.steps))
-    if trouble := state.taken("training trouble"):
+    if trouble := reports.taken("training trouble"):
         st.error("That could not be done.", icon=":material/error:")
         st.text(trouble)
-    if kept := state.taken("training kept"):
+    if kept := reports.taken("training kept"):
         st.success("Kept, and offered where models are opened:", icon=":material/bookmark_added:")
         st.text(kept)
     if job.state == "failed":
         st.error("This training ended by itself. The last that it said:", icon=":material/error:")
         st.text(job.problem or "nothing")
-    left, right = st.columns([1.25, 1], gap="medium")
+    with st.container(key="watched plots"):
+        left, right = st.columns([1.25, 1], gap="medium")
     with left:
         _loss(job)
     with right:
@@ -126,14 +128,14 @@ def _do(action: object, *arguments: object) -> None:
     try:
         action(*arguments)  # type: ignore[operator]
     except (ValueError, OSError) as error:
-        state.set_widget("training trouble", str(error))
+        reports.set_widget("training trouble", str(error))
 
 
 def _keep(job: Job) -> None:
     def work() -> None:
         target = str(jobs.keep(job))
-        state.offer(Wanted(state.one_spelling(target)))
-        state.set_widget("training kept", target)
+        opening.offer(Wanted(one_spelling(target)))
+        reports.set_widget("training kept", target)
 
     _do(work)
 
@@ -145,27 +147,27 @@ def _loss(job: Job) -> None:
         st.caption("The loss appears with the first evaluation.")
         return
     weight = 0.8 if len(history.curves.get("loss", runs.Curve()).steps) > 20 else 0.0
-    figure = figures.losses(history, weight=weight, log=False, dark=state.dark(), height=400)
-    st.plotly_chart(figure, key="watched loss", width="stretch", config={"displayModeBar": False})
+    figure = figures.losses(history, weight=weight, log=False, dark=reports.dark(), height=400)
+    components.plot(figure, key="watched loss", bar=False)
 
 
 def _head(job: Job) -> None:
     """The pattern of one head on an example of the task, from the newest weights that the training has written."""
     try:
-        checkpoint = state.newest_weights(job.folder)
+        checkpoint = server.newest_weights(job.folder)
         ids = example(job, checkpoint.tokenizer, checkpoint.config)
     except (CheckpointError, ValueError):
         st.caption("The heads appear with the first save.")
         return
     layer, head = _chosen(checkpoint)
     name = f"transformer.h.{layer}.attn.pattern"
-    with state.turn():
+    with server.turn():
         weights_of_head = capture(checkpoint.model, ids, names=[name])[name][0, head]
     step = checkpoint.info.get("snapshot", checkpoint.info.get("iter_num", 0))
     st.caption(f"After step {step:,}, on an example of its training{_scores(job, layer, head)}")
     tokens = [checkpoint.tokenizer.label(index) for index in ids]
-    figure = figures.pattern(weights_of_head.to(torch.float32).tolist(), tokens, dark=state.dark(), height=330)
-    st.plotly_chart(figure, key="watched head", width="stretch", config={"displayModeBar": False})
+    figure = figures.pattern(weights_of_head.to(torch.float32).tolist(), tokens, dark=reports.dark(), height=330)
+    components.plot(figure, key="watched head", bar=False)
 
 
 def _scores(job: Job, layer: int, head: int) -> str:
@@ -182,8 +184,8 @@ def _scores(job: Job, layer: int, head: int) -> str:
 def _chosen(checkpoint: Checkpoint) -> tuple[int, int]:
     config = checkpoint.config
     heads = [(layer, head) for layer in range(config.n_layer) for head in range(config.n_head)]
-    if state.widget("watched") not in heads:
-        state.set_widget("watched", heads[-1])
+    if reports.widget("watched") not in heads:
+        reports.set_widget("watched", heads[-1])
     return st.selectbox(
         "Head",
         heads,

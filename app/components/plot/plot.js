@@ -1,0 +1,52 @@
+// Draws plotly's figures, each again in its own plot. The library comes once, packed, as the data of a mount of its own.
+
+import { typedArray } from "../shared.js";
+
+const plots = new WeakMap(); // the element of a mounted component -> its plot
+let unpack;
+const unpacked = new Promise((resolve) => (unpack = resolve));
+
+async function takeLibrary(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const text = await new Response(stream).text();
+  const script = document.createElement("script");
+  script.src = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  script.onload = () => unpack(window.Plotly);
+  document.head.append(script);
+}
+
+/** Takes no room on the page: Streamlit leaves a gap for each element that is displayed. */
+function hide(parentElement) {
+  const container = parentElement.closest('[data-testid="stElementContainer"]');
+  if (container) container.style.display = "none";
+}
+
+function newPlot(parentElement) {
+  const plot = document.createElement("div");
+  parentElement.append(plot);
+  return { plot, newest: null };
+}
+
+export default function (component) {
+  const { data, parentElement } = component;
+  if (data.library) {
+    hide(parentElement);
+    if (!window.gptscopePlotly) takeLibrary(typedArray(data.library));
+    window.gptscopePlotly = true;
+    return undefined;
+  }
+  if (!plots.has(parentElement)) plots.set(parentElement, newPlot(parentElement));
+  const drawn = plots.get(parentElement);
+  if (drawn.newest === data.figure) return undefined; // only the theme changed, and the next figure has its colours
+  drawn.newest = data.figure;
+  const figure = JSON.parse(data.figure);
+  drawn.plot.style.height = `${figure.layout.height}px`; // at once, so that what follows keeps its place
+  unpacked.then((Plotly) => {
+    if (drawn.newest === data.figure) Plotly.react(drawn.plot, figure.data, figure.layout, data.config);
+  });
+  return () => {
+    if (parentElement.isConnected) return; // of an update that was overtaken, as in shared.js
+    unpacked.then((Plotly) => Plotly.purge(drawn.plot));
+    plots.delete(parentElement);
+  };
+}

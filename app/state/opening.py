@@ -1,0 +1,117 @@
+"""How a model gets onto one person's screen, and what the dialog keeps of it: opened before, failed, to be told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import streamlit as st
+
+from app import models
+from app.explorer import Explorer, own_prompt
+from app.models import File, Wanted, one_spelling
+from app.state import server
+from gptcore import CheckpointError, shipped_models
+
+DEFAULT = "shakespeare-char"
+RECENT = 6
+
+
+def ready() -> bool:
+    """Makes this person's explorer of the first model, or says in a sentence why there is none."""
+    place = st.empty()  # in each run, so that what follows keeps its place
+    if "explorer" in st.session_state:
+        return True
+    wanted = cast(Wanted, st.session_state.get("wanted", first()))
+
+    def tell(share: float, what: str) -> None:
+        place.progress(share, f"Loading the model: {what} …")
+
+    try:
+        open_model(wanted, tell)
+    except (CheckpointError, ValueError) as error:
+        st.error("This model could not be loaded.", icon=":material/error:")
+        st.text(str(error))  # as plain text: a path may hold anything
+        if DEFAULT in shipped_models() and wanted.source != DEFAULT:
+            st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=Wanted(DEFAULT)))
+        return False
+    finally:
+        place.empty()
+    return True
+
+
+def first() -> Wanted:
+    """What is opened at the start: the checkpoint named on the command line, or the default model."""
+    return Wanted(one_spelling(sys.argv[1]) if sys.argv[1:] else DEFAULT)
+
+
+def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> None:
+    """Makes it the model on this person's screen, with the prompt that was there where its tokenizer can read it.
+
+    Raises:
+        CheckpointError: it cannot be loaded; everything is as it was before.
+    """
+    before: Explorer | None = st.session_state.get("explorer")
+    megabytes = models.memory()
+    checkpoint = server.models().get(wanted, listener, files)
+    with server.turn():
+        touched = before is not None and before.meant != own_prompt(before.final)
+        after = Explorer(checkpoint, before.meant if before and touched else None)
+    after.rev = before.rev + 1 if before else 0
+    offer(wanted)
+    memory = megabytes, models.memory()
+    st.session_state.update(explorer=after, loaded=wanted, memory=memory, news=before is not None)
+
+
+def open_afresh(wanted: Wanted, listener: Callable[[float, str], None]) -> None:
+    """The same as `open_model`, of a file that is being written: read now, whatever was read of it before.
+
+    Raises:
+        CheckpointError: it cannot be loaded; everything is as it was before.
+    """
+    server.models().forget(wanted)
+    open_model(wanted, listener)
+
+
+def recent() -> list[Wanted]:
+    """What this person has opened, the last first; not the shipped models, nor what would have to be uploaded again."""
+    found = cast(list[Wanted], st.session_state.get("recent", []))
+    return [w for w in found if w.source not in shipped_models() and (not w.digest or server.models().has(w))]
+
+
+def offer(wanted: Wanted) -> None:
+    """Has the dialog offer it, as if it had been opened before."""
+    others = [other for other in st.session_state.get("recent", []) if other != wanted]
+    st.session_state["recent"] = [wanted, *others][:RECENT]
+
+
+def memory() -> tuple[float, float]:
+    """Megabytes of the server before and after this person's model was opened."""
+    return cast(tuple[float, float], st.session_state["memory"])
+
+
+def news() -> bool:
+    """Whether a model was opened since this was last asked."""
+    return bool(st.session_state.pop("news", False))
+
+
+def failed(wanted: Wanted | None, error: ValueError | None) -> None:
+    """Keeps why a model could not be loaded, until one can."""
+    st.session_state["failure"] = None if wanted is None or error is None else (wanted, error)
+
+
+def failure() -> tuple[Wanted, ValueError] | None:
+    """Which model could not be loaded, and why."""
+    return cast("tuple[Wanted, ValueError] | None", st.session_state.get("failure"))
+
+
+def afresh() -> None:
+    """Called when the dialog is about to open: without the files and the failure of the last time."""
+    st.session_state["opened"] = opened() + 1
+    failed(None, None)
+
+
+def opened() -> int:
+    """How often the dialog was opened."""
+    return int(st.session_state.get("opened", 0))

@@ -1,0 +1,67 @@
+"""What all people of a server share: its models and snapshots, its turns, and whether it is for a class."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from app.models import Models
+from app.snapshots import Snapshots
+from gptcore import Checkpoint, CheckpointError, load
+from gptcore.checkpoint.snapshots import snapshots as snapshots_of
+
+SHARED = "GPTSCOPE_SHARED"
+"""Set to 1 in the environment of a server for a class: nobody opens paths of it, nor has it download anything."""
+
+_TURN = threading.Lock()
+
+
+def shared() -> bool:
+    """Whether this server is for people who should not read its files."""
+    return os.environ.get(SHARED, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+@st.cache_resource(show_spinner=False)
+def models() -> Models:
+    """The models that are loaded."""
+    return Models()
+
+
+@st.cache_resource(show_spinner=False)
+def snapshots() -> Snapshots:
+    """The histories of trainings, and their weights that are loaded."""
+    return Snapshots()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """One session's work at a time: many threads on Python's one lock, which PyTorch takes again after each of its
+    operations, keep each other waiting ten times as long as a queue does (tests/benchmarks/load.py)."""
+    with _TURN:
+        yield
+
+
+def newest_weights(run: Path) -> Checkpoint:
+    """Of a run that is being written: its last save, or a snapshot where one is newer; `info["iter_num"]` is the step.
+
+    Raises:
+        CheckpointError: there is none yet, or it cannot be read.
+    """
+    last = run / "last.pt"
+    try:
+        saved = last.stat().st_mtime_ns
+        newest = [each for each in snapshots_of(run)[-1:] if each.path.stat().st_mtime_ns > saved]
+    except OSError:
+        raise CheckpointError(f"{run} holds no weights yet; wait for the first evaluation") from None
+    checkpoint = _weights(str(last), saved)
+    return snapshots().checkpoint(checkpoint, newest[0]) if newest else checkpoint
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _weights(path: str, stamp: int) -> Checkpoint:
+    return load(path)
