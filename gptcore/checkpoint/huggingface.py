@@ -161,7 +161,8 @@ def _containers(folder: Path) -> Iterator[Container]:
             raise CheckpointError(f"{folder} lacks {name}, which holds a part of the weights; {_REMEDY}")
         if name.endswith(".safetensors"):
             with SafetensorsFile(path) as file:
-                yield list(file.entries), file.read, file.turned
+                # the largest first: read last, as it lies in the file, it would keep one reader while the others wait
+                yield sorted(file.entries, key=lambda each: -file.entries[each].nbytes), file.read, file.turned
         else:
             content = open_pickled(path)
             take: Reader = content.state.pop
