@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import gptcore
 from app import slices, thumbnails
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.explorer import PROMPT, Explorer
@@ -174,9 +175,12 @@ def test_only_one_package_holds_sessions_and_caches() -> None:
 def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit.testing.v1 import AppTest
 
-    monkeypatch.setattr("sys.argv", ["app/main.py", "shakespeare-char"])
+    monkeypatch.setattr("sys.argv", ["app/main.py"])
     page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
     assert not page.exception
+    fairytales = gptcore.load("fairytales")
+    assert page.session_state["explorer"].final.info["source"] == fairytales.info["source"]
+    assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
     assert {f"gptscope_{name}" for name in ("runtime", "drawing", "listing", "code", "live", "badge")} == names

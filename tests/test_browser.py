@@ -13,7 +13,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import Browser, Page
 
 from app.explorer import PROMPT
-from gptcore import Checkpoint, Trace, capture
+from gptcore import Checkpoint, Trace, capture, load
 from tests.browser import ROOT, chromium, open_page, server, wait_for_text
 
 pytestmark = [
@@ -279,12 +279,15 @@ def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: Br
         page.context.close()
 
 
-def test_a_missing_checkpoint_is_a_friendly_sentence(launched: Browser) -> None:
+def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: Browser) -> None:
     with server("no/such/model") as (url, _):
         page = launched.new_context().new_page()
         page.goto(url)
         page.get_by_text("could not be loaded").first.wait_for(timeout=60_000)
         assert "Traceback" not in page.content()
-        page.get_by_role("button", name="Open shakespeare-char instead").click()
+        page.get_by_role("button", name="Open fairytales instead").click()
         page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=60_000)
+        usual = load("fairytales")
+        wait_for_text(page, usual.info["prompt"])
+        assert_prediction(page, usual, usual.info["prompt"])
         page.context.close()

@@ -14,7 +14,7 @@ from app.models import File, Wanted, one_spelling
 from app.state import server
 from gptcore import CheckpointError, shipped_models
 
-DEFAULT = "shakespeare-char"
+DEFAULT = "fairytales"
 RECENT = 6
 
 
