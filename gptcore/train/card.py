@@ -53,7 +53,7 @@ def _opening(source: Source, measured: Rows) -> str:
         names = sorted({span.path.stem for span in source.spans.train})
         like = names[0] if len(names) == 1 else f"{len(names)} texts"
         unit = "in byte pairs" if isinstance(source.tokenizer, BPETokenizer) else "one character at a time"
-        return f"Writes like {like}, {unit}"
+        return f"Writes on from any text, {unit}, as it has learnt from {like}"
     assert isinstance(source, TaskSource)
     match source.task:
         case Sort() as sort:

@@ -46,6 +46,7 @@ class Trainer:
         self.model = fresh_model(self.config, settings.embedding_std).to(self.device)
         if begun.weights is not None:
             self.model.load_state_dict(begun.weights)
+        self._parameters = list(self.model.parameters())  # each walk through the modules costs as much as a layer
         self.optimizer = make_optimizer(self.model, settings, self.device)
         self.resumed = begun.last is not None
         if begun.last is not None:
@@ -99,6 +100,7 @@ class Trainer:
                     return False
         finally:
             track.close()
+            self.folder.unlock()
         return True
 
     def _seed(self, step: int) -> torch.Generator:
@@ -107,7 +109,10 @@ class Trainer:
         The batches of a step are those of the whole job; dropout is each rank's own.
         """
         mixed = self.settings.seed * 1_000_003 + step
-        torch.manual_seed(mixed + self.job.rank * 1_000_000_007)
+        of_dropout = mixed + self.job.rank * 1_000_000_007
+        torch.default_generator.manual_seed(of_dropout)  # not torch.manual_seed: it writes a traceback for each backend
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(of_dropout)
         return torch.Generator().manual_seed(mixed)
 
     def _train_step(self, track: Tracker, saves: bool) -> None:
@@ -116,9 +121,10 @@ class Trainer:
         generator = self._seed(self.step + 1)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         loss = self._backward(generator)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         self._norms.add(norm)
         logs = (self.step + 1) % settings.log_interval == 0
@@ -126,7 +132,7 @@ class Trainer:
         if logs or saves or settings.keeps_snapshot(self.step + 1) or self.device.type == "cpu":
             mine, grad_norm = self._checked(lambda: self._norms.look(self.step + 1, loss, self.model))
         if settings.grad_clip:
-            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), settings.grad_clip, norm)
+            torch.nn.utils.clip_grads_with_norm_(self._parameters, settings.grad_clip, norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -147,7 +153,7 @@ class Trainer:
                 with self.autocast:
                     logits, loss = self._forward(self._moved(x), self._moved(y))
                 # where this rank has nothing to answer, its mean is of nothing, but it takes part all the same
-                loss = (loss * weight if weight else logits.sum() * 0.0) / settings.accumulate
+                loss = loss * (weight / settings.accumulate) if weight else logits.sum() * 0.0
                 loss.backward()
             total += loss.detach()
         return total

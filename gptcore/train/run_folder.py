@@ -1,8 +1,9 @@
 """A training run on disk: what is written, when it is whole, and how it is read back.
 
 Files: settings.json, tokenizer.json, metrics.jsonl (a line a log or evaluation), last.pt (everything to go on from),
-best.pt (the weights of the lowest validation loss). Both .pt files are in nanoGPT's format, so `gptcore.load` takes
-them, and the folder itself. Each file is replaced in one step: a reader, or a crash, sees the old one or the new one.
+best.pt (the weights of the lowest validation loss), run.lock (empty; locked while a training writes here). Both .pt
+files are in nanoGPT's format, so `gptcore.load` takes them, and the folder itself. Each file is replaced in one step: a
+reader, or a crash, sees the old one or the new one.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from gptcore.train.settings import SETTINGS, Settings
 
+LOCK = "run.lock"
 TEMPORARY = ".tmp"
+PATIENCE = 2.0
+"""Seconds to wait for the lock: a system may take a moment to free that of a killed process."""
 
 
 class RunError(ValueError):
@@ -34,16 +40,44 @@ class RunFolder:
         self.metrics, self.settings, self.tokenizer = (
             path / name for name in ("metrics.jsonl", SETTINGS, "tokenizer.json")
         )
+        self._lock = FileLock(path / LOCK, thread_local=False)
 
-    def start(self, settings: Settings, tokenizer: dict[str, Any]) -> None:
-        """Makes the folder of a new run, or of one that was killed before its first save.
+    def lock(self) -> None:
+        """Keeps other trainings out of the folder, which is there, until `unlock` or the end of this process.
+
+        The lock is the system's, so that of a killed process is free. Where there can be none (a disk that is
+        read-only or full, some network file systems) this says so and goes on without.
 
         Raises:
-            RunError: it holds a run already, and `settings.resume` is off: it is not overwritten.
+            RunError: another training has it.
         """
-        if not settings.resume and (self.last.exists() or self.metrics.exists()):
-            raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
+        if self._lock.is_locked:
+            return
+        try:
+            self._lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise RunError(
+                f"another training is writing to {self.path}; wait until it ends, stop it, or choose another --out"
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            print(f"could not lock {self.path} ({error}); let no other training write to it", file=sys.stderr)
+
+    def unlock(self) -> None:
+        """Lets other trainings in; nothing, where this one has not locked it."""
+        self._lock.release()
+
+    def start(self, settings: Settings, tokenizer: dict[str, Any]) -> None:
+        """Makes the folder of a new run, or of one that was killed before its first save, and locks it.
+
+        Raises:
+            RunError: another training writes to it; or it holds a run already, and `settings.resume` is off: it is not
+                overwritten.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        if not settings.resume and (self.last.exists() or self.metrics.exists()):
+            self.unlock()
+            raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
         write_whole(self.tokenizer, lambda file: file.write(json.dumps(tokenizer).encode()))
         self.write_settings(settings)  # last: a folder with settings can be resumed
 

@@ -43,12 +43,21 @@ class Start:
 
 
 def start(settings: Settings, folder: RunFolder, job: Job) -> Start:
-    """Reads all that is to be read. Rank 0 alone reads checkpoints and makes the vocabulary.
+    """Reads all that is to be read. Rank 0 alone reads checkpoints, makes the vocabulary, and locks a run's folder.
 
     Raises:
-        RunError: the run in `folder` is of another model.
+        RunError: the run in `folder` is of another model, or another training writes to it.
         gptcore.data.DataError, gptcore.ConfigError, gptcore.CheckpointError: what cannot be trained with.
     """
+    job.shared(lambda: folder.lock() if settings.resume and folder.path.is_dir() else None)  # before last.pt is read
+    try:
+        return _read_all(settings, folder, job)
+    except BaseException:
+        folder.unlock()
+        raise
+
+
+def _read_all(settings: Settings, folder: RunFolder, job: Job) -> Start:
     last = job.shared(lambda: folder.read_last() if settings.resume else None)
     given = _of_run(last) if last else job.shared(lambda: _of_checkpoint(settings))
     block_size = settings.block_size or (given.config.block_size if given else 0)
