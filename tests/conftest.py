@@ -1,4 +1,7 @@
-"""Shared by all tests: shapes in signatures are checked at run time, models are small and random."""
+"""Shared by all tests: shapes in signatures are checked at run time, models are small and random.
+
+Several processes share the tests, so none may take a fixed port, or a fixed place outside its own temporary folder.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+# Several processes test at once, and start others: each, and each that it starts, computes on one core.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # Before gptcore is imported anywhere: each call of a model's function then checks the shapes in its signature.
@@ -21,6 +28,21 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 torch.set_num_threads(1)  # small models; and many threads with a team of workers each would wait for each other
+
+# No test fails by the clock.
+settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+SPREAD = {"test_fuzz", "test_trace", "test_train", "test_train_distributed", "test_train_export", "test_train_faults"}
+"""Long files whose tests share nothing: any process may take any of these. The tests of another file stay together."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's server, browser and models are then made once."""
+    for item in items:
+        if item.path.stem not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: object) -> GPT:

@@ -10,6 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,21 @@ def test_time_and_memory_are_measured(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fuzz, bound, -1)
     failures = found("huggingface-sharded", 5, tmp_path).failures
     assert len([failure for failure in failures if re.match(told, failure)]) == 5
+
+
+def test_formats_are_fuzzed_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In processes of their own; the table has them in the order asked for. One that ends in a case is a failure."""
+    monkeypatch.setattr(fuzz.tempfile, "tempdir", str(tmp_path))
+    names = ["ours", "huggingface-safetensors"]
+    asked = [word for name in names for word in ("--format", name)]
+    assert fuzz.main(["--cases", "3", *asked]) == 0
+    assert re.findall(r"^\| ([\w-]+) \| 3 \| .* \| 0 \|$", capsys.readouterr().out, flags=re.MULTILINE) == names
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setattr(fuzz, "_begin", partial(os._exit, 0))
+    assert fuzz.main(["--cases", "3", *asked]) == 1
+    assert "FAILED: a process ended in the middle of a case" in capsys.readouterr().out
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

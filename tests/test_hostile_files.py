@@ -27,6 +27,7 @@ from gptcore.config import GPTConfig
 from gptcore.model import GPT
 from gptcore.tokenizer import IdTokenizer
 from tests import hostile
+from tests.fuzz import Forks
 from tests.hostile import call, entries, entry, group, name, number, refused, state, storage, tensor, text
 
 CONFIG = GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)
@@ -91,11 +92,11 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         for _ in range(256):
             record.write(bytes(2**20))
     assert (tmp_path / "a.pt").stat().st_size < 2**28 / 200
-    start = time.perf_counter()
-    refused(
-        tmp_path / "a.pt", r"a compressed record \(a/data.pkl\), which PyTorch never writes and which may unpack to"
-    )
-    assert time.perf_counter() - start < 5
+    with Forks() as forks:
+        refused(
+            tmp_path / "a.pt", r"a compressed record \(a/data.pkl\), which PyTorch never writes and which may unpack to"
+        )
+        assert forks.growth() < 100  # MB, where it holds 256
     hostile.write_zip(tmp_path / "b.pt", state(tensor()), method=zipfile.ZIP_DEFLATED)  # nor is anything else
     refused(tmp_path / "b.pt", r"a compressed record \(a/data.pkl\)")
 
@@ -240,9 +241,9 @@ def test_many_layers_that_are_not_there(tmp_path: Path) -> None:
     empty = dict.fromkeys((f"w{i}" for i in range(9_000)), torch.ones(1))
     args = CONFIG.to_dict() | {"n_layer": 9_000}
     torch.save({"model": empty, "model_args": args}, tmp_path / "a.pt")
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, whatever else the machine does
     refused(tmp_path / "a.pt", r"says 9000 layers \(n_layer\), but there are only 9000 weights")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 # --- numbers that are none
@@ -310,9 +311,9 @@ HEADERS: dict[str, tuple[Any, bytes, str]] = {
 @pytest.mark.parametrize(("header", "data", "sentence"), HEADERS.values(), ids=HEADERS)
 def test_headers_of_safetensors(tmp_path: Path, header: Any, data: bytes, sentence: str) -> None:
     hostile.write_safetensors(hf(tmp_path / "hf") / "model.safetensors", header, data)
-    start = time.perf_counter()
+    start = time.process_time()
     refused(tmp_path / "hf", sentence)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(
@@ -364,7 +365,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tie_word_embeddings": "no"}, "tie_weights: input should be a valid boolean, got 'no'"),
     ({"tie_word_embeddings": True}, "the config says tie_weights, .* two that differ"),
     ({"n_layer": 3}, "12 missing: transformer.h.2.ln_1.weight"),
-    ({"n_layer": 1}, "12 unexpected: transformer.h.1.attn.c_attn.bias|12 unexpected: transformer.h.1.ln_1.weight"),
+    ({"n_layer": 1}, "12 unexpected: transformer.h.1."),
 ]
 
 

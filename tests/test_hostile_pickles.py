@@ -122,9 +122,7 @@ ALLOWED = {
 def test_absurd_arguments_for_what_weights_need(tmp_path: Path, value: bytes) -> None:
     for i, content in enumerate((value, state(value), state(tensor(), config=value))):
         hostile.write_zip(tmp_path / f"{i}.pt", content)
-        start = time.perf_counter()
         refused(tmp_path / f"{i}.pt", r"expected is|so it was refused|far more memory|should be a tensor|no matrix")
-        assert time.perf_counter() - start < 10
 
 
 # --- bounds on time and memory
@@ -146,7 +144,7 @@ def test_time_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     hostile.write_zip(tmp_path / "a.pt", SLOW)
     start = time.perf_counter()
     refused(tmp_path / "a.pt", "could not be opened within 1 s; it is no plain checkpoint")
-    assert 1 <= time.perf_counter() - start < 3
+    assert 1 <= time.perf_counter() - start < 30  # not the minute that it takes, and be the machine busy
     load_undamaged(tmp_path)
 
 
@@ -200,8 +198,8 @@ def opener_process() -> int:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    """Fails when it takes long."""
-    end = time.perf_counter() + 5
+    """Fails when it does not happen."""
+    end = time.perf_counter() + 60
     while not true():
         assert time.perf_counter() < end
         time.sleep(0.02)

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import gptcore
+from gptcore.train.__main__ import main
 from gptcore.train.distributed import Job
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunFolder
+from gptcore.train.run_folder import RunError, RunFolder
 from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until
 
 EXACT = {"dropout": 0.0, "precision": "float32"}
@@ -51,21 +52,26 @@ def same_within(a: list[dict[str, Any]], b: list[dict[str, Any]], most: float) -
     ],
 )
 def test_two_processes_have_the_losses_of_one_and_either_goes_on(
-    data: str, changes: dict[str, Any], tmp_path: Path, text: Path
+    data: str, changes: dict[str, Any], tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two processes begin, one goes on; the other way round for the sorting task."""
+    """Two processes begin, one goes on; the other way round for the sorting task. The one is this process."""
+
+    def run(processes: int, arguments: list[str]) -> str:
+        if processes == 1:
+            assert main(arguments) == 0
+            return capsys.readouterr().out
+        status, output, errors = ended(train(*arguments, processes=processes))
+        assert status == 0, errors
+        return output
+
     source = str(text) if data == "text" else data
     changes = {**EXACT, **changes, "snapshots": (10,)}
     whole = small(tmp_path, source, "whole", **changes)
     Trainer(whole).run()
     out = tmp_path / "several"
-    order = (2, 1) if data == "text" else (1, 2)
-    status, output, errors = ended(train(*options(out, source, **{**changes, "steps": 20}), processes=order[0]))
-    assert status == 0, errors
-    assert output.count("parameters on cpu") == 1
-    status, output, errors = ended(train("--out", str(out), "--resume", "--steps", "40", processes=order[1]))
-    assert status == 0, errors
-    assert "from step 20 on" in output
+    first, then = (2, 1) if data == "text" else (1, 2)
+    assert run(first, options(out, source, **{**changes, "steps": 20})).count("parameters on cpu") == 1
+    assert "from step 20 on" in run(then, ["--out", str(out), "--resume", "--steps", "40"])
     # the learning rate's decay is by the number of steps: up to step 20 it had another end
     again = small(tmp_path, source, "again", **{**changes, "steps": 20})
     Trainer(again).run()
@@ -120,6 +126,8 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) 
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=1000000), processes=2)
     until(lambda: len(RunFolder(out).read_metrics()) >= 3)
+    with pytest.raises(RunError, match="another training is writing to"):  # the job has locked it once, for all ranks
+        RunFolder(out).lock()
     os.kill(workers(process.pid)[1], signal.SIGTERM)
     status, output, errors = ended(process)
     assert status == 0, errors
@@ -155,10 +163,10 @@ def test_a_killed_worker_ends_the_job_with_a_save_to_go_on_from(victim: int, tmp
 
 def test_torchrun_starts_again_and_the_job_goes_on(tmp_path: Path, text: Path) -> None:
     """Its elastic restart repeats the first command, without --resume; the end is that of an undisturbed run."""
-    changes = {**EXACT, "accumulate": 2, "steps": 300, "eval_interval": 10}
+    changes = {**EXACT, "accumulate": 2, "steps": 150, "eval_interval": 5}
     out = tmp_path / "run"
     process = train(*options(out, text, **changes), processes=2, restarts=1)
-    until(lambda: len([line for line in metrics(out) if "val_loss" in line]) >= 4)
+    until(lambda: len([line for line in metrics(out) if "val_loss" in line]) >= 3)
     before = workers(process.pid)
     os.kill(before[0], signal.SIGKILL)
     status, output, errors = ended(process)

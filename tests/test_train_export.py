@@ -51,7 +51,10 @@ def test_the_card_measures_what_it_ships(tmp_path: Path, text: Path) -> None:
     assert f"{val['loss']:.4f}" != f"{exact['loss']:.4f}", "the precision must show for this test"
     assert f"training {train['loss']:.4f}, validation {val['loss']:.4f} nats per character" in card
     assert f"training {train['bits_per_byte']:.4f}, validation {val['bits_per_byte']:.4f} |" in card
-    assert card.startswith("# cats\n\nWrites like text, one character at a time. A GPT of 1 layer, 2 heads and 16")
+    first = (
+        "Writes on from any text, one character at a time, as it has learnt from text. A GPT of 1 layer, 2 heads and 16"
+    )
+    assert card.startswith(f"# cats\n\n{first}")
     assert "first 90 % to train, last 10 % held out" in card
     assert "```\n" + command(settings) + "\n```" in card
     assert "its maker's" in card
@@ -101,7 +104,8 @@ def test_the_card_of_byte_pairs_with_published_splits(
     assert "300 byte pairs, learnt from the part to train on" in card
     assert "nats per token" in card
     assert "Apache-2.0" in card
-    assert card.splitlines()[2].startswith("Writes like fairytales, in byte pairs. A GPT of")
+    opening = "Writes on from any text, in byte pairs, as it has learnt from fairytales. A GPT of"
+    assert card.splitlines()[2].startswith(opening)
 
 
 def test_samples_are_plain_and_repeatable(tmp_path: Path) -> None:
@@ -241,11 +245,11 @@ def test_training_goes_on_from_another_checkpoint(tmp_path: Path, text: Path) ->
     tokenizer = CharTokenizer("".join(sorted(set("abcdefghijklmnopqrstuvwxyz; "))))
     gptcore.save(gptcore.Checkpoint(original, tokenizer, original.config), tmp_path / "old")
     settings = small(
-        tmp_path, text, init_from=str(tmp_path / "old"), steps=4, n_layer=7, export=tmp_path / "model", dropout=0.0
+        tmp_path, text, init_from=str(tmp_path / "old"), steps=4, n_layer=7, export=tmp_path / "model", dropout=0.1
     )
     trainer = Trainer(settings)
     assert (trainer.config.n_layer, trainer.config.activation, trainer.config.vocab_size) == (2, "gelu_tanh", 29)
-    assert trainer.config.block_size == 16
+    assert (trainer.config.block_size, trainer.config.dropout) == (16, 0.1)
     start = trainer.model.state_dict()
     assert torch.equal(start["transformer.wpe.weight"], original.state_dict()["transformer.wpe.weight"][:16])
     assert torch.equal(start["transformer.h.1.mlp.c_fc.weight"], original.transformer.h[1].mlp.c_fc.weight)
@@ -260,7 +264,7 @@ def test_training_goes_on_from_another_checkpoint(tmp_path: Path, text: Path) ->
     assert f"--init-from {tmp_path / 'old'}" in card
     assert "A GPT of 2 layers" in card
     (tmp_path / "gone").rename(tmp_path / "old")
-    whole = small(tmp_path, text, "whole", init_from=str(tmp_path / "old"), steps=4, n_layer=7, dropout=0.0)
+    whole = small(tmp_path, text, "whole", init_from=str(tmp_path / "old"), steps=4, n_layer=7, dropout=0.1)
     Trainer(whole).run()
     assert same_weights(settings.out, whole.out)
     assert not torch.equal(weights(whole.out)["transformer.wpe.weight"], start["transformer.wpe.weight"][:0])
@@ -285,16 +289,3 @@ def test_a_shipped_model_is_trained_on_with_its_own_context(tmp_path: Path, shak
     settings = small(tmp_path, path, init_from="shakespeare-char", block_size=0, steps=1, batch_size=1, eval_windows=1)
     assert Trainer(settings).run()
     assert gptcore.load(settings.out).config.block_size == shakespeare.config.block_size == 256
-
-
-def test_the_card_of_the_shipped_model_is_true(
-    outside_data: Path, shakespeare: gptcore.Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On the held-out text; the training text is nine times longer and measured when the card is written."""
-    monkeypatch.setenv("GPTSCOPE_DATA", str(outside_data))
-    block_size = shakespeare.config.block_size
-    source = text_source("tinyshakespeare", block_size, "char", tokenizer=shakespeare.tokenizer)
-    val = evaluate.whole_split(shakespeare.model, source, "val")["loss"]
-    assert val <= 1.58
-    card = (Path(shakespeare.info["source"]) / "README.md").read_text()
-    assert f"validation {val:.3f}" in card

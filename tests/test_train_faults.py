@@ -17,11 +17,12 @@ import torch
 
 import gptcore
 from gptcore.checkpoint.snapshots import snapshots
-from gptcore.train import run_folder
+from gptcore.train import finite, run_folder
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
 from gptcore.train.run_folder import RunFolder, write_whole
-from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until, weights
+from tests.conftest import random_model
+from tests.training import a_text, ended, forked, metrics, options, resumed, same_weights, small, train, until, weights
 
 
 @pytest.fixture
@@ -42,12 +43,12 @@ def test_killed_ten_times_it_ends_as_the_uninterrupted_run(tmp_path: Path, text:
     for kills in range(1, 11):
         begun = (parts / "settings.json").exists()
         goal = last_step(parts) + moment.randint(1, 25)
-        process = train(*(["--out", str(parts), "--resume"] if begun else options(parts, text, **changes)))
+        process = forked(*(["--out", str(parts), "--resume"] if begun else options(parts, text, **changes)))
         until(lambda goal=goal: last_step(parts) >= goal)
         time.sleep(moment.uniform(0, 0.01))
-        assert process.poll() is None, "it ended before it was killed: give it more steps"
+        assert process.is_alive(), "it ended before it was killed: give it more steps"
         process.kill()
-        process.communicate()
+        process.join()
         if kills == 5:  # as a kill can leave them, but seldom does when a test is looking
             for file in (parts / "metrics.jsonl", parts / "snapshots" / "index.jsonl"):
                 with file.open("a") as opened:
@@ -87,6 +88,20 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_whole(target, fail)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_as_pytorch_tells_it_is_told_as_the_system_did(tmp_path: Path) -> None:
+    """PyTorch's writer fails once more when it is closed, with an error of its own."""
+
+    def fail(file: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise RuntimeError("PytorchStreamWriter failed writing central directory")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole(tmp_path / "last.pt", fail)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("what", ["last.pt", "best.pt", "metrics.jsonl", "snapshots"])
@@ -143,11 +158,8 @@ def test_a_file_that_cannot_grow_is_one_sentence(tmp_path: Path, text: Path) -> 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     assert "error: the disk is full ([Errno 27] File too large" in run.stderr
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "metrics.jsonl",
-        "settings.json",
-        "tokenizer.json",
-    ]
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == {"metrics.jsonl", "run.lock", "settings.json", "tokenizer.json"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounts a small disk")
@@ -196,6 +208,30 @@ def test_nan_stops_and_keeps_what_was_good(
     assert main(["--out", str(out), "--resume", "--learning-rate", "1e-3", "--min-learning-rate", "1e-4"]) == 0
 
 
+def test_the_first_bad_step_and_the_largest_gradient_are_named() -> None:
+    """On a GPU norms are looked at every few steps only."""
+    model = random_model()
+    gradients = dict(model.named_parameters())
+    for parameter in gradients.values():
+        parameter.grad = torch.zeros_like(parameter)
+    gradients["transformer.h.0.ln_1.weight"].grad[0] = 2.0  # type: ignore[index]
+    gradients["transformer.h.1.mlp.c_fc.weight"].grad[0, :2] = torch.tensor([3.0, 4.0])  # type: ignore[index]
+    norms = finite.Norms()
+    for norm in (1.0, float("inf"), 1.0, float("nan")):
+        norms.add(torch.tensor(norm))
+    told = r"at step 5 \(loss 2\); the largest gradient is that of transformer.h.1.mlp.c_fc.weight, with norm 5$"
+    with pytest.raises(finite.NotFiniteError, match=told):
+        norms.look(7, torch.tensor(2.0), model)
+    norms.add(torch.tensor(6.0))
+    assert norms.look(8, torch.tensor(2.0), model) == (2.0, 6.0)  # each norm is looked at once
+    norms.add(torch.tensor(6.0))
+    gradients["transformer.wpe.weight"].grad[1] = float("nan")  # type: ignore[index]
+    with pytest.raises(
+        finite.NotFiniteError, match=r"at step 9 \(loss inf\); .* that of transformer.wpe.weight, with norm nan"
+    ):
+        norms.look(9, torch.tensor(float("inf")), model)
+
+
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, text: Path) -> None:
     """Stopped between two evaluations, nothing has looked at the weights after the last update."""
     trainer = Trainer(small(tmp_path, text))
@@ -213,13 +249,15 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, text: Path) -
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, text: Path) -> None:
     out = tmp_path / "run"
-    process = train(*options(out, text, steps=1000000, eval_interval=1000000, batch_size=512, n_layer=4))
-    until(lambda: RunFolder(out).read_metrics())
+    process = train(*options(out, text, accumulate=100_000))  # the first step takes minutes
+    until((out / "last.pt").exists)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.05)
+    assert process.stderr is not None
+    assert any("stopping after this step" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
-    status, _, errors = ended(process)
+    status, output, errors = ended(process)
     assert status == 130
+    assert "saved" not in output
     assert "Traceback" not in errors
 
 
