@@ -12,6 +12,8 @@ import gptcore
 from app import slices, thumbnails
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.explorer import PROMPT, Explorer
+from app.state import reports
+from app.views import explore
 from gptcore import Checkpoint, capture
 from gptcore.nodes import ATTENTION, INSIDE, MODEL, SDPA
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
@@ -183,7 +185,18 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
-    assert {f"gptscope_{name}" for name in ("runtime", "drawing", "listing", "code", "live", "badge")} == names
+    expected = ("runtime", "drawing", "listing", "code", "live", "badge", "history")
+    assert {f"gptscope_{name}" for name in expected} == names
+
+
+@pytest.mark.parametrize(("reported", "head"), [(2, 2), ("head 0.0", 1), (None, 1)])
+def test_a_late_report_of_another_layer_s_head_is_passed_over(
+    me: Explorer, monkeypatch: pytest.MonkeyPatch, reported: object, head: int
+) -> None:
+    me.place.pick_head(layer=2, head=1)
+    monkeypatch.setattr(reports, "widget", {"head": reported}.get)
+    explore._pick_head(me.place)
+    assert me.place.head == head
 
 
 def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:

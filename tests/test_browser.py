@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.explorer import PROMPT
 from gptcore import Checkpoint, Trace, capture, load
@@ -288,6 +288,7 @@ def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offe
         page.get_by_role("button", name="Open fairytales instead").click()
         page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=60_000)
         usual = load("fairytales")
-        wait_for_text(page, usual.info["prompt"])
+        expect(page.locator("[data-role=prompt]")).to_have_value(usual.info["prompt"])
+        page.locator("[data-role=next-token]").last.wait_for(timeout=60_000)
         assert_prediction(page, usual, usual.info["prompt"])
         page.context.close()

@@ -19,6 +19,7 @@ from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.browser import PANELS, chromium, open_page, server, wait_for_text
 from tests.conftest import random_model
 from tests.test_browser import ARTEFACTS, cell
+from tests.test_browser_models import last_years_checkpoint, upload
 from tests.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
 
 pytestmark = [
@@ -287,12 +288,12 @@ def test_snapshots_appear_while_a_run_is_written(launched: Browser, tmp_path: Pa
     assert load(folder).config == FINAL.config
 
 
-def test_another_model_has_no_timeline(page: Page) -> None:
+def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
+    last_years_checkpoint(tmp_path)
     slider(page)
     page.keyboard.press("Home")
     wait_for_step(page, 0)
-    page.locator(".st-key-choose button").first.click()
-    page.get_by_text("shakespeare-char").last.click()
+    upload(page, tmp_path / "ckpt.pt", tmp_path / "meta.pkl")
     page.wait_for_function("() => deepQuery('[data-panel=\"timeline\"]').length === 0")
     assert page.evaluate("document.documentElement.style.getPropertyValue('--gs-timeline-height')") == ""
     expect(page.locator('[data-panel="badge"] .moment')).to_be_hidden()

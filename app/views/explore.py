@@ -246,7 +246,7 @@ def _choices(me: Explorer) -> None:
             format_func=lambda head: f"head {place.layer}.{head}",
             label_visibility="collapsed",
             width=140,
-            on_change=lambda: setattr(place, "head", reports.widget("head")),
+            on_change=lambda: _pick_head(place),
         )
     if place.node.weights:
         names = ["output", *(key.rpartition(".")[2] for key in place.node.weights)]
@@ -254,6 +254,13 @@ def _choices(me: Explorer) -> None:
         st.segmented_control(
             "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(place)
         )
+
+
+def _pick_head(place: Place) -> None:
+    """The browser may still report the name of a head of the layer, or of the model, that was here before."""
+    chosen = reports.widget("head")
+    if isinstance(chosen, int):
+        place.head = chosen
 
 
 def _pick_part(place: Place) -> None:
