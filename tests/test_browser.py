@@ -279,6 +279,20 @@ def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: Br
         page.context.close()
 
 
+def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const links = [...document.querySelectorAll('[data-testid="stTopNavLink"]')];
+            links.find((link) => link.href.endsWith("training")).click();
+            window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: "what the badge has not measured" }));
+        }"""
+    )
+    section = page.get_by_text("Curves of a run")
+    section.wait_for()
+    page.wait_for_timeout(2000)  # for the answer to the report, behind which the page was empty
+    expect(section).to_be_visible()
+
+
 def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: Browser) -> None:
     with server("no/such/model") as (url, _):
         page = launched.new_context().new_page()

@@ -34,7 +34,8 @@ export function viewOf(component, build) {
   else checkThemeSoon(view);
   view.data = data;
   view.component = component; // changes with each render: always use the newest
-  view.send ??= (name, value) => inTurn(component.key, () => view.component.setStateValue(name, value));
+  view.send ??= (name, value) =>
+    inTurn(component.key, () => view.root.isConnected && view.component.setStateValue(name, value));
   return view;
 }
 
@@ -206,6 +207,25 @@ export function onHover(view, show) {
 
 // ---- sending -------------------------------------------------------------------------------------------------
 
+const ARRIVAL = 10_000; // ms within which a page that was chosen is there, or will not come
+let heading = null; // the path of the page that was chosen, until it is there
+
+window.addEventListener("click", chosen, { capture: true });
+
+function chosen(event) {
+  const link = event.target.closest?.('[data-testid="stTopNavLink"]');
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const path = new URL(link.href).pathname;
+  heading = path;
+  setTimeout(() => heading === path && (heading = null), ARRIVAL);
+}
+
+/** Whether another page was chosen and is not there: what is reported now would name this one, and clear the other. */
+function leaving() {
+  if (heading === location.pathname) heading = null;
+  return heading !== null;
+}
+
 let open = null; // the key of the component that has the batch which Streamlit collects at present
 let queue = []; // what other components report meanwhile
 
@@ -214,6 +234,10 @@ let queue = []; // what other components report meanwhile
  * at the first, and then runs only the fragment of that one. A timer set right behind its own ends right behind it.
  */
 function inTurn(key, send) {
+  if (leaving()) {
+    setTimeout(() => inTurn(key, send), 50);
+    return;
+  }
   if (open !== null && open !== key) {
     queue.push({ key, send });
     return;
