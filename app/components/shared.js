@@ -1,6 +1,8 @@
 // What all components share: DOM building, canvas scaling, colours, hovering, and one-request-in-flight sending.
 // Text from users is only ever written with textContent.
 
+import { leaving } from "./leaving.js";
+
 const VIEWS = new WeakMap(); // shadow root -> view; a view lives as long as its mounted component
 
 /** An element with attributes (`on…` keys are listeners) and children; null children are left out. */
@@ -206,25 +208,6 @@ export function onHover(view, show) {
 }
 
 // ---- sending -------------------------------------------------------------------------------------------------
-
-const ARRIVAL = 10_000; // ms within which a page that was chosen is there, or will not come
-let heading = null; // the path of the page that was chosen, until it is there
-
-window.addEventListener("click", chosen, { capture: true });
-
-function chosen(event) {
-  const link = event.target.closest?.('[data-testid="stTopNavLink"]');
-  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const path = new URL(link.href).pathname;
-  heading = path;
-  setTimeout(() => heading === path && (heading = null), ARRIVAL);
-}
-
-/** Whether another page was chosen and is not there: what is reported now would name this one, and clear the other. */
-function leaving() {
-  if (heading === location.pathname) heading = null;
-  return heading !== null;
-}
 
 let open = null; // the key of the component that has the batch which Streamlit collects at present
 let queue = []; // what other components report meanwhile

@@ -30,7 +30,7 @@ def _sources() -> dict[str, Any]:
     """`scripts` by path, as they import each other; `styles` by component; `shared` styles before each of them."""
     folders = [_COMPONENTS / name for name in sorted(MODULES)]
     sheets = {folder.name: folder / f"{folder.name}.css" for folder in folders}
-    files = [_COMPONENTS / "shared.js", *(file for folder in folders for file in sorted(folder.glob("*.js")))]
+    files = [*sorted(_COMPONENTS.glob("*.js")), *(file for folder in folders for file in sorted(folder.glob("*.js")))]
     data = {
         "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
         "shared": [theme.css(), _read(_COMPONENTS / "shared.css")],
