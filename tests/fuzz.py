@@ -41,7 +41,6 @@ from gptcore.unfilled import Unfilled
 from tests.mutations import RESEALED, Files, damaged
 
 MOST_SECONDS = 10
-"""Of this process, so that a busy machine is no failure; the one that opens pickles has its own bound."""
 MOST_SHOWN = 20
 MOST_MB = 300
 """Above three times the size of the files."""
@@ -306,20 +305,20 @@ class Fuzzer:
         self.case.mkdir()
         for name, raw in files.items():
             (self.case / name).write_bytes(raw)
-        before, start = _reset_peak(), time.process_time()
+        before, start = _reset_peak(), time.perf_counter()
         try:
             ckpt = load(self.case / sample.target)
-            seconds = time.process_time() - start
+            seconds = time.perf_counter() - start
             self.summary.loaded += 1
             problem = None if kinds is None else _problem_of_checkpoint(ckpt, sample, kinds)
         except CheckpointError as error:
-            seconds = time.process_time() - start
+            seconds = time.perf_counter() - start
             self.summary.refused += 1
             problem = f"refused: {error}" if kinds is None else _problem_of_sentence(error)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a panic of a library in Rust is no Exception
-            seconds = time.process_time() - start
+            seconds = time.perf_counter() - start
             problem = f"{type(error).__name__}: {str(error)[:300]}"
         megabytes = _peak() - before
         if kinds is None:  # the first loads are of modules, too, and start the process that opens files
