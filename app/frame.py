@@ -1,0 +1,31 @@
+"""The page's frame: settings, style, the model picker and the pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.components import runtime
+from app.state import opening
+from app.views.card import card
+from app.views.explore import explore
+from app.views.picker import model_header
+from app.views.training import training
+
+STYLE = Path(__file__).with_name("page.css")
+ICON = Path(__file__).with_name("icon.svg")
+
+
+def frame() -> None:
+    """Draws the frame, then the page that was chosen."""
+    st.set_page_config(page_title="gptscope", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
+    runtime(drop=".st-key-choose button")
+    pages = [
+        st.Page(explore, title="Explore", icon=":material/visibility:", default=True),
+        st.Page(training, title="Training", icon=":material/show_chart:"),
+        st.Page(card, title="About this model", icon=":material/description:"),
+    ]
+    page = st.navigation(pages, position="top")
+    if opening.ready():
+        model_header()
+        page.run()
