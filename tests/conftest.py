@@ -6,6 +6,7 @@ Several processes share the tests, so none may take a fixed port, or a fixed pla
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,14 @@ def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: obj
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=dtype) * 0.3)
     return model
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Streamlit leaves the page that it ran as `__main__`, which each process that is started later would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
