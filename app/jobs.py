@@ -193,10 +193,7 @@ def keep(job: Job) -> Path:
         OSError: there is no room.
     """
     target = runs_folder() / KEPT / job.name
-    weights = next((path for name in ("best.pt", "last.pt") if (path := job.folder / name).is_file()), None)
-    if weights is None:
-        raise JobError(f"{job.folder} holds no weights yet; wait for the first evaluation")
-    save(load(weights), target)
+    save(load(job.folder), target)
     snapshots = job.folder / "snapshots"
     if snapshots.is_dir():
         shutil.copytree(snapshots, target / "snapshots", dirs_exist_ok=True)

@@ -140,7 +140,7 @@ def test_byte_pairs_are_not_learnt_again(tmp_path: Path, text: Path, monkeypatch
 def test_a_run_folder_opens_while_it_is_written(tmp_path: Path, text: Path) -> None:
     settings = small(tmp_path, text, steps=2, learning_rate=1e-2)
     trainer = Trainer(settings)
-    with pytest.raises(gptcore.CheckpointError, match="a folder without a model"):
+    with pytest.raises(gptcore.CheckpointError, match="holds no weights yet; wait for its first evaluation"):
         gptcore.load(settings.out)
     trainer.run()
     best, last = settings.out / "best.pt", settings.out / "last.pt"

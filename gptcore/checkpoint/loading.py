@@ -141,6 +141,11 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
     if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained
         return _read(path / pickled[0], config, tokenizer)
+    if (path / RUN_SETTINGS).is_file():
+        raise CheckpointError(
+            f"{path} is the folder of a training, by its {RUN_SETTINGS}, and holds no weights yet; wait for its first "
+            "evaluation"
+        )
     raise CheckpointError(
         f"{path} is a folder without a model (it holds {first_five(files) or 'nothing'}); expected is one that "
         "gptcore.save wrote, a Hugging Face GPT-2 folder with its config.json, or the path of a nanoGPT ckpt.pt or a "
