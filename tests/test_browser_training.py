@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -102,18 +102,25 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text("(1, 3, 48)", timeout=SLOW)
 
 
-def test_a_run_that_is_being_written_is_followed(page: Page, tmp_path: Path) -> None:
+def run_on_the_page(page: Page, folder: Path) -> Callable[[int], None]:
+    """Opens the curves of a run of 1,000 steps that is being written and has ten lines; returns what writes a line."""
+
     def write(step: int) -> None:
-        with (tmp_path / "metrics.jsonl").open("a") as file:
+        with (folder / "metrics.jsonl").open("a") as file:
             file.write(f'{{"step": {step}, "loss": {5 / (step + 1)}, "val_loss": {6 / (step + 1)}}}\n')
 
-    (tmp_path / "settings.json").write_text('{"steps": 1000}')
+    (folder / "settings.json").write_text('{"steps": 1000}')
     for step in range(0, 100, 10):
         write(step)
     section(page, "Curves of a run")
     field = page.get_by_role("textbox", name="or the folder of a run")
-    field.fill(str(tmp_path))
+    field.fill(str(folder))
     field.press("Enter")
+    return write
+
+
+def test_a_run_that_is_being_written_is_followed(page: Page, tmp_path: Path) -> None:
+    write = run_on_the_page(page, tmp_path)
     page.get_by_text("being written").wait_for(timeout=SLOW)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 10", timeout=SLOW)
     write(100)
@@ -143,17 +150,7 @@ VIEW = """() => {
 
 
 def test_zoom_and_legend_stay_while_a_run_is_written(page: Page, tmp_path: Path) -> None:
-    def write(step: int) -> None:
-        with (tmp_path / "metrics.jsonl").open("a") as file:
-            file.write(f'{{"step": {step}, "loss": {5 / (step + 1)}, "val_loss": {6 / (step + 1)}}}\n')
-
-    (tmp_path / "settings.json").write_text('{"steps": 1000}')
-    for step in range(0, 100, 10):
-        write(step)
-    section(page, "Curves of a run")
-    field = page.get_by_role("textbox", name="or the folder of a run")
-    field.fill(str(tmp_path))
-    field.press("Enter")
+    write = run_on_the_page(page, tmp_path)
     ready = "(n) => document.querySelector('.js-plotly-plot')?.data?.[0].x.length === n"
     page.wait_for_function(ready, arg=10, timeout=SLOW)
     before = page.evaluate(VIEW)
