@@ -6,7 +6,10 @@ import ctypes
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 
@@ -35,6 +38,28 @@ def report(what: str, measured: float, bound: float, detail: str = "") -> bool:
     holds = measured <= bound
     print(f"| {what} | {measured:.3f} | ≤ {bound} | {'holds' if holds else 'MISSED'} | {detail} |", flush=True)
     return holds
+
+
+@contextmanager
+def absolute() -> Iterator[None]:
+    """Of times that are no ratios: prints in the end what the machine was like, which they hang upon.
+
+    That is the share of the time that a virtual machine's host gave to others (Linux tells it), and what a fixed loop
+    took before and after: both can double on a shared host.
+    """
+    before, paces = psutil.cpu_times(), [_pace()]
+    yield
+    after, paces = psutil.cpu_times(), [*paces, _pace()]
+    stolen = getattr(after, "steal", 0.0) - getattr(before, "steal", 0.0)
+    busy = stolen + sum(getattr(after, kind) - getattr(before, kind) for kind in ("user", "system"))
+    print(
+        f"\nstolen by the host: {stolen / busy:.0%} of the busy time; a fixed loop: {paces[0]:.0f}, {paces[1]:.0f} ms"
+    )
+
+
+def _pace() -> float:
+    """Milliseconds of a million additions in Python, the median of nine."""
+    return statistics.median(seconds(lambda: sum(i + 1 for i in range(1_000_000))) for _ in range(9)) * 1e3
 
 
 def keep_freed_memory() -> str:
