@@ -8,6 +8,8 @@ try:
     from app.frame import frame
 finally:
     gc.enable()
+    if not gc.get_freeze_count():  # the first time
+        gc.freeze()
 
 if __name__ == "__main__":
     frame()

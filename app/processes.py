@@ -51,9 +51,17 @@ def launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
         )
     threading.Thread(target=started.wait, daemon=True).start()  # or it would stay as a zombie
     process = psutil.Process(started.pid)
-    process.nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    _be_polite(process)
     identity = {"pid": process.pid, "born": process.create_time(), "launched": launched}
     write_note(folder, {**note, **identity, "began_at": step, "asked": ""})
+
+
+def _be_polite(process: psutil.Process) -> None:
+    """Has it give way to the app and the browser."""
+    process.nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    # Linux shares the time among sessions first (sched(7), autogroup), and this one has a session of its own.
+    with suppress(OSError), open(f"/proc/{process.pid}/autogroup", "w") as group:
+        group.write(str(NICE))
 
 
 def threads() -> int:

@@ -257,6 +257,8 @@ def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None
     assert (job.name, job.folder.parent, job.steps, job.data) == ("my-sort-1", folder, 100_000, "sort")
     process = psutil.Process(job.note["pid"])
     assert process.nice() == processes.NICE
+    group = Path(f"/proc/{process.pid}/autogroup")
+    assert not group.exists() or group.read_text().split()[-1] == str(processes.NICE)
     assert os.getsid(process.pid) == process.pid
     assert process.environ()["OMP_NUM_THREADS"] == str(processes.threads())
     wait_until(lambda: now(job).state == "running" and now(job).step > 5)
