@@ -39,8 +39,8 @@ def watch() -> None:
     if not found:
         st.markdown("##### No training yet")
         st.caption(
-            "A training runs as a process of its own: it goes on when this window is closed, and the other pages stay "
-            "as quick as they are."
+            "A training runs as a process of its own, which gives way to the pages and goes on when this window is "
+            "closed."
         )
         return
     if wanted := reports.taken("training wanted"):
