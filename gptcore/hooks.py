@@ -1,42 +1,75 @@
 """Forward hooks that hand each module's output to whoever records in the current context.
 
 Installed once and left in place: without a recorder in the current context a hook does nothing, so there is nothing
-to remove, nothing to leak when a run is interrupted, and any number of threads can record on one shared model.
+to remove, nothing to leak when a run is interrupted, and any number of threads can record on one shared model. Hooks
+that others put on the model, at any time, run before these: what is recorded is what they made of it.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
+Table = OrderedDict[int, Any]
+"""A module's hooks of one kind, by PyTorch's number."""
 Outputs = dict[str, Tensor]
 """What each module returned, by the module's path."""
 
 _recorder: ContextVar[Outputs | None] = ContextVar("gptcore_recorder", default=None)
 _installing = threading.Lock()
-_MARK = "_gptcore_hooked_as"
+_OURS, _LOOK = "_gptcore_hook", "_gptcore_hooks"
 
 
-def installed(model: nn.Module) -> bool:
-    """Whether `install` has seen this model; modules that were put in since have no hook yet."""
-    return _MARK in model.__dict__
+@dataclass(frozen=True)
+class Look:
+    """The hooks of a model, as they were when ours were last put in place."""
+
+    tables: list[Table]
+    """Of all modules, as PyTorch keeps them: a look at them is much less than a walk through the modules."""
+    ids: list[int]
+    """PyTorch's number of each hook; no two hooks of a process share one."""
+    foreign: dict[str, tuple[int, ...]]
+    """The numbers of others' hooks, by the module's path."""
 
 
-def install(model: nn.Module, names: Collection[str]) -> None:
-    """Gives the modules of these paths their hook. Those that have theirs are left alone, so this may be repeated."""
-    with _installing:
-        for name in names:
-            module = model.get_submodule(name)
-            if _MARK not in module.__dict__:
-                module.register_forward_hook(partial(_record, name))
-                module.__dict__[_MARK] = name
-        model.__dict__[_MARK] = ""
+def ready(model: nn.Module, names: Collection[str], anew: bool = False) -> Look:
+    """Has the modules of these paths carry our hook, after all others; `anew` where a module may have been replaced."""
+    look: Look | None = model.__dict__.get(_LOOK)
+    if look is None or anew or _ids(look.tables) != look.ids:
+        with _installing:
+            look = model.__dict__[_LOOK] = _install(model, names)
+    return look
+
+
+def _install(model: nn.Module, names: Collection[str]) -> Look:
+    for name in names:
+        module = model.get_submodule(name)
+        ours = module.__dict__.get(_OURS)
+        if ours not in module._forward_hooks:
+            module.__dict__[_OURS] = module.register_forward_hook(partial(_record, name)).id
+        elif next(reversed(module._forward_hooks)) != ours:
+            cast(Table, module._forward_hooks).move_to_end(ours)
+    modules = dict(model.named_modules())
+    tables = [cast(Table, t) for m in modules.values() for t in (m._forward_hooks, m._forward_pre_hooks)]
+    foreign = {name: found for name, module in modules.items() if (found := _foreign(module))}
+    return Look(tables, _ids(tables), foreign)
+
+
+def _foreign(module: nn.Module) -> tuple[int, ...]:
+    ours = module.__dict__.get(_OURS)
+    return tuple(number for number in (*module._forward_hooks, *module._forward_pre_hooks) if number != ours)
+
+
+def _ids(tables: list[Table]) -> list[int]:
+    return [number for table in tables for number in table]
 
 
 def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:

@@ -9,13 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore import holdings, hooks, pieces
+from gptcore import foreign, holdings, hooks, pieces
 from gptcore import names as naming
 from gptcore.architecture import architecture
 from gptcore.config import GPTConfig
 from gptcore.model import GPT, KeysValues, attention_stages, split_heads
 from gptcore.rows import Rows
 from gptcore.weights import WeightsSeen
+
+Changes = frozenset[tuple[str, tuple[int, ...]]]
+"""The modules whose output others' hooks changed in a run, with the numbers of these hooks."""
 
 
 class Trace(Mapping[str, Tensor]):
@@ -36,12 +39,13 @@ class Trace(Mapping[str, Tensor]):
 
     def __init__(
         self, model: GPT, rows: Rows, weights: WeightsSeen, key: tuple[object, ...], wanted: frozenset[str],
-        last_logits: Tensor | None, reused: int,
+        last_logits: Tensor | None, reused: int, changes: Changes,
     ) -> None:  # fmt: skip
         """Made by `capture` alone."""
         self.config, self.reused = model.config, reused
         self._model, self._rows, self._weights, self._key, self._wanted = model, rows, weights, key, wanted
         self._last_logits = last_logits  # (B, 1, V), as the run made them; None after a cut
+        self._changes = changes
         self.T = pieces.total(rows.others)
         self.B = rows.others[0].store.tensors[naming.IDX].size(0)
 
@@ -191,8 +195,10 @@ def capture(
     """Runs the model on the ids and keeps every tensor of the run, or what the given names need.
 
     With `previous`, the positions that both have in common from the start are taken over and not run again. They
-    are only where they are certainly the same: same model, weights unchanged, same batch size and precision, and
-    everything held that is wanted now; otherwise the run is a fresh one. `Trace.reused` tells.
+    are only where they are certainly the same: same model, weights unchanged, changed by the same hooks of others, same
+    batch size and precision, and everything held that is wanted now; otherwise the run is a fresh one. `Trace.reused`
+    tells. PyTorch counts each change of a weight but one through `.data`, of which a sample is looked at, and none of
+    an attribute such as `eps`; and a new hook is seen where positions run: after such a change leave `previous` out.
 
     Args:
         model: in eval mode, on any device.
@@ -202,7 +208,8 @@ def capture(
 
     Raises:
         ValueError: ids that are empty, too many, no integers or beyond the vocabulary; a model that is training
-            with dropout, whose numbers would not be those of the model.
+            with dropout, whose numbers would not be those of the model; a hook of somebody else's that changes what
+            a trace would not tell.
         KeyError: a name that is not in the map.
 
     >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
@@ -221,21 +228,26 @@ def capture(
     key = (id(model), len(tokens), _precision(tokens.device))
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
     if previous is None or not reused:
-        made, logits = _run(model, tokens, wanted, None)
-        return Trace(model, Rows.fresh(made, model.config), WeightsSeen.now(model), key, wanted, logits, 0)
+        made, logits, changes = _run(model, tokens, wanted, None)
+        rows, weights = Rows.fresh(made, model.config), WeightsSeen.now(model)
+        return Trace(model, rows, weights, key, wanted, logits, 0, changes)
     rows, weights, wanted = previous._rows, previous._weights, previous._wanted
     if reused < previous.T:
         rows = rows.cut(reused, model.config)
     if reused == tokens.size(1):  # a text deleted from its end: nothing to run
         kept = previous._last_logits if reused == previous.T else None
-        return Trace(model, rows, weights, key, wanted, kept, reused)
-    made, logits = _run(model, tokens[:, reused:], wanted, previous._past(reused))
-    return Trace(model, rows.grown(made, model.config), weights, key, wanted, logits, reused)
+        return Trace(model, rows, weights, key, wanted, kept, reused, previous._changes)
+    made, logits, changes = _run(model, tokens[:, reused:], wanted, previous._past(reused))
+    if changes != previous._changes:  # hooks that the earlier positions did not pass
+        return capture(model, tokens, names=names)
+    return Trace(model, rows.grown(made, model.config), weights, key, wanted, logits, reused, changes)
 
 
 def _reusable(previous: Trace, model: GPT, tokens: Tensor, key: tuple[object, ...], wanted: frozenset[str]) -> int:
     """How many positions of `previous` are certainly what a fresh run would give: 0 where anything differs."""
     if previous._key != key or not previous._wanted >= wanted | holdings.for_attention(model.config):
+        return 0
+    if not previous._changes <= hooks.ready(model, holdings.modules(model.config)).foreign.items():
         return 0
     return _common_prefix(previous.ids, tokens) if previous._weights.still_in(model) else 0
 
@@ -254,20 +266,28 @@ def capture_cost(config: GPTConfig, T: int, B: int = 1, dtype: str = "float32") 
 
 def _run(
     model: GPT, tokens: Tensor, wanted: frozenset[str], past: list[list[KeysValues]] | None
-) -> tuple[dict[str, Tensor], Tensor]:
-    """The tensors of a run that are wanted, and the last position's logits."""
+) -> tuple[dict[str, Tensor], Tensor, Changes]:
+    """The tensors of a run that are wanted, the last position's logits, and what others' hooks changed."""
     modules = holdings.modules(model.config)
-    if not hooks.installed(model):
-        hooks.install(model, modules)
-    outputs, logits = _record(model, tokens, past)
-    if len(outputs) < len(modules):  # a module was replaced since
-        hooks.install(model, modules)
+    others = hooks.ready(model, modules).foreign
+    if others:
+        with foreign.watching(model, others) as changes:
+            outputs, logits = _record(model, tokens, past)
+        foreign.check(changes, (*modules, naming.LOGITS))
+        changed = frozenset((name, others[name]) for name, _ in changes)
+    else:
         outputs, logits = _record(model, tokens, past)
+        changed = frozenset()
     outputs[naming.IDX] = tokens
-    return {name: outputs[name] for name in wanted}, logits
+    return {name: outputs[name] for name in wanted}, logits, changed
 
 
 def _record(model: GPT, tokens: Tensor, past: list[list[KeysValues]] | None) -> tuple[dict[str, Tensor], Tensor]:
+    with torch.no_grad(), hooks.recording() as outputs:
+        logits, _ = model(tokens, past=past)
+    if len(outputs) == len(modules := holdings.modules(model.config)):
+        return outputs, logits
+    hooks.ready(model, modules, anew=True)  # a module was replaced since
     with torch.no_grad(), hooks.recording() as outputs:
         logits, _ = model(tokens, past=past)
     return outputs, logits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+from typing import Any
 
 import pytest
 import torch
@@ -362,6 +363,50 @@ def test_a_run_stopped_anywhere_leaves_everything_as_it_was(where: str) -> None:
     assert torch.equal(trace.logits, before)
     assert trace.nbytes() == held
     assert_same(capture(model, [*IDS, 7], previous=trace), capture(model, [*IDS, 7]), 1e-5)
+
+
+def doubled(_module: object, _args: object, output: Tensor) -> Tensor:
+    return output * 2
+
+
+def doubled_in_place(_module: object, _args: object, output: Tensor) -> None:
+    output *= 2
+
+
+@pytest.mark.parametrize("hook", [doubled, doubled_in_place])
+@pytest.mark.parametrize("where", ["attn.z", "attn.c_proj", "mlp.gelu", "resid_mid"])
+def test_what_a_hook_of_others_changes_is_told_and_nothing_before_it_is_reused(where: str, hook: Any) -> None:
+    model, name = random_model(), f"transformer.h.1.{where}"
+    plain, longer = capture(model, IDS), capture(model, [*IDS, 7])
+    handle = model.get_submodule(name).register_forward_hook(hook)
+    changed = capture(model, [*IDS, 7], previous=plain)
+    assert changed.reused == 0
+    assert torch.equal(changed[name], longer[name] * 2)
+    assert torch.allclose(changed.logits[:, -1:], model(torch.tensor([[*IDS, 7]]))[0])
+    grown = capture(model, [*IDS, 7, 8], previous=changed)
+    assert grown.reused == len(IDS) + 1  # changed by the same hook
+    assert_same(grown, capture(model, [*IDS, 7, 8]), 1e-5)
+    handle.remove()
+    for ids in ([*IDS, 7, 8, 9], IDS):  # longer, and shorter, which needs no run
+        again = capture(model, ids, previous=grown)
+        assert again.reused == 0
+        assert_same(again, capture(model, ids), 1e-5)
+
+
+@pytest.mark.parametrize("where", ["attn.q", "attn", "mlp", ""])
+def test_what_a_trace_would_not_tell_of_a_hook_is_refused(where: str) -> None:
+    model, name = random_model(), f"transformer.h.1.{where}".rstrip(".")
+    handle = model.get_submodule(name).register_forward_hook(doubled)
+    with pytest.raises(ValueError, match=rf"a hook changes the output of {name}, .* remove the hook"):
+        capture(model, IDS)
+    handle.remove()
+    model.get_submodule(name).register_forward_hook(lambda _module, _args, _output: None)
+    capture(model, IDS)  # to look on is no change
+    before = model.get_submodule(name).register_forward_pre_hook(lambda _module, args: (args[0] * 2, *args[1:]))
+    with pytest.raises(ValueError, match=f"a hook changes the input of {name}, "):
+        capture(model, IDS)
+    before.remove()
+    assert_same(capture(model, IDS), capture(random_model(), IDS), 1e-5)
 
 
 def test_capture_changes_nothing_of_the_model() -> None:
