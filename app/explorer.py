@@ -124,7 +124,16 @@ class Explorer:
     @property
     def moment(self) -> str:
         """Which weights are on the screen."""
-        return "final model" if self.step is None else f"step {self.step:,} of {self.steps:,}"
+        if self.step is not None:
+            return f"step {self.step:,} of {self.steps:,}"
+        before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last == "best" else ""
+        return f"{self.last} model{before}"
+
+    @property
+    def last(self) -> str:
+        """What the weights that were opened are to their training: the best of it, where they are older than its end."""
+        step = self.final.info.get("iter_num")
+        return "best" if type(step) is int and step < self.steps else "final"
 
     @property
     def losses(self) -> dict[str, float]:

@@ -18,6 +18,7 @@ import torch
 
 from gptcore import Checkpoint, CheckpointError, GPTConfig, load, shipped_models
 from gptcore.checkpoint.progress import Listener, listening
+from gptcore.checkpoint.shipped import shipped_folder
 
 KEPT = 4
 """Models that stay in memory although nobody looks at them."""
@@ -48,10 +49,15 @@ class Wanted:
     """SHA-256 of what was uploaded."""
 
 
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, time of the last change, and size of each file: others once a file was written again."""
+
+
 @dataclass
 class _Place:
     """Where one model is, or will be once the thread that holds the lock has loaded it."""
 
+    stamp: Stamp
     lock: threading.Lock = field(default_factory=threading.Lock)
     checkpoint: Checkpoint | None = None
 
@@ -76,13 +82,16 @@ class Models:
             self._places.pop(wanted, None)
 
     def get(self, wanted: Wanted, listener: Listener, files: Sequence[File] = ()) -> Checkpoint:
-        """The model; loaded, from `files` if it is an upload, unless somebody has loaded it before.
+        """The model; loaded, from `files` if it is an upload, unless somebody has loaded it as it now lies on the disk.
 
         Raises:
             CheckpointError: it cannot be loaded.
         """
+        stamp = () if wanted.digest else _stamp(wanted.source)
         with self._lock:
-            place = self._places.setdefault(wanted, _Place())
+            place = self._places.get(wanted)
+            if place is None or place.stamp != stamp:
+                place = self._places[wanted] = _Place(stamp)
             self._places.move_to_end(wanted)
         with place.lock:  # a second person waits for the first, not for other models
             if place.checkpoint is None:
@@ -92,12 +101,24 @@ class Models:
                 finally:
                     if place.checkpoint is None:
                         with self._lock:
-                            self._places.pop(wanted, None)
+                            if self._places.get(wanted) is place:
+                                del self._places[wanted]
                 _settle()
         with self._lock:
             while len(self._places) > self._kept:
                 self._places.popitem(last=False)
         return place.checkpoint
+
+
+def _stamp(source: str) -> Stamp:
+    """Of a file, or of the files in a folder; empty for a name on the hub, and where nothing can be told."""
+    path = Path(source)
+    try:
+        path = shipped_folder() / source if source in shipped_models() else path
+        files = [path] if path.is_file() else sorted(path.iterdir())
+        return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    except (OSError, ValueError):
+        return ()
 
 
 def one_spelling(source: str) -> str:

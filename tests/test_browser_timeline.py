@@ -89,7 +89,7 @@ def test_the_slider_moves_every_number(page: Page) -> None:
         page.keyboard.press(key)
         wait_for_step(page, step)
         assert_shows(page, FINAL if step is None else model_at(step), PROMPT)
-        name = "final model" if step is None else f"step {step}"
+        name = "best model" if step is None else f"step {step}"
         assert page.locator("[data-role=timeline]").get_attribute("aria-valuetext") == name
     assert page.locator("[data-role=prompt]").input_value() == PROMPT
 
@@ -110,7 +110,7 @@ def test_the_page_says_which_step_it_shows(page: Page) -> None:
     page.get_by_text("Explore").first.click()
     wait_for_step(page, 0)
     assert_shows(page, model_at(0), PROMPT)
-    page.get_by_role("button", name="final model").click()
+    page.get_by_role("button", name="best model").click()
     wait_for_step(page, None)
     expect(header).to_be_hidden()
 

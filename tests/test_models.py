@@ -14,7 +14,7 @@ import torch
 from app import models
 from app.explorer import PROMPT, Explorer
 from app.models import Models, Wanted, digest
-from gptcore import Checkpoint, CheckpointError, GPTConfig, load, save
+from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, load, save
 from gptcore.checkpoint import HeadsUnknownError
 from gptcore.tokenizer import CharTokenizer, IdTokenizer
 from tests.conftest import random_model
@@ -58,6 +58,29 @@ def test_many_who_want_the_same_load_it_once(tmp_path: Path, monkeypatch: pytest
     assert len(loads) == 1
     assert len(found) == 8
     assert len({id(checkpoint) for checkpoint in found}) == 1
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_file_that_was_written_again_is_read_again(tmp_path: Path, folder: bool) -> None:
+    """As nanoGPT writes its ckpt.pt at each evaluation."""
+    path = tmp_path / "ckpt.pt"
+
+    def write(seed: int) -> GPT:
+        model = random_model(seed, vocab_size=3)
+        if folder:
+            save(Checkpoint(model, CharTokenizer("abc"), model.config, {}), path)
+        else:
+            torch.save({"model": model.state_dict(), "model_args": model.config.to_dict()}, path)
+        return model
+
+    shared, wanted = Models(), Wanted(str(path))
+    write(0)
+    first = shared.get(wanted, silent)
+    assert shared.get(wanted, silent) is first
+    model = write(1)
+    second = shared.get(wanted, silent)
+    assert torch.equal(second.model.lm_head.weight, model.lm_head.weight)
+    assert not torch.equal(second.model.lm_head.weight, first.model.lm_head.weight)
 
 
 def test_the_oldest_goes_when_there_are_too_many(tmp_path: Path) -> None:

@@ -315,7 +315,9 @@ def test_weights_and_parity_are_those_of_the_step(final: Checkpoint) -> None:
 def test_the_moment_is_told_with_its_losses(folder: Path, final: Checkpoint) -> None:
     me = Explorer(final, PROMPT)
     me.history = eager().history(str(folder), final.config)
-    assert (me.moment, me.losses) == ("final model", {"val_loss": 0.75})
+    assert (me.moment, me.losses) == ("best model, step 150 of 300", {"val_loss": 0.75})
+    final.info["iter_num"] = 300
+    assert me.moment == "final model"
     me.move(10, at(final, 10))
     assert me.moment == "step 10 of 300"  # as long as the training was to be
     assert me.losses["val_loss"] == 3.0
@@ -391,7 +393,8 @@ def test_a_model_without_snapshots_has_no_timeline(tmp_path: Path, monkeypatch: 
 def test_the_page_moves_all_panels_at_once(folder: Path, final: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Page(folder, monkeypatch)
     strip = page.panel("timeline")
-    assert (strip["at"], strip["moment"], strip["score"]) == (None, "final model", None)
+    assert (strip["at"], strip["moment"], strip["score"]) == (None, "best model, step 150 of 300", None)
+    assert page.data("history")["last"] == "best"
     assert page.data("history")["steps"] == list(STEPS)
     text = page.panel("prompt")["text"]
     page.report(10)

@@ -56,7 +56,7 @@ def _facts(info: dict[str, Any]) -> dict[str, str]:
     size = sum(parameter.nbytes for parameter in me.final.model.parameters())
     before, after = opening.memory()
     facts = {
-        "shown on Explore": "" if me.step is None else f"the weights of {me.moment}; here is the final model",
+        "shown on Explore": "" if me.step is None else f"the weights of {me.moment}; here is the {me.last} model",
         "format": str(info.get("format", "unknown")),
         "vocabulary": f"{me.checkpoint.config.vocab_size:,} ids, {type(me.checkpoint.tokenizer).__name__}",
         "iterations": f"{info['iter_num']:,}" if "iter_num" in info else "",

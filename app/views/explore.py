@@ -127,6 +127,7 @@ def _history(me: Explorer) -> None:
             kinds={kind: KINDS[kind] for kind in past.kinds},
             scores=past.scores,
             n_head=past.shape[1],
+            last=me.last,
         )
 
 
@@ -149,7 +150,7 @@ def _timeline(me: Explorer) -> components.Panel:
 
 
 def _drawing_key(me: Explorer) -> str:
-    return f"{person.loaded()} {me.place.view} {me.place.layer}"
+    return f"{me.arch.config} {me.place.view} {me.place.layer}"
 
 
 def _map(me: Explorer) -> components.Panel:

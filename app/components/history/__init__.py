@@ -21,6 +21,7 @@ def history(
     kinds: Mapping[str, str],
     scores: NDArray[np.float32],
     n_head: int,
+    last: str = "final",
 ) -> None:
     """Hand the curves to the page under the name `history_key`; mount it outside the timeline's fragment.
 
@@ -32,6 +33,7 @@ def history(
         kinds: names of the heads' scores, each with a sentence that says what it measures.
         scores: (kinds, steps, heads), from 0 to 1, NaN where unknown; heads are counted layer by layer.
         n_head: heads of a layer.
+        last: what the model behind the last snapshot is called: "final", or "best" of the training.
     """
     if scores.shape[:2] != (len(kinds), len(steps)):
         raise ValueError(f"scores has shape {scores.shape}; wanted ({len(kinds)} kinds, {len(steps)} steps, heads)")
@@ -45,6 +47,7 @@ def history(
         "kinds": [{"name": name, "meaning": meaning} for name, meaning in kinds.items()],
         "heads": scores.shape[2],
         "n_head": n_head,
+        "last": last,
         "scores": scores.ravel(),
     }
     _HISTORY(key=key, data=check_payload(data))

@@ -46,14 +46,14 @@ function labelled(stops, x) {
 function axes(parts, history, x, { width, height, most }) {
   const floor = height - BOTTOM;
   const { steps, losses } = history;
-  const last = steps.length; // the final model's stop
+  const last = steps.length; // the stop of the model that was opened
   parts.push(svg("path", { class: "axis", d: `M${SIDES} ${floor}H${x(last)}` }));
   parts.push(svg("path", { class: "axis", d: steps.map((_, i) => `M${x(i)} ${floor}v4`).join("") }));
   parts.push(svg("path", { class: "axis dashed", d: `M${x(last)} ${TOP}V${floor + 4}` }));
   const text = (px, py, anchor, words, kind) =>
     parts.push(svg("text", { x: px, y: py, "text-anchor": anchor, class: kind, "font-size": LABEL }, words));
   const below = height - 4;
-  for (const { at, words } of labelled([...steps, "final"], x)) text(at, below, "middle", words, "step");
+  for (const { at, words } of labelled([...steps, history.last], x)) text(at, below, "middle", words, "step");
   text(SIDES - 16, below, "end", "step", "step");
   if (LOSSES.some((name) => losses[name])) {
     text(SIDES - 10, TOP + 8, "end", String(most), "val_loss");

@@ -1,4 +1,4 @@
-// The timeline: one stop for each snapshot and one for the final model; behind the slider the curves of the training,
+// The timeline: one stop for each snapshot and one for the model that was opened; behind the slider the curves of the training,
 // which come through the `history` component (they seldom change). Stops are evenly spaced: their labels tell the steps.
 
 import { cleanup, el, oneInFlight, onResize, painted, short, spaceOf, viewOf } from "../shared.js";
@@ -30,7 +30,7 @@ function build(root, view) {
   });
   view.chart = el("div", { class: "chart" }, view.svg, view.slider);
   view.moment = el("strong", { class: "number", role: "status", "data-role": "moment" });
-  view.back = el("button", { type: "button", class: "quiet push", onclick: () => back(view) }, "final model");
+  view.back = el("button", { type: "button", class: "quiet push", onclick: () => back(view) });
   view.losses = el("div", { class: "line" });
   view.kind = el("select", { "aria-label": "Score of the heads", onchange: () => tell(view, view.data.at) });
   view.who = el("span", { class: "number" });
@@ -71,7 +71,7 @@ function tell(view, step) {
   view.flight.offer({ source: view.data.source, step, kind: view.kind.value });
 }
 
-/** The step of a stop; null for the last stop, the final model. */
+/** The step of a stop; null for the last stop, the model that was opened. */
 function stepAt(view, index) {
   return view.history.steps[index] ?? null;
 }
@@ -89,7 +89,7 @@ function go(view, index) {
 }
 
 function name(view, step) {
-  const words = step === null ? "final model" : `step ${step}`;
+  const words = step === null ? `${view.history.last} model` : `step ${step}`;
   if (view.slider.getAttribute("aria-valuetext") !== words) view.slider.setAttribute("aria-valuetext", words);
 }
 
@@ -146,7 +146,8 @@ function draw(view) {
 }
 
 function drawKinds(view) {
-  const { kinds } = view.history;
+  const { kinds, last } = view.history;
+  write(view.back, `${last} model`);
   const key = kinds.map(({ name }) => name).join(" ");
   if (view.kinds !== key) {
     view.kinds = key;
