@@ -20,12 +20,13 @@ def frame() -> None:
     st.set_page_config(page_title="gptscope", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     runtime(drop=".st-key-choose button")
+    first = st.Page(explore, title="Explore", icon=":material/visibility:", default=True)
     pages = [
-        st.Page(explore, title="Explore", icon=":material/visibility:", default=True),
+        first,
         st.Page(training, title="Training", icon=":material/show_chart:"),
         st.Page(card, title="About this model", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")
     if opening.ready():
-        model_header()
+        model_header(typed=page == first)
         page.run()

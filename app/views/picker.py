@@ -15,14 +15,18 @@ from gptcore.checkpoint import HeadsUnknownError, shipped_line
 KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 
-def model_header() -> None:
-    """What is open, whether its numbers can be believed, and the way to another model."""
+def model_header(typed: bool) -> None:
+    """What is open, whether its numbers can be believed, and the way to another model.
+
+    Args:
+        typed: whether the page has the prompt, which says when it has come to rest.
+    """
     me = person.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
         config, loss = me.arch.config, me.final.info.get("best_val_loss")
         known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
-        _badge()
+        _badge(typed)
         label = _escaped(_name(person.loaded()))
         if st.button(
             label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh
@@ -33,10 +37,10 @@ def model_header() -> None:
 
 
 @st.fragment
-def _badge() -> None:
+def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
-    if reports.new("badge"):
+    if reports.new("badge") or (not typed and me.parity is None):
         with server.turn():
             me.measure_parity()
     found = me.parity
@@ -50,6 +54,7 @@ def _badge() -> None:
             "when typing pauses; what remains is rounding."
         ),
         moment="" if me.step is None else me.moment,
+        typed=typed,
         kind="none" if found is None else "good" if found.is_rounding else "bad",
     )
 

@@ -17,7 +17,14 @@ class BadgeEvent(TypedDict):
 
 
 def badge(
-    *, key: str, text: str | None, label: str, title: str, kind: Literal["good", "bad", "none"], moment: str = ""
+    *,
+    key: str,
+    text: str | None,
+    label: str,
+    title: str,
+    kind: Literal["good", "bad", "none"],
+    moment: str = "",
+    typed: bool = True,
 ) -> None:
     """Mount the badge.
 
@@ -28,6 +35,8 @@ def badge(
         title: what it means, shown at the pointer.
         moment: of the training, whose weights the page shows, such as "step 600 of 2,000"; "" is the final model. It
             stands before the label, and follows the timeline at once.
+        typed: whether the prompt is on this page, and tells what it shows: the label is hidden while that is another.
         kind: whether it is well; it also shows as a sign, not by colour alone.
     """
-    _BADGE(key=key, data=check_payload({"text": text, "label": label, "title": title, "kind": kind, "moment": moment}))
+    data = {"text": text, "label": label, "title": title, "kind": kind, "moment": moment, "typed": typed}
+    _BADGE(key=key, data=check_payload(data))

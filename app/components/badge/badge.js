@@ -13,11 +13,14 @@ function build(root, view) {
     askIfNew(view, event.detail);
   };
   const moved = (event) => tellMoment(view, event.detail);
+  const shown = (event) => tellText(view, event.detail);
   window.addEventListener("gptscope:rested", rested);
   window.addEventListener("gptscope:moment", moved);
+  window.addEventListener("gptscope:shown", shown);
   view.cleanups.push(() => {
     window.removeEventListener("gptscope:rested", rested);
     window.removeEventListener("gptscope:moment", moved);
+    window.removeEventListener("gptscope:shown", shown);
   });
 }
 
@@ -26,6 +29,23 @@ function tellMoment(view, moment) {
   view.now = moment;
   view.moment.textContent = moment;
   view.moment.hidden = !moment;
+  drawMeasured(view);
+}
+
+function tellText(view, text) {
+  view.text = text;
+  drawMeasured(view);
+}
+
+/** What was measured, as long as the page shows what it was measured on. */
+function drawMeasured(view) {
+  if (!view.told) return;
+  const holds = JSON.stringify([view.text, view.now]) === view.measured;
+  const [kind, label] = holds ? [view.told.kind, view.told.label] : ["none", "parity …"];
+  if (view.label.textContent === label && view.root.dataset.kind === kind) return;
+  view.root.dataset.kind = kind;
+  view.sign.textContent = SIGNS[kind];
+  view.label.textContent = label;
 }
 
 /** Asks once for a prompt and a moment of the training; the next update is the answer, or was overtaken, and then the prompt will rest again. */
@@ -39,14 +59,15 @@ function askIfNew(view, text) {
 export default function (component) {
   const view = viewOf(component, build);
   const { data, root } = view;
-  if (view.told !== data) tellMoment(view, data.moment); // not when only the theme has changed
-  view.told = data;
   view.asked = undefined;
   view.measured = JSON.stringify([data.text, data.moment]);
-  view.sign.textContent = SIGNS[data.kind];
-  view.label.textContent = data.label;
+  if (view.told !== data) {
+    // not when only the theme has changed
+    view.told = data;
+    if (!data.typed || view.text === undefined) view.text = data.text; // else the prompt itself tells it
+    tellMoment(view, data.moment);
+  }
   root.title = data.title;
-  root.dataset.kind = data.kind;
   root.dataset.panel = "badge";
   root.dataset.text = data.text ?? "";
   return cleanup(component);

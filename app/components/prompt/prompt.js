@@ -142,8 +142,9 @@ function drawChips(view) {
   });
 }
 
-/** Tells the page when the prompt has come to rest. */
+/** Tells the page which prompt it shows, and when this has come to rest. */
 function restSoon(view) {
+  window.dispatchEvent(new CustomEvent("gptscope:shown", { detail: view.data.text }));
   clearTimeout(view.resting);
   view.resting = setTimeout(() => {
     if (!quiet()) return; // a key or a move is on its way, and its answer will come back here
