@@ -263,6 +263,10 @@ def test_training_goes_on_from_another_checkpoint(tmp_path: Path, text: Path) ->
     assert f"| trained from | {tmp_path / 'old'} |" in card
     assert f"--init-from {tmp_path / 'old'}" in card
     assert "A GPT of 2 layers" in card
+    for made in (settings.out, tmp_path / "model"):  # what was passed over is not told as if it had been
+        told = gptcore.load(made).info["train_config"]
+        assert told["dropout"] == 0.1
+        assert not {"n_layer", "tokenizer", "activation"} & set(told)
     (tmp_path / "gone").rename(tmp_path / "old")
     whole = small(tmp_path, text, "whole", init_from=str(tmp_path / "old"), steps=4, n_layer=7, dropout=0.1)
     Trainer(whole).run()

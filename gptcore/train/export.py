@@ -15,12 +15,10 @@ from gptcore.checkpoint.snapshots import FOLDER
 from gptcore.train.card import card
 from gptcore.train.loop import Trainer
 from gptcore.train.run_folder import TEMPORARY, RunFolder, write_whole
-from gptcore.train.settings import Settings
+from gptcore.train.settings import OF_INIT_FROM, Settings
 
 COLUMNS = ("step", "loss", "train_loss", "val_loss", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
 OF_THIS_MACHINE = ("out", "export", "resume", "init_from")
-OF_INIT_FROM = ("tokenizer", "vocab_size", "n_layer", "n_head", "n_embd", "bias", "tie_weights", "activation")
-"""Options that say nothing where a checkpoint is trained on."""
 
 
 def export(trainer: Trainer) -> None:
@@ -37,7 +35,7 @@ def export(trainer: Trainer) -> None:
     # of these settings, as the command in the card; where it lay on this machine is nobody's concern
     best.info["train_config"] = {
         name: value
-        for name, value in settings.to_dict().items()
+        for name, value in settings.told().items()
         if name not in OF_THIS_MACHINE and isinstance(value, str | int | float)
     }
     if prompt := settings.prompt or trainer.source.prompt:

@@ -215,7 +215,7 @@ class Trainer:
             "model_args": self.config.to_dict(),
             "iter_num": self.step,
             "best_val_loss": self.best_val_loss,
-            "config": self.settings.to_dict(),
+            "config": self.settings.told(),
             "tokenizer": self.source.tokenizer.to_json(),
         }
         return {**state, "optimizer": self.optimizer.state_dict()} if with_optimizer else state

@@ -17,6 +17,8 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "on", "off"]
 SETTINGS = "settings.json"
+OF_INIT_FROM = ("tokenizer", "vocab_size", "n_layer", "n_head", "n_embd", "bias", "tie_weights", "activation")
+"""Options that say nothing where a checkpoint is trained on."""
 """Where a run's folder keeps them."""
 
 
@@ -143,6 +145,11 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+
+    def told(self) -> dict[str, Any]:
+        """The same, without what says nothing where a checkpoint is trained on: that has these of its own."""
+        fields = self.to_dict()
+        return {name: fields[name] for name in fields if self.init_from is None or name not in OF_INIT_FROM}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Settings:
