@@ -224,6 +224,8 @@ def capture(
             f"the model is in training mode with dropout {model.config.dropout}, so each run would differ; "
             "call model.eval() first"
         )
+    if isinstance(names, str):
+        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
     wanted = holdings.needed(model.config, names)
     key = (id(model), len(tokens), _precision(tokens.device))
     reused = _reusable(previous, model, tokens, key, wanted) if previous is not None else 0
