@@ -71,7 +71,7 @@ class Explorer:
         if not text:
             self.notice = {
                 "kind": "info",
-                "text": "Type something: a model needs at least one token to predict the next.",
+                "text": "Still shown: the last prompt. Type something: a model needs at least one token.",
             }
 
     def append(self, index: int) -> None:
@@ -99,7 +99,8 @@ class Explorer:
         try:
             return Shown.of(self.final, text)
         except ValueError as error:
-            self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
+            if self.meant != own_prompt(self.final):  # somebody's, not the one that stands there at first
+                self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
             try:
                 self.typed = own_prompt(self.final)
                 return Shown.of(self.final, self.typed)
@@ -131,7 +132,7 @@ class Explorer:
 
     @property
     def last(self) -> str:
-        """What the weights that were opened are to their training: the best of it, where they are older than its end."""
+        """What the weights that were opened are to their training: its best, where they are older than its end."""
         step = self.final.info.get("iter_num")
         return "best" if type(step) is int and step < self.steps else "final"
 
