@@ -442,6 +442,11 @@ def test_wrong_ids_are_told(ids: list[int], sentence: str) -> None:
         capture(random_model(), ids)
 
 
+def test_one_name_is_a_list_of_one() -> None:
+    with pytest.raises(ValueError, match=r"got the text 'lm_head'; pass \['lm_head'\]"):
+        capture(random_model(), IDS, names="lm_head")
+
+
 def test_training_with_dropout_is_refused() -> None:
     model = random_model(dropout=0.1).train()
     with pytest.raises(ValueError, match=r"training mode with dropout 0.1.*model.eval\(\)"):
