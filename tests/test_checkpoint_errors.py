@@ -201,6 +201,14 @@ def test_folders_without_a_model_of_ours(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_folder_of_several_checkpoints_asks_which(tmp_path: Path) -> None:
+    for name in ("ckpt.pt", "ckpt_best.pt"):
+        torch.save(content(), tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"holds 2 checkpoints \(ckpt.pt, ckpt_best.pt\); give the path of one"):
+        load(tmp_path)
+    assert load(tmp_path / "ckpt_best.pt").config == CONFIG
+
+
 @pytest.mark.parametrize("version", [2, 0, "1", True, None])
 def test_another_version_says_to_update(tmp_path: Path, version: object) -> None:
     save(tiny(), tmp_path / "a")

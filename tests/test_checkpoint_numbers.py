@@ -6,12 +6,14 @@ That this comparison finds a mistake is shown in `test_injected_bugs.py`.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from transformers import GPT2LMHeadModel
 
 from gptcore import Checkpoint, CheckpointError, GPTConfig, load, save
 from gptcore.tokenizer import CharTokenizer
@@ -99,6 +101,66 @@ def test_what_versions_of_transformers_wrote(
     same_when_saved(ckpt, tmp_path / "ours")
 
 
+def by_transformers(folder: Path) -> GPT2LMHeadModel:
+    """The folder as transformers itself reads it."""
+    model: Any = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager")
+    read: GPT2LMHeadModel = model.eval()
+    return read
+
+
+ALIASES = {
+    "n_head": "num_attention_heads",
+    "n_embd": "hidden_size",
+    "n_layer": "num_hidden_layers",
+    "n_positions": "max_position_embeddings",
+}
+
+
+@pytest.mark.parametrize("names", [["n_head"], list(ALIASES)], ids=["heads", "all"])
+@pytest.mark.parametrize("both", [True, False], ids=["both names", "alias"])
+def test_sizes_by_their_other_names(tmp_path: Path, names: list[str], both: bool) -> None:
+    """The width divides into GPT-2's own 12 heads as well, so that nothing but the numbers would tell."""
+    theirs = random_gpt2(n_head=2, n_layer=3)
+    write_hf(tmp_path, theirs.config, theirs.state_dict(), "model.safetensors")
+    content = json.loads((tmp_path / "config.json").read_text())
+    content |= {ALIASES[name]: content[name] for name in names}
+    for name in names if not both else ():
+        del content[name]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    ids = prompts(61, 16)
+    again = by_transformers(tmp_path)
+    ckpt = load(tmp_path)
+    agree(ckpt.model, logits_of(again, ids), ids)
+    assert ckpt.config.n_head == 2
+    assert not any("sizes" in notice for notice in ckpt.info["notices"])
+
+
+def test_a_size_that_is_not_told_is_gpt2s_and_that_is_said(tmp_path: Path) -> None:
+    theirs = random_gpt2(n_head=12)
+    write_hf(tmp_path, theirs.config, theirs.state_dict(), "model.safetensors")
+    content = json.loads((tmp_path / "config.json").read_text())
+    del content["n_head"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    ids = prompts(61, 16)
+    ckpt = load(tmp_path)
+    agree(ckpt.model, logits_of(theirs, ids), ids)
+    assert "config.json does not tell all sizes; GPT-2's own were taken: n_head = 12" in ckpt.info["notices"]
+
+
+@pytest.mark.parametrize("taken", range(len(CONTAINERS) - 1))
+def test_of_several_containers_transformers_own_is_taken(tmp_path: Path, taken: int) -> None:
+    for seed, container in enumerate(CONTAINERS[taken:]):
+        theirs = random_gpt2(seed)
+        write_hf(tmp_path, theirs.config, theirs.state_dict(), container)
+    ids = prompts(61, 16)
+    again = by_transformers(tmp_path)
+    assert torch.equal(logits_of(again, ids), logits_of(random_gpt2(0), ids))
+    ckpt = load(tmp_path)
+    agree(ckpt.model, logits_of(again, ids), ids)
+    told = f"read from {CONTAINERS[taken]}, as transformers does; passed over: {', '.join(CONTAINERS[taken + 1 :])}"
+    assert f"the weights were {told}" in ckpt.info["notices"]
+
+
 @pytest.mark.parametrize("part", ["GPT2LMHeadModel", "GPT2Model"])
 @pytest.mark.parametrize("size", [None, "20KB"], ids=["whole", "in parts"])
 def test_what_transformers_writes_today(tmp_path: Path, part: str, size: str | None) -> None:
@@ -130,6 +192,17 @@ def test_half_precision_gives_the_numbers_of_its_upcast_weights(
     agree(ckpt.model, logits_of(theirs, ids), ids, FLOAT32_BOUND)
     same_when_saved(ckpt, tmp_path / "ours")
     agree(ckpt.model.double(), logits_of(theirs, ids), ids)
+
+
+@pytest.mark.parametrize("container", ["model.safetensors", "pytorch_model.bin"])
+def test_masks_in_a_gpt2s_folder_mean_nothing(tmp_path: Path, container: str) -> None:
+    """transformers has causal attention whatever masks lie among the weights; minGPT and nanoGPT would use them."""
+    theirs, ids = random_gpt2(), prompts(61, 16)
+    masks = {name: torch.ones_like(mask) for name, mask in masks_of(2, 16).items()}
+    write_hf(tmp_path, theirs.config, masks | theirs.state_dict(), container)
+    expected = logits_of(by_transformers(tmp_path), ids)
+    assert torch.equal(expected, logits_of(theirs, ids))
+    agree(load(tmp_path).model, expected, ids)
 
 
 def test_every_change_of_a_gpt2_is_told(tmp_path: Path) -> None:
@@ -213,6 +286,23 @@ def test_nanogpt_as_compiled_distributed_old_and_padded(tmp_path: Path, prefix: 
     same_when_saved(ckpt, tmp_path / "ours")
 
 
+def test_nanogpt_from_before_it_had_a_choice_of_bias(tmp_path: Path) -> None:
+    """Its GELU was the tanh one then, but later files look the same to anyone who leaves bias out."""
+    state, ids = random_state(tied=True), prompts(61, 16)
+    nanogpt_file(tmp_path / "ckpt.pt", state, 2)
+    content = torch.load(tmp_path / "ckpt.pt")
+    del content["model_args"]["bias"]
+    torch.save(content, tmp_path / "ckpt.pt")
+    ckpt = load(tmp_path / "ckpt.pt")
+    agree(ckpt.model, by_hand(state, ids, 2, gelu), ids)
+    hints = [notice for notice in ckpt.info["notices"] if "nanoGPT had the tanh GELU" in notice]
+    assert len(hints) == 1
+    assert "pass config=GPTConfig(..., activation='gelu_tanh')" in hints[0]
+    other = load(tmp_path / "ckpt.pt", config=GPTConfig(**{**ckpt.config.to_dict(), "activation": "gelu_tanh"}))
+    agree(other.model, by_hand(state, ids, 2, gelu_tanh), ids)
+    assert not any("tanh GELU" in notice for notice in other.info["notices"])
+
+
 def test_nanogpts_weights_alone(tmp_path: Path) -> None:
     """Tied, so the activation is nanoGPT's; the number of heads has to be given."""
     state, ids = random_state(tied=True, bias=False), prompts(61, 16)
@@ -247,10 +337,44 @@ def test_mingpt_with_its_config_beside(tmp_path: Path, beside: dict[str, Any], w
     assert ckpt.info["notices"] == [
         MASKS.format(3),
         "the file has no config: block_size = 16, vocab_size = 61, n_layer = 3, n_embd = 48, bias = True, "
-        f"tie_weights = False, activation = 'gelu_tanh' were inferred from the weights; n_head = 3 is {whose}'s",
+        f"tie_weights = False were inferred from the weights; n_head = 3 is {whose}'s",
+        "activation = 'gelu_tanh' is minGPT's, whose config.json lies beside the file",
         NO_WORDS,
     ]
     same_when_saved(ckpt, tmp_path / "ours")
+
+
+@pytest.mark.parametrize("twice", [True, False], ids=["copied", "shared"])
+def test_mingpts_from_pretrained_has_two_equal_matrices(tmp_path: Path, twice: bool) -> None:
+    """Its `GPT.from_pretrained` copies GPT-2's tied matrix into both; nothing but config.json tells it from nanoGPT."""
+    state, ids = random_state(tied=True, **NANO), prompts(61, 16)
+    if twice:
+        state["lm_head.weight"] = state["lm_head.weight"].clone()
+    path = mingpt_file(tmp_path, state)
+    mingpt_config(tmp_path, model_type="gpt-nano")
+    ckpt = load(path)
+    agree(ckpt.model, by_hand(state, ids, 3, gelu_tanh), ids)
+    assert (ckpt.info["format"], ckpt.config.tie_weights) == ("mingpt", False)
+    same_when_saved(ckpt, tmp_path / "ours")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_activation_that_nobody_tells_is_said_to_be_assumed(tmp_path: Path, tied: bool) -> None:
+    state, ids = random_state(tied=tied, **NANO), prompts(61, 16)
+    path = mingpt_file(tmp_path, state)
+    with pytest.raises(CheckpointError, match="where the activation is a guess, or put minGPT's config"):
+        load(path)
+    (tmp_path / "config.json").write_text('{"n_head": 3}')
+    taken, other = ("gelu", "gelu_tanh") if tied else ("gelu_tanh", "gelu")
+    ckpt = load(path)
+    agree(ckpt.model, by_hand(state, ids, 3, gelu if tied else gelu_tanh), ids)
+    assert (
+        f"activation = '{taken}' is assumed, for the weights do not tell it; where the model was trained with the "
+        f"other, pass config=GPTConfig(..., activation='{other}')"
+    ) in ckpt.info["notices"]
+    told = "the given one was taken, also for what the weights do not tell: n_head = 3, activation = "
+    fields = {**ckpt.config.to_dict(), "activation": other}
+    assert f"the file has no config; {told}'{other}'" in load(path, config=GPTConfig(**fields)).info["notices"]
 
 
 @pytest.mark.parametrize("n_head", [1, 2, 4, 6])

@@ -186,7 +186,8 @@ def test_an_invalid_sparse_tensor_anywhere(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         far = torch.sparse_coo_tensor(torch.tensor([[2**40]]), torch.ones(1), (4,), check_invariants=False)
     refused(nanogpt(tmp_path / "a.pt", lm_head__weight=far), "lm_head.weight is a sparse tensor")
-    path = nanogpt(tmp_path / "b.pt", best_val_loss=far, optimizer=far, transformer__h__0__attn__bias=far, config=far)
+    refused(nanogpt(tmp_path / "a.pt", transformer__h__0__attn__bias=far), "its attention is not causal")
+    path = nanogpt(tmp_path / "b.pt", best_val_loss=far, optimizer=far, config=far)
     ckpt = load(path)
     assert "best_val_loss" not in ckpt.info
     assert "the optimizer's state was ignored" in ckpt.info["notices"]
@@ -244,6 +245,45 @@ def test_many_layers_that_are_not_there(tmp_path: Path) -> None:
     start = time.process_time()  # of this process alone, whatever else the machine does
     refused(tmp_path / "a.pt", r"says 9000 layers \(n_layer\), but there are only 9000 weights")
     assert time.process_time() - start < 5
+
+
+CAUSAL = torch.ones(8, 8).tril()
+MASKS: dict[str, Tensor] = {
+    "all": torch.ones(1, 1, 8, 8),
+    "window": CAUSAL.triu(-2).view(1, 1, 8, 8),
+    "one later": CAUSAL.index_put((torch.tensor(3), torch.tensor(4)), torch.tensor(1.0)).view(1, 1, 8, 8),
+    "turned": CAUSAL.t().view(1, 1, 8, 8),
+    "added": (1 - CAUSAL).mul(-1e4).view(1, 1, 8, 8),
+    "nan": CAUSAL.where(CAUSAL == 0, torch.nan).view(1, 1, 8, 8),
+    "complex": CAUSAL.to(torch.complex64).view(1, 1, 8, 8),
+    "heads": CAUSAL.expand(1, 2, 8, 8),
+    "no square": CAUSAL[:, :7].reshape(1, 1, 8, 7),
+    "no mask": torch.ones(12),
+    "nothing": torch.ones(1, 1, 0, 0),
+    "an exbibyte of one number": torch.ones(1, dtype=torch.uint8).expand(1, 1, 2**30, 2**30),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_a_stored_mask_that_is_not_causal(tmp_path: Path, mask: Tensor) -> None:
+    told = r"stores attention masks other .* \(transformer.h.1.attn.bias\): its attention is not causal, so its numbers"
+    both = {"transformer__h__0__attn__bias": CAUSAL.view(1, 1, 8, 8), "transformer__h__1__attn__bias": mask}
+    refused(nanogpt(tmp_path / "a.pt", **both), told)
+    masks = {key.replace("__", "."): value for key, value in both.items()}
+    torch.save(weights() | masks, tmp_path / "b.pt")
+    refused(tmp_path / "b.pt", told)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16, torch.int64])
+def test_a_large_causal_mask_of_any_type(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Larger than what is compared at a time; one zero in its last row, or a one in it too many, is found."""
+    mask = torch.ones(1, 1, 1500, 1500, dtype=dtype).tril()
+    path = nanogpt(tmp_path / "a.pt", transformer__h__0__attn__bias=mask)
+    assert any("stored causal masks" in notice for notice in load(path).info["notices"])
+    for row, column in ((1499, 0), (1498, 1499), (0, 1)):
+        changed = mask.clone()
+        changed[0, 0, row, column] = 0 if column <= row else 1
+        refused(nanogpt(tmp_path / "a.pt", transformer__h__0__attn__bias=changed), "its attention is not causal")
 
 
 # --- numbers that are none
@@ -364,6 +404,9 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon: input should be"),
     ({"tie_word_embeddings": "no"}, "tie_weights: input should be a valid boolean, got 'no'"),
     ({"tie_word_embeddings": True}, "the config says tie_weights, .* two that differ"),
+    ({"num_attention_heads": 4}, "sets n_head = 2 and num_attention_heads = 4, two names of one size; leave the one"),
+    ({"hidden_size": None}, "sets n_embd = 4 and hidden_size = null"),
+    ({"num_hidden_layers": [2]}, "sets n_layer = 2 and num_hidden_layers = a list"),
     ({"n_layer": 3}, "12 missing: transformer.h.2.ln_1.weight"),
     ({"n_layer": 1}, "12 unexpected: transformer.h.1."),
 ]

@@ -144,12 +144,12 @@ def test_what_a_gpt2_needs_is_downloaded_once(get: Fetch, server: Hub, saved: di
     assert server.asked == ["GET api/models/lab/tiny"]  # whether there is a new version, and no more
 
 
-def test_the_better_container_wins_and_its_index(get: Fetch, server: Hub, saved: dict[str, Files]) -> None:
+def test_the_better_container_wins_and_the_whole_file(get: Fetch, server: Hub, saved: dict[str, Files]) -> None:
     repo = server.repos["lab/tiny"] = Repo()
-    repo.push(saved["pickled"] | saved["whole"])
-    assert contents(get()) == wanted(saved["whole"])
-    repo.push(saved["pickled"] | saved["whole"] | saved["parts"])
+    repo.push(saved["pickled"] | saved["parts"])
     assert contents(get()) == wanted(saved["parts"])
+    repo.push(saved["pickled"] | saved["whole"] | saved["parts"])
+    assert contents(get()) == wanted(saved["whole"])
 
 
 def test_a_revision_is_a_branch_or_a_commit(get_all: Fetch, server: Hub, saved: dict[str, Files]) -> None:

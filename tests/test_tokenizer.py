@@ -102,6 +102,21 @@ def test_labels() -> None:
     assert CharTokenizer("ab").label(2) == "unused (2)"
 
 
+def test_labels_of_what_cannot_be_seen() -> None:
+    """Each its own; but text itself stays as it is, and so does what the screen has signs for."""
+    kept = "\t\n\r a\x20\xa0é"
+    odd = [*map(chr, [*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0)]), *"\u202a\u202e\u2066\u2069"]
+    tokenizer = CharTokenizer("".join(dict.fromkeys([*kept, *odd])))
+    labels = {char: tokenizer.label(tokenizer.encode(char)[0]) for char in tokenizer.chars}
+    assert all(labels[char] == char for char in kept)
+    assert all(labels[char].isprintable() and labels[char].startswith("\\") for char in odd)
+    assert len(set(labels.values())) == len(labels)
+    shown = " ".join(labels[char] for char in "\0\x05\x1b\x7f\x85\u202e")
+    assert shown == r"\x00 \x05 \x1b \x7f \u0085 \u202e"
+    assert BPE.label(BPE.ranks[b"\x05"]) == r"\x05"
+    assert BPE.decode(BPE.encode("\x05\u202e")) == "\x05\u202e"
+
+
 def test_ids_may_be_elements_of_a_tensor() -> None:
     assert BPE.decode(torch.tensor([104, 105])) == "hi"  # type: ignore[arg-type]  # a tensor iterates over scalars
 

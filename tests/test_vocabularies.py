@@ -423,6 +423,46 @@ def test_what_lies_beside_is_refused_if_it_does_not_fit(tmp_path: Path, files: d
         BPETokenizer.gpt2_from_folder(write_folder(tmp_path, **files))
 
 
+# tokenizer.json, with what lies beside it: transformers itself is the judge
+
+BESIDE: dict[str, tuple[dict[str, Any], str | None]] = {
+    "none": ({}, None),
+    "another setting": ({"add_prefix_space": False, "model_max_length": 1024}, None),
+    "a space first": ({"add_prefix_space": True}, "add_prefix_space true, which changes what text becomes"),
+    "a token first": ({"add_bos_token": True, "bos_token": "<|endoftext|>"}, None),
+    "a token last": ({"add_eos_token": True, "eos_token": "<|endoftext|>"}, None),
+    "lower case": ({"do_lower_case": True}, None),
+    "a token in text": ({"added_tokens_decoder": {"258": added("he h", 258, False)}}, "'he h' is not special"),
+}
+AS_IT_IS = ("PreTrainedTokenizerFast", "TokenizersBackend")
+
+
+@pytest.mark.parametrize("kind", [None, "GPT2Tokenizer", "GPT2TokenizerFast", *AS_IT_IS, "RobertaTokenizer"])
+@pytest.mark.parametrize(("settings", "refusal"), BESIDE.values(), ids=BESIDE)
+def test_settings_beside_a_tokenizer_json_are_those_of_transformers(
+    tmp_path: Path, kind: str | None, settings: dict[str, Any], refusal: str | None
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    content = content_of(LETTERS | {"he": 256, "<|endoftext|>": 257}, [["h", "e"]])
+    content["added_tokens"] = [added("<|endoftext|>", 257, True)]
+    plain = read_json(content, tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | ({"tokenizer_class": kind} if kind else {})))
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    text = "The hehe he h"
+    same = theirs.encode(text) == plain.encode(text)
+    if kind == "RobertaTokenizer":
+        refusal = "of a 'RobertaTokenizer'; only a GPT2Tokenizer can be read"
+    elif kind in AS_IT_IS and "add_prefix_space" in settings:
+        refusal = None
+    assert same == (refusal is None)
+    if refusal is None:
+        assert read_json(content, tmp_path) == plain
+    else:
+        with pytest.raises(ValueError, match=rf"tokenizer.json cannot be read as GPT-2's kind .*{refusal}"):
+            read_json(content, tmp_path)
+
+
 # tiktoken's cache
 
 

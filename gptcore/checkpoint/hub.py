@@ -118,10 +118,10 @@ def _cached(name: str, revision: str | None) -> Path | None:
 def _weights(name: str, listing: Collection[str], local: Callable[[str], Path]) -> list[str]:
     """The files of the weights: one, or an index, which `local` gets, and the parts that it names."""
     for single in WEIGHTS if CONFIG in listing else ():
+        if single in listing:  # transformers' order
+            return [single]
         if (index := f"{single}.index.json") in listing:
             return [index, *_parts(name, local(index), Path(single).suffix, listing)]
-        if single in listing:
-            return [single]
     raise CheckpointError(
         f"{name} on the hub holds {first_five(listing) or 'nothing'}; expected is a GPT-2 as transformers writes it, "
         f"{CONFIG} with {' or '.join(WEIGHTS)}: take another model"

@@ -25,10 +25,13 @@ from gptcore.checkpoint.vocabulary import fitting, found_for
 from gptcore.checkpoint.weights import build
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.tokenizer import Tokenizer
+from gptcore.tokenizer.bounded import shown
 
 CONFIG = "config.json"
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+PLACES = (SINGLE[0], INDEX[0], SINGLE[1], INDEX[1])
+"""Where weights are looked for, in transformers' order."""
 MOST_JSON_BYTES = 2**22
 PREFIX = "transformer."
 READERS = 2
@@ -36,6 +39,15 @@ READERS = 2
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 """The weights that are stored (in, out), where nn.Linear has (out, in)."""
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu"}
+SIZES = {"n_positions": 1024, "vocab_size": 50257, "n_layer": 12, "n_head": 12, "n_embd": 768}
+"""What each is where the config does not say it: that of the smallest GPT-2."""
+ALIASES = {
+    "n_positions": "max_position_embeddings",
+    "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "n_embd": "hidden_size",
+}
+"""The other name of a size, which transformers reads as well (`attribute_map`)."""
 ONLY = {
     "scale_attn_weights": True,
     "scale_attn_by_inverse_layer_idx": False,
@@ -68,7 +80,9 @@ def read(folder: Path, content: Mapping[str, Any], config: GPTConfig | None, tok
         CheckpointError: a file is missing or damaged, or the model is another than a plain GPT-2.
     """
     notices: list[str] = []
-    used = chosen_config(_config(folder, content), config, notices)
+    own = _config(folder, content)
+    _tell_absent(content, notices)
+    used = chosen_config(own, config, notices)
     state = _state(folder, notices)
     turned = sum(name.endswith(CONV1D) for name in state)
     model = build(used, state, notices)
@@ -96,15 +110,13 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
             f"{path} sets activation_function = {activation!r}; known are {', '.join(ACTIVATIONS)}, and with another "
             "one the numbers would be wrong"
         )
-    C, inner = content.get("n_embd", 768), content.get("n_inner")
+    sizes = _sizes(path, content)
+    C, inner = sizes["n_embd"], content.get("n_inner")
     if inner is not None and isinstance(C, int) and inner != 4 * C:  # a C that is no number is refused below
         raise CheckpointError(f"{path} sets n_inner = {inner!r}; a GPT-2 block has 4C = {4 * C} there")
     fields = {
-        "block_size": content.get("n_positions", 1024),
-        "vocab_size": content.get("vocab_size", 50257),
-        "n_layer": content.get("n_layer", 12),
-        "n_head": content.get("n_head", 12),
-        "n_embd": C,
+        "block_size": sizes.pop("n_positions"),
+        **sizes,
         "tie_weights": content.get("tie_word_embeddings", True),
         "activation": ACTIVATIONS[activation],
         "layer_norm_epsilon": content.get("layer_norm_epsilon", 1e-5),
@@ -115,6 +127,27 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
         raise CheckpointError(f"{path} makes no GPT ({error}); {_REMEDY}") from None
 
 
+def _sizes(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Each size by either of its names. Of two that differ transformers takes the alias, but one of them is wrong."""
+    found: dict[str, Any] = {}
+    for name, default in SIZES.items():
+        said = {key: content[key] for key in (name, ALIASES.get(name, name)) if key in content}
+        values = [*said.values(), default]
+        if len(said) == 2 and not (all(isinstance(value, int | float) for value in values) and values[0] == values[1]):
+            both = " and ".join(f"{key} = {shown(value)}" for key, value in said.items())
+            raise CheckpointError(f"{path} sets {both}, two names of one size; leave the one that is right")
+        found[name] = values[0]
+    return found
+
+
+def _tell_absent(content: Mapping[str, Any], notices: list[str]) -> None:
+    """The sizes that no name gives: with the wrong number of heads weights fit, and the numbers are wrong."""
+    absent = [name for name in SIZES if name not in content and ALIASES.get(name) not in content]
+    if absent:
+        taken = ", ".join(f"{name} = {SIZES[name]}" for name in absent)
+        notices.append(f"{CONFIG} does not tell all sizes; GPT-2's own were taken: {taken}")
+
+
 # ---- weights -------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +156,7 @@ def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     everything: list[str] = []
     prefixed = 0
-    for names, read, turned in _containers(folder):
+    for names, read, turned in _containers(folder, notices):
         everything += names
         plain = plain_names(names, [])
         renamed = [name if name.startswith((PREFIX, "lm_head.")) else PREFIX + name for name in plain]
@@ -154,8 +187,8 @@ def _read(read: Reader, turned: Reader, ours: str, stored: str) -> Tensor:
     return turned(stored) if ours.endswith(CONV1D) else read(stored)
 
 
-def _containers(folder: Path) -> Iterator[Container]:
-    for name in _files(folder):
+def _containers(folder: Path, notices: list[str]) -> Iterator[Container]:
+    for name in _files(folder, notices):
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{folder} lacks {name}, which holds a part of the weights; {_REMEDY}")
@@ -169,16 +202,17 @@ def _containers(folder: Path) -> Iterator[Container]:
             yield [*content.state, *content.facts["masks"]], take, partial(_take_transposed, take)
 
 
-def _files(folder: Path) -> list[str]:
-    """The files of the weights: shards by their index, or the single one."""
-    for single, index in zip(SINGLE, INDEX, strict=True):
-        if (folder / index).is_file():
-            return _shards(folder / index)
-        if (folder / single).is_file():
-            return [single]
-    raise CheckpointError(
-        f"{folder} has a config.json but no weights ({' or '.join(SINGLE)}, or an index of shards); {_REMEDY}"
-    )
+def _files(folder: Path, notices: list[str]) -> list[str]:
+    """The files of the weights: the first of `PLACES` that is there, and not what a notice says was passed over."""
+    there = [name for name in PLACES if (folder / name).is_file()]
+    if not there:
+        raise CheckpointError(
+            f"{folder} has a config.json but no weights ({' or '.join(SINGLE)}, or an index of shards); {_REMEDY}"
+        )
+    taken, *others = there
+    if others:
+        notices.append(f"the weights were read from {taken}, as transformers does; passed over: {', '.join(others)}")
+    return _shards(folder / taken) if taken in INDEX else [taken]
 
 
 def _shards(path: Path) -> list[str]:

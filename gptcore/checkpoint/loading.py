@@ -141,6 +141,10 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
     if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained
         return _read(path / pickled[0], config, tokenizer)
+    if pickled:
+        raise CheckpointError(
+            f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them"
+        )
     if (path / RUN_SETTINGS).is_file():
         raise CheckpointError(
             f"{path} is the folder of a training, by its {RUN_SETTINGS}, and holds no weights yet; wait for its first "

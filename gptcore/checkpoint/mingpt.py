@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
+from gptcore.checkpoint.masks import refuse_other_attention
 from gptcore.checkpoint.parts import first_five, training_facts
 from gptcore.checkpoint.pickled import Pickled
 from gptcore.checkpoint.state_names import plain_names
@@ -38,18 +39,20 @@ def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Toke
     Raises:
         CheckpointError: the weights are no GPT's, or the number of heads is not known.
     """
+    refuse_other_attention(path, content.facts)
     notices: list[str] = []
     names = plain_names([*content.state, *content.facts["masks"]], notices)
     state = {name: content.state[stored] for name, stored in names.items()}
     _check_is_gpt(path, state)
     untied = HEAD in state and not same_matrix(state[WTE], state[HEAD])
-    shapes = _from_shapes(state, untied)
-    used = _config(path, shapes, config, notices)
+    beside, mingpts = _config_beside(path) if config is None else ({}, False)
+    shapes = _from_shapes(state, untied or mingpts)
+    used = _config(path, shapes, beside, mingpts, config, notices)
     model = build(used, state, notices)
     training = training_facts(content.facts, notices)
     chosen = fitting(tokenizer or found_for(path.parent, used, notices), used, notices)
     info = {
-        "format": "mingpt" if untied else "nanogpt",
+        "format": "mingpt" if untied or mingpts else "nanogpt",
         "source": str(path),
         **training,
         "notices": notices,
@@ -80,11 +83,20 @@ def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
     }
 
 
-def _config(path: Path, shapes: dict[str, Any], given: GPTConfig | None, notices: list[str]) -> GPTConfig:
+def _config(
+    path: Path,
+    shapes: dict[str, Any],
+    beside: Mapping[str, Any],
+    mingpts: bool,
+    given: GPTConfig | None,
+    notices: list[str],
+) -> GPTConfig:
     if given is not None:
-        notices.append("the file has no config; the given one was taken")
+        untold = f"n_head = {given.n_head}, activation = {given.activation!r}"
+        notices.append(
+            f"the file has no config; the given one was taken, also for what the weights do not tell: {untold}"
+        )
         return given
-    beside = _config_beside(path)
     for name, value in shapes.items():
         if type(beside.get(name)) is type(value) and beside[name] != value:
             raise CheckpointError(
@@ -94,9 +106,10 @@ def _config(path: Path, shapes: dict[str, Any], given: GPTConfig | None, notices
     heads, where = _heads(beside)
     if heads is None:
         call = ", ".join(f"{name}={value!r}" for name, value in shapes.items())
+        guess = "" if mingpts else "where the activation is a guess, "
         raise HeadsUnknownError(
             f"{path} holds weights without a config, and they do not tell the number of heads (n_head); pass "
-            f"config=GPTConfig(n_head=..., {call}), or put minGPT's config.json beside the file",
+            f"config=GPTConfig(n_head=..., {call}), {guess}or put minGPT's config.json beside the file",
             known=shapes,
         )
     try:
@@ -105,23 +118,37 @@ def _config(path: Path, shapes: dict[str, Any], given: GPTConfig | None, notices
         raise CheckpointError(
             f"the weights in {path} and {where} make no GPT ({error}); pass config=GPTConfig(...)"
         ) from None
-    inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items())
+    inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items() if name != "activation")
     notices.append(f"the file has no config: {inferred} were inferred from the weights; n_head = {heads} is {where}'s")
+    activation = shapes["activation"]
+    if mingpts:
+        notices.append(f"activation = {activation!r} is minGPT's, whose config.json lies beside the file")
+    else:
+        other = "gelu" if activation == "gelu_tanh" else "gelu_tanh"
+        notices.append(
+            f"activation = {activation!r} is assumed, for the weights do not tell it; where the model was trained with "
+            f"the other, pass config=GPTConfig(..., activation={other!r})"
+        )
     return config
 
 
-def _config_beside(path: Path) -> dict[str, Any]:
-    """The model's part of the `config.json` that minGPT's training writes beside the weights; empty without one."""
+def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
+    """The model's part of the `config.json` beside the weights, empty without one; and whether minGPT wrote it.
+
+    minGPT's training writes one of the parts system, data, model and trainer.
+    """
     file = path.with_name("config.json")
     if not file.is_file():
-        return {}
+        return {}, False
     try:
         with file.open("rb") as opened:
             content = json.loads(opened.read(MOST_CONFIG_BYTES))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} is no JSON ({error}); repair it, or pass config=GPTConfig(...)") from None
     part = content.get("model", content) if isinstance(content, dict) else {}
-    return part if isinstance(part, dict) else {}
+    if not isinstance(part, dict):
+        return {}, False
+    return part, part is not content and "model_type" in part
 
 
 def _heads(beside: Mapping[str, Any]) -> tuple[int | None, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.masks import refuse_other_attention
 from gptcore.checkpoint.parts import chosen_config, first_five, training_facts
 from gptcore.checkpoint.pickled import Pickled
 from gptcore.checkpoint.state_names import plain_names
@@ -32,6 +33,7 @@ def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Toke
     """
     notices: list[str] = []
     facts = content.facts
+    refuse_other_attention(path, facts)
     names = plain_names([*content.state, *facts["masks"]], notices)
     state = {name: content.state[stored] for name, stored in names.items()}
     config = _config(path, facts.get("model_args"), state, config, notices)
@@ -61,6 +63,12 @@ def _config(
     if "bias" not in fields:
         fields["bias"] = "transformer.ln_f.bias" in state
         notices.append(f"model_args has no bias; {fields['bias']} was inferred from the weights")
+        if "activation" not in fields and given is None:
+            notices.append(
+                "a file without bias is from before February 2023, and nanoGPT had the tanh GELU until mid-2023; "
+                "activation = 'gelu' is assumed: where it was trained with the other, pass config=GPTConfig(..., "
+                "activation='gelu_tanh')"
+            )
     if "tie_weights" not in fields and _holds_two_matrices(state):
         fields["tie_weights"] = False
         notices.append(f"{WTE} and {HEAD} differ, so the head is not tied, unlike nanoGPT's own")

@@ -29,9 +29,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptcore.checkpoint.base import CheckpointError
+from gptcore.checkpoint.masks import is_causal
 from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.safetensors_file import MOST_TENSORS
-from gptcore.checkpoint.state_names import is_mask
+from gptcore.checkpoint.state_names import is_mask, is_whole_mask
 from gptcore.checkpoint.weights import check_plain
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
@@ -72,6 +73,7 @@ def extract(path: Path, out: Path) -> None:
             f"{path} holds {len(state):,} entries or names of absurd length; no GPT's state dict does"
         )
     masks = {str(name): list(value.shape) for name, value in state.items() if is_mask(str(name)) and _is_dense(value)}
+    not_causal = [str(name) for name, value in state.items() if is_whole_mask(str(name)) and not is_causal(value)]
     weights = {str(name): value for name, value in state.items() if not is_mask(str(name))}
     check_plain(weights)
     unique, same = _without_twins(weights)
@@ -84,6 +86,7 @@ def extract(path: Path, out: Path) -> None:
         "names": [str(name) for name in state],
         "same": same,
         "masks": masks,
+        "not_causal": not_causal,
         **{name: _plain(wrapped[name]) for name in FACTS if state is not wrapped and name in wrapped},
     }
     (out / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

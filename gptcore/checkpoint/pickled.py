@@ -34,8 +34,8 @@ class Pickled:
     state: dict[str, Tensor]
     """The weights by their names as stored; floating-point, dense, each in memory of its own but those of `same`."""
     facts: dict[str, Any]
-    """Plain data: `masks` (name to shape), `optimizer` (whether there was one), and model_args, config, iter_num,
-    best_val_loss, tokenizer where the file has them."""
+    """Plain data: `masks` (name to shape), `not_causal` (names of masks of another attention), `optimizer` (whether
+    there was one), and model_args, config, iter_num, best_val_loss, tokenizer where the file has them."""
 
 
 def open_pickled(path: Path) -> Pickled:

@@ -23,6 +23,15 @@ def is_mask(name: str) -> bool:
     return MASKS.fullmatch(name) is not None
 
 
+def is_whole_mask(name: str) -> bool:
+    """Whether this is a mask of all positions, not the number that stood for what is masked.
+
+    >>> is_whole_mask("transformer.h.0.attn.bias"), is_whole_mask("transformer.h.0.attn.masked_bias")
+    (True, False)
+    """
+    return is_mask(name) and name.endswith(".bias")
+
+
 def plain_names(names: Iterable[str], notices: list[str]) -> dict[str, str]:
     """Each weight's name as stored, by its plain name; masks are left out. What was changed is added to `notices`.
 

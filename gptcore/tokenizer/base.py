@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 FORMAT = "gptscope-tokenizer"
 VERSION = 1
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, but for those that text is made of, and those that change its direction."""
 
 
 class Tokenizer(ABC):
@@ -63,11 +66,13 @@ class Tokenizer(ABC):
         r"""What stands for one token on the screen: its text, as far as its bytes are UTF-8 by themselves.
 
         The first two of the three bytes of a euro sign read `\xe2\x82`; an id without a token reads `unused (50300)`.
+        What would be drawn as nothing or turn the text around reads as its code, such as `\x05` and `\u202e`; tab,
+        newline and carriage return stay, for the screen has signs for them.
 
         Raises:
             ValueError: the id is negative.
         """
-        return readable(self._shown_bytes(not_negative(index)))
+        return _UNSEEN.sub(_code, readable(self._shown_bytes(not_negative(index))))
 
     def _shown_bytes(self, index: int) -> bytes:
         found = self._bytes_or_none(index)
@@ -83,6 +88,12 @@ def not_negative(index: SupportsIndex) -> int:
     if number < 0:
         raise ValueError(f"an id is 0 or more, got {number}")
     return number
+
+
+def _code(char: re.Match[str]) -> str:
+    r"""`\x05` for a single byte; `\u0085`, as `\x85` would be a byte that is no UTF-8."""
+    code = ord(char[0])
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
 
 
 def readable(raw: bytes) -> str:

@@ -1,13 +1,14 @@
 """GPT-2's `vocab.json` and `merges.txt` to the bytes of each token. This file knows these formats, and no merging.
 
-Beside them may lie `tokenizer_config.json` and `added_tokens.json`, in which Hugging Face's library keeps added tokens.
+Beside them may lie `tokenizer_config.json` and `added_tokens.json`, in which Hugging Face's library keeps added tokens;
+the first of these also beside a `tokenizer.json`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gptcore.tokenizer.bounded import read_json, read_text, shown
@@ -20,8 +21,11 @@ _SOURCE = Source(
     entry="line",
     remedy="the two files belong to different models, or one is cut short; take both from the same place",
 )
+_SETTINGS = "tokenizer_config.json"
 _CHANGES = ("add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case")
 _CLASSES = (None, "GPT2Tokenizer", "GPT2TokenizerFast")
+_AS_IT_IS = ("PreTrainedTokenizerFast", "TokenizersBackend")
+"""Classes that take a tokenizer.json as it stands."""
 
 
 def read_vocab_and_merges(folder: Path) -> tuple[dict[bytes, int], dict[str, int]]:
@@ -31,7 +35,26 @@ def read_vocab_and_merges(folder: Path) -> tuple[dict[bytes, int], dict[str, int
         ValueError: a file is missing or unreadable, they do not belong together, or they ask for more than GPT-2 does.
     """
     vocab = read_json(folder / "vocab.json", _WANTED)
-    return checked(vocab, _merges(folder), [*_added_in_config(folder), *_added_by_name(folder)], _SOURCE)
+    config = _object(folder / _SETTINGS)
+    _check_settings(folder / _SETTINGS, config, _CHANGES)
+    added = [*_added_in_config(folder / _SETTINGS, config), *_added_by_name(folder)]
+    return checked(vocab, _merges(folder), added, _SOURCE)
+
+
+def added_beside(folder: Path) -> Iterator[Added]:
+    """What `tokenizer_config.json` adds to a `tokenizer.json` in the same folder.
+
+    With such a file, transformers takes no tokens at the ends and no lower case from it, but the space before a text,
+    unless the class takes the file as it stands.
+
+    Raises:
+        ValueError: it is damaged, or changes what text becomes.
+    """
+    path = folder / _SETTINGS
+    config = _object(path)
+    if config.get("tokenizer_class") not in _AS_IT_IS:
+        _check_settings(path, config, ("add_prefix_space",))
+    yield from _added_in_config(path, config)
 
 
 def _merges(folder: Path) -> Iterator[Merge]:
@@ -46,17 +69,18 @@ def _merges(folder: Path) -> Iterator[Merge]:
         yield Merge(line, parts[0], parts[1])
 
 
-def _added_in_config(folder: Path) -> Iterator[Added]:
-    """`tokenizer_config.json` lists them by id, and says whether they are special; older ones list none."""
-    path = folder / "tokenizer_config.json"
-    config = _object(path)
+def _check_settings(path: Path, config: Mapping[str, object], changes: Iterable[str]) -> None:
     if config.get("tokenizer_class") not in _CLASSES:
         raise ValueError(f"{path} is of a {shown(config['tokenizer_class'])}; only a GPT2Tokenizer can be read")
-    for name in _CHANGES:
+    for name in changes:
         if config.get(name):
             raise ValueError(
                 f"{path} has {name} {shown(config[name])}, which changes what text becomes; GPT-2 has none"
             )
+
+
+def _added_in_config(path: Path, config: Mapping[str, object]) -> Iterator[Added]:
+    """`tokenizer_config.json` lists them by id, and says whether they are special; older ones list none."""
     listed = config.get("added_tokens_decoder", {})
     if not isinstance(listed, dict):
         raise ValueError(f"added_tokens_decoder in {path} must be an object of id to token, got {shown(listed)}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from gptcore.tokenizer.bounded import read_json, shown
 from gptcore.tokenizer.bpe import GPT2_PATTERN, BPETokenizer
+from gptcore.tokenizer.gpt2_files import added_beside
 from gptcore.tokenizer.merges import Added, Merge, Source, checked
 
 _SOURCE = Source(
@@ -43,6 +44,8 @@ _TEXT_ALONE = [{"Sequence": {"id": "A", "type_id": 0}}]
 def read_tokenizer_json(path: str | Path) -> BPETokenizer:
     """The tokenizer of the file at `path`. Its added tokens stand outside of text, unless merges make them.
 
+    A `tokenizer_config.json` that lies beside it is obeyed as transformers' `AutoTokenizer` does, or refused.
+
     Raises:
         ValueError: the file is missing, unreadable or over 64 MiB; it is of another kind than GPT-2's, or has an
             option that changes how text becomes ids; its vocabulary and its merges do not belong together.
@@ -53,7 +56,8 @@ def read_tokenizer_json(path: str | Path) -> BPETokenizer:
             raise ValueError("it has no 'model', so it is not what Hugging Face's tokenizers write")
         _check_options(data)
         model = data["model"]
-        ranks, special = checked(model.get("vocab"), _merges(model.get("merges")), _added(data), _SOURCE)
+        added = [*_added(data), *added_beside(Path(path).parent)]
+        ranks, special = checked(model.get("vocab"), _merges(model.get("merges")), added, _SOURCE)
         return BPETokenizer(GPT2_PATTERN, ranks, special)
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as GPT-2's kind of tokenizer: {error}") from None
