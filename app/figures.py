@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ BESIDE = {
     "grad_norm": ("norm of the gradient", ("grad_norm",), ".3g"),
 }
 """The smaller curves: what they are called, what they show, and how a value is written."""
+LETTER, LINE_HEIGHT, SQUARE = 8, 15, 0.6
+"""Of a pattern: pixels that a letter of a name takes, and a line; the least that its square has of the height."""
 
 
 def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
@@ -92,9 +95,11 @@ def beside(history: History, *, dark: bool) -> go.Figure | None:
 
 
 def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: bool, height: int = 380) -> go.Figure:
-    """A head's attention pattern (T, T), rows are queries, drawn to the scale 0 to 1 as sqrt(weight)."""
+    """A head's attention pattern (T, T), rows are queries, drawn to the scale 0 to 1 as sqrt(weight).
+
+    Of many tokens every k-th is named at the sides, so that no names touch; each is told where it is pointed at.
+    """
     named = [shown(token) for token in tokens]
-    places = list(range(len(named)))
     stops = SEQUENTIAL.dark if dark else SEQUENTIAL.light
     scale = [[(i / (len(stops) - 1)) ** 2, stop] for i, stop in enumerate(stops)]
     figure = go.Figure(
@@ -108,12 +113,20 @@ def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: 
             hovertemplate="query %{y} ‘%{customdata[0]}’ → key %{x} ‘%{customdata[1]}’: %{z:.4f}<extra></extra>",
         )
     )
-    ticks = {"tickvals": places, "ticktext": named, "tickangle": 0, "showgrid": False, "zeroline": False}
-    few = {"tickfont": {"size": 12 if len(named) <= 32 else 8}}
-    figure.update_xaxes(title="key", side="top", constrain="domain", **ticks, **few)
-    figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **ticks, **few)
+    longest = max((len(token) for token in tokens), default=0)
+    across, down = (_ticks(named, room, SQUARE * height) for room in (LETTER * longest + LETTER, LINE_HEIGHT))
+    figure.update_xaxes(title="key", side="top", constrain="domain", **across)
+    figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **down)
     figure.update_layout(height=height, uirevision="pattern", **_layout(dark))
     return figure
+
+
+def _ticks(names: Sequence[str], room: float, side: float) -> dict[str, Any]:
+    """An axis that names as many places of a side as have room, evenly chosen from the first."""
+    every = max(1, math.ceil(room * len(names) / side))
+    places = list(range(0, len(names), every))
+    look = {"tickangle": 0, "showgrid": False, "zeroline": False, "tickfont": {"size": 12}}
+    return {"tickvals": places, "ticktext": [names[place] for place in places], **look}
 
 
 def shown(label: str) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app import processes, runs
 from app.processes import NOTE, Note
@@ -50,6 +50,8 @@ class Job:
     state: State
     step: int
     steps: int
+    best_step: int
+    """After how many steps its loss on held-out data was lowest; 0 before any evaluation."""
     began_at: int
     """The step from which the present process went on."""
     note: Note
@@ -117,9 +119,9 @@ def find(folder: Path) -> Job | None:
     process = processes.find(note)  # before the files: what a process wrote before its end is then seen
     try:
         history = runs.read(folder)
-        step, finished = history.step, history.finished
+        step, finished, best = history.step, history.finished, history.best
     except runs.HistoryError:
-        step, finished = 0, False
+        step, finished, best = 0, False, None
     asked = note["asked"]
     state: State
     if process is not None:
@@ -129,7 +131,7 @@ def find(folder: Path) -> Job | None:
         state = "finished"
     else:
         state = _ASKED[asked][1] if asked in _ASKED else "failed"
-    return Job(folder, state, step, note["steps"], note["began_at"], note)
+    return Job(folder, state, step, note["steps"], best[0] if best else 0, note["began_at"], note)
 
 
 def start(title: str, data: str, steps: int, arguments: Sequence[str], text: str | None = None) -> Job:
@@ -185,20 +187,34 @@ def resume(job: Job) -> None:
     _launch(job.folder, job.note, job.note["arguments"], 0)
 
 
-def keep(job: Job) -> Path:
-    """Exports the best weights, with the curve and the snapshots, as a checkpoint folder of ours; returns it.
+class Kept(NamedTuple):
+    """What was exported of a training."""
+
+    folder: Path
+    step: int
+    """After which its weights were."""
+
+
+def keep(job: Job) -> Kept:
+    """Exports the best weights, with the curve and the snapshots, as a checkpoint folder of ours.
+
+    Of a training whose lowest loss was that before its first step, the last weights: the best have learnt nothing.
 
     Raises:
         ValueError: it has no weights yet, or they cannot be read.
         OSError: there is no room.
     """
     target = runs_folder() / KEPT / job.name
-    save(load(job.folder), target)
+    checkpoint, last = load(job.folder), job.folder / "last.pt"
+    if checkpoint.info.get("iter_num") == 0 and last.is_file():
+        checkpoint = load(last)
+        checkpoint.info.pop("best_val_loss", None)  # of other weights
+    save(checkpoint, target)
     snapshots = job.folder / "snapshots"
     if snapshots.is_dir():
         shutil.copytree(snapshots, target / "snapshots", dirs_exist_ok=True)
     (target / runs.TABLE).write_text(runs.as_table(runs.read(job.folder)), encoding="utf-8")
-    return target
+    return Kept(target, checkpoint.info.get("iter_num", 0))
 
 
 def delete(job: Job) -> None:

@@ -85,6 +85,16 @@ def of_trace(trace: Trace, targets: Sequence[int | None] | None = None) -> Lesso
     return Lesson(tuple(guesses))
 
 
+def next_tokens(ids: Sequence[int], first_asked: int) -> list[int | None]:
+    """Targets of a prompt: the next token at each position from the first that is asked; the last knows none.
+
+    >>> next_tokens([2, 0, 1, 1], 1)
+    [None, 1, 1, None]
+    """
+    following = [*ids[1:], None]
+    return [target if position >= first_asked else None for position, target in enumerate(following)]
+
+
 def _guesses(trace: Trace, ids: list[int], wanted: list[int | None], start: int, stop: int) -> list[Guess]:
     logits = trace.rows("lm_head", start, stop)[0]  # (t, V)
     log_probs = logits.float().log_softmax(-1)

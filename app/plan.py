@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
+import psutil
 import torch
 
 from app import processes
@@ -73,6 +74,8 @@ class Plan:
     @property
     def vocab_size(self) -> int:
         """V: the task's own letters, the different characters of the text, or as many as byte pairs are learnt for."""
+        if self.data == "induction":  # half a context of different letters
+            return max(DEFAULTS[self.data][1], (self.block_size + 1) // 2)
         if self.is_task:
             return DEFAULTS[self.data][1]
         if self.pairs:
@@ -85,13 +88,15 @@ class Plan:
         """A sentence: why it cannot be started; empty where it can."""
         if self.data != OWN_TEXT:
             return ""
-        least = 10 * (self.block_size + 1)
+        least = 10 * (self.block_size + 1) * (3 if self.pairs else 1)
         if len(self.text) > MOST_TEXT:
             return f"This text has {len(self.text):,} characters; at most {MOST_TEXT:,} are taken here."
-        if len(self.text) < least * (3 if self.pairs else 1):
+        if not self.text:
+            return f"There is no text yet: paste at least {least:,} characters, so that a tenth fills a context."
+        if len(self.text) < least:
             return (
                 f"This text has {len(self.text):,} characters. A tenth is held out and must fill a context, so "
-                f"{least * (3 if self.pairs else 1):,} are needed; paste more, or take a shorter context."
+                f"{least:,} are needed; paste more, or take a shorter context."
             )
         return ""
 
@@ -189,6 +194,22 @@ MEMORY = (
 )
 
 
+def free_memory() -> int:
+    """Bytes that this machine can give to a training at this moment."""
+    return int(psutil.virtual_memory().available)
+
+
+def too_large(plan: Plan) -> str:
+    """A sentence: why this machine has no room for it; empty where it has."""
+    needed, free = memory(plan), free_memory()
+    if needed <= free:
+        return ""
+    return (
+        f"This needs about {needed / 1e6:,.0f} MB of memory, and this machine has {free / 1e6:,.0f} MB free: take a "
+        "shorter context, fewer sequences in a step or a smaller model."
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Speed:
     """Seconds of one step and of one evaluation, as measured here."""
@@ -264,6 +285,11 @@ def example(data: str, tokenizer: Tokenizer, config: GPTConfig, seed: int = 0) -
     if len(ids) < 2:
         raise ValueError(f"the text {data} is too short for an example")
     return ids[:-1], list(ids[1:])
+
+
+def first_asked(task: str, config: GPTConfig) -> int:
+    """The position from which on training on this task asks such a model for the next token."""
+    return task_source(task, config.block_size, config.vocab_size).task.first_asked
 
 
 def task_of(tokenizer: Tokenizer, config: GPTConfig) -> str | None:

@@ -91,14 +91,14 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     assert psutil.pid_exists(jobs.jobs()[0].note["pid"])
     button(page, "Stop")
     button(page, "Keep")
-    page.get_by_text("Kept, and offered").wait_for(timeout=SLOW)
+    page.get_by_text("are kept, and offered").wait_for(timeout=SLOW)
     (stopped,) = jobs.jobs()
     assert stopped.step >= paused.step
     assert load(folder / jobs.KEPT / job.name).config.vocab_size == 3
     page.locator(".st-key-choose button").first.click()
     expect(page.get_by_role("button", name=f"{jobs.KEPT}/{job.name}")).to_be_visible(timeout=SLOW)
     page.keyboard.press("Escape")
-    button(page, "Look inside the best weights")
+    page.get_by_role("button", name="Look inside the best weights").click(timeout=SLOW)
     expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text("(1, 3, 48)", timeout=SLOW)
 
 
@@ -181,6 +181,14 @@ def guesses(page: Page) -> list[dict[str, str]]:
     return page.locator("[data-role=guess]").evaluate_all(script)
 
 
+CUT = """rows => rows.flatMap((row) => Array.from(row.children)).filter((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getBoundingClientRect().width > cell.clientWidth - 4;
+}).map((cell) => cell.textContent)"""
+"""Cells that are too narrow for what they hold, or leave no gap to their neighbours."""
+
+
 def test_the_losses_of_a_prompt_are_those_of_gptcore(page: Page, shakespeare: Checkpoint) -> None:
     section(page, "This prompt, as training sees it")
     page.locator('[data-panel="losses"]').wait_for(timeout=SLOW)
@@ -203,11 +211,14 @@ def test_the_losses_of_a_prompt_are_those_of_gptcore(page: Page, shakespeare: Ch
 def test_a_long_prompt_wraps_and_hostile_text_stays_text(page: Page) -> None:
     section(page, "This prompt, as training sees it")
     field = page.get_by_role("textbox", name="Prompt").last
-    text = "To be, or not to be: that is the question. " * 4
+    text = "To be, or not to be: that is the question. " * 4 + "zQx$J3"  # what nobody expects has the longest numbers
     field.fill(text)
     field.press("Enter")
     expect(page.locator("[data-role=guess]")).to_have_count(len(text), timeout=SLOW)
     assert page.locator('[data-panel="losses"] .line').count() > 3
+    shown = [row["texts"] for row in guesses(page)]
+    assert any("< 0.01 %" in texts for texts in shown)
+    assert page.locator("[data-role=guess]").evaluate_all(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     field.fill("<img src=x onerror='window.hacked=1'>")
     field.press("Enter")

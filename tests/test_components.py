@@ -201,6 +201,25 @@ def test_scripts_parse(path: Path, tmp_path: Path) -> None:
     subprocess.run([node, "--check", str(module)], check=True, capture_output=True)
 
 
+def test_the_numbers_of_a_next_token_fit_their_columns(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node, which only this check uses")
+    module = tmp_path / "numbers.mjs"
+    shutil.copy(COMPONENTS / "prediction" / "numbers.js", module)
+    logits = [sign * 10.0**power * lead for sign in (-1, 1) for power in range(-9, 39) for lead in (1, 2.3456, 9.99999)]
+    probabilities = [0.0, 1e-9, 9.9e-5, 1e-4, 0.0123456, 0.0994999, 0.0995, 0.5, 0.99999, 1.0]
+    script = f"""import {{ brief, percent }} from {json.dumps(module.as_uri())};
+    console.log(JSON.stringify([{logits}.map(brief), {probabilities}.map(percent)]));"""
+    told = subprocess.run(
+        [node, "--input-type=module", "-e", script], check=True, capture_output=True, encoding="utf-8"
+    )
+    of_logits, of_probabilities = json.loads(told.stdout)
+    assert max(map(len, of_logits + of_probabilities)) <= 8
+    for logit, text in zip(logits, of_logits, strict=True):
+        assert float(text.replace("−", "-")) == pytest.approx(logit, rel=0.05, abs=0.0005)
+
+
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -303,9 +322,11 @@ def _page() -> None:
     ui.code(key="code", name="x", first=1, last=1)
     ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
     unknown = {"target": None, "loss": None, "probability": None, "rank": None}
-    position = cast(ui.Position, {"token": "a", **unknown, "best": "b", "best_probability": 1.0})
+    position = cast(
+        ui.Position, {"token": "a", **unknown, "best": "b", "best_probability": 1.0, "missing": "no target"}
+    )
     nan = float("nan")
-    ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0, missing="no target")
+    ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0)
     prompt = ui.prompt(text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
     ui.plot(go.Figure(layout={"height": 100}), key="plot")
     scores = np.array([[[0.0], [np.nan]]], np.float32)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -177,6 +179,19 @@ def test_tokens_are_no_markup_in_a_plot() -> None:
     assert [list(row) for row in figure.data[0].z] == [[1.0, 0.0], [0.25, 0.75]]
 
 
+@pytest.mark.parametrize("count", [1, 11, 48, 64])
+@pytest.mark.parametrize("name", ["a", "longer"])
+def test_names_beside_a_pattern_have_room(count: int, name: str) -> None:
+    tokens = [f"{name}{index % 10}" for index in range(count)]
+    figure = figures.pattern([[0.0] * count] * count, tokens, dark=False, height=330)
+    for axis, room in ((figure.layout.xaxis, 7 * len(tokens[0])), (figure.layout.yaxis, 14)):
+        named = list(axis.tickvals)
+        assert named[0] == 0
+        assert list(axis.ticktext) == [tokens[place] for place in named]
+        assert all((b - a) * 0.6 * 330 / count >= room for a, b in itertools.pairwise(named))
+    assert list(figure.data[0].customdata[-1][0]) == [tokens[-1], tokens[0]]  # told where it is pointed at
+
+
 # ---- planning ----------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +214,17 @@ def test_what_a_plan_tells_is_what_the_trainer_makes_of_it(data: str, tmp_path: 
     assert planned.problem == ""
 
 
+@pytest.mark.parametrize("data", sorted(plan.CONTEXTS))
+def test_each_context_that_a_task_is_offered_can_be_trained(data: str) -> None:
+    for preset in plan.sizes(data).values():
+        assert preset.block_size in plan.CONTEXTS[data]
+    for block_size in plan.CONTEXTS[data]:
+        config = dataclasses.replace(plan.sizes(data)["small"], block_size=block_size).config
+        source = gptcore.data.task_source(data, block_size, config.vocab_size)
+        assert source.tokenizer.vocab_size == config.vocab_size
+        assert plan.task_of(source.tokenizer, config) == data
+
+
 def test_memory_and_time_grow_with_the_model() -> None:
     small, medium = plan.sizes("sort").values()
     assert plan.memory(medium) > plan.memory(small) > 16 * 80_000
@@ -206,9 +232,21 @@ def test_memory_and_time_grow_with_the_model() -> None:
     assert plan.seconds(small) > small.steps * speed.step > 0
 
 
+def test_what_the_machine_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan.sizes("sort")["small"]
+    monkeypatch.setattr(plan, "free_memory", lambda: plan.memory(planned))
+    assert plan.too_large(planned) == ""
+    monkeypatch.setattr(plan, "free_memory", lambda: plan.memory(planned) - 1)
+    assert "shorter context" in plan.too_large(planned)
+    monkeypatch.undo()
+    assert 0 < plan.free_memory() <= psutil.virtual_memory().total
+
+
 def test_a_text_that_is_too_short_or_too_long_is_told_before() -> None:
     planned = plan.sizes(plan.OWN_TEXT)["small"]
-    assert "0 characters" in planned.problem
+    assert "There is no text yet: paste at least 650 characters" in planned.problem
+    some = plan.Plan(**{**vars(planned), "text": "a" * 9})
+    assert "has 9 characters" in some.problem
     longer = plan.Plan(**{**vars(planned), "text": "a" * (plan.MOST_TEXT + 1)})
     assert "at most" in longer.problem
 
@@ -219,6 +257,12 @@ def test_an_example_is_what_training_asks_for() -> None:
     ids, targets = plan.example("sort", source.tokenizer, sort, seed=3)
     assert targets[:5] == [None] * 5
     assert targets[5:] == sorted(ids[:6])
+    assert plan.first_asked("sort", sort) == 5
+    for data in ("induction", "addition"):
+        config = plan.sizes(data)["small"].config
+        _, targets = plan.example(data, gptcore.data.task_source(data).tokenizer, config)
+        first = plan.first_asked(data, config)
+        assert [target is None for target in targets] == [position < first for position in range(len(targets))]
     assert plan.task_of(source.tokenizer, sort) == "sort"
     text = gptcore.load("shakespeare-char")
     assert plan.task_of(text.tokenizer, text.config) is None
@@ -281,6 +325,16 @@ def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None
     wait_until(lambda: now(job).state == "stopped")
     steps = runs.read(job.folder).curves["loss"].steps
     assert steps == list(range(1, steps[-1] + 1))  # no step is lost or done twice
+    kept = jobs.keep(now(job))  # its only evaluation was before the first step
+    loaded = gptcore.load(kept.folder)
+    assert kept.step == loaded.info["iter_num"] == steps[-1]
+    assert same_weights(loaded.model, gptcore.load(job.folder / "last.pt").model)
+    assert "best_val_loss" not in loaded.info
+
+
+def same_weights(one: gptcore.GPT, other: gptcore.GPT) -> bool:
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(a.equal(b) for a, b in pairs)
 
 
 def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
@@ -288,7 +342,7 @@ def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
     wait_until(lambda: not now(job).alive)
     finished = now(job)
     assert (finished.state, finished.step) == ("finished", 40), finished.problem
-    kept = jobs.keep(finished)
+    kept, step = jobs.keep(finished)
     jobs.keep(finished)  # twice is as once
     assert jobs.jobs() == [finished]  # what is kept is no training
     jobs.delete(finished)
@@ -298,7 +352,8 @@ def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
     assert [snapshot.step for snapshot in snapshots(kept)] == [0, 20, 40]
     history = runs.read(kept)
     assert history.best is not None
-    assert history.best[1] == loaded.info["best_val_loss"]
+    assert history.best == (step, loaded.info["best_val_loss"])
+    assert step == loaded.info["iter_num"] == finished.best_step > 0
     assert history.curves["loss"].steps == [10, 20, 30, 40]
 
 

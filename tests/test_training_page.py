@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,16 @@ from streamlit.testing.v1 import AppTest
 
 from app import jobs, lesson, plan
 from app.explorer import PROMPT
+from app.views.training import watch
+from app.views.training.start import _costs
 from gptcore import Checkpoint, capture, save
 from gptcore.tokenizer import BPETokenizer
 from tests.conftest import random_model
-from tests.test_runs import LINES, as_lines, written
+from tests.test_runs import LINES, as_lines, running, written
 
 CURVES, START, LESSON = "Curves of a run", "Train a small model", "This prompt, as training sees it"
+
+NOT_ASKED = "no target: training does not ask here"
 
 
 def _page() -> None:
@@ -117,10 +123,36 @@ def test_sizes_are_told_before_a_training_starts(at: AppTest) -> None:
     assert jobs.jobs() == []
 
 
+def test_what_is_too_large_is_refused_and_what_is_long_warned_of(at: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 12 * 3600 - 1.0
+    monkeypatch.setattr(plan, "seconds", lambda planned: seconds)
+    section(at, START)
+    assert not at.warning
+    assert not next(button for button in at.button if button.label == "Start").disabled
+    seconds = 12 * 3600 + 1.0
+    monkeypatch.setattr(plan, "free_memory", lambda: 1000)
+    at.run()
+    assert any("half a day" in warning.value for warning in at.warning)
+    assert any("smaller model" in info.value for info in at.info)
+    assert next(button for button in at.button if button.label == "Start").disabled
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.1, "1 second"), (1.6, "2 seconds"), (90, "2 minutes"), (5400, "1.5 hours")]
+)
+def test_costs_of_little_and_of_one_read_well(seconds: float, told: str) -> None:
+    planned = plan.Plan("sort", 1, 1, 8, 5, 100, 4, 1e-3)
+    costs = _costs(planned, seconds)
+    assert "(1 layer × 1 head, " in costs
+    assert "**under 1 MB**" in costs
+    assert f"**about {told}**" in costs
+
+
 def test_a_text_of_ones_own_must_fill_a_context(at: AppTest) -> None:
     section(at, START)
     at.selectbox(key="plan data").set_value(plan.OWN_TEXT).run()
-    assert any("paste more" in info.value for info in at.info)
+    assert any("no text yet" in info.value for info in at.info)
+    assert any("Ctrl+Enter" in caption.value for caption in at.caption)
     start = next(button for button in at.button if button.label == "Start")
     assert start.disabled
     at.text_area(key="plan text").set_value("abcdefgh" * 200).run()
@@ -145,6 +177,68 @@ def test_without_the_extra_the_command_is_told(at: AppTest, monkeypatch: pytest.
     assert any("pip install 'gptscope[train]'" in warning.value for warning in at.warning)
     with pytest.raises(jobs.JobError, match="no_such_package"):
         jobs.start("sort", "sort", 10, [])
+
+
+# ---- watching ----------------------------------------------------------------------------------------------------
+
+
+def stopped(folder: Path, raw: bytes) -> Path:
+    """A training that the app has made and whose process is gone, with both files of weights."""
+    running(folder, os.getpid(), born=1.0)
+    for name in ("best.pt", "last.pt"):
+        (folder / name).write_bytes(b"")
+    return written(folder, raw)
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def test_last_weights_can_be_looked_into_where_the_best_are_others(at: AppTest, tmp_path: Path) -> None:
+    stopped(tmp_path / "runs" / "sort-1", as_lines([*LINES[:2]]))  # evaluated before the first step alone
+    section(at, START)
+    assert "Look inside the best weights (step 0)" in labels(at)
+    assert "Look inside the last weights" in labels(at)
+    (keep,) = [button for button in at.button if button.label == "Keep"]
+    assert "last weights" in keep.help
+    written(tmp_path / "runs" / "sort-1", as_lines())  # the best is the last
+    at.run()
+    assert "Look inside the best weights" in labels(at)
+    assert "Look inside the last weights" not in labels(at)
+    (keep,) = [button for button in at.button if button.label == "Keep"]
+    assert "best weights, of step 20" in keep.help
+
+
+def test_what_another_window_did_to_a_stopped_training_is_shown(at: AppTest, tmp_path: Path) -> None:
+    runs_folder = tmp_path / "runs"
+    stopped(runs_folder / "sort-1", as_lines(LINES[:1]))
+    stopped(runs_folder / "sort-2", as_lines(LINES[:1]))
+    section(at, START)
+    at.selectbox(key="training").set_value(str(runs_folder / "sort-1")).run()
+    shutil.rmtree(runs_folder / "sort-1")
+    at.run()
+    assert not at.exception
+    assert any("sort-1 was deleted" in info.value for info in at.info)
+    assert at.selectbox(key="training").value == str(runs_folder / "sort-2")
+    at.run()
+    assert not any("deleted" in info.value for info in at.info)  # told once
+    shutil.rmtree(runs_folder / "sort-2")
+    at.run()
+    assert any("sort-2 was deleted" in info.value for info in at.info)
+
+
+def test_a_training_that_does_not_run_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[bool] = []
+    monkeypatch.setattr("streamlit.rerun", lambda: again.append(True))
+    before = jobs.find(stopped(tmp_path / "sort-1", as_lines(LINES[:1])))
+    assert before is not None
+    watch._looked(before)
+    assert again == []
+    written(tmp_path / "sort-1", as_lines(LINES[:2]))  # another window went on with it
+    watch._looked(before)
+    shutil.rmtree(tmp_path / "sort-1")
+    watch._looked(before)
+    assert again == [True, True]
 
 
 # ---- a prompt as training sees it --------------------------------------------------------------------------------
@@ -200,7 +294,40 @@ def test_an_example_of_a_task_shows_what_training_asks_for(
     letters, answers = [row["token"] for row in shown[:6]], [row["target"] for row in shown[5:]]
     assert answers == sorted(letters)
     assert [row["target"] for row in shown[:5]] == [None] * 5
-    assert payload(at)["missing"] == "no target: training did not ask here"
+    assert [row["missing"] for row in payload(at)["positions"][:6]] == [NOT_ASKED] * 5 + [""]
+
+
+def test_a_prompt_of_a_task_has_no_loss_where_training_does_not_ask(
+    at: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
+    section(at, LESSON)
+    assert [row["token"] for row in payload(at)["positions"]] == list("CBACBA")
+    missing = [NOT_ASKED] * 5 + ["no target yet: the next token is not known"]
+    assert [row["missing"] for row in payload(at)["positions"]] == missing
+    assert [row["loss"] for row in payload(at)["positions"]] == [None] * 6
+    assert any("no loss: type on" in info.value for info in at.info)
+    assert any("from position 5 on" in caption.value for caption in at.caption)
+    at.text_input(key="lesson prompt").set_value("CBACBAAAB").run()
+    shown = payload(at)["positions"]
+    assert [row["target"] for row in shown] == [None] * 5 + ["A", "A", "B", None]
+    losses = [row["loss"] for row in shown[5:-1]]
+    assert payload(at)["mean"] == pytest.approx(sum(losses) / 3, abs=1e-9)
+    assert payload(at)["mean"] < 0.1  # it sorts
+    assert not at.info
+
+
+def test_after_a_change_of_model_its_own_prompt_is_not_called_the_last(at: AppTest) -> None:
+    section(at, LESSON)
+    at.text_input(key="lesson prompt").set_value("To be é").run()
+    assert any("could be read last is shown" in caption.value for caption in at.caption)
+    from app.explorer import Explorer
+    from gptcore import load
+
+    at.session_state["explorer"] = Explorer(load("nano-sort"), "To be é")  # as opening another model does
+    at.run()
+    assert any("cannot read that prompt; one of its own is shown" in caption.value for caption in at.caption)
+    assert not any("read last" in caption.value for caption in at.caption)
 
 
 def test_the_last_target_of_an_example_counts(shakespeare: Checkpoint) -> None:

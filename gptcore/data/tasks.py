@@ -32,6 +32,8 @@ class Task(ABC):
     """An example, as far as it is given."""
     tokenizer: CharTokenizer
     block_size: int
+    first_asked: int = 0
+    """The position from which on training asks for the next token; up to there all is given."""
 
     @abstractmethod
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -70,6 +72,7 @@ class Sort(Task):
                 f"block_size={block_size}, vocab_size={vocab_size}"
             )
         self.block_size, self.length = block_size, (block_size + 1) // 2
+        self.first_asked = self.length - 1
         if vocab_size**self.length > 2**20:
             raise DataError(f"sort: {vocab_size} letters in {self.length} places are too many inputs; take fewer")
         self.tokenizer = CharTokenizer(string.ascii_uppercase[:vocab_size])
@@ -92,7 +95,7 @@ class Sort(Task):
         """Inputs (B, n) as training examples."""
         whole = torch.cat([inputs, inputs.sort(dim=1).values], dim=1)
         x, y = whole[:, :-1], whole[:, 1:].clone()
-        y[:, : self.length - 1] = NOT_ASKED
+        y[:, : self.first_asked] = NOT_ASKED
         return x, y
 
 
@@ -192,6 +195,7 @@ class Addition(Task):
                 f"'+' and '='); got block_size={block_size}, vocab_size={vocab_size}"
             )
         self.block_size, self.digits = block_size, (block_size - 2) // 3
+        self.first_asked = 2 * self.digits + 1
         self.tokenizer = CharTokenizer("0123456789+=")
         self.prompt = f"{'27182818'[: self.digits]}+{'31415926'[: self.digits]}="
         self.sentence = f"two numbers of {self.digits} digits and their sum, lowest digit first"
@@ -223,7 +227,7 @@ class Addition(Task):
         parts = [_digits(a, n).flip(1), plus, _digits(b, n).flip(1), equals, _digits(a + b, n + 1)]
         whole = torch.cat(parts, dim=1)
         x, y = whole[:, :-1], whole[:, 1:].clone()
-        y[:, : 2 * n + 1] = NOT_ASKED
+        y[:, : self.first_asked] = NOT_ASKED
         return x, y
 
 

@@ -22,11 +22,11 @@ class Position(TypedDict):
     best: str
     """The most probable token, and its probability."""
     best_probability: float
+    missing: str
+    """Why there is no target; empty where there is one."""
 
 
-def losses(
-    *, key: str, text: str, positions: Sequence[Position], mean: float, perplexity: float, blind: float, missing: str
-) -> None:
+def losses(*, key: str, text: str, positions: Sequence[Position], mean: float, perplexity: float, blind: float) -> None:
     """Mount the view.
 
     Args:
@@ -36,7 +36,6 @@ def losses(
         mean: of the losses that are there, in nats.
         perplexity: exp of it.
         blind: the loss of guessing among all tokens alike, ln V: the colour scale ends there.
-        missing: what is said of a position without a target.
     """
     rows = [
         {**row, "loss": _known(row["loss"]), "probability": _known(row["probability"]),
@@ -44,7 +43,7 @@ def losses(
         for row in positions
     ]  # fmt: skip
     numbers = {"mean": number(mean), "perplexity": number(perplexity), "blind": blind}
-    _LOSSES(key=key, data=check_payload({"text": text, "positions": rows, "missing": missing, **numbers}))
+    _LOSSES(key=key, data=check_payload({"text": text, "positions": rows, **numbers}))
 
 
 def _known(value: float | None) -> float | str | None:

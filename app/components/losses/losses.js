@@ -4,7 +4,7 @@ import { cleanup, el, onResize, painted, ramp, short, spaceOf, viewOf, visible }
 
 const NAMES = ["input", "target", "loss, nats", "p(target)", "its rank", "most probable"];
 const LEVELS = 256;
-const CELL = { least: 62, most: 132, perCharacter: 10.5, around: 22 }; // px
+const CELL = { least: 78, most: 132, perCharacter: 10.5, around: 22 }; // px
 const NAMES_WIDTH = 104; // px
 
 function build(root, view) {
@@ -24,9 +24,9 @@ function percent(probability) {
   return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
 }
 
-/** Three places, so that numbers of a line can be compared at a glance. */
+/** Three places, so that numbers of a line can be compared at a glance; a huge one has none left to compare. */
 function nats(loss) {
-  if (typeof loss === "string") return short(loss);
+  if (typeof loss === "string" || loss >= 1000) return short(loss);
   return loss > 0 && loss < 0.0005 ? "< 0.001" : loss.toFixed(3);
 }
 
@@ -53,7 +53,7 @@ function cell(name, content) {
 }
 
 function column(view, position, index) {
-  const { token, target, loss, probability, rank, best, best_probability } = position;
+  const { token, target, loss, probability, rank, best, best_probability, missing } = position;
   const known = target !== null;
   const strip = cell("strip number", known ? nats(loss) : "");
   if (known) {
@@ -74,7 +74,7 @@ function column(view, position, index) {
       "data-probability": known ? probability : "",
       "data-rank": known ? rank : "",
       "aria-label": told(position),
-      title: known ? told(position) : `${view.data.missing}; ${told(position)}`,
+      title: known ? told(position) : `${missing}; ${told(position)}`,
     },
     cell("input", chip(token, index)),
     cell("target", known ? chip(target, index + 1) : "–"),

@@ -1,6 +1,7 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
 import { cleanup, el, nextNumber, oneInFlight, painted, short, viewOf, visible } from "../shared.js";
+import { brief, percent } from "./numbers.js";
 
 function build(root, view) {
   root.classList.add("card");
@@ -66,11 +67,6 @@ function newRow() {
   return row;
 }
 
-function percent(probability) {
-  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)} %`;
-  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
-}
-
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -85,7 +81,7 @@ function drawRow(row, { id, label, probability, logit, rank }) {
   write(tokenNode, visible(label));
   track.firstChild.style.transform = `scaleX(${probability})`;
   write(pNode, percent(probability));
-  write(logitNode, short(logit));
+  write(logitNode, typeof logit === "string" ? short(logit) : brief(logit));
 }
 
 function drawSettings(view) {

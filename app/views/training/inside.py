@@ -19,15 +19,10 @@ def weights(folder: Path) -> dict[str, Path]:
     return there or ({"kept": folder} if (folder / "config.json").is_file() else {})
 
 
-def look_inside(path: Path, name: str, *, key: str, kind: str = "secondary") -> None:
+def look_inside(path: Path, name: str, *, key: str, step: int | None = None) -> None:
     """A button that opens these weights, as they are now, on the Explore page; or says why it cannot."""
-    clicked = st.button(
-        f"Look inside the {name} weights",
-        key=key,
-        icon=":material/visibility:",
-        type="primary" if kind == "primary" else "secondary",
-    )
-    if not clicked:
+    of = "" if step is None else f" (step {step:,})"
+    if not st.button(f"Look inside the {name} weights{of}", key=key, icon=":material/visibility:"):
         return
     bar = st.progress(0.0, "Opening …")
 

@@ -29,7 +29,9 @@ def prompt() -> None:
     me = person.explorer()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _typed(me)
-        data = _data(me)
+        task = plan.task_of(me.checkpoint.tokenizer, me.checkpoint.config)
+        data = task or _data()
+        first_asked = plan.first_asked(task, me.checkpoint.config) if task else 0
         number = int(reports.widget(EXAMPLE) or 0) if data else 0
         if data:
             st.button(
@@ -41,11 +43,12 @@ def prompt() -> None:
             if number:
                 st.button("Back to the prompt", on_click=lambda: reports.set_widget(EXAMPLE, 0))
     try:
-        trace, found, text = _example(me, str(data), number) if number else _prompt(me)
+        trace, found, text = _example(me, str(data), number) if number else _prompt(me, first_asked)
     except ValueError as error:
         st.warning("There is no example of this model's training here.", icon=":material/warning:")
         st.text(str(error))
-        trace, found, text = _prompt(me)
+        number = 0
+        trace, found, text = _prompt(me, first_asked)
     st.markdown(SENTENCE)
     label = me.checkpoint.tokenizer.label
     components.losses(
@@ -60,15 +63,17 @@ def prompt() -> None:
                 "rank": guess.rank,
                 "best": label(guess.best),
                 "best_probability": guess.best_probability,
+                "missing": _missing(guess, position >= first_asked),
             }
-            for guess in found.guesses
+            for position, guess in enumerate(found.guesses)
         ],
         mean=found.mean,
         perplexity=found.perplexity,
         blind=math.log(trace.config.vocab_size) or 1.0,
-        missing="no target: training did not ask here" if number else "no target yet: the next token is not known",
     )
-    _notes(me, found, number)
+    _given(first_asked, found)
+    if not number:
+        _notes(me)
 
 
 def _typed(me: Explorer) -> None:
@@ -84,10 +89,11 @@ def _type(me: Explorer) -> None:
     reports.set_widget(EXAMPLE, 0)
 
 
-def _prompt(me: Explorer) -> tuple[Trace, lesson.Lesson, str]:
+def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, lesson.Lesson, str]:
     trace = me.shown.trace
+    targets = lesson.next_tokens(trace.ids[0].tolist(), first_asked)
     with server.turn():
-        return trace, person.lesson((trace,), lambda: lesson.of_trace(trace)), me.shown.text
+        return trace, person.lesson((trace,), lambda: lesson.of_trace(trace, targets)), me.shown.text
 
 
 def _example(me: Explorer, data: str, number: int) -> tuple[Trace, lesson.Lesson, str]:
@@ -100,10 +106,8 @@ def _example(me: Explorer, data: str, number: int) -> tuple[Trace, lesson.Lesson
     return trace, found, checkpoint.tokenizer.decode(ids)
 
 
-def _data(me: Explorer) -> str | None:
-    """What this model was trained on, where that is known and at hand."""
-    if task := plan.task_of(me.checkpoint.tokenizer, me.checkpoint.config):
-        return task
+def _data() -> str | None:
+    """The text that this model was trained on, where that is known and at hand."""
     folder = of_screen()
     if folder is None:
         return None
@@ -125,13 +129,38 @@ def _named_in_card(card: Path) -> str | None:
     return next((row[0] for row in rows if row and row[0] in DATASETS), None)
 
 
-def _notes(me: Explorer, found: lesson.Lesson, number: int) -> None:
-    if number:
+def _missing(guess: lesson.Guess, asked: bool) -> str:
+    """Why a position has no target; empty where it has one."""
+    if guess.target is not None:
+        return ""
+    return "no target yet: the next token is not known" if asked else "no target: training does not ask here"
+
+
+def _given(first_asked: int, found: lesson.Lesson) -> None:
+    """Why positions have no target, and so no part in the mean."""
+    if first_asked:
+        st.caption(
+            f"Training on this task asks from position {first_asked} on: all up to there is given, so the positions "
+            "before have no target and no loss."
+        )
+    if found.losses:
         return
+    if len(found.guesses) == 1 and not first_asked:
+        st.info("One token has no target yet: type one more, and it is the target of this one.", icon=":material/info:")
+    else:
+        st.info(
+            "No position of this prompt has a target, so there is no loss: type on, or look at an example of its "
+            "training.",
+            icon=":material/info:",
+        )
+
+
+def _notes(me: Explorer) -> None:
     if me.shown.cropped:
         st.caption(f"The model sees the last {me.checkpoint.config.block_size} of {len(me.shown.ids)} tokens.")
-    if len(found.guesses) == 1:
-        st.info("One token has no target yet: type one more, and it is the target of this one.", icon=":material/info:")
     if me.notice:
-        st.caption(":material/info: The prompt that could be read last is shown.")
+        if me.typed != me.shown.text:
+            st.caption(":material/info: The prompt that could be read last is shown.")
+        elif me.meant != me.typed:
+            st.caption(":material/info: This model cannot read that prompt; one of its own is shown.")
         st.text(me.notice["text"])

@@ -19,6 +19,8 @@ SENTENCES = {
     "addition": "Two numbers and their sum, lowest digit first.",
 }
 """What a task is."""
+LONG = 12 * 3600
+"""Seconds of a training that is warned of."""
 
 
 def start() -> None:
@@ -42,14 +44,16 @@ def _form() -> None:
     planned = _planned()
     try:
         with st.spinner("Measuring how fast this machine trains it …"):
-            costs = _costs(planned)
+            seconds = plan.seconds(planned)
     except (ConfigError, DataError, OSError) as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    problem = planned.problem
+    problem = planned.problem or plan.too_large(planned)
     if problem:
         st.info(problem, icon=":material/info:")
-    st.markdown(costs)
+    st.markdown(_costs(planned, seconds))
+    if seconds > LONG:
+        st.warning("This takes more than half a day; it can be paused.", icon=":material/hourglass_top:")
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=bool(problem), width="stretch"):
         _start(planned)
     with st.expander("How these are estimated"):
@@ -74,6 +78,7 @@ def _planned() -> Plan:
     text, pairs = "", False
     if data == OWN_TEXT:
         text = st.text_area("The text", height=140, key="plan text", persist_state="session")
+        st.caption("Press Ctrl+Enter when it is pasted (⌘+Enter on a Mac).")
     if data not in TASKS:
         pairs = (
             st.segmented_control(
@@ -128,20 +133,26 @@ def _sliders(preset: Plan, of: str) -> Plan:
     )
 
 
-def _costs(planned: Plan) -> str:
+def _costs(planned: Plan, seconds: float) -> str:
     config = planned.config
     parameters = architecture(config).num_params()
-    sizes = f"{config.n_layer} layers × {config.n_head} heads, C = {config.n_embd}, context {config.block_size}"
+    layers, heads = _counted(config.n_layer, "layer"), _counted(config.n_head, "head")
+    megabytes = plan.memory(planned) / 1e6
     return (
-        f"**{parameters:,} parameters** ({sizes}, V = {config.vocab_size})  \n"
-        f"**about {plan.memory(planned) / 1e6:,.0f} MB** of memory  \n"
-        f"**about {_duration(plan.seconds(planned))}** on this machine"
+        f"**{parameters:,} parameters** ({layers} × {heads}, C = {config.n_embd}, context {config.block_size}, "
+        f"V = {config.vocab_size})  \n"
+        f"**{f'about {megabytes:,.0f}' if megabytes >= 1 else 'under 1'} MB** of memory  \n"
+        f"**about {_duration(seconds)}** on this machine"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return _counted(max(1, round(seconds)), "second")
     return f"{seconds / 60:,.0f} minutes" if seconds < 5400 else f"{seconds / 3600:,.1f} hours"
 
 

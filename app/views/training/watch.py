@@ -19,6 +19,8 @@ from gptcore.tokenizer import Tokenizer
 
 PAUSE = 2.0
 """Seconds between two looks at a training that runs."""
+LONG_PAUSE = 5.0
+"""The same, of one that does not."""
 MOST_TOKENS = 48
 """Of the example whose pattern is drawn."""
 COLOURS = {
@@ -36,6 +38,11 @@ COLOURS = {
 def watch() -> None:
     """One of the app's trainings, the newest at first."""
     found = {str(job.folder): job for job in jobs.jobs()}
+    shown = reports.widget("training")
+    if shown and shown not in found:
+        instead = " The newest of the others is shown." if found else ""
+        st.info(f"{Path(shown).name} was deleted.{instead}", icon=":material/delete:")
+        reports.set_widget("training", None)
     if not found:
         st.markdown("##### No training yet")
         st.caption(
@@ -56,6 +63,15 @@ def watch() -> None:
     )
     job = found[folder]
     st.fragment(_watched, run_every=PAUSE if job.alive else None)(folder, job.state)
+    if not job.alive:
+        st.fragment(_looked, run_every=LONG_PAUSE)(job)
+
+
+def _looked(before: Job) -> None:
+    """A fragment that draws nothing: another window may have gone on with this training, or deleted it."""
+    job = jobs.find(before.folder)
+    if job is None or (job.state, job.step) != (before.state, before.step):
+        st.rerun()
 
 
 def _watched(folder: str, before: str) -> None:
@@ -72,7 +88,11 @@ def _watched(folder: str, before: str) -> None:
         st.error("That could not be done.", icon=":material/error:")
         st.text(trouble)
     if kept := reports.taken("training kept"):
-        st.success("Kept, and offered where models are opened:", icon=":material/bookmark_added:")
+        step = reports.taken("training kept step")
+        st.success(
+            f"The weights of step {step} are kept, and offered where models are opened:",
+            icon=":material/bookmark_added:",
+        )
         st.text(kept)
     if job.state == "failed":
         st.error("This training ended by itself. The last that it said:", icon=":material/error:")
@@ -107,20 +127,21 @@ def _buttons(job: Job) -> None:
     there = weights(job.folder)
     if not job.alive:
         if there:
-            st.button(
-                "Keep",
-                icon=":material/bookmark:",
-                on_click=_keep,
-                args=(job,),
-                help="Export the best weights as a checkpoint folder, with curve and snapshots; it is then offered "
-                "where models are opened",
-            )
+            st.button("Keep", icon=":material/bookmark:", on_click=_keep, args=(job,), help=_what_is_kept(job))
         with st.popover("Delete", icon=":material/delete:"):
             st.write("Its folder is removed, with its weights and curves. What was kept stays.")
             st.button("Delete it", type="primary", on_click=_do, args=(jobs.delete, job))
-    if there:
-        name, path = next(iter(there.items()))
-        look_inside(path, name, key="look inside")
+    differ = len(there) > 1 and job.best_step != job.step
+    for name, path in there.items() if differ else list(there.items())[:1]:
+        step = job.best_step if differ and name == "best" else None
+        look_inside(path, name, key=f"look inside {name}", step=step)
+
+
+def _what_is_kept(job: Job) -> str:
+    which = f"best weights, of step {job.best_step:,},"
+    if not job.best_step:
+        which = "last weights (none are known to be better than those before the first step)"
+    return f"Export the {which} as a checkpoint folder, with curve and snapshots; it is offered where models are opened"
 
 
 def _do(action: object, *arguments: object) -> None:
@@ -133,9 +154,10 @@ def _do(action: object, *arguments: object) -> None:
 
 def _keep(job: Job) -> None:
     def work() -> None:
-        target = str(jobs.keep(job))
-        opening.offer(Wanted(one_spelling(target)))
-        reports.set_widget("training kept", target)
+        target, step = jobs.keep(job)
+        opening.offer(Wanted(one_spelling(str(target))))
+        reports.set_widget("training kept", str(target))
+        reports.set_widget("training kept step", f"{step:,}")
 
     _do(work)
 
