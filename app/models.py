@@ -76,11 +76,6 @@ class Models:
             place = self._places.get(wanted)
             return place is not None and place.checkpoint is not None
 
-    def forget(self, wanted: Wanted) -> None:
-        """Has it read again when it is wanted next: its file has changed. Who looks at it keeps what was read."""
-        with self._lock:
-            self._places.pop(wanted, None)
-
     def get(self, wanted: Wanted, listener: Listener, files: Sequence[File] = ()) -> Checkpoint:
         """The model; loaded, from `files` if it is an upload, unless somebody has loaded it as it now lies on the disk.
 

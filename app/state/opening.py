@@ -64,16 +64,6 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     st.session_state.update(explorer=after, loaded=wanted, memory=memory, news=before is not None)
 
 
-def open_afresh(wanted: Wanted, listener: Callable[[float, str], None]) -> None:
-    """The same as `open_model`, of a file that is being written: read now, whatever was read of it before.
-
-    Raises:
-        CheckpointError: it cannot be loaded; everything is as it was before.
-    """
-    server.models().forget(wanted)
-    open_model(wanted, listener)
-
-
 def recent() -> list[Wanted]:
     """What this person has opened, the last first; not the shipped models, nor what would have to be uploaded again."""
     found = cast(list[Wanted], st.session_state.get("recent", []))

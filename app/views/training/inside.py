@@ -30,7 +30,7 @@ def look_inside(path: Path, name: str, *, key: str, step: int | None = None) -> 
         bar.progress(share, f"{what} …")
 
     try:
-        opening.open_afresh(Wanted(str(path)), tell)
+        opening.open_model(Wanted(str(path)), tell)
     except (CheckpointError, ValueError) as error:
         bar.empty()
         st.error("These weights could not be opened; the present model stays.", icon=":material/error:")
