@@ -99,8 +99,7 @@ class Explorer:
         try:
             return Shown.of(self.final, text)
         except ValueError as error:
-            if self.meant != own_prompt(self.final):  # somebody's, not the one that stands there at first
-                self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
+            self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
             try:
                 self.typed = own_prompt(self.final)
                 return Shown.of(self.final, self.typed)

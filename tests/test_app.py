@@ -189,6 +189,17 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert {f"gptscope_{name}" for name in expected} == names
 
 
+def test_nobody_is_told_of_a_prompt_that_nobody_has_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    model = random_model(vocab_size=50)
+    gptcore.save(Checkpoint(model, IdTokenizer(50), model.config, {}), tmp_path)
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(tmp_path)])
+    page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+    me = page.session_state["explorer"]
+    assert (me.shown.text, me.notice) == ("0 1 2 3 4 5 6 7", None)  # the usual first prompt is no ids
+
+
 @pytest.mark.parametrize(("reported", "head"), [(2, 2), ("head 0.0", 1), (None, 1)])
 def test_a_late_report_of_another_layer_s_head_is_passed_over(
     me: Explorer, monkeypatch: pytest.MonkeyPatch, reported: object, head: int

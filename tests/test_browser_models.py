@@ -27,7 +27,9 @@ LETTERS = "\n !',-.:?ABCTZabcdefhnorstuy"
 
 def dialog(page: Page) -> None:
     page.locator(MODEL).first.click()
-    page.locator('[data-testid="stFileUploader"]').wait_for()
+    page.locator('[data-testid="stFileUploader"]').first.wait_for()
+    # When it opens again, Streamlit shows what it held before as well, for a moment.
+    expect(page.locator('[data-testid="stFileUploader"]')).to_have_count(1)
 
 
 def upload(page: Page, *files: Path) -> None:

@@ -152,15 +152,6 @@ def test_heads_that_only_the_person_knows(tmp_path: Path) -> None:
     assert shared.get(Wanted(wanted.source, config), silent).config == model.config
 
 
-def test_nobody_is_told_of_a_prompt_that_nobody_typed() -> None:
-    model = random_model(vocab_size=50)
-    ids = Checkpoint(model, IdTokenizer(50), model.config, {})
-    assert Explorer(ids).notice is None  # the usual first prompt is no ids
-    notice = Explorer(ids, "typed by somebody").notice
-    assert notice is not None
-    assert notice["text"].startswith("The prompt could not be kept. ")
-
-
 def test_parity_is_of_the_prompt_on_the_screen(shakespeare: Checkpoint) -> None:
     me = Explorer(shakespeare)
     assert me.parity is None

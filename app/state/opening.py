@@ -58,6 +58,8 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     with server.turn():
         touched = before is not None and before.meant != own_prompt(before.final)
         after = Explorer(checkpoint, before.meant if before and touched else None)
+    if before is None:
+        after.notice = None  # nobody has seen the prompt that could not be kept
     after.rev = before.rev + 1 if before else 0
     offer(wanted)
     memory = megabytes, models.memory()
