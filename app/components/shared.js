@@ -1,7 +1,7 @@
 // What all components share: DOM building, canvas scaling, colours, hovering, and one-request-in-flight sending.
 // Text from users is only ever written with textContent.
 
-import { leaving } from "./leaving.js";
+import { leaving, waitWhile } from "./leaving.js";
 
 const VIEWS = new WeakMap(); // shadow root -> view; a view lives as long as its mounted component
 
@@ -211,6 +211,7 @@ export function onHover(view, show) {
 
 let open = null; // the key of the component that has the batch which Streamlit collects at present
 let queue = []; // what other components report meanwhile
+waitWhile(() => open !== null);
 
 /**
  * Sends at once, but no two components in one batch: Streamlit collects all reports until a timer of 0 ms that it sets
