@@ -1,10 +1,10 @@
 """A GPT in nanoGPT's names, and every tensor of its runs."""
 
-from gptcore.architecture import Architecture, architecture
+from gptcore.capture.trace import Trace, capture, capture_cost
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save, shipped_models
 from gptcore.config import ConfigError, GPTConfig
+from gptcore.graph.architecture import Architecture, architecture
 from gptcore.model import GPT
-from gptcore.trace import Trace, capture, capture_cost
 
 __all__ = [
     "GPT",

@@ -84,7 +84,7 @@ def outside_data() -> Path:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server of the app, for the tests of a file."""
-    from tests.browser import server
+    from tests.browser.driver import server
 
     with server("shakespeare-char") as (url, _):
         yield url
@@ -93,7 +93,7 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def launched() -> Iterator[Browser]:
     """Chromium, for the tests of a file."""
-    from tests.browser import browser
+    from tests.browser.driver import browser
 
     with browser() as chrome:
         yield chrome
@@ -102,7 +102,7 @@ def launched() -> Iterator[Browser]:
 @pytest.fixture
 def page(launched: Browser, address: str) -> Iterator[Page]:
     """The app in a window of its own."""
-    from tests.browser import open_page
+    from tests.browser.driver import open_page
 
     opened = open_page(launched, address)
     yield opened

@@ -31,13 +31,15 @@ import torch
 from safetensors.torch import save as packed
 from torch import Tensor
 
-from gptcore.checkpoint import Checkpoint, CheckpointError, load, own, pickled, save
-from gptcore.checkpoint.huggingface import CONV1D
+from gptcore.checkpoint import Checkpoint, CheckpointError, load, save
+from gptcore.checkpoint.formats import native
+from gptcore.checkpoint.formats.huggingface import CONV1D
+from gptcore.checkpoint.sandbox import client
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
+from gptcore.skip_init import Unfilled
 from gptcore.tokenizer import CharTokenizer
 from gptcore.tokenizer.merges import BYTE_OF_CHARACTER
-from gptcore.unfilled import Unfilled
 from tests.mutations import RESEALED, Files, damaged
 
 MOST_SECONDS = 10
@@ -203,7 +205,7 @@ def _resealed(files: Files) -> Files:
         for entry in (content["weights"], content["tokenizer"]):
             entry["sha256"] = hashlib.sha256(files[entry["file"]]).hexdigest()
         del content["sha256"]
-        return files | {"config.json": own._sealed(content)}
+        return files | {"config.json": native._sealed(content)}
     except (ValueError, LookupError, TypeError, RecursionError):
         return files
 
@@ -364,21 +366,21 @@ class Forks:
     """The memory of the forks in which pickled files are opened, from here on, while this context lasts."""
 
     def __enter__(self) -> Forks:
-        pickled._opener.close()
-        pickled._opener.module = "tests.measured_opener"
+        client._opener.close()
+        client._opener.module = "tests.measured_opener"
         return self
 
     def growth(self) -> float:
         """By how much, in MB, a fork outgrew the process that it came from, which ends; 0 when nothing was opened."""
-        process = pickled._opener._process
+        process = client._opener._process
         if process is None or process.stdin is None or process.stdout is None:
             return 0.0
         process.stdin.close()  # at the end of its input it tells
         return float(process.stdout.read())
 
     def __exit__(self, *_: object) -> None:
-        pickled._opener.close()
-        del pickled._opener.module  # the class has the true one
+        client._opener.close()
+        del client._opener.module  # the class has the true one
 
 
 def _begin() -> None:

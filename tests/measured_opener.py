@@ -7,10 +7,10 @@ it, as that was before the new program took its place.
 import sys
 from pathlib import Path
 
-from gptcore.checkpoint import opener
+from gptcore.checkpoint.sandbox import worker
 
 if __name__ == "__main__":
-    opener.main(sys.stdin)
+    worker.main(sys.stdin)
     if sys.platform == "linux":
         import resource
 

@@ -8,10 +8,10 @@ from typing import cast
 
 import streamlit as st
 
-from app import models
-from app.explorer import Explorer, own_prompt
-from app.models import File, Wanted, one_spelling
+from app.session.explorer import Explorer, own_prompt
 from app.state import server
+from app.stores import models
+from app.stores.models import File, Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
 
 DEFAULT = "fairytales"

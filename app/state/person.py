@@ -7,11 +7,11 @@ from typing import cast
 
 import streamlit as st
 
-from app.explorer import Explorer
-from app.lesson import Lesson
-from app.models import Wanted
+from app.session.explorer import Explorer
 from app.state import server
+from app.stores.models import Wanted
 from gptcore import Checkpoint, CheckpointError
+from gptcore.analysis.token_loss import Lesson
 
 
 def explorer() -> Explorer:

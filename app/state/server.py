@@ -10,8 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.models import Models
-from app.snapshots import Snapshots
+from app.stores.models import Models
+from app.stores.snapshots import Snapshots
 from gptcore import Checkpoint, CheckpointError, load
 from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import figures, runs
+from app.panels import figures
 from app.state import opening, person, reports
+from app.training import runs
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 

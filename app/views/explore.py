@@ -6,13 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from app import components, slices
-from app.explorer import Explorer
-from app.place import Place
+from app import components
+from app.panels import tensor_slice
+from app.session.explorer import Explorer
+from app.session.location import Place
 from app.state import person, reports, server
-from gptcore import Checkpoint, CheckpointError, source
-from gptcore.diagram import to_svg
-from gptcore.heads import KINDS
+from gptcore import Checkpoint, CheckpointError
+from gptcore.analysis.head_scores import KINDS
+from gptcore.graph import source_lines
+from gptcore.graph.draw import to_svg
 
 ABOVE = "var(--above-panels, 110px)"
 """How high the timeline and the prompt are (page.css)."""
@@ -31,7 +33,7 @@ def explore() -> None:
     """
     me = person.explorer()
     person.look_back(me)
-    components.listing(key="listing", name=LISTING, source=source.text())
+    components.listing(key="listing", name=LISTING, source=source_lines.text())
     components.drawing(key="drawing", svg=to_svg(me.arch, me.place.view, me.place.layer), svg_key=_drawing_key(me))
     _history(me)
     with st.container(key="inspected"):
@@ -195,12 +197,12 @@ def _matrix(me: Explorer) -> components.Panel:
         text=me.shown.text,
         name=part.name,
         heat=part.heat,
-        row_axis=slices.POSITIONS.get(part.rows, part.rows),
-        col_axis=slices.POSITIONS.get(part.cols, part.cols),
-        row_labels=slices.labels(part.rows, tokens, me.checkpoint.tokenizer, part.matrix.shape[0]),
-        col_labels=slices.labels(part.cols, tokens, me.checkpoint.tokenizer, part.matrix.shape[1]),
-        row_tokens=part.rows in slices.POSITIONS,
-        col_tokens=part.cols in slices.POSITIONS,
+        row_axis=tensor_slice.POSITIONS.get(part.rows, part.rows),
+        col_axis=tensor_slice.POSITIONS.get(part.cols, part.cols),
+        row_labels=tensor_slice.labels(part.rows, tokens, me.checkpoint.tokenizer, part.matrix.shape[0]),
+        col_labels=tensor_slice.labels(part.cols, tokens, me.checkpoint.tokenizer, part.matrix.shape[1]),
+        row_tokens=part.rows in tensor_slice.POSITIONS,
+        col_tokens=part.cols in tensor_slice.POSITIONS,
         square=part.square,
         value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
         labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
@@ -210,7 +212,7 @@ def _matrix(me: Explorer) -> components.Panel:
     )
 
 
-def _note(me: Explorer, part: slices.Slice) -> str:
+def _note(me: Explorer, part: tensor_slice.Slice) -> str:
     """The shape of the whole tensor, the statistics of the part that is drawn, and what a pixel stands for."""
     place = me.place
     of = f"head {place.layer}.{place.head}: " if "H" in place.node.axes and place.weight is None else ""
@@ -222,10 +224,10 @@ def _note(me: Explorer, part: slices.Slice) -> str:
     return f"{_shape(me)} · {of}{_statistics(part.statistics)}{pixel}"
 
 
-def _labels_at(me: Explorer, part: slices.Slice, row: int, col: int) -> tuple[str | None, str | None]:
+def _labels_at(me: Explorer, part: tensor_slice.Slice, row: int, col: int) -> tuple[str | None, str | None]:
     """What a hovered cell's row and column are called, where the browser was not told."""
     tokenizer = me.checkpoint.tokenizer
-    return slices.label(part.rows, tokenizer, row), slices.label(part.cols, tokenizer, col)
+    return tensor_slice.label(part.rows, tokenizer, row), tensor_slice.label(part.cols, tokenizer, col)
 
 
 def _shape(me: Explorer) -> str:
@@ -269,7 +271,7 @@ def _pick_part(place: Place) -> None:
     place.weight = next((key for key in place.node.weights if key.rpartition(".")[2] == chosen), None)
 
 
-def _statistics(of: slices.Statistics) -> str:
+def _statistics(of: tensor_slice.Statistics) -> str:
     others = f" · {of.others:,} masked or unknown" if of.others else ""
     return f"mean {of.mean:.4g} · std {of.std:.4g} · min {of.low:.4g} · max {of.high:.4g}{others}"
 

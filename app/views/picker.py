@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import components, models
-from app.models import Wanted
+from app import components
 from app.state import opening, person, reports, server
+from app.stores import models
+from app.stores.models import Wanted
 from gptcore import CheckpointError, ConfigError, GPTConfig, shipped_models
 from gptcore.checkpoint import HeadsUnknownError, shipped_line
 

@@ -1,8 +1,8 @@
 """Trained models from disk and to disk. Re-exports only."""
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
-from gptcore.checkpoint.loading import load
-from gptcore.checkpoint.own import save
+from gptcore.checkpoint.formats.native import save
+from gptcore.checkpoint.load import load
 from gptcore.checkpoint.shipped import shipped_folder, shipped_line, shipped_models
 
 __all__ = [

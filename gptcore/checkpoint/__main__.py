@@ -7,10 +7,10 @@ import json
 import sys
 from collections.abc import Iterator
 
+from gptcore.analysis.parity import parity
+from gptcore.capture.trace import Trace, capture
 from gptcore.checkpoint import Checkpoint, CheckpointError, HeadsUnknownError, load, save
 from gptcore.config import ConfigError, GPTConfig
-from gptcore.parity import parity
-from gptcore.trace import Trace, capture
 
 POSITIONS = 16
 """Tokens of the parity line's run."""

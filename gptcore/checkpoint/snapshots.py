@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.build import build
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
-from gptcore.checkpoint.weights import build
 
 FOLDER, INDEX = "snapshots", "index.jsonl"
 MOST_INDEX = 2**24
@@ -34,7 +34,7 @@ class Snapshot:
     losses: dict[str, float] = field(default_factory=dict)
     """train_loss, val_loss, and for a task val_accuracy."""
     heads: dict[str, list[list[float]]] = field(default_factory=dict)
-    """A score of each kind for each head, [layer][head]; see `gptcore.heads`."""
+    """A score of each kind for each head, [layer][head]; see `gptcore.analysis.head_scores`."""
 
 
 def snapshots(path_or_name: str | os.PathLike[str]) -> tuple[Snapshot, ...]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from gptcore import data
+from gptcore.analysis.head_scores import head_scores
 from gptcore.data import Induction, Sort, Source, TaskSource, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tokens import tokenized
-from gptcore.heads import head_scores
 from gptcore.model import GPT
 from gptcore.tokenizer import BPETokenizer
 from gptcore.train import evaluate, samples

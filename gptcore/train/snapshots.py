@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
+from gptcore.analysis.head_scores import head_scores
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
-from gptcore.heads import head_scores
 from gptcore.model import GPT
 from gptcore.train.run_folder import whole_lines, write_whole
 

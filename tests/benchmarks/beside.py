@@ -15,11 +15,11 @@ from contextlib import contextmanager
 import psutil
 from playwright.sync_api import Page
 
-from app import jobs, plan
+from app.training import jobs, plan
 from tests.benchmarks.keystroke import SONNET, WATCH, quantile
 from tests.benchmarks.scrub import key
 from tests.benchmarks.timing import absolute, report
-from tests.browser import PANELS, browser, open_page, server, wait_for_text
+from tests.browser.driver import PANELS, browser, open_page, server, wait_for_text
 
 ROUNDS, KEYS = 12, 10
 LENGTH = 64

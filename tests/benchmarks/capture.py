@@ -11,7 +11,7 @@ from functools import partial
 import torch
 
 import gptcore
-from gptcore.trace import Trace
+from gptcore.capture.trace import Trace
 from tests.benchmarks.timing import keep_freed_memory, ratio, report, seconds
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import IdTokenizer
 from tests.benchmarks.timing import absolute, report
-from tests.browser import PANELS, browser, open_page, server, wait_for_text
+from tests.browser.driver import PANELS, browser, open_page, server, wait_for_text
 
 SONNET = (
     "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\nRough winds do shake the "

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.benchmarks.keystroke import SONNET, quantile
 from tests.benchmarks.timing import absolute, report
-from tests.browser import server
+from tests.browser.driver import server
 
 PANELS = ("map", "heads", "matrix", "prediction")
 

@@ -18,7 +18,7 @@ from gptcore.tokenizer import CharTokenizer
 from gptcore.train import snapshots
 from tests.benchmarks.keystroke import WATCH, quantile
 from tests.benchmarks.timing import absolute, report
-from tests.browser import PANELS, browser, open_page, server, wait_for_text
+from tests.browser.driver import PANELS, browser, open_page, server, wait_for_text
 
 MODELS = {
     "nano-sort": GPTConfig.preset("nano-sort"),

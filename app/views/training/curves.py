@@ -6,8 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import components, figures, jobs, runs
+from app import components
+from app.panels import figures
 from app.state import person, reports, server
+from app.training import jobs, runs
 from app.views.training.inside import look_inside, weights
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.models import Wanted
 from app.state import opening
+from app.stores.models import Wanted
 from app.views.explore import explore
 from gptcore import CheckpointError
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import components, lesson, plan, runs
-from app.explorer import Explorer
+from app import components
+from app.session.explorer import Explorer
 from app.state import person, reports, server
+from app.training import plan, runs
 from app.views.training.curves import of_screen
 from gptcore import Trace, capture
+from gptcore.analysis import token_loss
 from gptcore.data import DATASETS
 
 SENTENCE = (
@@ -89,20 +91,20 @@ def _type(me: Explorer) -> None:
     reports.set_widget(EXAMPLE, 0)
 
 
-def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, lesson.Lesson, str]:
+def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, token_loss.Lesson, str]:
     trace = me.shown.trace
-    targets = lesson.next_tokens(trace.ids[0].tolist(), first_asked)
+    targets = token_loss.next_tokens(trace.ids[0].tolist(), first_asked)
     with server.turn():
-        return trace, person.lesson((trace,), lambda: lesson.of_trace(trace, targets)), me.shown.text
+        return trace, person.lesson((trace,), lambda: token_loss.of_trace(trace, targets)), me.shown.text
 
 
-def _example(me: Explorer, data: str, number: int) -> tuple[Trace, lesson.Lesson, str]:
+def _example(me: Explorer, data: str, number: int) -> tuple[Trace, token_loss.Lesson, str]:
     """An example as the trainer draws them; those that training never asks for have no target."""
     checkpoint = me.checkpoint
     ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
     with server.turn():
         trace = capture(checkpoint.model, ids, names=["lm_head"])
-        found = person.lesson((checkpoint, data, number), lambda: lesson.of_trace(trace, targets))
+        found = person.lesson((checkpoint, data, number), lambda: token_loss.of_trace(trace, targets))
     return trace, found, checkpoint.tokenizer.decode(ids)
 
 
@@ -129,14 +131,14 @@ def _named_in_card(card: Path) -> str | None:
     return next((row[0] for row in rows if row and row[0] in DATASETS), None)
 
 
-def _missing(guess: lesson.Guess, asked: bool) -> str:
+def _missing(guess: token_loss.Guess, asked: bool) -> str:
     """Why a position has no target; empty where it has one."""
     if guess.target is not None:
         return ""
     return "no target yet: the next token is not known" if asked else "no target: training does not ask here"
 
 
-def _given(first_asked: int, found: lesson.Lesson) -> None:
+def _given(first_asked: int, found: token_loss.Lesson) -> None:
     """Why positions have no target, and so no part in the mean."""
     if first_asked:
         st.caption(

@@ -6,9 +6,9 @@ import dataclasses
 
 import streamlit as st
 
-from app import jobs, plan, processes
-from app.plan import OWN_TEXT, Plan
 from app.state import reports, server
+from app.training import jobs, plan, processes
+from app.training.plan import OWN_TEXT, Plan
 from app.views.training.watch import watch
 from gptcore import ConfigError, architecture
 from gptcore.data import TASKS, DataError

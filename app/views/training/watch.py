@@ -7,14 +7,16 @@ from pathlib import Path
 import streamlit as st
 import torch
 
-from app import components, figures, jobs, plan, runs
-from app.jobs import Job
-from app.models import Wanted, one_spelling
+from app import components
+from app.panels import figures
 from app.state import opening, reports, server
+from app.stores.models import Wanted, one_spelling
+from app.training import jobs, plan, runs
+from app.training.jobs import Job
 from app.views.training.inside import look_inside, weights
 from gptcore import Checkpoint, CheckpointError, GPTConfig, capture
+from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint.snapshots import snapshots
-from gptcore.heads import KINDS
 from gptcore.tokenizer import Tokenizer
 
 PAUSE = 2.0

@@ -1,0 +1,1 @@
+"""From tensors and histories to what the panels draw. No Streamlit."""

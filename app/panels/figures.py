@@ -1,0 +1,177 @@
+"""Values to plotly figures. No Streamlit, no tensors."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.theme import CONCEPTS, LINE, RAISED, SEQUENTIAL, TEXT, Pair
+from app.training.runs import Curve, History, smoothed
+
+MOST_POINTS = 3000
+"""Of a curve: more than a screen is wide."""
+LOSSES = {"loss": "batch", "train_loss": "training", "val_loss": "held-out"}
+COLOURS = {"loss": CONCEPTS["residual"], "train_loss": CONCEPTS["q"], "val_loss": CONCEPTS["logits"]}
+BESIDE = {
+    "accuracy": ("right answers", ("train_accuracy", "val_accuracy"), ".1%"),
+    "lr": ("learning rate", ("lr",), ".3g"),
+    "tokens_per_s": ("tokens per second", ("tokens_per_s",), ",.0f"),
+    "grad_norm": ("norm of the gradient", ("grad_norm",), ".3g"),
+}
+"""The smaller curves: what they are called, what they show, and how a value is written."""
+LETTER, LINE_HEIGHT, SQUARE = 8, 15, 0.6
+"""Of a pattern: pixels that a letter of a name takes, and a line; the least that its square has of the height."""
+
+
+def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
+    """The losses of a history, in nats, over its steps: single batches faint, and smoothed by `weight`; evaluations as
+    points; the best one marked. The numbers are the file's own."""
+    figure = go.Figure()
+    for kind, label in LOSSES.items():
+        if kind not in history.curves:
+            continue
+        curve, colour = history.curves[kind], _of(COLOURS[kind], dark)
+        if kind == "loss":
+            _add(figure, curve.thinned(MOST_POINTS), label, colour, width=1, opacity=0.4 if weight else 0.9)
+            if weight:
+                smooth = Curve(curve.steps, smoothed(curve.values, weight)).thinned(MOST_POINTS)
+                _add(figure, smooth, f"{label}, smoothed", colour, width=2)
+        else:
+            _add(figure, curve.thinned(MOST_POINTS), label, colour, width=2.5, mode="lines+markers")
+    if history.best is not None:
+        step, value = history.best
+        figure.add_scatter(
+            x=[step],
+            y=[value],
+            name="best held-out",
+            mode="markers",
+            marker={"symbol": "star", "size": 15, "color": _of(COLOURS["val_loss"], dark)},
+            hovertemplate="best: step %{x:,}, %{y:.4f} nats<extra></extra>",
+        )
+    # A change of the scale is a new view of y; all else that the user has zoomed stays.
+    figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
+    figure.update_xaxes(title="step")
+    figure.update_layout(height=height, uirevision=str(history.file), **_layout(dark))
+    return figure
+
+
+def beside(history: History, *, dark: bool) -> go.Figure | None:
+    """Accuracy, learning rate, tokens per second and the gradient's norm, as far as the history tells; else None."""
+    shown = [found for found in BESIDE.values() if any(kind in history.curves for kind in found[1])]
+    if not shown:
+        return None
+    figure = make_subplots(
+        rows=len(shown),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.11,
+        subplot_titles=[title for title, _, _ in shown],
+    )
+    for row, (title, kinds, form) in enumerate(shown, 1):
+        for kind in kinds:
+            if kind in history.curves:
+                curve = history.curves[kind].thinned(MOST_POINTS)
+                colour = _of(CONCEPTS["logits"] if kind == "val_accuracy" else CONCEPTS["q"], dark)
+                figure.add_scatter(
+                    x=curve.steps,
+                    y=curve.values,
+                    line={"color": colour, "width": 1.5},
+                    hovertemplate=f"step %{{x:,}}: %{{y:{form}}}<extra>{title}</extra>",
+                    row=row,
+                    col=1,
+                )
+        if title == "right answers":
+            figure.update_yaxes(range=[0, 1.04], tickformat=".0%", row=row, col=1)
+    figure.update_annotations(font_size=12.5, xanchor="left", x=0)
+    height = min(460, 170 + 130 * (len(shown) - 1))
+    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_layout(dark))
+    figure.update_layout(margin_t=26)
+    return figure
+
+
+def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: bool, height: int = 380) -> go.Figure:
+    """A head's attention pattern (T, T), rows are queries, drawn to the scale 0 to 1 as sqrt(weight).
+
+    Of many tokens every k-th is named at the sides, so that no names touch; each is told where it is pointed at.
+    """
+    named = [shown(token) for token in tokens]
+    stops = SEQUENTIAL.dark if dark else SEQUENTIAL.light
+    scale = [[(i / (len(stops) - 1)) ** 2, stop] for i, stop in enumerate(stops)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[list(row) for row in weights],
+            customdata=[[[query, key] for key in named] for query in named],
+            colorscale=scale,
+            zmin=0,
+            zmax=1,
+            colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "weight", "side": "right"}},
+            hovertemplate="query %{y} ‘%{customdata[0]}’ → key %{x} ‘%{customdata[1]}’: %{z:.4f}<extra></extra>",
+        )
+    )
+    longest = max((len(token) for token in tokens), default=0)
+    across, down = (_ticks(named, room, SQUARE * height) for room in (LETTER * longest + LETTER, LINE_HEIGHT))
+    figure.update_xaxes(title="key", side="top", constrain="domain", **across)
+    figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **down)
+    figure.update_layout(height=height, uirevision="pattern", **_layout(dark))
+    return figure
+
+
+def _ticks(names: Sequence[str], room: float, side: float) -> dict[str, Any]:
+    """An axis that names as many places of a side as have room, evenly chosen from the first."""
+    every = max(1, math.ceil(room * len(names) / side))
+    places = list(range(0, len(names), every))
+    look = {"tickangle": 0, "showgrid": False, "zeroline": False, "tickfont": {"size": 12}}
+    return {"tickvals": places, "ticktext": [names[place] for place in places], **look}
+
+
+def shown(label: str) -> str:
+    """A token as plotly may draw it: white space visible, and nothing that it would take for a tag.
+
+    >>> shown("<b> "), shown("\\n")
+    ('&lt;b&gt;␣', '↵')
+    """
+    return html.escape(label.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥").replace("\r", "␍"), quote=False)
+
+
+def _layout(dark: bool) -> dict[str, Any]:
+    """What all figures have in common: room, and the page's own look."""
+    text, line = (_of(pair, dark) for pair in (TEXT, LINE))
+    axis = {"gridcolor": line, "zerolinecolor": line, "ticks": "", "title": {"font": {"size": 13}}, "automargin": True}
+    look = {
+        "font": {"family": '"Source Sans", sans-serif', "size": 12.5, "color": text},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "hoverlabel": {"bgcolor": _of(RAISED, dark), "font": {"color": text}},
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+    return {
+        "template": {"layout": look},
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        "hovermode": "closest",
+    }
+
+
+def _of(pair: Pair, dark: bool) -> str:
+    return pair.dark if dark else pair.light
+
+
+def _add(
+    figure: go.Figure, curve: Curve, name: str, colour: str, *, width: float, opacity: float = 1, mode: str = "lines"
+) -> None:
+    figure.add_scatter(
+        x=curve.steps,
+        y=curve.values,
+        name=name,
+        mode=mode,
+        line={"color": colour, "width": width},
+        marker={"size": 6},
+        opacity=opacity,
+        hovertemplate="step %{x:,}: %{y:.4f} nats<extra>%{fullData.name}</extra>",
+    )

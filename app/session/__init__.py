@@ -1,0 +1,1 @@
+"""What one person looks at, without Streamlit."""

@@ -1,0 +1,119 @@
+"""One run of a prompt, and all that the screen tells of it. It never changes: another prompt is another run.
+
+No Streamlit; nothing of the place in the map where one looks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import takewhile
+
+import torch
+
+from app.components import NextToken
+from app.panels import thumbnails
+from gptcore import Checkpoint, GPTConfig, Trace, architecture, capture
+from gptcore.analysis.parity import parity
+
+MUCH = 1e9
+"""Parameters times new tokens from which a run takes all threads. Below, one is as fast, and on a machine where
+others compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
+ROUNDING = 1e-4
+"""Of float32, over the layers of a GPT, as a share of the largest logit."""
+_THREADS = torch.get_num_threads()
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the logits on the screen are from those of another path through the code."""
+
+    difference: float
+    is_rounding: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A prompt, the weights that it ran through, and what came of it."""
+
+    checkpoint: Checkpoint
+    text: str
+    ids: list[int]
+    """Of the whole prompt; the model sees the last block_size."""
+    cropped: int
+    trace: Trace
+    thumbnails: thumbnails.Thumbnails
+    milliseconds: float
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, text: str, before: Shown | None = None) -> Shown:
+        """Runs the prompt; of a run of the same weights `before`, what is the same is not computed again.
+
+        Raises:
+            ValueError: the tokenizer cannot read the text, or there is none.
+        """
+        ids = checkpoint.tokenizer.encode(text)
+        cropped = max(0, len(ids) - checkpoint.config.block_size)
+        known = _common(before.ids, ids) if before and not cropped else 0
+        _take_threads(checkpoint.config, len(ids) - cropped - known)
+        started = time.perf_counter()
+        trace = capture(checkpoint.model, ids[cropped:], previous=before.trace if before else None)
+        milliseconds = (time.perf_counter() - started) * 1e3
+        pictures = thumbnails.update(before.thumbnails if before else None, trace)
+        return cls(checkpoint, text, ids, cropped, trace, pictures, milliseconds)
+
+    @property
+    def counter(self) -> str:
+        """How much of the context is used, and what the run cost."""
+        return f"{len(self.ids)} / {self.checkpoint.config.block_size} tokens · {self.milliseconds:.0f} ms"
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The labels of the tokens that the model sees."""
+        label = self.checkpoint.tokenizer.label
+        return [label(index) for index in self.ids[self.cropped :]]
+
+    def next_tokens(self, temperature: float, top_k: int) -> list[NextToken]:
+        """The most likely next tokens: softmax of the last position's logits over the temperature."""
+        logits = self._last_logits().double()  # (V,)
+        probabilities = torch.softmax(logits / temperature, dim=-1)
+        top = torch.topk(logits, min(top_k, logits.numel()))
+        label = self.checkpoint.tokenizer.label
+        return [
+            {
+                "id": index,
+                "label": label(index),
+                "probability": probabilities[index].item(),
+                "logit": logit,
+                "rank": rank,
+            }
+            for rank, (index, logit) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True), 1)
+        ]
+
+    def parity(self) -> Parity:
+        """Runs the prompt once more, through the teaching attention, and compares."""
+        _take_threads(self.checkpoint.config, self.trace.T)
+        difference = parity(self.checkpoint.model, self.trace)
+        bound = ROUNDING * max(1.0, self._last_logits().abs().max().item())
+        return Parity(difference, difference <= bound)
+
+    def _last_logits(self) -> torch.Tensor:
+        """(V,), of the last position."""
+        return self.trace.rows("lm_head", self.trace.T - 1, self.trace.T)[0, 0]
+
+
+def _common(before: list[int], after: list[int]) -> int:
+    """How many ids both have in common from the start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+
+
+def _take_threads(config: GPTConfig, new: int) -> None:
+    """As many as a run of this many new tokens is worth; for the whole process, so only within one's turn."""
+    torch.set_num_threads(_THREADS if new * _parameters(config) > MUCH else 1)
+
+
+@lru_cache(maxsize=16)
+def _parameters(config: GPTConfig) -> int:
+    """A walk through the map, which each key would repeat."""
+    return architecture(config).num_params()

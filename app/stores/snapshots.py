@@ -1,0 +1,229 @@
+"""Looking back at a model's training: its snapshots' curves, and their weights, shared by all sessions. No Streamlit.
+
+Each snapshot is loaded once, when first somebody wants it, and stays while the budget has room for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, shipped_models
+from gptcore.analysis.head_scores import KINDS
+from gptcore.checkpoint import shipped_folder
+from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot, snapshots
+
+BUDGET = 512_000_000
+"""Bytes of weights that stay in memory although nobody looks at them: every snapshot of a small model, a few of a
+large one."""
+PATIENCE = 1.0
+"""Seconds for which an index is not looked at again."""
+STILL = 300.0
+"""Seconds without a word from a training, after which its folder is not expected to grow."""
+MOST = 64
+"""Histories that are kept."""
+LOSSES = ("train_loss", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known of a model at some steps of its training; empty where there are no snapshots."""
+
+    source: str = ""
+    """The folder."""
+    snapshots: tuple[Snapshot, ...] = ()
+    shape: tuple[int, int] = (0, 0)
+    """(L, H)."""
+    growing: bool = False
+    """Whether more snapshots are to be expected."""
+    trouble: str = ""
+    """A sentence, where the index could not be read; the snapshots are then those that were known before."""
+
+    @cached_property
+    def key(self) -> str:
+        """The same for the same snapshots."""
+        told = [self.source, *(f"{each.step} {each.sha256}" for each in self.snapshots)]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+    def at(self, step: int | None) -> Snapshot | None:
+        """The snapshot of a step, where there is one."""
+        return next((each for each in self.snapshots if each.step == step), None)
+
+    @cached_property
+    def losses(self) -> dict[str, list[float | None]]:
+        """Each curve that has a value anywhere, by step; None where it has not."""
+        curves = {name: [_finite(each.losses.get(name)) for each in self.snapshots] for name in LOSSES}
+        return {name: curve for name, curve in curves.items() if any(value is not None for value in curve)}
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The scores that the snapshots hold for this model's heads."""
+        return tuple(kind for kind in KINDS if any(self._scores(each, kind) is not None for each in self.snapshots))
+
+    @cached_property
+    def scores(self) -> NDArray[np.float32]:
+        """(kinds, snapshots, L * H), NaN where a snapshot does not tell."""
+        n_layer, n_head = self.shape
+        made = np.full((len(self.kinds), len(self.snapshots), n_layer * n_head), np.nan, np.float32)
+        for k, kind in enumerate(self.kinds):
+            for i, each in enumerate(self.snapshots):
+                if (found := self._scores(each, kind)) is not None:
+                    made[k, i] = found.ravel()
+        return made
+
+    @cached_property
+    def telling(self) -> str:
+        """The score by which some head changes most; "" where there is none."""
+        if not self.kinds:
+            return ""
+        known = np.isfinite(self.scores)
+        high = np.where(known, self.scores, -np.inf).max(axis=1)  # (kinds, L * H)
+        low = np.where(known, self.scores, np.inf).min(axis=1)
+        return self.kinds[int((high - low).max(axis=1).argmax())]
+
+    def score(self, step: int | None, kind: str, layer: int, head: int) -> float | None:
+        """Of one head at one step, where it was measured."""
+        here = self.at(step)
+        found = None if here is None else self._scores(here, kind)
+        return None if found is None else _finite(found[layer, head].item())
+
+    def _scores(self, snapshot: Snapshot, kind: str) -> NDArray[np.float64] | None:
+        """(L, H); None where the snapshot does not hold them for each head of this model."""
+        rows = snapshot.heads.get(kind, [])
+        n_layer, n_head = self.shape
+        return np.array(rows) if len(rows) == n_layer and all(len(row) == n_head for row in rows) else None
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+@dataclass
+class _Place:
+    """Where the weights of one snapshot are, or will be once the thread that holds the lock has loaded them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    model: GPT | None = None
+
+
+@dataclass
+class _Index:
+    """An index file as it was when last looked at."""
+
+    looked: float
+    signature: tuple[int, int] | None
+    history: History
+
+
+class Snapshots:
+    """The histories and the snapshots of a server."""
+
+    def __init__(self, budget: int = BUDGET, patience: float = PATIENCE) -> None:
+        self._budget, self._patience = budget, patience
+        self._lock = threading.Lock()
+        self._indices: OrderedDict[tuple[str, int, int], _Index] = OrderedDict()
+        self._places: OrderedDict[tuple[str, GPTConfig], _Place] = OrderedDict()
+        self._alive: WeakValueDictionary[tuple[str, GPTConfig], GPT] = WeakValueDictionary()
+
+    def history(self, source: str, config: GPTConfig) -> History:
+        """The history of a model, by the source that it was loaded from: the same object until it has changed.
+
+        The index is looked at again when it is asked for, but not within `patience` seconds.
+        """
+        key = (source, config.n_layer, config.n_head)
+        now = time.monotonic()
+        with self._lock:
+            known = self._indices.get(key)
+            if known is not None and now - known.looked < self._patience:
+                return known.history
+            before = known.history if known else History()
+            folder = _folder(source)
+            signature, growing = _signature(folder), _growing(folder)
+            if known is None or known.signature != signature or known.history.growing != growing:
+                history = _read(folder, (config.n_layer, config.n_head), growing, before)
+            else:
+                history = before
+            self._indices[key] = _Index(now, signature, history)
+            self._indices.move_to_end(key)
+            while len(self._indices) > MOST:
+                self._indices.popitem(last=False)
+        return history
+
+    def checkpoint(self, final: Checkpoint, snapshot: Snapshot) -> Checkpoint:
+        """The model of `final` as it was then; loaded unless somebody has loaded it before.
+
+        Raises:
+            CheckpointError: its file is missing, was changed, or holds the weights of another model.
+        """
+        key = (snapshot.sha256, final.config)
+        with self._lock:
+            place = self._places.setdefault(key, _Place(model=self._alive.get(key)))
+            self._places.move_to_end(key)
+        with place.lock:  # who wants the same waits for the first; nobody else does
+            if place.model is None:
+                try:
+                    place.model = load_snapshot(final, snapshot).model
+                finally:
+                    if place.model is None:
+                        with self._lock:
+                            self._places.pop(key, None)
+            model = place.model
+        with self._lock:
+            self._alive[key] = model
+            while len(self._places) > 1 and self.held() > self._budget:
+                self._places.popitem(last=False)
+        return Checkpoint(model, final.tokenizer, final.config, {**final.info, "iter_num": snapshot.step})
+
+    def held(self) -> int:
+        """Bytes of the weights that are kept here."""
+        models = [place.model for place in list(self._places.values()) if place.model is not None]
+        return sum(parameter.nbytes for model in models for parameter in model.parameters())
+
+
+def _folder(source: str) -> Path:
+    """The folder whose snapshots belong to a source: those of a run lie beside its best.pt."""
+    if source in shipped_models():
+        return shipped_folder() / source
+    try:
+        path = Path(source).expanduser()
+        return path.parent if path.is_file() else path
+    except (OSError, ValueError, RuntimeError):  # as in models.one_spelling: no path at all
+        return Path(source)
+
+
+def _signature(folder: Path) -> tuple[int, int] | None:
+    """Of the index: it differs once the file was written to."""
+    try:
+        found = (folder / FOLDER / INDEX).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _growing(folder: Path) -> bool:
+    """Whether a training has written into this folder lately."""
+    try:
+        return time.time() - (folder / "metrics.jsonl").stat().st_mtime < STILL
+    except (OSError, ValueError):
+        return False
+
+
+def _read(folder: Path, shape: tuple[int, int], growing: bool, before: History) -> History:
+    """What the index tells now; where it cannot be read any more, what it told before."""
+    try:
+        found, trouble = snapshots(folder), ""
+    except (CheckpointError, OSError, ValueError) as error:
+        found, trouble = before.snapshots, str(error)
+    if before.snapshots and not found:
+        found, trouble = before.snapshots, f"{folder / FOLDER / INDEX} is gone; the snapshots may be, too"
+    return History(str(folder), found, shape, growing, trouble)

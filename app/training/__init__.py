@@ -1,0 +1,1 @@
+"""Trainings that the page starts or opens. No Streamlit."""

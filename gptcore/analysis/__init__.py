@@ -1,0 +1,1 @@
+"""What a run or the weights of a model mean, as numbers."""

@@ -1,0 +1,67 @@
+"""What the attention heads of a model do, as one number each: scores that say how much a head is of a known kind.
+
+Measured on sequences of random ids repeated once, so that nothing but the repetition can be known. Knows no text.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gptcore.capture.trace import capture
+from gptcore.model import GPT
+
+KINDS = {
+    "previous": "attention to the token before",
+    "induction": "attention to what came after this token the last time",
+    "duplicate": "attention to the same token, the last time",
+    "first": "attention to the first token",
+}
+
+
+def repeated(vocab_size: int, half: int, rows: int, seed: int = 0) -> Tensor:
+    """Random ids repeated once, (rows, 2 * half); each id at most once in a half, where there are enough of them."""
+    generator = torch.Generator().manual_seed(seed)
+    if vocab_size >= half:
+        first = torch.rand(rows, vocab_size, generator=generator).argsort(dim=1)[:, :half]
+    else:
+        first = torch.randint(vocab_size, (rows, half), generator=generator)
+    return torch.cat([first, first], dim=1)
+
+
+def head_scores(model: GPT, *, rows: int = 16, half: int | None = None, seed: int = 0) -> dict[str, Tensor]:
+    """For each kind in `KINDS` the mean attention that each head pays so, (L, H), from 0 to 1.
+
+    "previous" and "first" are means over all queries but the first, the others over the queries of the second half.
+    `half` is the length of what is repeated, by default half a context, at most 64.
+
+    Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
+
+    Raises:
+        ValueError: the model is in training mode, or a half does not fit twice into the context.
+
+    >>> from gptcore.config import GPTConfig
+    >>> config = GPTConfig(block_size=16, vocab_size=20, n_layer=2, n_head=2, n_embd=8)
+    >>> scores = head_scores(GPT(config).eval())
+    >>> sorted(scores), tuple(scores["induction"].shape)
+    (['duplicate', 'first', 'induction', 'previous'], (2, 2))
+    """
+    config = model.config
+    half = min(config.block_size // 2, 64) if half is None else half
+    if not 2 <= 2 * half <= config.block_size:
+        raise ValueError(f"half: {half} tokens twice do not fit into a context of {config.block_size}; take fewer")
+    ids = repeated(config.vocab_size, half, rows, seed).to(model.lm_head.weight.device)
+    trace = capture(model, ids)
+    found: dict[str, list[Tensor]] = {kind: [] for kind in KINDS}
+    for layer in range(config.n_layer):
+        pattern = trace[f"transformer.h.{layer}.attn.pattern"]  # (B, H, T, T)
+        found["previous"].append(_diagonal(pattern, 1)[..., :].mean(dim=(0, 2)))
+        found["first"].append(pattern[:, :, 1:, 0].mean(dim=(0, 2)))
+        found["duplicate"].append(_diagonal(pattern, half).mean(dim=(0, 2)))
+        found["induction"].append(_diagonal(pattern, half - 1)[..., 1:].mean(dim=(0, 2)))
+    return {kind: torch.stack(rows).float().cpu() for kind, rows in found.items()}
+
+
+def _diagonal(pattern: Tensor, back: int) -> Tensor:
+    """(B, H, T - back): what each query gives to the key so many places back."""
+    return pattern.diagonal(-back, dim1=-2, dim2=-1)

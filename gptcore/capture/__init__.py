@@ -1,0 +1,1 @@
+"""One run of a model, with every tensor of it."""

@@ -1,0 +1,160 @@
+"""Reads a bare state dict, as minGPT saves its `model.pt`; nanoGPT's weights alone come as one too.
+
+Such a file has no config. What its shapes determine is inferred, and said; the number of heads they do not determine.
+Source: minGPT's `mingpt/model.py` and `projects/chargpt/chargpt.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
+from gptcore.checkpoint.build import HEAD, WTE, build, same_matrix
+from gptcore.checkpoint.masks import refuse_other_attention
+from gptcore.checkpoint.parts import first_five, training_facts
+from gptcore.checkpoint.sandbox.client import Pickled
+from gptcore.checkpoint.state_names import plain_names
+from gptcore.checkpoint.vocabulary import fitting, found_for
+from gptcore.config import ConfigError, GPTConfig
+from gptcore.tokenizer import Tokenizer
+
+WPE = "transformer.wpe.weight"
+MODEL_TYPES = {
+    "openai-gpt": 12, "gpt2": 12, "gpt2-medium": 16, "gpt2-large": 20, "gpt2-xl": 25,
+    "gopher-44m": 16, "gpt-mini": 6, "gpt-micro": 4, "gpt-nano": 3,
+}  # fmt: skip
+"""Heads of minGPT's model types."""
+MOST_CONFIG_BYTES = 2**20
+
+
+def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+    """The checkpoint in the file at `path`, its config from the caller, from `config.json` beside it, or its shapes.
+
+    Raises:
+        CheckpointError: the weights are no GPT's, or the number of heads is not known.
+    """
+    refuse_other_attention(path, content.facts)
+    notices: list[str] = []
+    names = plain_names([*content.state, *content.facts["masks"]], notices)
+    state = {name: content.state[stored] for name, stored in names.items()}
+    _check_is_gpt(path, state)
+    untied = HEAD in state and not same_matrix(state[WTE], state[HEAD])
+    beside, mingpts = _config_beside(path) if config is None else ({}, False)
+    shapes = _from_shapes(state, untied or mingpts)
+    used = _config(path, shapes, beside, mingpts, config, notices)
+    model = build(used, state, notices)
+    training = training_facts(content.facts, notices)
+    chosen = fitting(tokenizer or found_for(path.parent, used, notices), used, notices)
+    info = {
+        "format": "mingpt" if untied or mingpts else "nanogpt",
+        "source": str(path),
+        **training,
+        "notices": notices,
+    }
+    return Checkpoint(model, chosen, used, info)
+
+
+def _check_is_gpt(path: Path, state: Mapping[str, Tensor]) -> None:
+    lacking = [name for name in (WTE, WPE) if name not in state or state[name].dim() != 2]
+    if lacking:
+        raise CheckpointError(
+            f"{path} holds weights, but no matrix {' and no '.join(lacking)}, so they are not a GPT's in the names of "
+            f"nanoGPT or minGPT (it holds {first_five(state) or 'nothing'}); for Hugging Face's, give their folder"
+        )
+
+
+def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
+    """What the weights determine: all fields but the number of heads."""
+    layers = [int(match[1]) for name in state if (match := re.match(r"transformer\.h\.(\d{1,6})\.", name))]
+    return {
+        "block_size": state[WPE].size(0),
+        "vocab_size": state[WTE].size(0),
+        "n_layer": max(layers, default=-1) + 1,
+        "n_embd": state[WTE].size(1),
+        "bias": "transformer.ln_f.bias" in state,
+        "tie_weights": not untied,
+        "activation": "gelu_tanh" if untied else "gelu",  # minGPT never ties and has tanh; nanoGPT the reverse
+    }
+
+
+def _config(
+    path: Path,
+    shapes: dict[str, Any],
+    beside: Mapping[str, Any],
+    mingpts: bool,
+    given: GPTConfig | None,
+    notices: list[str],
+) -> GPTConfig:
+    if given is not None:
+        untold = f"n_head = {given.n_head}, activation = {given.activation!r}"
+        notices.append(
+            f"the file has no config; the given one was taken, also for what the weights do not tell: {untold}"
+        )
+        return given
+    for name, value in shapes.items():
+        if type(beside.get(name)) is type(value) and beside[name] != value:
+            raise CheckpointError(
+                f"config.json beside {path} says {name} = {beside[name]!r}, the weights say {value!r}; they belong to "
+                "different models: take both from the same run, or pass config=GPTConfig(...)"
+            )
+    heads, where = _heads(beside)
+    if heads is None:
+        call = ", ".join(f"{name}={value!r}" for name, value in shapes.items())
+        guess = "" if mingpts else "where the activation is a guess, "
+        raise HeadsUnknownError(
+            f"{path} holds weights without a config, and they do not tell the number of heads (n_head); pass "
+            f"config=GPTConfig(n_head=..., {call}), {guess}or put minGPT's config.json beside the file",
+            known=shapes,
+        )
+    try:
+        config = GPTConfig.from_dict({**shapes, "n_head": heads})
+    except ConfigError as error:
+        raise CheckpointError(
+            f"the weights in {path} and {where} make no GPT ({error}); pass config=GPTConfig(...)"
+        ) from None
+    inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items() if name != "activation")
+    notices.append(f"the file has no config: {inferred} were inferred from the weights; n_head = {heads} is {where}'s")
+    activation = shapes["activation"]
+    if mingpts:
+        notices.append(f"activation = {activation!r} is minGPT's, whose config.json lies beside the file")
+    else:
+        other = "gelu" if activation == "gelu_tanh" else "gelu_tanh"
+        notices.append(
+            f"activation = {activation!r} is assumed, for the weights do not tell it; where the model was trained with "
+            f"the other, pass config=GPTConfig(..., activation={other!r})"
+        )
+    return config
+
+
+def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
+    """The model's part of the `config.json` beside the weights, empty without one; and whether minGPT wrote it.
+
+    minGPT's training writes one of the parts system, data, model and trainer.
+    """
+    file = path.with_name("config.json")
+    if not file.is_file():
+        return {}, False
+    try:
+        with file.open("rb") as opened:
+            content = json.loads(opened.read(MOST_CONFIG_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file} is no JSON ({error}); repair it, or pass config=GPTConfig(...)") from None
+    part = content.get("model", content) if isinstance(content, dict) else {}
+    if not isinstance(part, dict):
+        return {}, False
+    return part, part is not content and "model_type" in part
+
+
+def _heads(beside: Mapping[str, Any]) -> tuple[int | None, str]:
+    """The number of heads, and who says so."""
+    if type(beside.get("n_head")) is int:
+        return beside["n_head"], "config.json"
+    model_type = beside.get("model_type")
+    known = MODEL_TYPES.get(model_type) if isinstance(model_type, str) else None
+    return known, f"config.json's model_type {model_type!r}"

@@ -1,0 +1,183 @@
+"""`load`: from a name or a path to a Checkpoint. This file tells formats apart by content; it reads none itself."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from gptcore.checkpoint import hub, vocabulary
+from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.formats import huggingface, mingpt, nanogpt, native
+from gptcore.checkpoint.parts import first_five
+from gptcore.checkpoint.safetensors_file import starts_like_one
+from gptcore.checkpoint.sandbox.client import open_pickled
+from gptcore.checkpoint.shipped import shipped_folder, shipped_models
+from gptcore.checkpoint.vocabulary import Vocabulary
+from gptcore.config import PRESETS, GPTConfig
+from gptcore.tokenizer import Tokenizer
+
+OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
+"""Endings of what people mean as a path, although owner/name could be spelled so."""
+
+RUN_SETTINGS, RUN_FILES = "settings.json", ("best.pt", "last.pt")
+"""What tells the folder of a run of `gptcore.train`, and its weights: the best, or the last where there is no best."""
+
+
+def load(
+    path_or_name: str | os.PathLike[str],
+    *,
+    config: GPTConfig | None = None,
+    tokenizer: Vocabulary | None = None,
+    device: str | torch.device = "cpu",
+    revision: str | None = None,
+) -> Checkpoint:
+    """A trained model: one that ships with gptscope by its name, any file or folder of a known format, or a hub's.
+
+    Formats, recognised by content: our own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and other bare
+    state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file; and the folder of a training, also
+    while it runs: the best weights so far. A name wins over a path of the same spelling; write "./name" for the path.
+    `owner/name` that is no path is downloaded from the Hugging Face hub (extra `hub`); nothing else uses the network.
+
+    Args:
+        path_or_name: what to load.
+        config: takes the place of the file's own; needed for a bare state dict that does not tell its heads.
+        tokenizer: takes the place of the file's own; also the path of a meta.pkl, a tokenizer.json or a folder with
+            vocab.json and merges.txt, or a data set's name, such as "openwebtext", for GPT-2's vocabulary.
+        device: where the weights go.
+        revision: of a model on the hub: a branch, a tag or a commit.
+
+    Returns:
+        The model in eval mode. `info` holds format, source, iter_num and best_val_loss where known, and notices: a
+        sentence for each thing that was stripped, transposed, upcast, inferred or ignored.
+
+    Raises:
+        CheckpointError: no such path, no known format, or a file that does not hold what it should.
+        ValueError: the device does not exist here.
+
+    >>> load("no-such-model")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gptcore.checkpoint.base.CheckpointError: there is no file or folder 'no-such-model', nor a shipped model ...
+    """
+    target = checked_device(device)
+    chosen = vocabulary.given(tokenizer)
+    path, hub_name = _resolve(path_or_name, revision)
+    try:
+        ckpt = _read(path, config, chosen)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+    if hub_name:
+        ckpt.info.update(source=hub_name, revision=path.name)
+    ckpt.model.to(target)
+    return ckpt
+
+
+def checked_device(device: str | torch.device) -> torch.device:
+    """The device, when this machine has it; else a ValueError that says so."""
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device is 'cpu', 'cuda', 'cuda:1' or the like, got {device!r}") from None
+    try:
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ValueError(f"this machine has no device {str(found)!r} that PyTorch can use; take device='cpu'") from None
+    return found
+
+
+def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tuple[Path, str | None]:
+    """Where the files are; and the name on the hub, where they came from there."""
+    text = os.fspath(path_or_name)
+    if text in shipped_models():
+        return shipped_folder() / text, None
+    path = Path(text).expanduser()
+    try:
+        if path.exists():
+            return path, None
+        nearby = [str(path.with_name(entry.name)) for entry in islice(path.parent.iterdir(), 1000)] if path.name else []
+    except (OSError, ValueError):  # not a folder, no permission, a null byte, a name too long
+        nearby = []
+    if hub.looks_like_hub_name(text) and not path.parent.is_dir() and path.suffix not in OF_FILES:
+        try:
+            return hub.fetch(text, revision), text
+        except CheckpointError as error:
+            raise CheckpointError(f"there is no file or folder {text!r} here, and on the hub: {error}") from error
+    shipped = shipped_models()
+    if text in PRESETS and text.startswith("gpt2"):
+        raise CheckpointError(
+            f"there is no file or folder {text!r}; on the Hugging Face hub it is 'openai-community/{text}'"
+        )
+    near = difflib.get_close_matches(text, [*shipped, *nearby], n=3)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"
+    raise CheckpointError(
+        f"there is no file or folder {text!r}, nor a shipped model of that name "
+        f"(there are: {', '.join(shipped) or 'none'}); {hint}"
+    )
+
+
+def _read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+    if path.is_dir():
+        return _read_folder(path, config, tokenizer)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is a pipe or a device, which may never end; copy its content to a file")
+    with path.open("rb") as file:
+        head = file.read(256)
+    _refuse_known_strangers(path, head)
+    content = open_pickled(path)
+    reader = nanogpt if "model_args" in content.facts else mingpt
+    return reader.read(path, content, config, tokenizer)
+
+
+def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+    if native.is_ours(path):
+        return native.read(path, config, tokenizer)
+    if (content := huggingface.config_of(path)) is not None:
+        return huggingface.read(path, content, config, tokenizer)
+    if (path / RUN_SETTINGS).is_file() and (best := next((f for f in RUN_FILES if (path / f).is_file()), None)):
+        return _read(path / best, config, tokenizer)
+    files = sorted(entry.name for entry in path.iterdir())
+    pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
+    if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained
+        return _read(path / pickled[0], config, tokenizer)
+    if pickled:
+        raise CheckpointError(
+            f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them"
+        )
+    if (path / RUN_SETTINGS).is_file():
+        raise CheckpointError(
+            f"{path} is the folder of a training, by its {RUN_SETTINGS}, and holds no weights yet; wait for its first "
+            "evaluation"
+        )
+    raise CheckpointError(
+        f"{path} is a folder without a model (it holds {first_five(files) or 'nothing'}); expected is one that "
+        "gptcore.save wrote, a Hugging Face GPT-2 folder with its config.json, or the path of a nanoGPT ckpt.pt or a "
+        "minGPT model.pt"
+    )
+
+
+def _refuse_known_strangers(path: Path, head: bytes) -> None:
+    """Files that people really mistake for a checkpoint, each with its own remedy."""
+    expected = (
+        "expected is a folder that gptcore.save wrote, a Hugging Face folder, a nanoGPT ckpt.pt or minGPT model.pt"
+    )
+    if not head:
+        raise CheckpointError(f"{path} is empty (0 bytes); {expected}: copy or download it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise CheckpointError(
+            f"{path} is a web page, not a checkpoint; download the file itself (often the 'raw' link)"
+        )
+    if starts_like_one(head):
+        raise CheckpointError(
+            f"{path} is a bare safetensors file, weights without a config; {expected}: give the folder that holds it"
+        )
+    if head[:1] == b"\x80" and b"vocab_size" in head:
+        raise CheckpointError(
+            f"{path} is a vocabulary, as nanoGPT's meta.pkl; {expected}: open the checkpoint, with this file beside it"
+        )
+    if head.lstrip()[:1] == b"{":
+        raise CheckpointError(f"{path} is a JSON file; {expected}: give the folder that holds it")

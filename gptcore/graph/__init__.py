@@ -1,0 +1,1 @@
+"""The map of a GPT as data: its tensors, how each is made, and drawings of them. Needs no weights."""

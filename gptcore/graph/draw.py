@@ -1,0 +1,203 @@
+"""Draws a view of the map: as DOT text, as Mermaid text, as SVG. Knows shapes of boxes, no colours and no numbers.
+
+Colours are the page's: every SVG element carries classes for CSS. Concrete shapes and values are the page's too: each
+node keeps a line of room for them, so that one SVG serves every keystroke.
+Only this module and who imports it needs `graphviz` and `pygraphviz` (`pip install gptscope[app]`).
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from functools import lru_cache
+
+import graphviz  # type: ignore[import-untyped]
+import pygraphviz  # type: ignore[import-untyped]
+
+from gptcore.graph.architecture import FOLDED, Architecture, Edge, Node
+from gptcore.graph.svg import dress
+
+PLAIN = 'CELLBORDER="0" CELLSPACING="0"'
+PLACEHOLDER = "· · ·"
+"""Stands where a page writes the live shape."""
+FONT_SIZE = 11
+TITLE_LETTER, LETTER, MARK, MARGIN = 6.9, 5.2, 16, 6
+"""Points for a letter of a title and of a shape (in the widest of usual fonts), for the mark of a container (at both
+sides, so that the text stays in the middle), and beside the text. The drawing is then the same on every machine."""
+
+_layout_lock = threading.Lock()  # Graphviz keeps global state: one layout at a time
+
+
+def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> graphviz.Digraph:
+    """The view as a DOT graph, drawn from the top down; node names are the ids of `arch.nodes`.
+
+    Args:
+        view: a name in `arch.views`.
+        layer: the block, from 0 (of no effect in the model's view).
+        unfold: in the model's view, every block instead of the folded one.
+
+    Raises:
+        KeyError: there is no such view.
+        IndexError: there is no such layer.
+
+    >>> from gptcore.graph.architecture import architecture
+    >>> from gptcore.config import GPTConfig
+    >>> to_dot(architecture(GPTConfig.preset("gpt2")), "MLP").name
+    'MLP'
+    """
+    graph = arch.graph(view, layer, unfold)
+    inside = {node.id for node in graph.nodes}
+    dot = graphviz.Digraph(view)
+    dot.attr(rankdir="TB", ranksep="0.2", nodesep="0.16", bgcolor="transparent", margin="0", pad="0.06")
+    dot.attr("node", shape="box", fontname="Helvetica", fontsize=str(FONT_SIZE), margin="0.05,0.035", height="0.2")
+    dot.attr("edge", arrowsize="0.55")
+    with dot.subgraph() as row:  # what comes in stands in one row, also what is needed only farther down
+        row.attr(rank="same")
+        for node in graph.entries:
+            _draw_port(row, node)
+    largest = arch.shapes(T=arch.config.block_size)
+    for node in sorted(graph.nodes, key=lambda node: (bool(node.inputs), node.how == "input")):
+        # the position embedding first, so that it stands at the left and the edge to the loss passes at the right
+        _draw_node(dot, node, opens=arch.inside(node.id) is not None, room=len(str(largest[node.id])))
+    for node in graph.exits:
+        _draw_port(dot, node)
+    for edge in graph.edges:
+        _draw_edge(dot, arch, edge, inside)
+    return dot
+
+
+@lru_cache(maxsize=256)
+def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
+    """The view as SVG text: a viewBox, no size and no colour of its own (all is `currentColor` until CSS says more).
+
+    Each node is a `<g class="node kind-... concept-..." id="..." data-node="...">`, its id that of `arch.nodes`;
+    `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add.
+    Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in.
+    An edge is a `<g class="edge concept-..." data-source="..." data-target="...">`, `residual` along the residual
+    stream. The same arguments give the same text.
+
+    Args and errors: those of `to_dot`.
+
+    >>> from gptcore.graph.architecture import architecture
+    >>> from gptcore.config import GPTConfig
+    >>> 'data-node="transformer.h.2.mlp.gelu"' in to_svg(architecture(GPTConfig.preset("gpt2")), "MLP", layer=2)
+    True
+    """
+    source = to_dot(arch, view, layer, unfold).source
+    with _layout_lock, pygraphviz.AGraph(string=source) as laid_out:
+        drawn = laid_out.draw(format="svg", prog="dot")
+    return dress(drawn.decode(), {node.id: node.summary for node in arch.nodes})
+
+
+def to_mermaid(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
+    """The view as a Mermaid flowchart, for a README or a wiki.
+
+    Args and errors: those of `to_dot`.
+
+    >>> from gptcore.graph.architecture import architecture
+    >>> from gptcore.config import GPTConfig
+    >>> print(to_mermaid(architecture(GPTConfig.preset("gpt2")), "MLP"))
+    flowchart TD
+      transformer_h_0_ln_2(["LN 2"])
+      transformer_h_0_mlp_c_fc["Up projection<br/>(B, T, 4C)"]
+      transformer_h_0_mlp_gelu["GELU (tanh)<br/>(B, T, 4C)"]
+      transformer_h_0_mlp_c_proj["Down projection<br/>(B, T, C)"]
+      transformer_h_0_mlp_dropout["Dropout<br/>(B, T, C)"]
+      transformer_h_0_resid_post(["Residual + MLP"])
+      transformer_h_0_ln_2 --> transformer_h_0_mlp_c_fc
+      transformer_h_0_mlp_c_fc --> transformer_h_0_mlp_gelu
+      transformer_h_0_mlp_gelu --> transformer_h_0_mlp_c_proj
+      transformer_h_0_mlp_c_proj --> transformer_h_0_mlp_dropout
+      transformer_h_0_mlp_dropout --> transformer_h_0_resid_post
+    """
+    graph = arch.graph(view, layer, unfold)
+    lines = ["flowchart TD"]
+    for node in (*graph.entries, *graph.nodes, *graph.exits):
+        title, axes = (html.escape(text).replace("&", "#") for text in (node.label, axes_text(node)))
+        if node not in graph.nodes:
+            shape = f'(["{title}"])'
+        elif _is_add(node):
+            shape = f'(("#43;<br/>{title}<br/>{axes}"))'
+        elif arch.inside(node.id):
+            shape = f'[["{title}<br/>{axes}"]]'
+        else:
+            shape = f'["{title}<br/>{axes}"]'
+        lines.append(f"  {_mermaid_id(node.id)}{shape}")
+    for edge in graph.edges:
+        spine = _is_spine(arch.nodes[edge.source], arch.nodes[edge.target])
+        arrow = "==>" if spine else "-.->" if _is_target(edge) else "-->"
+        lines.append(f"  {_mermaid_id(edge.source)} {arrow} {_mermaid_id(edge.target)}")
+    return "\n".join(lines)
+
+
+def axes_text(node: Node) -> str:
+    """The node's symbolic shape as people write it: `(B, T, C)`."""
+    return f"({', '.join(node.axes)})"
+
+
+def _mermaid_id(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _draw_port(dot: graphviz.Digraph, node: Node) -> None:
+    width = _inches(len(node.label) * TITLE_LETTER + 2 * MARGIN)
+    classes = f"kind-{node.kind} concept-{node.concept} port"
+    dot.node(node.id, graphviz.escape(node.label), id=node.id, width=width, _attributes={"class": classes})
+
+
+def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> None:
+    """Three centred lines in a box; for a residual add, at the right of a square cell for the circled plus.
+
+    Args:
+        opens: whether it has an inside.
+        room: how many letters its live shape may have.
+    """
+    classes = f"kind-{node.kind} concept-{node.concept}" + " container" * opens + " stack" * (node.id == FOLDED)
+    lines = (node.label, axes_text(node), PLACEHOLDER)
+    width = max(len(node.label) * TITLE_LETTER + opens * MARK, max(room, len(lines[1])) * LETTER)
+    if not _is_add(node):
+        text = "\\n".join(graphviz.escape(line) for line in lines)
+        dot.node(node.id, text, id=node.id, width=_inches(width + 2 * MARGIN), _attributes={"class": classes})
+        return
+    text = "".join(f'{html.escape(line)}<BR ALIGN="LEFT"/>' for line in lines)
+    # the edges go to the port, so it must be a table of its own: a cell would grow to the height of the text
+    circle = f'<TABLE PORT="add" BORDER="1" {PLAIN} FIXEDSIZE="TRUE" WIDTH="24" HEIGHT="24"><TR><TD></TD></TR></TABLE>'
+    cells = f'<TR><TD>{circle}</TD><TD WIDTH="{width:.0f}">{text}</TD></TR>'
+    table = f'<TABLE BORDER="0" {PLAIN} CELLPADDING="2">{cells}</TABLE>'
+    dot.node(node.id, f"<{table}>", id=node.id, shape="plain", _attributes={"class": f"{classes} add"})
+
+
+def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: set[str]) -> None:
+    """The residual stream goes straight down, through the circles; what is added to it comes in from the side."""
+    source, target = arch.nodes[edge.source], arch.nodes[edge.target]
+    spine = _is_spine(source, target)
+    attributes = {"id": f"{edge.source}->{edge.target}", "class": f"concept-{source.concept}"}
+    if spine:
+        attributes |= {"class": "concept-residual residual", "weight": "20"}
+    if _is_target(edge):
+        attributes |= {"class": f"concept-{source.concept} aside", "style": "dashed", "constraint": "false"}
+    if _is_add(source) and source.id in inside:
+        attributes["tailport"] = "add"
+    if _is_add(target) and target.id in inside:
+        beside_spine = any(_is_spine(arch.nodes[name], target) for name in target.inputs)
+        attributes["headport"] = "add:n" if spine else "add:w" if beside_spine else "add"
+    dot.edge(*edge, _attributes=attributes)
+
+
+def _inches(points: float) -> str:
+    return f"{points / 72:.3f}"
+
+
+def _is_add(node: Node) -> bool:
+    """Whether it adds two tensors on the residual stream."""
+    return node.kind == "residual" and len(node.inputs) > 1
+
+
+def _is_spine(source: Node, target: Node) -> bool:
+    """Whether the residual stream flows along this edge."""
+    return source.concept == target.concept == "residual"
+
+
+def _is_target(edge: Edge) -> bool:
+    """Whether it only brings the loss the tokens that the model should have named."""
+    return edge == ("idx", "loss")

@@ -1,0 +1,163 @@
+"""What a node of the map is: its fields, its cost, and a collection that finds nodes by id. Data only, no torch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, SupportsIndex, TypeVar, overload
+
+from gptcore.graph.source_lines import Source, Where, find
+
+Kind = Literal["weight", "activation", "operation", "residual"]
+"""Holds trained numbers; a tensor worth a look of its own; a fixed computation; the residual stream."""
+How = Literal["input", "hook", "tap", "derived"]
+"""How a trace comes by the tensor: given; a module's output; a named identity's; computed on demand from those."""
+Concept = Literal["q", "k", "v", "pattern", "residual", "mlp", "logits", "embedding", "norm", "plain"]
+"""What it is about: the theme has one colour for each."""
+Product = Literal["", "linear", "pairs"]
+Axes = tuple[str, ...]
+
+BLOCK = "transformer.h.{i}"
+MODEL, INSIDE, ATTENTION, SDPA, MLP = "model", "block", "self-attention", "scaled dot-product attention", "MLP"
+VIEWS: dict[str, str | None] = {
+    MODEL: None,
+    INSIDE: BLOCK,
+    ATTENTION: f"{BLOCK}.attn",
+    SDPA: f"{BLOCK}.attn.sdpa",
+    MLP: f"{BLOCK}.mlp",
+}
+"""Each view's name and the container whose inside it shows: an id with `{i}` for the layer."""
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Flops:
+    """FLOPs of a forward pass's matrix products, 2 per multiply-add, as a function of its size.
+
+    >>> Flops(per_token=10, per_pair=2)(T=3, B=2)
+    96
+    """
+
+    per_token: int = 0
+    """For each of the B x T positions."""
+    per_pair: int = 0
+    """For each of the B x T x T pairs of a query and a key, the masked ones too."""
+
+    def __call__(self, T: int, B: int = 1) -> int:
+        return B * T * (self.per_token + self.per_pair * T)
+
+    def __add__(self, other: Flops) -> Flops:
+        return Flops(self.per_token + other.per_token, self.per_pair + other.per_pair)
+
+    def __mul__(self, times: int) -> Flops:
+        return Flops(self.per_token * times, self.per_pair * times)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A node before it is given a layer. Its ids may hold `{i}` (the layer), `{before}` and `{last}` (whole ids)."""
+
+    id: str
+    view: str
+    label: str
+    kind: Kind
+    concept: Concept
+    how: How
+    axes: Axes
+    inputs: tuple[str, ...]
+    formula: str
+    summary: str
+    where: Where
+    output: str | None
+    product: Product
+    """Its matrix product: "linear" by its weight at each position, "pairs" of width C for each pair of positions."""
+    weights: Mapping[str, Axes]
+    """Its own parameters and their axes, as in the state dict."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One tensor of the forward pass and what makes it."""
+
+    id: str
+    """The tensor's name: the path of its module, such as `transformer.h.0.attn.c_attn`."""
+    label: str
+    kind: Kind
+    axes: Axes
+    """Symbolic axes, such as ("B", "H", "T", "D")."""
+    params: int
+    """The parameters of the module of that name: a container's insides too, a tied `lm_head` its V * C."""
+    flops: Flops
+    """`flops(T=12, B=1)`: a container's insides and the product that makes its output."""
+    formula: str
+    """LaTeX; bold letters are tensors, plain capitals sizes."""
+    inputs: tuple[str, ...]
+    """Ids of the nodes it reads."""
+    parent: str | None
+    """The container it is drawn in; None at the model's level."""
+    where: Where
+    how: How
+    concept: Concept
+    view: str
+    """The name of the view it is drawn in."""
+    layer: int | None
+    """Its block, from 0; None outside the blocks."""
+    output: str | None
+    """For a container: the node inside, or right behind, whose tensor is its output."""
+    weights: tuple[str, ...]
+    """State-dict keys of its own parameters."""
+    weight_axes: tuple[Axes, ...]
+    """The axes of each of `weights`, such as ("3C", "C"); `block_size` stands for itself."""
+    summary: str
+    """One plain sentence for a newcomer."""
+
+    @property
+    def derived(self) -> bool:
+        """Whether a trace computes it on demand rather than captures it."""
+        return self.how == "derived"
+
+    @property
+    def source(self) -> Source:
+        """The lines of `model.py` that make it, looked up in its text."""
+        return find(self.where)
+
+
+class Named(tuple[T_co, ...]):
+    """A tuple whose items also go by their names.
+
+    >>> Named({"one": 1, "two": 2})["two"]
+    2
+    >>> Named({"one": 1, "two": 2})["tow"]
+    Traceback (most recent call last):
+    KeyError: "'tow' is not here; did you mean two?"
+    """
+
+    _items: Mapping[str, T_co]
+
+    def __new__(cls, items: Mapping[str, T_co]) -> Named[T_co]:
+        self = super().__new__(cls, items.values())
+        self._items = dict(items)
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self._items,)  # so that a copy or a pickle keeps the names
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._items)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items if isinstance(item, str) else super().__contains__(item)
+
+    @overload
+    def __getitem__(self, key: str | SupportsIndex, /) -> T_co: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> tuple[T_co, ...]: ...
+    def __getitem__(self, key: str | SupportsIndex | slice, /) -> T_co | tuple[T_co, ...]:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key in self._items:
+            return self._items[key]
+        near = difflib.get_close_matches(key, self._items, n=3) or list(self._items)[:5]
+        raise KeyError(f"{key!r} is not here; did you mean {', '.join(near)}?")

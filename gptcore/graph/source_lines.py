@@ -1,0 +1,143 @@
+"""Finds the lines of `model.py` that make a tensor, by parsing its text. Never imports it, so it needs no torch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+FILE = "gptcore/model.py"
+PATH = Path(__file__).resolve().parents[1] / "model.py"
+
+
+class Source(NamedTuple):
+    """Where a tensor is made: a file of the repo and its first and last line, counted from 1, both included."""
+
+    file: str
+    lines: tuple[int, int]
+
+
+class Where(NamedTuple):
+    """What to look for: in this function, the last ...
+
+    - `call`: statement that calls `text`, such as `self.ln_1`;
+    - `assign`: statement that assigns to the name `text`;
+    - `argument`: argument called `text`;
+    - `loop`: `for` over something with `text` in it;
+    - `branch`: `if` whose branches call `text`;
+    - `use`: statement that reads `text`, up to the end of its block.
+    """
+
+    function: str
+    find: Literal["call", "assign", "argument", "loop", "branch", "use"]
+    text: str
+
+
+@cache
+def find(where: Where) -> Source:
+    """The lines that `where` describes, in the `model.py` beside this file.
+
+    Raises:
+        LookupError: `model.py` holds no such thing (it was changed and the map's table was not).
+
+    >>> find(Where("MLP.forward", "call", "self.gelu")).file
+    'gptcore/model.py'
+    """
+    function = _functions().get(where.function)
+    found = list(_FINDERS[where.find](function, where.text)) if function else []
+    if not found:
+        raise LookupError(
+            f"{FILE} should hold a {where.find} of {where.text!r} in {where.function}, and does not; "
+            f"bring the table in gptcore/graph/gpt_table.py up to date with it"
+        )
+    return Source(FILE, found[-1])
+
+
+@cache
+def text() -> str:
+    """The whole of `model.py`."""
+    return PATH.read_text(encoding="utf-8")
+
+
+@cache
+def _functions() -> dict[str, ast.FunctionDef]:
+    """Every function by its qualified name."""
+    functions = {}
+    for node in ast.parse(text()).body:
+        if isinstance(node, ast.FunctionDef):
+            functions[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            functions |= {
+                f"{node.name}.{inner.name}": inner for inner in node.body if isinstance(inner, ast.FunctionDef)
+            }
+    return functions
+
+
+Finder = Callable[[ast.FunctionDef, str], Iterator[tuple[int, int]]]
+
+
+def _lines(node: ast.stmt | ast.arg) -> tuple[int, int]:
+    return node.lineno, node.end_lineno or node.lineno
+
+
+def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
+    """The function's lists of statements: its body and those of its loops and branches."""
+    for node in ast.walk(function):
+        for name in ("body", "orelse"):
+            block = getattr(node, name, None)
+            if isinstance(block, list) and block:
+                yield block
+
+
+def _simple(function: ast.FunctionDef) -> list[ast.stmt]:
+    """The statements that hold no others, in the order of the file."""
+    compound = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
+    found = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and not isinstance(node, compound)]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _calls(node: ast.AST, text: str) -> bool:
+    return any(isinstance(inner, ast.Call) and ast.unparse(inner.func) == text for inner in ast.walk(node))
+
+
+def _call(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    return (_lines(node) for node in _simple(function) if _calls(node, text))
+
+
+def _assign(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    for node in _simple(function):
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == text for target in node.targets):
+            yield _lines(node)
+
+
+def _argument(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    return (_lines(argument) for argument in function.args.args if argument.arg == text)
+
+
+def _loop(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.For) and text in ast.unparse(node.iter):
+            yield _lines(node)
+
+
+def _branch(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    return (_lines(node) for node in ast.walk(function) if isinstance(node, ast.If) and _calls(node, text))
+
+
+def _use(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    for block in _blocks(function):
+        for node in block:
+            if node in _simple(function) and text in ast.unparse(node):
+                yield node.lineno, _lines(block[-1])[1]
+
+
+_FINDERS: dict[str, Finder] = {
+    "call": _call,
+    "assign": _assign,
+    "argument": _argument,
+    "loop": _loop,
+    "branch": _branch,
+    "use": _use,
+}

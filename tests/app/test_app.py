@@ -1,0 +1,230 @@
+"""What the screen is made of, without a browser: the explorer's actions, its pictures and slices, its page."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+import torch
+
+import gptcore
+from app.components.heads import MAX_SIZE, UNKNOWN
+from app.panels import tensor_slice, thumbnails
+from app.session.explorer import PROMPT, Explorer
+from app.state import reports
+from app.views import explore
+from gptcore import Checkpoint, capture
+from gptcore.graph.node import ATTENTION, INSIDE, MODEL, SDPA
+from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
+from tests.browser.driver import ROOT
+from tests.conftest import random_model
+
+
+@pytest.fixture
+def me(shakespeare: Checkpoint) -> Explorer:
+    return Explorer(shakespeare)
+
+
+def tiny(tokenizer: object = None, **sizes: object) -> Checkpoint:
+    model = random_model(vocab_size=17, **sizes)
+    return Checkpoint(model, tokenizer or CharTokenizer("abcdefghijklmnopq"), model.config)  # type: ignore[arg-type]
+
+
+def test_typing_grows_the_trace(me: Explorer) -> None:
+    me.type(PROMPT + "e")
+    assert me.shown.trace.reused == len(PROMPT)
+    assert me.shown.counter.startswith(f"{len(PROMPT) + 1} / 256 tokens")
+    assert me.rev == 0  # what was typed is never written back
+
+
+def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
+    first = me.shown.next_tokens(1.0, 10)[0]
+    assert (first["label"], first["rank"]) == ("e", 1)
+    logits = capture(me.checkpoint.model, me.shown.ids).logits[0, -1]
+    assert first["logit"] == pytest.approx(logits.max().item(), abs=1e-5)
+    assert first["probability"] == pytest.approx(logits.softmax(-1).max().item(), abs=1e-5)
+
+
+def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
+    probabilities = []
+    for temperature in (0.05, 1.0, 2.0):
+        probabilities.append(me.shown.next_tokens(temperature, 10)[0]["probability"])
+    assert probabilities[0] > probabilities[1] > probabilities[2]
+    assert len(me.shown.next_tokens(1.0, 50)) == 50
+
+
+@pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
+def test_text_that_cannot_be_shown_leaves_the_last_good_view(me: Explorer, text: str, notice: str) -> None:
+    before = me.shown
+    me.type(text)
+    assert me.shown is before
+    assert me.typed == text
+    assert me.message is not None
+    assert notice in me.message["text"]
+    me.type(PROMPT)
+    assert me.message is None
+
+
+def test_the_cost_of_a_long_prompt_is_said(me: Explorer) -> None:
+    me.type("a" * 300)
+    assert me.shown.cropped == 44
+    assert me.shown.trace.T == 256
+    assert me.message is not None
+    assert "last 256 of 300 tokens" in me.message["text"]
+    me.type("a" * 256)
+    assert me.message is None
+
+
+def test_appending_a_token_writes_it_into_the_prompt(me: Explorer) -> None:
+    me.append(me.checkpoint.tokenizer.encode("e")[0])
+    assert (me.typed, me.shown.text, me.rev) == (PROMPT + "e", PROMPT + "e", 1)
+
+
+def test_nothing_is_appended_behind_text_that_could_not_be_read(me: Explorer) -> None:
+    me.type(PROMPT + "é")
+    me.append(0)
+    assert (me.typed, me.shown.text, me.rev) == (PROMPT + "é", PROMPT, 0)
+
+
+def test_a_token_that_is_no_text_is_not_appended() -> None:
+    ranks = {bytes([i]): i for i in range(256)}
+    tokenizer = BPETokenizer(r"[\s\S]", ranks)
+    model = random_model(vocab_size=256)
+    me = Explorer(Checkpoint(model, tokenizer, model.config), "abc")
+    me.append(0xE2)  # the first byte of three
+    assert me.shown.text == "abc"
+    assert me.message is not None
+    assert r"\xe2" in me.message["text"]
+
+
+def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_tokens() -> None:
+    me = Explorer(tiny(), "xyz")
+    assert me.shown.text == me.typed == "abcdefgh"
+    assert me.meant == "xyz"  # which the next model may be able to read
+    assert me.message is not None
+    assert Explorer(tiny(IdTokenizer(17)), "To be").shown.ids == list(range(8))
+
+
+def test_walking_the_map(me: Explorer) -> None:
+    place = me.place
+    assert place.view == MODEL
+    place.open("transformer.h", layer=2)
+    assert (place.view, place.layer, place.selected) == (INSIDE, 2, "transformer.h.2")
+    place.open("transformer.h.2.attn")
+    assert place.view == ATTENTION
+    place.select("transformer.h.2.attn.q")
+    place.go_to_layer(1)
+    assert (place.view, place.layer, place.selected) == (ATTENTION, 1, "transformer.h.1.attn.q")
+    place.pick_head(3, 2)
+    assert (place.view, place.layer, place.head, place.selected) == (SDPA, 3, 2, "transformer.h.3.attn.pattern")
+    assert [label for _, label in place.crumbs] == ["model", "block 3", "attention", "dot product"]
+    place.up(place.crumbs[1][0])
+    assert (place.view, [label for _, label in place.crumbs]) == (INSIDE, ["model", "block 3"])
+    place.up(MODEL)
+    assert place.view == MODEL
+    place.open("lm_head")  # has no inside: it is inspected
+    assert (place.view, place.selected) == (MODEL, "lm_head")
+
+
+def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
+    for node in me.arch.nodes:
+        me.place.select(node.id)
+        part = me.slice()
+        tensor = me.shown.trace[node.id]
+        tensor = tensor[0] if node.axes[0] == "B" else tensor
+        tensor = tensor[me.place.head] if "H" in node.axes else tensor
+        assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
+        for key in node.weights:
+            me.place.weight = key
+            weight = me.checkpoint.model.get_parameter(key).detach().numpy()
+            assert np.array_equal(me.slice().matrix, np.atleast_2d(weight)), key
+
+
+def test_statistics_are_of_the_finite_values() -> None:
+    found = tensor_slice.Statistics.of(np.array([[1.0, 3.0], [np.nan, -np.inf]]))
+    assert (found.mean, found.std, found.low, found.high, found.others) == (2.0, 1.0, 1.0, 3.0, 2)
+    assert np.isnan(tensor_slice.Statistics.of(np.array([[np.nan]])).mean)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thumbnails_grown_equal_thumbnails_drawn_afresh(seed: int) -> None:
+    model = random_model(block_size=200, n_layer=2)
+    chooser = np.random.default_rng(seed)
+    ids = [1] * int(chooser.integers(1, 60))
+    trace = capture(model, ids)
+    pictures = thumbnails.update(None, trace)
+    for _ in range(25):
+        keep = max(1, len(ids) - int(chooser.choice([0, 0, 0, 1, 5, 30])))
+        ids = ([*ids[:keep], *chooser.integers(0, 17, int(chooser.choice([0, 1, 1, 3, 20]))).tolist()])[:200]
+        trace = capture(model, ids, previous=trace)
+        pictures = thumbnails.update(pictures, trace)
+        fresh = thumbnails.update(None, capture(model, ids))
+        assert pictures.weights.shape == fresh.weights.shape
+        assert max(pictures.weights.shape[2:]) <= MAX_SIZE
+        assert np.abs(pictures.weights - fresh.weights).max() < 1e-5
+    whole = torch.nn.functional.adaptive_max_pool2d(trace["transformer.h.1.attn.pattern"], 1).flatten()
+    assert np.allclose(pictures.weights[1].max((1, 2)), whole.numpy(), atol=1e-5)
+
+
+def test_only_one_package_holds_sessions_and_caches() -> None:
+    kept = {"session_state", "cache_resource", "cache_data"}
+    nodes = ((file, node) for file in (ROOT / "app").rglob("*.py") for node in ast.walk(ast.parse(file.read_text())))
+    holding = {file.parent.name for file, node in nodes if isinstance(node, ast.Attribute) and node.attr in kept}
+    assert holding == {"state"}
+
+
+def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setattr("sys.argv", ["app/main.py"])
+    page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+    assert not page.exception
+    fairytales = gptcore.load("fairytales")
+    assert page.session_state["explorer"].final.info["source"] == fairytales.info["source"]
+    assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
+    components = page.get("bidi_component")
+    names = {component.proto.component_name for component in components}
+    expected = ("runtime", "drawing", "listing", "code", "live", "badge", "history")
+    assert {f"gptscope_{name}" for name in expected} == names
+
+
+def test_nobody_is_told_of_a_prompt_that_nobody_has_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    model = random_model(vocab_size=50)
+    gptcore.save(Checkpoint(model, IdTokenizer(50), model.config, {}), tmp_path)
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(tmp_path)])
+    page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+    me = page.session_state["explorer"]
+    assert (me.shown.text, me.notice) == ("0 1 2 3 4 5 6 7", None)  # the usual first prompt is no ids
+
+
+@pytest.mark.parametrize(("reported", "head"), [(2, 2), ("head 0.0", 1), (None, 1)])
+def test_a_late_report_of_another_layer_s_head_is_passed_over(
+    me: Explorer, monkeypatch: pytest.MonkeyPatch, reported: object, head: int
+) -> None:
+    me.place.pick_head(layer=2, head=1)
+    monkeypatch.setattr(reports, "widget", {"head": reported}.get)
+    explore._pick_head(me.place)
+    assert me.place.head == head
+
+
+def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
+    import copy
+
+    model = copy.deepcopy(shakespeare.model)
+    with torch.no_grad():
+        model.get_parameter("transformer.h.1.mlp.c_fc.weight")[3] = torch.nan
+    me = Explorer(Checkpoint(model, shakespeare.tokenizer, shakespeare.config))
+    me.type(PROMPT + "e")
+    pixels = me.shown.thumbnails.pixels()
+    assert (pixels[0, :, -1] != UNKNOWN).all()
+    assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
+    assert np.isnan(me.shown.next_tokens(1.0, 10)[0]["probability"])
+    me.place.select("transformer.h.2.attn.pattern")
+    assert np.isnan(me.slice().matrix).any()
+    me.measure_parity()
+    assert me.parity is not None
+    assert not me.parity.is_rounding
+    assert me.shown.trace.reused == len(PROMPT)  # a NaN weight has not changed, though it equals nothing

@@ -1,0 +1,421 @@
+"""Histories as files tell them, whatever is in them; and trainings that the app starts, as real processes."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("plotly", reason="needs the extra `app`")
+pytest.importorskip("tyro", reason="needs the extra `train`")
+
+import gptcore
+from app.panels import figures
+from app.training import jobs, plan, processes, runs
+from gptcore.checkpoint.snapshots import snapshots
+from tests.browser.driver import ROOT
+
+LINES = [
+    {"step": 0, "train_loss": 1.5, "val_loss": 1.25, "val_accuracy": 0.5},
+    {"step": 10, "loss": 1.0, "lr": 0.001, "tokens_per_s": 1000, "grad_norm": 0.5},
+    {"step": 20, "loss": 0.5, "lr": 0.0005, "tokens_per_s": 1200, "grad_norm": 0.25},
+    {"step": 20, "train_loss": 0.75, "val_loss": 0.625, "val_accuracy": 1.0},
+]
+TINY = ["--n-layer=1", "--n-head=1", "--n-embd=8", "--batch-size=4", "--dropout=0", "--snapshots", "0", "20"]
+
+
+def written(folder: Path, raw: bytes, name: str = "metrics.jsonl") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(raw)
+    return folder
+
+
+def as_lines(rows: list[dict[str, float]] = LINES) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def test_the_curves_are_the_files_numbers(tmp_path: Path) -> None:
+    history = runs.read(written(tmp_path, as_lines()))
+    for kind in runs.KINDS:
+        expected = [(row["step"], row[kind]) for row in LINES if kind in row]
+        found = history.curves.get(kind, runs.Curve())
+        assert list(zip(found.steps, found.values, strict=True)) == expected, kind
+    assert (history.step, history.best, history.notices) == (20, (20, 0.625), [])
+
+
+def test_a_table_tells_the_same_as_the_lines_it_was_made_of(tmp_path: Path) -> None:
+    whole = runs.read(written(tmp_path / "run", as_lines()))
+    table = written(tmp_path / "model", runs.as_table(whole).encode(), "loss.csv")
+    assert runs.read(table).curves == whole.curves
+    shipped = gptcore.checkpoint.shipped_folder() / "shakespeare-char"
+    with (shipped / "loss.csv").open() as file:
+        known = [(float(row["val_loss"]), int(row["step"])) for row in csv.DictReader(file) if row["val_loss"]]
+    assert runs.read(shipped).best == min(known)[::-1]
+
+
+def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
+    history = runs.read(written(tmp_path, as_lines() + b'{"step": 30, "loss": 0.2'))
+    assert history.step == 20
+    assert history.notices == []
+    assert history.running  # as the file is fresh, and nothing tells how many steps there will be
+    (tmp_path / "settings.json").write_text('{"steps": 20}')
+    assert runs.read(tmp_path).finished
+    assert not runs.read(tmp_path).running
+    (tmp_path / "settings.json").write_text('{"steps": 40}')
+    os.utime(tmp_path / "metrics.jsonl", (0, 0))
+    assert not runs.read(tmp_path).running  # given up long ago
+
+
+def test_the_table_of_a_model_is_not_being_written(tmp_path: Path) -> None:
+    history = runs.read(written(tmp_path, b"step,loss,val_loss\n0,2.5,2.4\n", "loss.csv"))
+    assert history.step == 0 and history.steps is None and not history.running  # however fresh the file is
+
+
+def test_a_step_that_was_done_again_counts_once_and_in_its_place(tmp_path: Path) -> None:
+    rows = [{"step": step, "loss": loss} for step, loss in ((10, 3.0), (20, 9.0), (10, 3.5), (20, 2.0))]
+    assert runs.read(written(tmp_path, as_lines(rows))).curves["loss"] == runs.Curve([10, 20], [3.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("raw", "damaged"),
+    [
+        (b"\0\xff\xfe\n" * 3, 3),
+        (b"[" * 100_000 + b"\n", 1),
+        (b'{"step": "1", "loss": 2}\n{"step": true, "loss": 2}\n{"step": -1, "loss": 2}\n{"step": 1e3}\n', 4),
+        (b'"text"\n[1]\nnull\n17\n', 4),
+        (b'{"step": 1' + b"0" * 5000 + b', "loss": 2}\n', 1),
+    ],
+)
+def test_hostile_lines_are_left_out_and_told(tmp_path: Path, raw: bytes, damaged: int) -> None:
+    with pytest.raises(runs.HistoryError, match="none of its lines could be read"):
+        runs.read(written(tmp_path, raw))
+    history = runs.read(written(tmp_path, raw + as_lines()))
+    assert history.step == 20
+    assert history.notices == [f"{damaged:,} lines of metrics.jsonl could not be read and are left out."]
+
+
+def test_what_is_no_number_is_no_point(tmp_path: Path) -> None:
+    huge = b'{"step": 1, "loss": 1' + b"0" * 400 + b"}\n"
+    raw = (
+        b'{"step": 2, "loss": NaN}\n{"step": 3, "loss": -Infinity}\n{"step": 4, "loss": "x"}\n{"step": 5, "loss": 2}\n'
+    )
+    assert runs.read(written(tmp_path, huge + raw)).curves == {"loss": runs.Curve([5], [2.0])}
+
+
+@pytest.mark.parametrize("raw", [b"", b"step,loss\n"])
+def test_an_empty_table_has_no_curves(tmp_path: Path, raw: bytes) -> None:
+    assert runs.read(written(tmp_path, raw, "loss.csv")).curves == {}
+
+
+@pytest.mark.parametrize("raw", [b'x\n"\n1\n', b"step,step,loss\n\0,,\n\n", b"a" * 200_000 + b"\n1\n"])
+def test_hostile_tables_end_in_a_sentence(tmp_path: Path, raw: bytes) -> None:
+    with pytest.raises(runs.HistoryError, match="none of its lines could be read"):
+        runs.read(written(tmp_path, raw, "loss.csv"))
+
+
+def test_little_of_a_large_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"step": step, "loss": float(step)} for step in range(5000)]
+    monkeypatch.setattr(runs, "MOST", 2000)
+    history = runs.read(written(tmp_path, as_lines(rows)))
+    assert 10 < len(history.curves["loss"].steps) < 100
+    assert history.step == 4999
+    assert "Only the last" in history.notices[0]
+
+
+@pytest.mark.parametrize("place", ["no/such/run", "a\0b", "x" * 5000, "~nobody/run", ""])
+def test_no_history_is_a_sentence(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(runs.HistoryError, match="give the folder of a run"):
+        runs.read(place)
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.jsonl")  # opening it would wait for ever
+    with pytest.raises(runs.HistoryError, match="give the folder of a run"):
+        runs.read(tmp_path)
+
+
+# ---- drawing -----------------------------------------------------------------------------------------------------
+
+
+def test_the_plot_holds_the_files_numbers(tmp_path: Path) -> None:
+    history = runs.read(written(tmp_path, as_lines()))
+    figure = figures.losses(history, weight=0.5, log=True, dark=False)
+    traces = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
+    assert traces["batch"] == ([10, 20], [1.0, 0.5])
+    assert traces["batch, smoothed"] == ([10, 20], [1.0, (1.0 * 0.5 + 0.5) / 1.5])
+    assert traces["held-out"] == ([0, 20], [1.25, 0.625])
+    assert traces["best held-out"] == ([20], [0.625])
+    assert figure.layout.yaxis.type == "log"
+    side = figures.beside(history, dark=False)
+    assert side is not None
+    drawn = [list(trace.y) for trace in side.data]
+    assert drawn == [[0.5, 1.0], [0.001, 0.0005], [1000, 1200], [0.5, 0.25]]
+
+
+def test_a_long_curve_is_thinned_to_points_of_its_own() -> None:
+    curve = runs.Curve(list(range(10_000)), [float(x * x) for x in range(10_000)])
+    thin = curve.thinned(3000)
+    assert 2000 < len(thin.steps) <= 3001
+    assert (thin.steps[0], thin.steps[-1]) == (0, 9999)
+    assert all(value == step * step for step, value in zip(thin.steps, thin.values, strict=True))
+
+
+def test_tokens_are_no_markup_in_a_plot() -> None:
+    figure = figures.pattern([[1.0, 0.0], [0.25, 0.75]], ["<a href='x'>", " "], dark=True)
+    assert figure.layout.xaxis.ticktext == ("&lt;a␣href='x'&gt;", "␣")
+    assert [list(row) for row in figure.data[0].z] == [[1.0, 0.0], [0.25, 0.75]]
+
+
+@pytest.mark.parametrize("count", [1, 11, 48, 64])
+@pytest.mark.parametrize("name", ["a", "longer"])
+def test_names_beside_a_pattern_have_room(count: int, name: str) -> None:
+    tokens = [f"{name}{index % 10}" for index in range(count)]
+    figure = figures.pattern([[0.0] * count] * count, tokens, dark=False, height=330)
+    for axis, room in ((figure.layout.xaxis, 7 * len(tokens[0])), (figure.layout.yaxis, 14)):
+        named = list(axis.tickvals)
+        assert named[0] == 0
+        assert list(axis.ticktext) == [tokens[place] for place in named]
+        assert all((b - a) * 0.6 * 330 / count >= room for a, b in itertools.pairwise(named))
+    assert list(figure.data[0].customdata[-1][0]) == [tokens[-1], tokens[0]]  # told where it is pointed at
+
+
+# ---- planning ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["sort", "induction", "addition", plan.OWN_TEXT])
+def test_what_a_plan_tells_is_what_the_trainer_makes_of_it(data: str, tmp_path: Path) -> None:
+    from gptcore.train.settings import parse
+
+    planned = plan.sizes(data)["small"]
+    if data == plan.OWN_TEXT:
+        (tmp_path / "text.txt").write_text("some text of mine. " * 100)
+        planned = plan.Plan(**{**vars(planned), "text": "some text of mine. " * 100})
+    source = str(tmp_path / "text.txt") if data == plan.OWN_TEXT else data
+    arguments = [f"--out={tmp_path / 'run'}", f"--data={source}", f"--steps={planned.steps}", *planned.arguments]
+    settings = parse(arguments, lambda out: None)
+    made, config = vars(settings), planned.config
+    for name in ("n_layer", "n_head", "n_embd", "block_size", "bias", "tie_weights", "dropout"):
+        assert made[name] == getattr(config, name), name
+    assert settings.snapshots == tuple(planned.snapshots)
+    assert (settings.snapshots[0], settings.snapshots[-1]) == (0, planned.steps)
+    assert planned.problem == ""
+
+
+@pytest.mark.parametrize("data", sorted(plan.CONTEXTS))
+def test_each_context_that_a_task_is_offered_can_be_trained(data: str) -> None:
+    for preset in plan.sizes(data).values():
+        assert preset.block_size in plan.CONTEXTS[data]
+    for block_size in plan.CONTEXTS[data]:
+        config = dataclasses.replace(plan.sizes(data)["small"], block_size=block_size).config
+        source = gptcore.data.task_source(data, block_size, config.vocab_size)
+        assert source.tokenizer.vocab_size == config.vocab_size
+        assert plan.task_of(source.tokenizer, config) == data
+
+
+def test_memory_and_time_grow_with_the_model() -> None:
+    small, medium = plan.sizes("sort").values()
+    assert plan.memory(medium) > plan.memory(small) > 16 * 80_000
+    speed = plan.probe(small.config, small.batch_size, "sort")
+    assert plan.seconds(small) > small.steps * speed.step > 0
+
+
+def test_what_the_machine_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan.sizes("sort")["small"]
+    monkeypatch.setattr(plan, "free_memory", lambda: plan.memory(planned))
+    assert plan.too_large(planned) == ""
+    monkeypatch.setattr(plan, "free_memory", lambda: plan.memory(planned) - 1)
+    assert "shorter context" in plan.too_large(planned)
+    monkeypatch.undo()
+    assert 0 < plan.free_memory() <= psutil.virtual_memory().total
+
+
+def test_a_text_that_is_too_short_or_too_long_is_told_before() -> None:
+    planned = plan.sizes(plan.OWN_TEXT)["small"]
+    assert "There is no text yet: paste at least 650 characters" in planned.problem
+    some = plan.Plan(**{**vars(planned), "text": "a" * 9})
+    assert "has 9 characters" in some.problem
+    longer = plan.Plan(**{**vars(planned), "text": "a" * (plan.MOST_TEXT + 1)})
+    assert "at most" in longer.problem
+
+
+def test_an_example_is_what_training_asks_for() -> None:
+    sort = plan.sizes("sort")["small"].config
+    source = gptcore.data.task_source("sort")
+    ids, targets = plan.example("sort", source.tokenizer, sort, seed=3)
+    assert targets[:5] == [None] * 5
+    assert targets[5:] == sorted(ids[:6])
+    assert plan.first_asked("sort", sort) == 5
+    for data in ("induction", "addition"):
+        config = plan.sizes(data)["small"].config
+        _, targets = plan.example(data, gptcore.data.task_source(data).tokenizer, config)
+        first = plan.first_asked(data, config)
+        assert [target is None for target in targets] == [position < first for position in range(len(targets))]
+    assert plan.task_of(source.tokenizer, sort) == "sort"
+    text = gptcore.load("shakespeare-char")
+    assert plan.task_of(text.tokenizer, text.config) is None
+
+
+# ---- trainings of the app ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv(jobs.FOLDER, str(tmp_path / "runs"))
+    yield tmp_path / "runs"
+    for job in jobs.jobs():  # nothing outlives a test that failed
+        if (process := processes.find(job.note)) is not None:
+            process.kill()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+def now(job: jobs.Job) -> jobs.Job:
+    found = jobs.find(job.folder)
+    assert found is not None
+    return found
+
+
+def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None:
+    arguments = [*TINY, "--eval-interval=100000", "--log-interval=1"]
+    script = f"from app.training import jobs; jobs.start('My sort!', 'sort', 100000, {arguments})"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)  # an app that ends at once
+    (job,) = jobs.jobs()
+    assert (job.name, job.folder.parent, job.steps, job.data) == ("my-sort-1", folder, 100_000, "sort")
+    process = psutil.Process(job.note["pid"])
+    assert process.nice() == processes.NICE
+    group = Path(f"/proc/{process.pid}/autogroup")
+    assert not group.exists() or group.read_text().split()[-1] == str(processes.NICE)
+    assert os.getsid(process.pid) == process.pid
+    assert process.environ()["OMP_NUM_THREADS"] == str(processes.threads())
+    wait_until(lambda: now(job).state == "running" and now(job).step > 5)
+    assert now(job).seconds_left is not None
+    with pytest.raises(jobs.JobError, match="stop it first"):
+        jobs.delete(now(job))
+    jobs.ask(now(job), "pause")
+    wait_until(lambda: not now(job).alive)
+    paused = now(job)
+    assert paused.state == "paused"
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert gptcore.load(paused.folder / "last.pt").info["iter_num"] == paused.step
+    jobs.resume(paused)
+    assert now(job).state == "starting"
+    assert now(job).began_at == paused.step
+    with pytest.raises(jobs.JobError, match="my-sort-1 is"):
+        jobs.resume(paused)  # clicked twice
+    wait_until(lambda: now(job).state == "running" and now(job).step > paused.step + 5)
+    jobs.ask(now(job), "stop")
+    wait_until(lambda: now(job).state == "stopped")
+    steps = runs.read(job.folder).curves["loss"].steps
+    assert steps == list(range(1, steps[-1] + 1))  # no step is lost or done twice
+    kept = jobs.keep(now(job))  # its only evaluation was before the first step
+    loaded = gptcore.load(kept.folder)
+    assert kept.step == loaded.info["iter_num"] == steps[-1]
+    assert same_weights(loaded.model, gptcore.load(job.folder / "last.pt").model)
+    assert "best_val_loss" not in loaded.info
+
+
+def same_weights(one: gptcore.GPT, other: gptcore.GPT) -> bool:
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(a.equal(b) for a, b in pairs)
+
+
+def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
+    job = jobs.start("sort", "sort", 40, [*TINY, "--eval-interval=20", "--log-interval=10"])
+    wait_until(lambda: not now(job).alive)
+    finished = now(job)
+    assert (finished.state, finished.step) == ("finished", 40), finished.problem
+    kept, step = jobs.keep(finished)
+    jobs.keep(finished)  # twice is as once
+    assert jobs.jobs() == [finished]  # what is kept is no training
+    jobs.delete(finished)
+    assert not finished.folder.exists()
+    loaded = gptcore.load(kept)
+    assert loaded.tokenizer.vocab_size == 3
+    assert [snapshot.step for snapshot in snapshots(kept)] == [0, 20, 40]
+    history = runs.read(kept)
+    assert history.best is not None
+    assert history.best == (step, loaded.info["best_val_loss"])
+    assert step == loaded.info["iter_num"] == finished.best_step > 0
+    assert history.curves["loss"].steps == [10, 20, 30, 40]
+
+
+def test_a_training_that_fails_tells_why(folder: Path) -> None:
+    job = jobs.start("text", "", 10, [*TINY, "--block-size=64"], text="far too short")
+    wait_until(lambda: not now(job).alive)
+    assert now(job).state == "failed"
+    assert "a context of 64 needs at least 65" in now(job).problem
+    assert "Traceback" not in now(job).problem
+
+
+def test_at_most_two_at_a_time(folder: Path) -> None:
+    sleeping = [sys.executable, "-c", "import time; time.sleep(600)", "gptcore.train"]
+    processes = [subprocess.Popen(sleeping) for _ in range(jobs.MOST_AT_ONCE)]
+    try:
+        for process in processes:
+            running(folder / f"other-{process.pid}", process.pid)
+        with pytest.raises(jobs.JobError, match="at most 2 at a time"):
+            jobs.start("sort", "sort", 10, TINY)
+        assert len(jobs.jobs()) == 2  # nothing of the third is left
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert [job.alive for job in jobs.jobs()] == [False, False]
+
+
+def running(folder: Path, pid: int, born: float | None = None) -> None:
+    """The note of a training whose process is this one."""
+    folder.mkdir(parents=True)
+    note = {"made": time.time(), "launched": 0.0, "steps": 10, "began_at": 0, "arguments": [], "asked": "", "data": "x"}
+    identity = {"pid": pid, "born": psutil.Process(pid).create_time() if born is None else born}
+    (folder / processes.NOTE).write_text(json.dumps({**note, **identity}))
+
+
+def test_another_process_of_the_same_id_is_left_alone(folder: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "gptcore.train"]) as stranger:
+        running(folder / "old", stranger.pid, born=1.0)  # the id was given away again since
+        (job,) = jobs.jobs()
+        assert job.state == "failed"
+        jobs.ask(job, "stop")
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.parametrize(
+    "note", ["", "[]", "{}", '{"steps": 0}', "[" * 9999, '{"steps": 5, "arguments": [], "pid": "x"}']
+)
+def test_a_damaged_note_is_no_training(folder: Path, note: str) -> None:
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / processes.NOTE).write_text(note)
+    assert jobs.jobs() == []
+
+
+def test_only_what_the_app_made_is_deleted(folder: Path, tmp_path: Path) -> None:
+    running(tmp_path / "elsewhere", os.getpid(), born=1.0)
+    (folder).mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    for place in (tmp_path / "elsewhere", folder / "link"):
+        job = jobs.find(place)
+        assert job is not None
+        with pytest.raises(jobs.JobError, match="it stays"):
+            jobs.delete(job)
+    assert (tmp_path / "elsewhere" / processes.NOTE).exists()

@@ -1,0 +1,124 @@
+"""A real server and a real Chromium for tests and benchmarks; nothing here asserts anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PANELS = ("map", "attention", "inspector", "prediction")
+"""What must show the numbers of the prompt; the prompt itself has its own panel."""
+
+DEEP_QUERY = """
+window.deepQuery = (selector) => {
+  const found = [];
+  const visit = (root) => {
+    found.push(...root.querySelectorAll(selector));
+    for (const element of root.querySelectorAll('*')) if (element.shadowRoot) visit(element.shadowRoot);
+  };
+  visit(document);
+  return found;
+};
+"""
+
+
+def chromium() -> str | None:
+    """Debian's Chromium, or another one on the path."""
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+
+
+@contextmanager
+def server(*arguments: str, wait: bool = True, python: str = sys.executable) -> Iterator[tuple[str, int]]:
+    """`streamlit run app/main.py` on a free port of this machine: its address and process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [python, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}", "--server.headless=true"]
+    with subprocess.Popen(
+        [*command, "--server.address=127.0.0.1", "--", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"},
+    ) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            if wait:
+                wait_for(url, process)
+            yield url, process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes] | None = None, seconds: float = 90) -> None:
+    """Until the server answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit status {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.02)
+    raise RuntimeError(f"no answer from {url} in {seconds} s")
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A headless Chromium with a profile of its own."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+def open_page(launched: Browser, url: str, width: int = 1440, height: int = 900, scheme: Any = "light") -> Page:
+    """The app in a fresh context, once its first numbers are drawn."""
+    page = launched.new_context(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
+    page.add_init_script(DEEP_QUERY)
+    page.goto(url)
+    page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
+    return page
+
+
+def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
+    """Until every panel has painted the numbers of this very prompt."""
+    page.wait_for_function(
+        """([text, panels]) => panels.every((name) => {
+            const found = deepQuery(`[data-panel="${name}"]`);
+            return found.length === 1 && found[0].dataset.text === text;
+        })""",
+        arg=[text, list(PANELS)],
+        timeout=seconds * 1000,
+    )
