@@ -1,6 +1,8 @@
 """A GPT in nanoGPT's names, and every tensor of its runs."""
 
-from gptcore.capture.trace import Trace, capture, capture_cost
+from gptcore.capture.capture import capture, capture_cost
+from gptcore.capture.edits import Edit
+from gptcore.capture.trace import Trace
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save, shipped_models
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.graph.architecture import Architecture, architecture
@@ -12,6 +14,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "ConfigError",
+    "Edit",
     "GPTConfig",
     "Trace",
     "architecture",

@@ -10,7 +10,7 @@ Source: nanoGPT's `model.py`; Radford et al. 2019 (GPT-2); Vaswani et al. 2017 (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ KeysValues = tuple[Tensor, Tensor]
 
 
 INIT_STD = 0.02
-"""Of weights before training, as in GPT-2."""
+"""Standard deviation of the weights before training, as in GPT-2."""
 
 
 class Tap(nn.Identity):
@@ -34,36 +34,38 @@ class Tap(nn.Identity):
 
 
 def split_heads(x: Float[Tensor, "B T C"], n_head: int) -> Float[Tensor, "B H T D"]:
-    """The C columns as H heads of D columns each; a view, no copy."""
+    """Return the C columns as H heads of D columns each; a view, no copy."""
     return x.view(x.size(0), x.size(1), n_head, -1).transpose(1, 2)
 
 
-def attention_stages(q: Float[Tensor, "B H t D"], keys: Sequence[Tensor], start: int) -> Iterator[tuple[str, Tensor]]:
-    """Scaled dot-product attention from Q and K to the pattern, stage by stage, each with its name.
+def merge_heads(z: Float[Tensor, "B H T D"]) -> Float[Tensor, "B T C"]:
+    """Put the heads' D columns side by side again."""
+    return z.transpose(1, 2).flatten(2)
 
-    `q` holds the queries of positions `start` to `start + t`; `keys` the keys of all T positions, in one tensor
-    (B, H, T, D) or in several that follow each other. Every stage is (B, H, t, T). A generator, so that who wants
-    the scores does not pay for the softmax.
+
+def causal_mask(scaled: Float[Tensor, "B H t T"], start: int) -> Float[Tensor, "B H t T"]:
+    """Hide the future: the query at position i sees the keys 0 to i, the rest is minus infinity.
+
+    The rows are the queries of positions `start` to `start + t`.
     """
-    k_t = [k.transpose(-2, -1) for k in keys]  # (B, H, D, T), in pieces
-    scores = torch.cat([q @ piece for piece in k_t], dim=-1)  # (B, H, t, T)
-    yield "scores", scores
-    scaled = scores / math.sqrt(q.size(-1))  # (B, H, t, T)
-    yield "scaled", scaled
-    position = torch.arange(scores.size(-1), device=q.device)  # (T,)
-    future = position > position[start : start + q.size(-2), None]  # (t, T): query i sees keys 0 to i
-    masked = scaled.masked_fill(future, -math.inf)  # (B, H, t, T)
-    yield "masked", masked
-    pattern = F.softmax(masked, dim=-1)  # (B, H, t, T), rows sum to 1
-    yield "pattern", pattern
+    key = torch.arange(scaled.size(-1), device=scaled.device)  # (T,)
+    future = key > key[start : start + scaled.size(-2), None]  # (t, T)
+    return scaled.masked_fill(future, -math.inf)
 
 
 def attend_to_past(q: Tensor, k: Tensor, v: Tensor, past: Sequence[KeysValues]) -> Float[Tensor, "B H t D"]:
-    """Attention of t new positions over earlier ones and themselves, without copying old and new keys together."""
+    """Scaled dot-product attention of t new positions over earlier ones and themselves, stage by stage.
+
+    Keys and values of all T positions may lie in several tensors, and are not copied together.
+    """
     pieces = [*past, (k, v)]
     start = sum(old_k.size(-2) for old_k, _ in past)
-    pattern = dict(attention_stages(q, [k for k, _ in pieces], start))["pattern"]  # (B, H, t, T)
-    parts = pattern.split([k.size(-2) for k, _ in pieces], dim=-1)
+    k_t = [keys.transpose(-2, -1) for keys, _ in pieces]  # (B, H, D, T), in pieces
+    scores = torch.cat([q @ keys for keys in k_t], dim=-1)  # (B, H, t, T)
+    scaled = scores / math.sqrt(q.size(-1))  # (B, H, t, T)
+    masked = causal_mask(scaled, start)  # (B, H, t, T)
+    pattern = F.softmax(masked, dim=-1)  # (B, H, t, T), rows sum to 1
+    parts = pattern.split([keys.size(-2) for keys, _ in pieces], dim=-1)
     z = parts[0] @ pieces[0][1]  # (B, H, t, D)
     for part, (_, values) in zip(parts[1:], pieces[1:], strict=True):
         z = z + part @ values
@@ -83,7 +85,7 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Float[Tensor, "B T C"], past: Sequence[KeysValues] = ()) -> Float[Tensor, "B T C"]:
-        B, T, C = x.size()
+        C = x.size(-1)
         qkv = self.c_attn(x)  # (B, T, 3C)
         q, k, v = qkv.split(C, dim=2)  # (B, T, C) each
         q = self.q(split_heads(q, self.n_head))  # (B, H, T, D)
@@ -95,7 +97,7 @@ class CausalSelfAttention(nn.Module):
             dropout = self.attn_dropout.p if self.training else 0.0
             z = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
         z = self.z(z)  # (B, H, T, D)
-        concat = z.transpose(1, 2).contiguous().view(B, T, C)  # (B, T, C): heads side by side
+        concat = merge_heads(z)  # (B, T, C)
         return self.resid_dropout(self.c_proj(concat))
 
 
@@ -180,7 +182,7 @@ class GPT(nn.Module):
         targets: Int[Tensor, "B T"] | None = None,
         past: Sequence[Sequence[KeysValues]] | None = None,
     ) -> tuple[Float[Tensor, "B _ V"], Tensor | None]:
-        """Logits and, with targets, the mean cross-entropy in nats.
+        """Return the logits and, with targets, the mean cross-entropy in nats.
 
         With targets the logits are of all positions, (B, T, V); without, of the last alone, (B, 1, V).
         A target of -1 does not count. `past` gives each layer the keys and values of the positions before `idx`.
@@ -204,54 +206,3 @@ class GPT(nn.Module):
         logits = self.lm_head(x)  # (B, T, V)
         loss = F.cross_entropy(logits.view(-1, logits.size(-1)), targets.reshape(-1), ignore_index=-1)
         return logits, loss
-
-
-class TeachingHead(nn.Module):
-    """One head as lectures write it: its own key, query and value layers, an explicit mask, a weighted sum."""
-
-    def __init__(self, n_embd: int, head_dim: int, bias: bool) -> None:
-        super().__init__()
-        self.key = nn.Linear(n_embd, head_dim, bias=bias)
-        self.query = nn.Linear(n_embd, head_dim, bias=bias)
-        self.value = nn.Linear(n_embd, head_dim, bias=bias)
-
-    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T D"]:
-        T = x.size(1)
-        k, q, v = self.key(x), self.query(x), self.value(x)  # (B, T, D) each
-        weights = q @ k.transpose(1, 2) * k.size(-1) ** -0.5  # (B, T, T)
-        tril = torch.ones(T, T, dtype=torch.bool, device=x.device).tril()
-        weights = weights.masked_fill(~tril, -math.inf)  # the future is unknown
-        return weights.softmax(dim=-1) @ v  # (B, T, D)
-
-
-class TeachingAttention(nn.Module):
-    """The same attention as `CausalSelfAttention`, written to be read; a test holds the two equal.
-
-    Source: the lecture code of Karpathy's "Let's build GPT", with the heads of Vaswani et al. 2017.
-
-    >>> fused = CausalSelfAttention(GPTConfig(block_size=8, vocab_size=5, n_layer=1, n_head=2, n_embd=4))
-    >>> x = torch.linspace(-1, 1, 12).view(1, 3, 4)
-    >>> torch.allclose(TeachingAttention(fused)(x), fused(x), atol=1e-6)
-    True
-    """
-
-    def __init__(self, fused: CausalSelfAttention) -> None:
-        """Copies the weights of `fused`: rows h*D to (h+1)*D of its q, k and v thirds make head h."""
-        super().__init__()
-        C, bias = fused.c_proj.in_features, fused.c_attn.bias is not None
-        self.heads = nn.ModuleList([TeachingHead(C, C // fused.n_head, bias) for _ in range(fused.n_head)])
-        self.c_proj = nn.Linear(C, C, bias=bias)
-        self.to(fused.c_attn.weight)  # the same device and precision
-        self.load_state_dict(self._rename(fused))
-
-    @staticmethod
-    def _rename(fused: CausalSelfAttention) -> dict[str, Tensor]:
-        state = {f"c_proj.{name}": tensor for name, tensor in fused.c_proj.state_dict().items()}
-        for name, tensor in fused.c_attn.state_dict().items():  # weight (3C, C), bias (3C,)
-            for layer, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
-                for h, rows in enumerate(third.chunk(fused.n_head)):
-                    state[f"heads.{h}.{layer}.{name}"] = rows
-        return state
-
-    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
-        return self.c_proj(torch.cat([head(x) for head in self.heads], dim=-1))

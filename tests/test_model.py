@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from gptcore import GPT, GPTConfig
-from gptcore.model import TeachingAttention
+from gptcore.analysis.teaching_attention import TeachingAttention
 from tests.conftest import random_model
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gptcore.capture.trace import capture
+from gptcore.capture.capture import capture
+from gptcore.graph.architecture import architecture
 from gptcore.model import GPT
 
 KINDS = {
@@ -51,10 +52,11 @@ def head_scores(model: GPT, *, rows: int = 16, half: int | None = None, seed: in
     if not 2 <= 2 * half <= config.block_size:
         raise ValueError(f"half: {half} tokens twice do not fit into a context of {config.block_size}; take fewer")
     ids = repeated(config.vocab_size, half, rows, seed).to(model.lm_head.weight.device)
+    arch = architecture(config)
     trace = capture(model, ids)
     found: dict[str, list[Tensor]] = {kind: [] for kind in KINDS}
     for layer in range(config.n_layer):
-        pattern = trace[f"transformer.h.{layer}.attn.pattern"]  # (B, H, T, T)
+        pattern = trace[arch.named("pattern", layer)]  # (B, H, T, T)
         found["previous"].append(_diagonal(pattern, 1)[..., :].mean(dim=(0, 2)))
         found["first"].append(pattern[:, :, 1:, 0].mean(dim=(0, 2)))
         found["duplicate"].append(_diagonal(pattern, half).mean(dim=(0, 2)))

@@ -1,4 +1,4 @@
-"""Whether a model's numbers can be believed: the same prompt once more, by another path through the code.
+"""A check of a model's numbers: the same prompt once more, by another path through the code.
 
 What is shown comes from fused attention on a trace that grew key by key; here every head is computed by itself, with
 an explicit mask, over the whole prompt at once. Both read the same weights.
@@ -10,15 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gptcore.capture import names as naming
+from gptcore.analysis.teaching_attention import TeachingAttention
 from gptcore.capture.trace import Trace
-from gptcore.model import GPT, TeachingAttention
+from gptcore.graph.architecture import architecture
+from gptcore.model import GPT
 from gptcore.skip_init import Unfilled
 
 
 @torch.no_grad()
 def teaching_logits(model: GPT, idx: Tensor) -> Float[Tensor, "B 1 V"]:
-    """The last position's logits, each head of each layer computed by `TeachingAttention`. `idx` is (B, T)."""
+    """Return the last position's logits, each head of each layer computed by `TeachingAttention`. `idx` is (B, T)."""
     x = model.transformer.wte(idx) + model.transformer.wpe(torch.arange(idx.size(1), device=idx.device))  # (B, T, C)
     for block in model.transformer.h:
         with Unfilled():
@@ -29,7 +30,7 @@ def teaching_logits(model: GPT, idx: Tensor) -> Float[Tensor, "B 1 V"]:
 
 
 def parity(model: GPT, trace: Trace) -> float:
-    """The largest difference between a trace's last logits and those of the teaching pass over the same ids.
+    """Return the largest difference between a trace's last logits and those of the teaching pass over the same ids.
 
     Of the size of the precision's rounding where all is well; NaN where either has a NaN.
 
@@ -38,5 +39,5 @@ def parity(model: GPT, trace: Trace) -> float:
     >>> parity(model, capture(model, [3, 1, 4])) < 1e-6
     True
     """
-    shown = trace.rows(naming.LOGITS, trace.T - 1, trace.T)  # (B, 1, V)
+    shown = trace.rows(architecture(model.config).named("logits"), trace.T - 1, trace.T)  # (B, 1, V)
     return (shown - teaching_logits(model, trace.ids)).abs().max().item()

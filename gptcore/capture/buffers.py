@@ -76,8 +76,8 @@ class Piece:
         return tensor.narrow(axis, start, stop - start)
 
     def all(self, axes: Axes) -> dict[str, Tensor]:
-        """Every tensor's rows; views."""
-        return {name: self.read(name, axes[name], 0, self.rows) for name in self.store.tensors}
+        """Return the rows of these tensors; views."""
+        return {name: self.read(name, axis, 0, self.rows) for name, axis in axes.items()}
 
     @property
     def waste(self) -> int:
@@ -104,6 +104,11 @@ def total(pieces: Pieces) -> int:
 def nbytes(pieces: Pieces) -> int:
     """Bytes that the pieces keep alive."""
     return sum(piece.store.nbytes() for piece in pieces)
+
+
+def only(pieces: Pieces, axes: Axes) -> Pieces:
+    """Return the same rows of some tensors alone; views, behind which nothing can be written."""
+    return tuple(Piece(Store(piece.all(axes), piece.rows, piece.rows), piece.rows) for piece in pieces)
 
 
 def read(pieces: Pieces, name: str, axis: int, start: int, stop: int) -> list[Tensor]:
@@ -163,7 +168,7 @@ def _take_small(kept: list[Piece], moved: list[Piece], size: int) -> None:
 
 
 def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) -> Piece:
-    """One piece with the rows of several, copied, and room for more."""
+    """Return one piece with the rows of several, copied, and room for more."""
     rows = total(tuple(pieces))
     store = Store.with_room(pieces[0].all(axes) if like is None else like, axes, rows + room)
     store.claim(0, rows)

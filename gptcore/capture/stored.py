@@ -1,56 +1,124 @@
-"""What a trace of some names holds, and all that can be read from it. Names and axes only, no tensors."""
+"""Which tensors a trace of some names caches, and all that can be read from it. Names and axes only, no tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
-from gptcore.capture import names as naming
 from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture
+from gptcore.graph.node import Node
+from gptcore.graph.ops import Axes
 
-Axes = tuple[str, ...]
+
+@cache
+def nodes(config: GPTConfig) -> Mapping[str, Node]:
+    """Return every node by its id."""
+    return MappingProxyType({node.id: node for node in architecture(config).nodes})
 
 
 @cache
 def time_axes(config: GPTConfig) -> Mapping[str, int]:
-    """Which axis of each held tensor is T."""
-    nodes = architecture(config).nodes
-    return MappingProxyType({name: nodes[name].axes.index("T") for name in naming.held(config.n_layer)})
+    """Return which axis of each tensor is its first T: the one along which its rows lie."""
+    return MappingProxyType({name: node.axes.index("T") for name, node in nodes(config).items()})
+
+
+@cache
+def everything(config: GPTConfig) -> frozenset[str]:
+    """Return the names that a full trace caches."""
+    return frozenset(name for name, node in nodes(config).items() if node.cached)
 
 
 @cache
 def modules(config: GPTConfig) -> tuple[str, ...]:
-    """The modules whose outputs a full trace holds."""
-    return tuple(name for name in naming.held(config.n_layer) if name != naming.IDX)
+    """Return the modules whose outputs a full trace caches, in the order of the run."""
+    tokens = architecture(config).named("tokens")
+    return tuple(name for name, node in nodes(config).items() if node.cached and name != tokens)
 
 
 @cache
-def for_attention(config: GPTConfig) -> frozenset[str]:
-    """What attention needs of earlier positions."""
-    return frozenset(naming.block(layer, "attn.c_attn") for layer in range(config.n_layer))
+def projections(config: GPTConfig) -> tuple[str, ...]:
+    """Return, layer by layer, the tensor that queries, keys and values are cut from."""
+    arch = architecture(config)
+    return tuple(arch.named("joint projection", layer) for layer in range(config.n_layer))
 
 
-def needed(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
-    """The held names that the chosen ones need."""
+@cache
+def keys_values(config: GPTConfig) -> tuple[tuple[str, str], ...]:
+    """Return, layer by layer, the names of the keys and of the values."""
+    arch = architecture(config)
+    return tuple((arch.named("key", layer), arch.named("value", layer)) for layer in range(config.n_layer))
+
+
+def needs(config: GPTConfig, name: str) -> frozenset[str]:
+    """Return the cached names that a tensor is read or derived from.
+
+    >>> sorted(needs(GPTConfig.preset("nano-sort"), "transformer.h.0.attn.pattern"))
+    ['transformer.h.0.attn.c_attn']
+    """
+    node = nodes(config)[name]
+    return frozenset([name]) if node.cached else _needs_of_operands(config, name)
+
+
+@cache
+def _needs_of_operands(config: GPTConfig, name: str) -> frozenset[str]:
+    return frozenset[str]().union(*(needs(config, operand) for operand in nodes(config)[name].operands))
+
+
+def wanted(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
+    """Return the names to cache, so that the chosen ones can be read and a longer trace can reuse them.
+
+    For that each layer's keys and values are among them, where the tensor that they are cut from is not.
+
+    Raises:
+        KeyError: a name that is not in the map; it lists near ones.
+    """
     if chosen is None:
-        return _everything(config)
-    found, nodes = {naming.IDX}, architecture(config).nodes
+        return everything(config)
+    known = architecture(config).nodes
+    found = {architecture(config).named("tokens")}
     for name in chosen:
-        found.update(naming.needs(nodes[name].id, config.n_layer))  # a KeyError lists near names
+        found |= needs(config, known[name].id)
+    for projection, pair in zip(projections(config), keys_values(config), strict=True):
+        if projection not in found:
+            found |= {*pair}
     return frozenset(found)
 
 
 @cache
-def _everything(config: GPTConfig) -> frozenset[str]:
-    return frozenset(naming.held(config.n_layer))
+def available(config: GPTConfig, cached: frozenset[str]) -> Mapping[str, Axes]:
+    """Return every name that can be read where these are cached, with its axes, in the order of the map."""
+    found: dict[str, bool] = {}
+
+    def readable(name: str) -> bool:
+        if name not in found:
+            operands = nodes(config)[name].operands
+            found[name] = name in cached or (bool(operands) and all(map(readable, operands)))
+        return found[name]
+
+    return MappingProxyType({name: node.axes for name, node in nodes(config).items() if readable(name)})
 
 
 @cache
-def available(config: GPTConfig, wanted: frozenset[str]) -> Mapping[str, Axes]:
-    """Every name that can be read where these are held, with its axes, in the order of the map."""
+def banks(config: GPTConfig, cached: frozenset[str]) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Return the T axes of the cached names in two groups: those that attention reads at each key, and all others."""
+    read = {*projections(config), *(name for pair in keys_values(config) for name in pair)}
+    return _axes(config, cached & read), _axes(config, cached - read)
+
+
+def below(config: GPTConfig, layer: int) -> frozenset[str]:
+    """Return the names that are made before block `layer` begins; all but the last norm and what reads it, for L."""
+    return _below(config, layer)
+
+
+@cache
+def _below(config: GPTConfig, layer: int) -> frozenset[str]:
     arch = architecture(config)
-    return MappingProxyType(
-        {node.id: node.axes for node in arch.nodes if wanted.issuperset(naming.needs(node.id, config.n_layer))}
-    )
+    first = arch.named("residual in", layer) if layer < config.n_layer else arch.named("final norm")
+    return everything(config).union(*keys_values(config)) - arch.downstream(first) - {first}
+
+
+def _axes(config: GPTConfig, names: Iterable[str]) -> Mapping[str, int]:
+    axes = time_axes(config)
+    return MappingProxyType({name: axes[name] for name in names})

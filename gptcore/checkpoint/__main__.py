@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 
 from gptcore.analysis.parity import parity
-from gptcore.capture.trace import Trace, capture
+from gptcore.capture.capture import capture
+from gptcore.capture.trace import Trace
 from gptcore.checkpoint import Checkpoint, CheckpointError, HeadsUnknownError, load, save
 from gptcore.config import ConfigError, GPTConfig
 

@@ -7,12 +7,14 @@ tensor that it stands for: the path of the module that makes it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from gptcore.config import GPTConfig
 from gptcore.graph.gpt_table import rows
-from gptcore.graph.node import BLOCK, MODEL, VIEWS, Flops, Named, Node, Row
+from gptcore.graph.node import BLOCK, MODEL, VIEWS, Named, Node, Role, Row
+from gptcore.graph.ops import Flops
 from gptcore.graph.source_lines import Source
 from gptcore.graph.subgraph import Edge, Graph, View, view_graph
 
@@ -91,6 +93,43 @@ class Architecture:
         """
         return sum(self.nodes[name].flops(T, B) for name in (FOLDED, "lm_head"))
 
+    def named(self, role: Role, layer: int | None = None) -> str:
+        """Return the id of the tensor that has this role; of the one in block `layer` for roles that each block has.
+
+        Raises:
+            KeyError: no tensor has this role there.
+
+        >>> architecture(GPTConfig.preset("gpt2")).named("pattern", layer=3)
+        'transformer.h.3.attn.pattern'
+        """
+        found = self._by_role.get((role, layer))
+        if found is None:
+            where = "outside the blocks" if layer is None else f"in block {layer}"
+            raise KeyError(f"no tensor has the role {role!r} {where}; arch.nodes lists every role")
+        return found
+
+    @cached_property
+    def _by_role(self) -> dict[tuple[str, int | None], str]:
+        return {(node.role, node.layer): node.id for node in self.nodes if node.role}
+
+    def downstream(self, node_id: str) -> frozenset[str]:
+        """Return the ids of all tensors that are computed from this one, directly or through others.
+
+        >>> sorted(architecture(GPTConfig.preset("gpt2")).downstream("lm_head"))
+        ['loss', 'probs']
+        """
+        found: set[str] = set()
+        waiting = [self.nodes[node_id].id]
+        while waiting:
+            new = [reader for reader in self._computed_from.get(waiting.pop(), ()) if reader not in found]
+            found.update(new)
+            waiting += new
+        return frozenset(found)
+
+    @cached_property
+    def _computed_from(self) -> dict[str, tuple[str, ...]]:
+        return _readers((source, node.id) for node in self.nodes for source in node.operands)
+
     def view_of(self, node_id: str) -> tuple[View, int | None]:
         """The view that draws the node, and its layer (None for the model's own nodes)."""
         node = self.nodes[node_id]
@@ -145,10 +184,15 @@ class Architecture:
 
     @cached_property
     def _readers(self) -> dict[str, tuple[str, ...]]:
-        readers: dict[str, tuple[str, ...]] = {}
-        for source, target in self.edges:
-            readers[source] = (*readers.get(source, ()), target)
-        return readers
+        return _readers(self.edges)
+
+
+def _readers(edges: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return for each source of an edge its targets."""
+    readers: dict[str, tuple[str, ...]] = {}
+    for source, target in edges:
+        readers[source] = (*readers.get(source, ()), target)
+    return readers
 
 
 @lru_cache(maxsize=16)
@@ -195,8 +239,7 @@ def _costs(table: tuple[Row, ...], config: GPTConfig) -> dict[str, tuple[int, Fl
     for row in table:
         shapes = {name: [sizes[axis] for axis in axes] for name, axes in row.weights.items()}
         params[row.id] = sum(math.prod(shape) for shape in shapes.values())
-        linear = 2 * math.prod(shapes["weight"]) if row.product == "linear" else 0
-        flops[row.id] = Flops(linear, 2 * config.n_embd if row.product == "pairs" else 0)
+        flops[row.id] = row.op.flops(config, shapes.get("weight", ()))
     # what makes a container's output happens inside it, also where the output itself stands behind it (Z)
     makers = parents | {row.output: row.id for row in table if row.output in parents}
     for row in reversed(table):  # insides stand behind their container, so each is complete when it is passed on
@@ -235,6 +278,10 @@ def _node(row: Row, cost: tuple[int, Flops], layer: int | None, config: GPTConfi
         view=row.view,
         layer=layer,
         output=row.output and fill(row.output),
+        op=row.op,
+        operands=tuple(fill(source) for source in row.operands),
+        cached=row.cached,
+        role=row.role,
         weights=tuple(f"{name}.{key}" for key in row.weights),
         weight_axes=tuple(row.weights.values()),
         summary=row.summary,

@@ -1,4 +1,4 @@
-"""What a node of the map is: its fields, its cost, and a collection that finds nodes by id. Data only, no torch."""
+"""What a row of the table and a node of the map are, their cost, and a collection that finds nodes by id. No torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
+from gptcore.graph.ops import Axes, Flops, Op
 from gptcore.graph.source_lines import Source, Where, find
 
 Kind = Literal["weight", "activation", "operation", "residual"]
-"""Holds trained numbers; a tensor worth a look of its own; a fixed computation; the residual stream."""
+"""Trained numbers; a tensor worth a look of its own; a fixed computation; the residual stream."""
 How = Literal["input", "hook", "tap", "derived"]
-"""How a trace comes by the tensor: given; a module's output; a named identity's; computed on demand from those."""
+"""Where the tensor comes from: given; a module's output; a named identity's output; computed on demand from those."""
 Concept = Literal["q", "k", "v", "pattern", "residual", "mlp", "logits", "embedding", "norm", "plain"]
-"""What it is about: the theme has one colour for each."""
-Product = Literal["", "linear", "pairs"]
-Axes = tuple[str, ...]
+"""The concept it is about: the theme has one colour for each."""
+Role = Literal[
+    "tokens",
+    "token embedding",
+    "position embedding",
+    "embedding",
+    "residual in",
+    "attention",
+    "joint projection",
+    "query",
+    "key",
+    "value",
+    "scores",
+    "masked scores",
+    "pattern",
+    "weighted values",
+    "residual between",
+    "mlp",
+    "mlp hidden",
+    "residual",
+    "final norm",
+    "logits",
+    "probabilities",
+    "loss",
+]
+"""The part that a tensor plays, whatever a family of models calls it."""
 
 BLOCK = "transformer.h.{i}"
 MODEL, INSIDE, ATTENTION, SDPA, MLP = "model", "block", "self-attention", "scaled dot-product attention", "MLP"
@@ -33,31 +57,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Flops:
-    """FLOPs of a forward pass's matrix products, 2 per multiply-add, as a function of its size.
-
-    >>> Flops(per_token=10, per_pair=2)(T=3, B=2)
-    96
-    """
-
-    per_token: int = 0
-    """For each of the B x T positions."""
-    per_pair: int = 0
-    """For each of the B x T x T pairs of a query and a key, the masked ones too."""
-
-    def __call__(self, T: int, B: int = 1) -> int:
-        return B * T * (self.per_token + self.per_pair * T)
-
-    def __add__(self, other: Flops) -> Flops:
-        return Flops(self.per_token + other.per_token, self.per_pair + other.per_pair)
-
-    def __mul__(self, times: int) -> Flops:
-        return Flops(self.per_token * times, self.per_pair * times)
-
-
-@dataclass(frozen=True)
 class Row:
-    """A node before it is given a layer. Its ids may hold `{i}` (the layer), `{before}` and `{last}` (whole ids)."""
+    """One tensor of the table, before it is given a layer.
+
+    Its ids may hold `{i}` (the layer), `{before}` (the block before, or the dropout) and `{last}` (the last block).
+    """
 
     id: str
     view: str
@@ -65,16 +69,26 @@ class Row:
     kind: Kind
     concept: Concept
     how: How
+    op: Op
+    """How it is computed from `operands`."""
     axes: Axes
     inputs: tuple[str, ...]
+    """Ids that the map draws an edge from."""
     formula: str
     summary: str
     where: Where
     output: str | None
-    product: Product
-    """Its matrix product: "linear" by its weight at each position, "pairs" of width C for each pair of positions."""
+    """Of a container: the id inside, or right behind, whose tensor is its output."""
     weights: Mapping[str, Axes]
     """Its own parameters and their axes, as in the state dict."""
+    cached: bool
+    """True where a run keeps the tensor; all others are derived from those that it keeps."""
+    role: Role | None
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Ids of the tensors that `op` computes it from: a container's is its output."""
+        return (self.output,) if self.output else self.inputs
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,13 @@ class Node:
     """Its block, from 0; None outside the blocks."""
     output: str | None
     """For a container: the node inside, or right behind, whose tensor is its output."""
+    op: Op
+    """How it is computed from `operands`."""
+    operands: tuple[str, ...]
+    """Ids of the nodes that its tensor is computed from: `inputs`, but of a container its output."""
+    cached: bool
+    """True where a run keeps the tensor; all others are derived from those that it keeps."""
+    role: Role | None
     weights: tuple[str, ...]
     """State-dict keys of its own parameters."""
     weight_axes: tuple[Axes, ...]
@@ -115,7 +136,7 @@ class Node:
 
     @property
     def derived(self) -> bool:
-        """Whether a trace computes it on demand rather than captures it."""
+        """True where no module of the model makes it, so that a trace computes it on demand."""
         return self.how == "derived"
 
     @property

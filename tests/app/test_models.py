@@ -167,8 +167,8 @@ def test_parity_tells_when_the_screen_is_wrong(shakespeare: Checkpoint, monkeypa
     from gptcore import model as module
 
     me = Explorer(shakespeare)
-    real = module.attention_stages
-    monkeypatch.setattr(module, "attention_stages", lambda q, keys, start: real(q * 1.01, keys, start))
+    real = module.attend_to_past
+    monkeypatch.setattr(module, "attend_to_past", lambda q, k, v, past: real(q * 1.01, k, v, past))
     me.type(PROMPT + "e")  # grown by a wrong attention
     monkeypatch.undo()
     me.measure_parity()

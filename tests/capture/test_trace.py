@@ -16,6 +16,7 @@ from torch import Tensor
 import gptcore
 from gptcore import GPT, Checkpoint, Trace, architecture, capture, capture_cost
 from gptcore.capture.hooks import _recorder
+from gptcore.model import Block
 from tests.conftest import random_model
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
@@ -164,11 +165,16 @@ def test_reuse_is_the_common_prefix_and_no_more() -> None:
     assert capture(model, IDS, previous=trace).reused == len(IDS)
 
 
-def test_the_rows_that_are_reused_are_not_run_again() -> None:
-    model = random_model()
+def test_the_rows_that_are_reused_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model(n_layer=1)
     trace = capture(model, IDS)
-    lengths = []
-    model.transformer.h[0].register_forward_hook(lambda _m, _a, output: lengths.append(output.size(1)))
+    lengths, forward = [], Block.forward
+
+    def counted(self: Block, x: Tensor, past: Any = ()) -> Tensor:
+        lengths.append(x.size(1))
+        return forward(self, x, past)
+
+    monkeypatch.setattr(Block, "forward", counted)
     capture(model, [*IDS, 1, 2], previous=trace)
     capture(model, IDS[:3], previous=trace)
     assert lengths == [2]
@@ -215,7 +221,7 @@ def test_changed_weights_are_noticed(how: str) -> None:
 def test_two_that_grow_from_one_do_not_meet() -> None:
     model, start = random_model(), [*IDS, *IDS]
     trunk = capture(model, [*start, 1], previous=capture(model, start))
-    assert trunk._rows.attention[-1].waste >= 1  # room for one more, which only one of the two can take
+    assert trunk._banks[0].pieces[-1].waste >= 1  # room for one more, which only one of the two can take
     one, other = ([*start, 1, end] for end in (2, 3))
     first, second = capture(model, one, previous=trunk), capture(model, other, previous=trunk)
     assert_same(first, capture(model, one), 1e-5)
@@ -257,8 +263,8 @@ def test_memory_is_bounded_after_any_history() -> None:
         ids = [*ids[:keep], *typed][:256]
         trace = capture(model, ids, previous=trace)
         assert trace.nbytes() <= 1.3 * capture(model, ids).nbytes()
-        assert len(trace._rows.attention) <= 12
-        assert len(trace._rows.others) <= 25
+        assert len(trace._banks[0].pieces) <= 12
+        assert len(trace._banks[1].pieces) <= 25
 
 
 def test_memory_of_dropped_text_is_freed() -> None:
@@ -376,7 +382,7 @@ def doubled_in_place(_module: object, _args: object, output: Tensor) -> None:
 
 @pytest.mark.parametrize("hook", [doubled, doubled_in_place])
 @pytest.mark.parametrize("where", ["attn.z", "attn.c_proj", "mlp.gelu", "resid_mid"])
-def test_what_a_hook_of_others_changes_is_told_and_nothing_before_it_is_reused(where: str, hook: Any) -> None:
+def test_a_third_party_hook_is_told_and_switches_reuse_off(where: str, hook: Any) -> None:
     model, name = random_model(), f"transformer.h.1.{where}"
     plain, longer = capture(model, IDS), capture(model, [*IDS, 7])
     handle = model.get_submodule(name).register_forward_hook(hook)
@@ -384,14 +390,21 @@ def test_what_a_hook_of_others_changes_is_told_and_nothing_before_it_is_reused(w
     assert changed.reused == 0
     assert torch.equal(changed[name], longer[name] * 2)
     assert torch.allclose(changed.logits[:, -1:], model(torch.tensor([[*IDS, 7]]))[0])
-    grown = capture(model, [*IDS, 7, 8], previous=changed)
-    assert grown.reused == len(IDS) + 1  # changed by the same hook
-    assert_same(grown, capture(model, [*IDS, 7, 8]), 1e-5)
+    assert capture(model, [*IDS, 7, 8], previous=changed).reused == 0
     handle.remove()
     for ids in ([*IDS, 7, 8, 9], IDS):  # longer, and shorter, which needs no run
-        again = capture(model, ids, previous=grown)
+        again = capture(model, ids, previous=changed)
         assert again.reused == 0
         assert_same(again, capture(model, ids), 1e-5)
+
+
+def test_a_hook_that_only_looks_switches_reuse_off_while_it_is_there() -> None:
+    model = random_model()
+    handle = model.transformer.h[1].mlp.register_forward_hook(lambda _module, _args, _output: None)
+    seen = capture(model, IDS)
+    assert capture(model, [*IDS, 7], previous=seen).reused == 0
+    handle.remove()
+    assert capture(model, [*IDS, 7], previous=seen).reused == len(IDS)
 
 
 @pytest.mark.parametrize("where", ["attn.q", "attn", "mlp", ""])

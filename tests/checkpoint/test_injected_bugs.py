@@ -155,8 +155,8 @@ def mask_off_by_one(patch: pytest.MonkeyPatch) -> None:
 
 
 def mask_off_by_one_with_a_past(patch: pytest.MonkeyPatch) -> None:
-    stages = model.attention_stages
-    patch.setattr(model, "attention_stages", lambda q, keys, start: stages(q, keys, start - 1))
+    mask = model.causal_mask
+    patch.setattr(model, "causal_mask", lambda scaled, start: mask(scaled, start - 1))
 
 
 def untied_head_ignored(patch: pytest.MonkeyPatch) -> None:

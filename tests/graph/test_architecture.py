@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import gptcore
 from gptcore.config import PRESETS, GPTConfig
 from gptcore.graph.architecture import Architecture, Edge, Flops, Named, Node, architecture
-from gptcore.model import GPT, attention_stages, split_heads
+from gptcore.model import GPT, split_heads
 
 SMALL = GPTConfig(block_size=7, vocab_size=11, n_layer=3, n_head=2, n_embd=8)
 BLOCK = "transformer.h.1."
@@ -84,8 +84,9 @@ def test_shapes_are_those_of_a_real_run(config: GPTConfig, B: int, data: st.Data
     assert hooked == {*made}
     assert {name: shapes[name] for name in made} == {name: tuple(tensor.shape) for name, tensor in made.items()}
     last = f"transformer.h.{config.n_layer - 1}.attn."
-    for stage, tensor in attention_stages(made[f"{last}q"], [made[f"{last}k"]], start=0):
-        assert shapes[last + stage] == tuple(tensor.shape)
+    scores = made[f"{last}q"] @ made[f"{last}k"].mT
+    for stage in ("scores", "scaled", "masked", "pattern", "attn_dropout"):
+        assert shapes[last + stage] == tuple(scores.shape)
     assert shapes[f"{last}k_t"] == tuple(made[f"{last}k"].mT.shape)
     for node in arch.nodes:  # a container's tensor is its output's
         assert node.output is None or shapes[node.id] == shapes[node.output]

@@ -1,0 +1,292 @@
+"""`capture`: one run of a model as a trace, which takes over all that an earlier trace certainly shares with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gptcore.capture import hooks, stored, third_party
+from gptcore.capture.banks import Banks
+from gptcore.capture.changed_run import ChangedRun
+from gptcore.capture.edits import Edit, Edits, bound, first_difference, same_until
+from gptcore.capture.trace import Precision, Trace, precision
+from gptcore.capture.values import Piece
+from gptcore.capture.weight_fingerprint import WeightsSeen
+from gptcore.config import GPTConfig
+from gptcore.graph.architecture import architecture
+from gptcore.graph.ops import Rows
+from gptcore.model import GPT, KeysValues
+
+
+def capture(
+    model: GPT,
+    ids: Sequence[int] | Tensor,
+    *,
+    names: Sequence[str] | None = None,
+    previous: Trace | None = None,
+    edits: Sequence[Edit] = (),
+) -> Trace:
+    """Run the model on the ids and keep every tensor of the run, or what the given names need.
+
+    With `previous`, all that both runs certainly share is taken over and not run again: the positions that they have
+    in common from the start and, where the edits differ, the blocks below the first tensor and the positions before
+    the first one that they change differently. Certainly the same means: the same model with unchanged weights, no
+    third-party hooks, the same batch size and precision, and everything cached that is wanted now; otherwise the run
+    is a fresh one. `Trace.reused` tells. PyTorch counts each change of a weight but one through `.data`, of which a
+    sample is looked at, and none of an attribute such as `eps`: after such a change leave `previous` out.
+
+    Args:
+        model: in eval mode, on any device.
+        ids: token ids, a list, (T,) or (B, T), with 1 <= T <= block_size.
+        names: what to cache; all that can be derived from it is readable too.
+        previous: an earlier trace. It stays as it is.
+        edits: changes of the run, applied in the order given; see `Edit`.
+
+    Raises:
+        ValueError: ids that are empty, too many, no integers or beyond the vocabulary; a model that is training
+            with dropout, whose numbers would not be those of the model; an edit that cannot be applied; a third-party
+            hook that changes what a trace would not tell, or any such hook together with edits.
+        KeyError: a name that is not in the map.
+
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> trace = capture(model, [3, 1, 4])
+    >>> longer = capture(model, [3, 1, 4, 1], previous=trace)
+    >>> longer.reused, longer.logits.shape
+    (3, torch.Size([1, 4, 5]))
+    >>> without = capture(model, [3, 1, 4], edits=[Edit("transformer.h.1.mlp", "zero")], previous=trace)
+    >>> without["transformer.h.1.resid_post"].equal(without["transformer.h.1.resid_mid"])
+    True
+    """
+    tokens = _check_ids(ids, model.config).to(model.lm_head.weight.device)
+    if model.training and model.config.dropout > 0:
+        raise ValueError(
+            f"the model is in training mode with dropout {model.config.dropout}, so each run would differ; "
+            "call model.eval() first"
+        )
+    if isinstance(names, str):
+        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
+    edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
+    return _Capture(model, tokens, stored.wanted(model.config, names), edits).after(previous)
+
+
+def capture_cost(config: GPTConfig, T: int, B: int = 1, dtype: str = "float32") -> int:
+    """Return the bytes that a trace of everything will hold, before the run.
+
+    >>> capture_cost(GPTConfig.preset("gpt2"), T=1024) / 1e9 < 0.75
+    True
+    """
+    shapes = architecture(config).shapes(B=B, T=T)
+    size = getattr(torch, dtype).itemsize
+    numbers = sum(torch.Size(shapes[name]).numel() for name in stored.modules(config))
+    return (numbers + B * config.vocab_size) * size + B * T * torch.int64.itemsize
+
+
+class _Capture:
+    """One call of `capture`, its arguments checked."""
+
+    def __init__(self, model: GPT, tokens: Tensor, wanted: frozenset[str], edits: tuple[Edit, ...]) -> None:
+        self.model, self.tokens, self.wanted, self.edits = model, tokens, wanted, edits
+        self.config, (self.B, self.T) = model.config, tokens.shape
+        self.bound: Edits = bound(edits, model.config, self.B, self.T, model) if edits else {}
+        self.precision: Precision = precision(tokens.device.type)
+        self.foreign = hooks.ready(model, stored.modules(model.config)).foreign
+        if self.foreign and edits:
+            raise ValueError(
+                f"an edited run would pass by the third-party hooks on "
+                f"{', '.join(sorted(name or 'the model' for name in self.foreign))}; remove them first"
+            )
+
+    def after(self, previous: Trace | None) -> Trace:
+        """Return the trace, with what `previous` shares with it taken over."""
+        common = self._common(previous) if previous is not None else 0
+        if previous is None or not common:
+            return self._fresh()
+        if previous.edits == self.edits:
+            common = same_until(previous._bound, self.bound, common)
+            return self._grown(previous, common) if common else self._fresh()
+        return self._changed(previous)
+
+    def _common(self, previous: Trace) -> int:
+        """Return how many positions from the first have the same ids in both runs; 0 where anything else differs."""
+        if previous._model is not self.model or previous.B != self.B or previous._precision != self.precision:
+            return 0
+        if self.foreign or previous._foreign or not previous._cached >= self.wanted:
+            return 0
+        return _common_prefix(previous.ids, self.tokens) if previous._weights.still_in(self.model) else 0
+
+    # Three ways to a trace
+
+    def _fresh(self) -> Trace:
+        made, logits, foreign = self._run(None, 0)
+        banks = Banks.fresh(stored.banks(self.config, self.wanted), made, self.T)
+        return self._trace(banks, logits, 0, WeightsSeen.now(self.model), self.wanted, foreign)
+
+    def _grown(self, previous: Trace, common: int) -> Trace:
+        """Return the trace of a text that begins like another one, under the same edits."""
+        banks, cached = previous._banks, previous._cached
+        if common < previous.T:
+            banks = banks.cut(common)
+        if common == self.T:  # a text deleted from its end: nothing to run
+            logits = previous._last_logits if common == previous.T else None
+            return self._trace(banks, logits, common, previous._weights, cached)
+        made, logits, _ = self._run(previous, common, cached)
+        return self._trace(banks.grown(made, self.T - common), logits, common, previous._weights, cached)
+
+    def _changed(self, previous: Trace) -> Trace:
+        """Return the trace of other edits: of the same ids, once `previous` was brought to them."""
+        base = previous
+        if not torch.equal(previous.ids, self.tokens):
+            try:
+                base = _Capture(self.model, self.tokens, previous._cached, previous.edits).after(previous)
+            except ValueError:  # its edits do not fit a text of this length
+                return self._fresh()
+        names, start = first_difference(base._bound, self.bound)
+        layer = min((_layer(self.config, name) for name in names), default=self.config.n_layer)
+        door = _door(self.config, layer)
+        if not (layer or start) or door not in stored.available(self.config, base._cached):
+            return self._fresh()
+        run = ChangedRun(self.model, self.tokens, self.bound, base._values, layer, start)
+        with torch.no_grad():
+            run.run()
+            logits = self._last_logits(run.made)
+        below = stored.below(self.config, layer) if layer else frozenset[str]()
+        above = base._cached - below
+        made = self._cacheable(run.made, above)
+        lower = base._banks.only(below)
+        upper = (
+            base._banks.only(above).cut(start).grown(made, self.T - start)
+            if start
+            else Banks.fresh(stored.banks(self.config, above), made, self.T)
+        )
+        return self._trace(Banks((*lower, *upper)), logits, start, base._weights, base._cached)
+
+    def _trace(
+        self, banks: Banks, logits: Tensor | None, reused: int, weights: WeightsSeen, cached: frozenset[str],
+        foreign: bool = False,
+    ) -> Trace:  # fmt: skip
+        return Trace(
+            self.model, banks, weights, self.B, self.precision, cached, logits, reused, self.edits, self.bound, foreign
+        )
+
+    # The run itself
+
+    def _run(
+        self, previous: Trace | None, start: int, cached: frozenset[str] | None = None
+    ) -> tuple[dict[str, Tensor], Tensor | None, bool]:
+        """Run positions `start` to T; return the cached tensors, the last logits, and whether hooks changed any."""
+        foreign = False
+        with torch.no_grad():
+            if self.edits:
+                before = previous._values if previous else None
+                run = ChangedRun(self.model, self.tokens, self.bound, before, 0, start)
+                run.run()
+                made, logits = run.made, self._last_logits(run.made)
+            else:
+                past = self._past(previous, start) if previous is not None else None
+                if self.foreign:
+                    with third_party.watching(self.model, self.foreign) as changes:
+                        made, logits = self._record(start, past)
+                    told = (*stored.modules(self.config), architecture(self.config).named("logits"))
+                    third_party.check(changes, told)
+                    foreign = bool(changes)
+                else:
+                    made, logits = self._record(start, past)
+                made[architecture(self.config).named("tokens")] = self.tokens[:, start:]
+            return self._cacheable(made, self.wanted if cached is None else cached), logits, foreign
+
+    def _record(self, start: int, past: list[list[KeysValues]] | None) -> tuple[dict[str, Tensor], Tensor]:
+        tokens, modules = self.tokens[:, start:], stored.modules(self.config)
+        with hooks.recording() as outputs:
+            logits, _ = self.model(tokens, past=past)
+        if len(outputs) < len(modules):
+            hooks.ready(self.model, modules, anew=True)  # a module was replaced since
+            with hooks.recording() as outputs:
+                logits, _ = self.model(tokens, past=past)
+        return outputs, logits
+
+    def _last_logits(self, made: dict[str, Tensor]) -> Tensor | None:
+        """Return the logits of the last position of an edited run; None where they are edited themselves."""
+        arch = architecture(self.config)
+        if arch.named("logits") in self.bound:
+            return None
+        logits: Tensor = self.model.lm_head(made[arch.named("final norm")][:, -1:])
+        return logits
+
+    def _cacheable(self, made: dict[str, Tensor], cached: frozenset[str]) -> dict[str, Tensor]:
+        """Return the tensors to cache; keys and values where the tensor that they are cut from is not among them."""
+        found = {name: made[name] for name in cached if name in made}
+        if len(found) < len(cached):
+            nodes = stored.nodes(self.config)
+            for name in cached - found.keys():
+                node = nodes[name]
+                source = made[node.operands[0]]
+                found[name] = node.op.rows(Piece(self.config, source), Rows(0, source.size(1))).contiguous()
+        return found
+
+    def _past(self, previous: Trace, count: int) -> list[list[KeysValues]]:
+        """Return keys and values of the first positions, layer by layer, in pieces; views."""
+        layers = []
+        for projection, names in zip(stored.projections(self.config), stored.keys_values(self.config), strict=True):
+            joint = previous._banks.read(projection, 0, count)
+            if joint is not None:
+                layers.append([self._keys_values(rows) for rows in joint])
+            else:
+                keys, values = (previous._banks.read(name, 0, count) or [] for name in names)
+                layers.append(list(zip(keys, values, strict=True)))
+        return layers
+
+    def _keys_values(self, rows: Tensor) -> KeysValues:
+        """Cut K and V of rows (B, t, 3C) of a projection; views, in few steps: each key needs them in all layers."""
+        thirds = rows.view(*rows.shape[:2], 3, self.config.n_head, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, t, D)
+        _, k, v = thirds.unbind(0)
+        return k, v
+
+
+def _layer(config: GPTConfig, name: str) -> int:
+    """Return the first block that an edit of this tensor changes; 0 for what stands before them, L for what follows."""
+    layer = stored.nodes(config)[name].layer
+    if layer is not None:
+        return layer
+    arch = architecture(config)
+    return config.n_layer if name in arch.downstream(arch.named("residual", config.n_layer - 1)) else 0
+
+
+def _door(config: GPTConfig, layer: int) -> str:
+    """Return the tensor through which a run enters block `layer`, or the last norm."""
+    arch = architecture(config)
+    if layer < config.n_layer:
+        return arch.named("residual in", layer)
+    return arch.named("residual", config.n_layer - 1)
+
+
+def _check_ids(ids: Sequence[int] | Tensor, config: GPTConfig) -> Tensor:
+    """Return the ids as (B, T) int64."""
+    if isinstance(ids, str):
+        raise ValueError("token ids are numbers, got a text; pass tokenizer.encode(text)")
+    tokens = torch.as_tensor(ids)
+    if tokens.numel() == 0:
+        raise ValueError("no token ids: a run needs at least one; encode a text that is not empty")
+    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
+        raise ValueError(f"token ids must be integers, got {tokens.dtype}")
+    if tokens.dim() not in (1, 2):
+        raise ValueError(f"token ids must be a list, (T,) or (B, T), got the shape {tuple(tokens.shape)}")
+    tokens = tokens.long().view(-1, tokens.size(-1))
+    if tokens.size(1) > config.block_size:
+        raise ValueError(
+            f"{tokens.size(1)} tokens, and this model sees at most {config.block_size} (block_size); "
+            f"pass the last ones, ids[-{config.block_size}:]"
+        )
+    low, high = int(tokens.min()), int(tokens.max())
+    if low < 0 or high >= config.vocab_size:
+        wrong = low if low < 0 else high
+        raise ValueError(f"token id {wrong} is outside this model's vocabulary, 0 to {config.vocab_size - 1}")
+    return tokens.clone()
+
+
+def _common_prefix(old: Tensor, new: Tensor) -> int:
+    """Return how many positions, from the first, are the same in every row of (B, T)."""
+    T = min(old.size(1), new.size(1))
+    same = (old[:, :T] == new[:, :T]).all(dim=0)
+    return int(same.long().cumprod(dim=0).sum())

@@ -1,0 +1,154 @@
+"""A run of the model from a certain block and position on, under edits: modules where nothing is changed between them,
+and stage by stage, by the table, where something is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gptcore.capture import hooks, stored
+from gptcore.capture.edits import Edits
+from gptcore.capture.values import NodeInputs, Values
+from gptcore.config import GPTConfig
+from gptcore.graph.architecture import architecture
+from gptcore.graph.node import Node
+from gptcore.graph.ops import Rows
+from gptcore.model import GPT, KeysValues, attend_to_past
+
+
+class ChangedRun:
+    """The tensors of such a run, as they are made: rows `start` to T of all that is made from block `layer` on.
+
+    What lies before, earlier positions and blocks below, is read from the values of another run.
+    """
+
+    def __init__(
+        self, model: GPT, tokens: Tensor, edits: Edits, before: Values | None, layer: int, start: int,
+        stages_of: Collection[int] = (),
+    ) -> None:  # fmt: skip
+        """Run nothing yet.
+
+        Args:
+            model: the model.
+            tokens: all ids, (B, T).
+            edits: the edits of the whole run.
+            before: the other run; None where nothing of one is used.
+            layer: the first block that is run, n_layer for what stands behind the blocks alone.
+            start: the first position that is run.
+            stages_of: blocks that are run stage by stage although nothing in them is edited.
+        """
+        self.made: dict[str, Tensor] = {}
+        self._model, self._before, self._layer = model, before, layer
+        self._rows = Rows(start, tokens.size(1))
+        self._nodes = stored.nodes(model.config)
+        self._edited = {self._nodes[name].layer for name in edits} | {*stages_of}
+        self._values = Values(model, edits, tokens.size(1), self._at_hand)
+        self.made[architecture(model.config).named("tokens")] = tokens[:, start:]
+
+    def run(self) -> None:
+        """Run all that is left of the model, up to the last norm."""
+        config = self._model.config
+        first, blocks, last = _order(config)
+        if self._layer == 0:
+            self._stage_by_stage(first)
+        for i in range(self._layer, config.n_layer):
+            if i in self._edited:
+                self._stage_by_stage(blocks[i], fused=_fused(config, i, self._values.edits))
+            else:
+                self._block(i)
+        self._stage_by_stage(last)
+
+    def _block(self, i: int) -> None:
+        """Run one block as it is."""
+        arch = architecture(self._model.config)
+        x = self._values.joined(arch.named("residual in", i), self._rows)
+        past = self._past(i) if self._rows.start else ()
+        with hooks.recording() as outputs:
+            self._model.transformer.h[i](x, past)
+        self.made |= outputs
+
+    def _past(self, i: int) -> list[KeysValues]:
+        assert self._before is not None, "positions before the first are those of another run"
+        rows = Rows(0, self._rows.start)
+        keys, values = (self._before.pieces(name, rows) for name in stored.keys_values(self._model.config)[i])
+        if [key.size(2) for key in keys] != [value.size(2) for value in values]:  # an edit has joined one of both
+            keys, values = [torch.cat(keys, dim=2)], [torch.cat(values, dim=2)]
+        return list(zip(keys, values, strict=True))
+
+    def _stage_by_stage(self, order: tuple[Node, ...], fused: frozenset[str] = frozenset()) -> None:
+        for node in order:
+            if node.id in fused:
+                continue
+            made = self._make(node, attends=bool(fused) and node.role == "weighted values")
+            for edit in self._values.edits.get(node.id, ()):
+                made = edit.apply(self._rows, made, self._rows.stop)
+            self.made[node.id] = made
+
+    def _make(self, node: Node, attends: bool) -> Tensor:
+        """Compute a tensor before its edits, by its own module where it has one."""
+        inputs = NodeInputs(self._values, node)
+        if node.how == "hook" and not node.output:
+            if node.role == "position embedding":
+                positions = torch.arange(*self._rows, device=self._model.lm_head.weight.device)
+                return self._model.get_submodule(node.id)(positions)
+            return self._model.get_submodule(node.id)(inputs.rows(0, self._rows))
+        made = self._attend(node) if attends else node.op.rows(inputs, self._rows)
+        return self._model.get_submodule(node.id)(made) if node.how == "tap" else made
+
+    def _attend(self, node: Node) -> Tensor:
+        arch, i = architecture(self._model.config), node.layer
+        q, k, v = (self.made[arch.named(role, i)] for role in ("query", "key", "value"))
+        if self._rows.start:
+            return attend_to_past(q, k, v, self._past(int(i or 0)))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def _at_hand(self, name: str, rows: Rows) -> list[Tensor] | None:
+        """Return rows of what was made here, behind those of the other run."""
+        made = self.made.get(name)
+        if made is None:
+            below = self._layer > 0 and name in stored.below(self._model.config, self._layer)
+            return self._before.pieces(name, rows) if below and self._before is not None else None
+        start, axis = self._rows.start, stored.time_axes(self._model.config)[name]
+        if rows.start >= start:
+            return [made.narrow(axis, rows.start - start, rows.stop - rows.start)]
+        assert self._before is not None, "rows before the first are those of another run"
+        earlier = self._before.pieces(name, Rows(rows.start, min(rows.stop, start)))
+        return [*earlier, made.narrow(axis, 0, rows.stop - start)] if rows.stop > start else earlier
+
+
+@cache
+def _order(config: GPTConfig) -> tuple[tuple[Node, ...], tuple[tuple[Node, ...], ...], tuple[Node, ...]]:
+    """Return the nodes that a run makes, operands first: before the blocks, of each block, behind them."""
+    nodes = stored.nodes(config)
+    seen: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name not in seen:
+            for operand in nodes[name].operands:
+                visit(operand)
+            seen[name] = None
+
+    arch = architecture(config)
+    for layer in range(config.n_layer):
+        visit(arch.named("residual", layer))
+    visit(arch.named("final norm"))
+    order = [nodes[name] for name in seen if nodes[name].how != "input"]
+    behind = arch.downstream(arch.named("residual in", 0))
+    first = tuple(node for node in order if node.layer is None and node.id not in behind)
+    blocks = tuple(tuple(node for node in order if node.layer == i) for i in range(config.n_layer))
+    last = tuple(node for node in order if node.layer is None and node not in first)
+    return first, blocks, last
+
+
+def _fused(config: GPTConfig, layer: int, edits: Edits) -> frozenset[str]:
+    """Return the stages between queries, keys and values and their weighted sum, if none of them is edited."""
+    arch = architecture(config)
+    behind = arch.downstream(arch.named("key", layer)) | arch.downstream(arch.named("query", layer))
+    z = arch.named("weighted values", layer)
+    stages = behind - arch.downstream(z) - {z}
+    return frozenset() if stages & edits.keys() else stages
