@@ -2,6 +2,8 @@
 
 from gptcore.capture.capture import capture, capture_cost
 from gptcore.capture.edits import Edit
+from gptcore.capture.explain import Explanation, explain
+from gptcore.capture.gradients import gradients
 from gptcore.capture.trace import Trace
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save, shipped_models
 from gptcore.config import ConfigError, GPTConfig
@@ -15,11 +17,14 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "Edit",
+    "Explanation",
     "GPTConfig",
     "Trace",
     "architecture",
     "capture",
     "capture_cost",
+    "explain",
+    "gradients",
     "load",
     "save",
     "shipped_models",

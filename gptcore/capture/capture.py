@@ -59,12 +59,7 @@ def capture(
     >>> without["transformer.h.1.resid_post"].equal(without["transformer.h.1.resid_mid"])
     True
     """
-    tokens = _check_ids(ids, model.config).to(model.lm_head.weight.device)
-    if model.training and model.config.dropout > 0:
-        raise ValueError(
-            f"the model is in training mode with dropout {model.config.dropout}, so each run would differ; "
-            "call model.eval() first"
-        )
+    tokens = checked_ids(model, ids)
     if isinstance(names, str):
         raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
     edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
@@ -261,8 +256,18 @@ def _door(config: GPTConfig, layer: int) -> str:
     return arch.named("residual", config.n_layer - 1)
 
 
-def _check_ids(ids: Sequence[int] | Tensor, config: GPTConfig) -> Tensor:
-    """Return the ids as (B, T) int64."""
+def checked_ids(model: GPT, ids: Sequence[int] | Tensor) -> Tensor:
+    """Return the ids as (B, T) int64 on the model's device, for a run that gives the model's own numbers.
+
+    Raises:
+        ValueError: as `capture`.
+    """
+    config = model.config
+    if model.training and config.dropout > 0:
+        raise ValueError(
+            f"the model is in training mode with dropout {config.dropout}, so each run would differ; "
+            "call model.eval() first"
+        )
     if isinstance(ids, str):
         raise ValueError("token ids are numbers, got a text; pass tokenizer.encode(text)")
     tokens = torch.as_tensor(ids)
@@ -282,7 +287,7 @@ def _check_ids(ids: Sequence[int] | Tensor, config: GPTConfig) -> Tensor:
     if low < 0 or high >= config.vocab_size:
         wrong = low if low < 0 else high
         raise ValueError(f"token id {wrong} is outside this model's vocabulary, 0 to {config.vocab_size - 1}")
-    return tokens.clone()
+    return tokens.to(model.lm_head.weight.device, copy=True)
 
 
 def _common_prefix(old: Tensor, new: Tensor) -> int:

@@ -20,6 +20,8 @@ from gptcore.graph.node import Node
 from gptcore.graph.ops import Rows
 from gptcore.model import GPT, KeysValues, attend_to_past
 
+EMBEDDINGS = ("token embedding", "position embedding")
+
 
 class ChangedRun:
     """The tensors of such a run, as they are made: rows `start` to T of all that is made from block `layer` on.
@@ -29,7 +31,7 @@ class ChangedRun:
 
     def __init__(
         self, model: GPT, tokens: Tensor, edits: Edits, before: Values | None, layer: int, start: int,
-        stages_of: Collection[int] = (),
+        stages_of: Collection[int] = (), leaves: bool = False,
     ) -> None:  # fmt: skip
         """Run nothing yet.
 
@@ -40,42 +42,45 @@ class ChangedRun:
             before: the other run; None where nothing of one is used.
             layer: the first block that is run, n_layer for what stands behind the blocks alone.
             start: the first position that is run.
-            stages_of: blocks that are run stage by stage although nothing in them is edited.
+            stages_of: blocks that are run stage by stage, every stage of them, although nothing in them is edited.
+            leaves: whether the embeddings begin a graph, for gradients.
         """
         self.made: dict[str, Tensor] = {}
         self._model, self._before, self._layer = model, before, layer
-        self._rows = Rows(start, tokens.size(1))
+        self.config, self.rows = model.config, Rows(start, tokens.size(1))
+        self._opened, self._leaves = {*stages_of}, leaves
         self._nodes = stored.nodes(model.config)
-        self._edited = {self._nodes[name].layer for name in edits} | {*stages_of}
+        self._staged = {self._nodes[name].layer for name in edits} | self._opened
         self._values = Values(model, edits, tokens.size(1), self._at_hand)
         self.made[architecture(model.config).named("tokens")] = tokens[:, start:]
 
     def run(self) -> None:
         """Run all that is left of the model, up to the last norm."""
-        config = self._model.config
+        config = self.config
         first, blocks, last = _order(config)
         if self._layer == 0:
             self._stage_by_stage(first)
         for i in range(self._layer, config.n_layer):
-            if i in self._edited:
-                self._stage_by_stage(blocks[i], fused=_fused(config, i, self._values.edits))
+            if i in self._staged:
+                fused = frozenset[str]() if i in self._opened else _fused(config, i, self._values.edits)
+                self._stage_by_stage(blocks[i], fused)
             else:
                 self._block(i)
         self._stage_by_stage(last)
 
     def _block(self, i: int) -> None:
         """Run one block as it is."""
-        arch = architecture(self._model.config)
-        x = self._values.joined(arch.named("residual in", i), self._rows)
-        past = self._past(i) if self._rows.start else ()
+        arch = architecture(self.config)
+        x = self._values.joined(arch.named("residual in", i), self.rows)
+        past = self._past(i) if self.rows.start else ()
         with hooks.recording() as outputs:
             self._model.transformer.h[i](x, past)
         self.made |= outputs
 
     def _past(self, i: int) -> list[KeysValues]:
         assert self._before is not None, "positions before the first are those of another run"
-        rows = Rows(0, self._rows.start)
-        keys, values = (self._before.pieces(name, rows) for name in stored.keys_values(self._model.config)[i])
+        rows = Rows(0, self.rows.start)
+        keys, values = (self._before.pieces(name, rows) for name in stored.keys_values(self.config)[i])
         if [key.size(2) for key in keys] != [value.size(2) for value in values]:  # an edit has joined one of both
             keys, values = [torch.cat(keys, dim=2)], [torch.cat(values, dim=2)]
         return list(zip(keys, values, strict=True))
@@ -86,7 +91,7 @@ class ChangedRun:
                 continue
             made = self._make(node, attends=bool(fused) and node.role == "weighted values")
             for edit in self._values.edits.get(node.id, ()):
-                made = edit.apply(self._rows, made, self._rows.stop)
+                made = edit.apply(self.rows, made, self.rows.stop)
             self.made[node.id] = made
 
     def _make(self, node: Node, attends: bool) -> Tensor:
@@ -94,16 +99,18 @@ class ChangedRun:
         inputs = NodeInputs(self._values, node)
         if node.how == "hook" and not node.output:
             if node.role == "position embedding":
-                positions = torch.arange(*self._rows, device=self._model.lm_head.weight.device)
-                return self._model.get_submodule(node.id)(positions)
-            return self._model.get_submodule(node.id)(inputs.rows(0, self._rows))
-        made = self._attend(node) if attends else node.op.rows(inputs, self._rows)
+                x = torch.arange(*self.rows, device=self._model.lm_head.weight.device)
+            else:
+                x = inputs.rows(0, self.rows)
+            made = self._model.get_submodule(node.id)(x)
+            return made.detach().requires_grad_() if self._leaves and node.role in EMBEDDINGS else made
+        made = self._attend(node) if attends else node.op.rows(inputs, self.rows)
         return self._model.get_submodule(node.id)(made) if node.how == "tap" else made
 
     def _attend(self, node: Node) -> Tensor:
-        arch, i = architecture(self._model.config), node.layer
+        arch, i = architecture(self.config), node.layer
         q, k, v = (self.made[arch.named(role, i)] for role in ("query", "key", "value"))
-        if self._rows.start:
+        if self.rows.start:
             return attend_to_past(q, k, v, self._past(int(i or 0)))
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
@@ -111,9 +118,9 @@ class ChangedRun:
         """Return rows of what was made here, behind those of the other run."""
         made = self.made.get(name)
         if made is None:
-            below = self._layer > 0 and name in stored.below(self._model.config, self._layer)
+            below = self._layer > 0 and name in stored.below(self.config, self._layer)
             return self._before.pieces(name, rows) if below and self._before is not None else None
-        start, axis = self._rows.start, stored.time_axes(self._model.config)[name]
+        start, axis = self.rows.start, stored.time_axes(self.config)[name]
         if rows.start >= start:
             return [made.narrow(axis, rows.start - start, rows.stop - rows.start)]
         assert self._before is not None, "rows before the first are those of another run"

@@ -128,7 +128,11 @@ class Architecture:
 
     @cached_property
     def _computed_from(self) -> dict[str, tuple[str, ...]]:
-        return _readers((source, node.id) for node in self.nodes for source in node.operands)
+        direct = [(source, node.id) for node in self.nodes for source in node.operands]
+        containers = {node.output: node.id for node in self.nodes if node.output}
+        # whoever reads a container's output from outside reads the container
+        through = [(containers[made], reader) for made, reader in direct if containers.get(made, reader) != reader]
+        return _readers([*direct, *through])
 
     def view_of(self, node_id: str) -> tuple[View, int | None]:
         """The view that draws the node, and its layer (None for the model's own nodes)."""

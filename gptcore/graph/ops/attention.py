@@ -23,6 +23,9 @@ class _Move(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return number(float(values[0]))
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"{names[0]}.item()"
+
 
 @dataclass(frozen=True)
 class SplitHeads(_Move):
@@ -100,6 +103,9 @@ class Scale(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return rf"\frac{{{number(float(values[0]))}}}{{\sqrt{{{inputs.config.head_dim}}}}}"
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"({names[0]} / {inputs.config.head_dim} ** 0.5).item()"
+
 
 @dataclass(frozen=True)
 class CausalMask(Base):
@@ -122,3 +128,7 @@ class CausalMask(Base):
         if key <= query:
             return rf"{number(float(values[0]))} \quad (\text{{key }} {key} \le \text{{query }} {query})"
         return rf"-\infty \quad (\text{{key }} {key} > \text{{query }} {query}: \text{{masked}})"
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        *_, query, key = cell
+        return f"{names[0]}.item()" if key <= query else 'float("-inf")'

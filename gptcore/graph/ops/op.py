@@ -101,6 +101,9 @@ class Op(Protocol):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         """Write the right side of the cell's equation, in LaTeX, with the numbers in it."""
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        """Write the same in Python: an expression that makes a number of the slices, which have these names."""
+
 
 @dataclass(frozen=True)
 class Base:

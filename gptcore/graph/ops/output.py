@@ -36,6 +36,9 @@ class Softmax(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return rf"\frac{{e^{{{number(float(values[0][cell[-1]]))}}}}}{{{_denominator(values[0])}}}"
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"{names[0]}.softmax(dim=-1)[{cell[-1]}].item()"
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Base):
@@ -72,3 +75,6 @@ class CrossEntropy(Base):
         target = int(values[1])
         fraction = rf"\frac{{e^{{{number(float(values[0][target]))}}}}}{{{_denominator(values[0])}}}"
         return rf"-\ln {fraction} \quad (\text{{target: id }} {target})"
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"-{names[0]}.log_softmax(dim=-1)[{names[1]}].item()" if len(names) > 1 else 'float("nan")'

@@ -30,6 +30,9 @@ class Given(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return r"\text{given}"
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        raise LookupError("an input of the run is given, not computed")
+
 
 @dataclass(frozen=True)
 class Same(Base):
@@ -51,6 +54,9 @@ class Same(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return number(float(values[0]))
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"{names[0]}.item()"
+
 
 @dataclass(frozen=True)
 class Add(Base):
@@ -67,6 +73,9 @@ class Add(Base):
 
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return f"{number(float(values[0]))} + {factor(float(values[1]))}"
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"({names[0]} + {names[1]}).item()"
 
 
 @dataclass(frozen=True)
@@ -111,3 +120,7 @@ class Gelu(Base):
             inner = rf"\sqrt{{2/\pi}}\,({number(x)} + 0.044715 \cdot {factor(x)}^3)"
             return rf"\tfrac{{1}}{{2}} \cdot {factor(x)} \cdot \left(1 + \tanh\left({inner}\right)\right)"
         return rf"{number(x)} \cdot \Phi({number(x)}) = {number(x)} \cdot {number(0.5 * math.erfc(-x / math.sqrt(2)))}"
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        approximate = "tanh" if self.activation == "gelu_tanh" else "none"
+        return f'torch.nn.functional.gelu({names[0]}, approximate="{approximate}").item()'

@@ -39,7 +39,10 @@ class Lookup(Base):
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         row = int(values[0]) if self.by == "id" else cell[0]
         name = "te" if self.by == "id" else "pe"
-        return rf"\mathbf{{W}}_{{\mathrm{{{name}}}}}[{row}, {cell[-1]}] = {number(float(values[-1]))}"
+        return rf"\mathbf{{W}}_{{\mathrm{{{name}}}}}[{row}, {cell[-1]}]"
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"{names[-1]}.item()"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ class LayerNorm(Base):
         root = rf"\sqrt{{{variance} + {number(self.epsilon)}}}"
         return rf"{factor(float(values[1]))} \cdot \frac{{{number(x)} - {factor(mean)}}}{{{root}}}{shift}"
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        x, weight, *bias = names
+        scaled = f"({x}[{cell[-1]}] - {x}.mean()) / ({x}.var(correction=0) + {self.epsilon}).sqrt() * {weight}"
+        return f"({' + '.join([scaled, *bias])}).item()"
+
     def _statistics(self, row: Tensor, channel: int) -> tuple[float, float, float]:
         """Return the number itself, the row's mean, and the root of its variance and epsilon."""
         exact = row.double()
@@ -123,6 +131,10 @@ class Linear(Base):
         shift = f" + {factor(float(values[2]))}" if len(values) > 2 else ""
         return products(values[0], values[1]) + shift
 
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        x, weight, *bias = names
+        return f"({' + '.join([f'{x} @ {weight}', *bias])}).item()"
+
 
 @dataclass(frozen=True)
 class MatMul(Base):
@@ -157,3 +169,6 @@ class MatMul(Base):
 
     def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
         return products(values[0], values[1])
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"({names[0]} @ {names[1]}).item()"
