@@ -297,6 +297,39 @@ def test_only_what_is_named_is_held() -> None:
     assert trace.nbytes() < 0.15 * capture(model, IDS).nbytes()
 
 
+def test_a_trace_of_a_few_names_grows_as_one_of_all_does() -> None:
+    model, names = random_model(dtype=torch.float64), ["transformer.h.1.attn.pattern", "lm_head"]
+    trace = capture(model, IDS[:3], names=names)
+    for T in range(4, len(IDS) + 1):
+        trace = capture(model, IDS[:T], names=names, previous=trace)
+        assert trace.reused == T - 1
+    whole = capture(model, IDS)
+    for name in trace:
+        assert same(trace[name], whole[name], 1e-10), name
+    assert {"lm_head", "probs", "transformer.h.0.attn.k"} <= set(trace)
+    assert not {"transformer.h.0.attn.q", "transformer.h.1.mlp.gelu"} & set(trace)
+    assert capture(model, IDS, names=["transformer.h.0.mlp.gelu"], previous=trace).reused == 0  # which was not cached
+
+
+@pytest.mark.parametrize("lower", [torch.bfloat16, None])
+def test_a_trace_is_read_in_the_precision_of_its_run(lower: torch.dtype | None) -> None:
+    def precision(on: bool) -> Any:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=on)
+
+    model = random_model()
+    with precision(lower is not None):
+        trace = capture(model, IDS)
+        inside = {name: trace[name] for name in trace}
+    for on in (False, True):
+        with precision(on):
+            for name in trace:
+                assert trace[name].dtype == inside[name].dtype, name
+                assert torch.equal(trace[name].nan_to_num(), inside[name].nan_to_num()), name
+            last = trace.rows("lm_head", trace.T - 1, trace.T)
+            assert last.dtype == trace["lm_head"].dtype
+            assert same(last, trace["lm_head"][:, -1:], 0.02 if lower else 1e-6)
+
+
 # Threads and interruptions
 
 
