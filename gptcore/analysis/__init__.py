@@ -1,1 +1,1 @@
-"""What a run or the weights of a model mean, as numbers."""
+"""Numbers that say what a run or the weights of a model mean."""

@@ -1,6 +1,6 @@
-"""What the attention heads of a model do, as one number each: scores that say how much a head is of a known kind.
+"""Scores of attention heads: one number a head says how much it is of a known kind.
 
-Measured on sequences of random ids repeated once, so that nothing but the repetition can be known. Knows no text.
+They are measured on sequences of random ids repeated once, in which only the repetition can be known. No text here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def repeated(vocab_size: int, half: int, rows: int, seed: int = 0) -> Tensor:
-    """Random ids repeated once, (rows, 2 * half); each id at most once in a half, where there are enough of them."""
+    """Return random ids repeated once, (rows, 2 * half); no id is twice in a half, where there are enough of them."""
     generator = torch.Generator().manual_seed(seed)
     if vocab_size >= half:
         first = torch.rand(rows, vocab_size, generator=generator).argsort(dim=1)[:, :half]
@@ -31,7 +31,7 @@ def repeated(vocab_size: int, half: int, rows: int, seed: int = 0) -> Tensor:
 
 
 def head_scores(model: GPT, *, rows: int = 16, half: int | None = None, seed: int = 0) -> dict[str, Tensor]:
-    """For each kind in `KINDS` the mean attention that each head pays so, (L, H), from 0 to 1.
+    """Return for each kind in `KINDS` the mean attention that each head pays in this way, (L, H), from 0 to 1.
 
     "previous" and "first" are means over all queries but the first, the others over the queries of the second half.
     `half` is the length of what is repeated, by default half a context, at most 64.
@@ -65,5 +65,5 @@ def head_scores(model: GPT, *, rows: int = 16, half: int | None = None, seed: in
 
 
 def _diagonal(pattern: Tensor, back: int) -> Tensor:
-    """(B, H, T - back): what each query gives to the key so many places back."""
+    """Return what each query gives to the key so many places back, (B, H, T - back)."""
     return pattern.diagonal(-back, dim1=-2, dim2=-1)

@@ -1,4 +1,4 @@
-"""A prompt as training sees it: at each position the next token to be guessed, and how well it was. No Streamlit.
+"""The loss of each token of a prompt, as training sees it: a guess of the next token at each position.
 
 One forward pass over T tokens guesses T times, so it trains on T examples at once.
 """
@@ -14,12 +14,12 @@ import torch
 from gptcore.capture.trace import Trace
 
 ROWS = 64
-"""Positions whose logits are held at a time: all of GPT-2's at T = 1024 are 200 MB."""
+"""The number of positions whose logits are in memory at a time: all of GPT-2's at T = 1024 are 200 MB."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What the model did at one position. Without a target only `best` is known."""
+    """The model's guess at one position. Without a target only `best` is known."""
 
     index: int
     """The input token's id."""
@@ -27,9 +27,9 @@ class Guess:
     loss: float | None
     """-ln p of the target, in nats."""
     probability: float | None
-    """Of the target."""
+    """The target's probability."""
     rank: int | None
-    """Of the target; 1 is the most probable token."""
+    """The target's rank; 1 is the most probable token."""
     best: int
     """The most probable token's id."""
     best_probability: float
@@ -43,7 +43,7 @@ class Lesson:
 
     @property
     def losses(self) -> list[float]:
-        """Of the positions that have a target."""
+        """The losses of the positions that have a target."""
         return [guess.loss for guess in self.guesses if guess.loss is not None]
 
     @property
@@ -58,7 +58,7 @@ class Lesson:
 
 
 def of_trace(trace: Trace, targets: Sequence[int | None] | None = None) -> Lesson:
-    """The lesson of a run's first sequence.
+    """Return the lesson of a run's first sequence.
 
     Args:
         trace: the run.
@@ -86,7 +86,7 @@ def of_trace(trace: Trace, targets: Sequence[int | None] | None = None) -> Lesso
 
 
 def next_tokens(ids: Sequence[int], first_asked: int) -> list[int | None]:
-    """Targets of a prompt: the next token at each position from the first that is asked; the last knows none.
+    """Return the targets of a prompt: the next token at each position from the first that is asked; the last has none.
 
     >>> next_tokens([2, 0, 1, 1], 1)
     [None, 1, 1, None]

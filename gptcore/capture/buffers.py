@@ -1,11 +1,11 @@
-"""Rows of many tensors that grow along T, held in a few pieces that traces share.
+"""Rows of many tensors that grow along T, in a few pieces that traces share.
 
-This file knows nothing of models: it stores, for each name, rows along one axis, T. A trace's rows are a tuple of
-pieces, one after the other. Deleting cuts, and there are two ways to append, neither of which changes older pieces:
+This file knows nothing of models: it stores, for each name, rows along one axis, T. A trace has a tuple of pieces, one
+after the other. Deleting cuts, and there are two ways to append, neither of which changes older pieces:
 
-- `append`, for what is read as a whole at each key (attention's keys and values): new rows are copied behind the
+- `append`, for tensors that each key reads as a whole (attention's keys and values): new rows are copied behind the
   last piece's, into room kept for them, and small pieces are merged, so that there are at most about log2(T);
-- `add`, for all the rest: new rows stay where the run put them, until there are many such pieces to join.
+- `add`, for all others: new rows stay where the run put them, until there are many such pieces to join.
 
 Either costs log2(T) copies a row in all. Memory is bounded:
 
@@ -25,13 +25,13 @@ from torch import Tensor
 Rows = Mapping[str, Tensor]
 """Tensors of the same number of rows along their T axis, by name."""
 Axes = Mapping[str, int]
-"""Which axis of each name's tensor is T."""
+"""The T axis of each tensor, by its name."""
 
 
 class Store:
     """Tensors with room for `capacity` rows, of which the first `claimed` are written or being written.
 
-    A row is written once: whoever claims it writes it, and who comes second makes a store of their own.
+    A row is written once, by the caller that claims it; a later caller gets a new store.
     """
 
     def __init__(self, tensors: dict[str, Tensor], capacity: int, claimed: int) -> None:
@@ -40,11 +40,11 @@ class Store:
 
     @classmethod
     def with_room(cls, like: Rows, axes: Axes, capacity: int) -> Store:
-        """An empty store for rows like these."""
+        """Return an empty store for rows like these."""
         return cls({name: _empty_like(rows, axes[name], capacity) for name, rows in like.items()}, capacity, 0)
 
     def claim(self, start: int, count: int) -> bool:
-        """Takes rows `start` to `start + count` if nobody has, and if there is room."""
+        """Claim rows `start` to `start + count`; return False where they are taken, or there is no room."""
         with self._lock:
             free = self._claimed == start and start + count <= self.capacity
             if free:
@@ -52,12 +52,12 @@ class Store:
             return free
 
     def write(self, start: int, rows: Rows, axes: Axes) -> None:
-        """Copies rows to their place. Only for who has claimed it."""
+        """Copy rows to their place. The caller has claimed it."""
         places = [self.tensors[name].narrow(axes[name], start, rows[name].size(axes[name])) for name in rows]
         torch._foreach_copy_(places, list(rows.values()))  # one call, where copy_ for each would be a hundred
 
     def nbytes(self) -> int:
-        """Bytes of the tensors, rows not yet written included."""
+        """Return the bytes of the tensors, rows not yet written included."""
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
 
@@ -69,7 +69,7 @@ class Piece:
     rows: int
 
     def read(self, name: str, axis: int, start: int, stop: int) -> Tensor:
-        """Rows `start` to `stop` of one tensor; a view, or the tensor itself where these are all of its rows."""
+        """Return rows `start` to `stop` of one tensor; a view, or the tensor itself where these are all of its rows."""
         tensor = self.store.tensors[name]
         if stop - start == self.store.capacity:  # a view costs a microsecond, and each key reads hundreds
             return tensor
@@ -81,28 +81,28 @@ class Piece:
 
     @property
     def waste(self) -> int:
-        """Rows that the store holds and this piece does not use."""
+        """The rows that the store holds and this piece does not use."""
         return self.store.capacity - self.rows
 
 
 Pieces = tuple[Piece, ...]
 
 MANY = 24
-"""Pieces that `add` leaves unjoined."""
+"""The number of pieces that `add` leaves unjoined."""
 
 
 def fresh(rows: dict[str, Tensor], count: int) -> Pieces:
-    """Rows as they came from a run, held without a copy."""
+    """Return rows as a run made them, without a copy."""
     return (Piece(Store(rows, count, count), count),)
 
 
 def total(pieces: Pieces) -> int:
-    """T: rows in all pieces."""
+    """Return T: the rows in all pieces."""
     return sum(piece.rows for piece in pieces)
 
 
 def nbytes(pieces: Pieces) -> int:
-    """Bytes that the pieces keep alive."""
+    """Return the bytes that the pieces keep alive."""
     return sum(piece.store.nbytes() for piece in pieces)
 
 
@@ -112,7 +112,7 @@ def only(pieces: Pieces, axes: Axes) -> Pieces:
 
 
 def read(pieces: Pieces, name: str, axis: int, start: int, stop: int) -> list[Tensor]:
-    """Rows `start` to `stop` of one tensor, as views that follow each other."""
+    """Return rows `start` to `stop` of one tensor, as views that follow each other."""
     found, first = [], 0
     for piece in pieces:
         low, high = max(start - first, 0), min(stop - first, piece.rows)
@@ -123,7 +123,7 @@ def read(pieces: Pieces, name: str, axis: int, start: int, stop: int) -> list[Te
 
 
 def cut(pieces: Pieces, rows: int, axes: Axes) -> Pieces:
-    """The first `rows` rows. What the cut leaves unused is shared with the older trace, or dropped if it is much."""
+    """Return the first `rows` rows. Rows that the cut leaves unused are shared with the older trace; many are dropped."""
     kept, room = [], rows
     for piece in pieces:
         if room:
@@ -135,7 +135,7 @@ def cut(pieces: Pieces, rows: int, axes: Axes) -> Pieces:
 
 
 def add(pieces: Pieces, rows: dict[str, Tensor], count: int, axes: Axes) -> Pieces:
-    """The pieces with one more, not copied; once there are too many, those at the end are joined."""
+    """Return the pieces with one more, not copied; where these are too many, join those at the end."""
     kept, moved = [*pieces], [*fresh(rows, count)]
     if len(kept) < MANY:
         return (*kept, *moved)
@@ -146,7 +146,7 @@ def add(pieces: Pieces, rows: dict[str, Tensor], count: int, axes: Axes) -> Piec
 
 
 def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
-    """The pieces with `count` rows more. The pieces given stay valid and unchanged."""
+    """Return the pieces with `count` rows more. The given pieces stay valid and unchanged."""
     *kept, last = pieces
     if last.store.claim(last.rows, count):
         last.store.write(last.rows, rows, axes)
@@ -161,7 +161,7 @@ def append(pieces: Pieces, rows: Rows, count: int, axes: Axes) -> Pieces:
 
 
 def _take_small(kept: list[Piece], moved: list[Piece], size: int) -> None:
-    """Moves pieces from the end of `kept` to `moved`, as a binary counter carries: each with at least its own size."""
+    """Move pieces from the end of `kept` to `moved`, as a binary counter carries: each with at least its own size."""
     while kept and kept[-1].rows <= size:
         moved.insert(0, kept.pop())
         size += moved[0].rows
@@ -180,7 +180,7 @@ def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) 
 
 
 def _empty_like(rows: Tensor, axis: int, capacity: int) -> Tensor:
-    """Uninitialised, T right behind the batch in memory, so that a row of all heads stays together."""
+    """Return an uninitialised tensor, T right behind the batch in memory, so that a row of all heads stays together."""
     shape = list(rows.shape)
     del shape[axis]
     first = min(axis, 1)

@@ -1,4 +1,4 @@
-"""`explain`: where one number of a run comes from. The op of its row says what it is made from, and how."""
+"""`explain`: the origin of one number of a run. The op of its row says what it is made from, and how."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Operand:
     name: str
     """The tensor's name in the map, or the weight's key in the state dict."""
     index: Index
-    """Where the slice lies in it: ints and slices."""
+    """The place of the slice in it: ints and slices."""
     values: Tensor = field(repr=False)
     """The slice itself, a copy."""
 

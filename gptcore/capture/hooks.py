@@ -1,8 +1,8 @@
-"""Forward hooks that hand each module's output to whoever records in the current context.
+"""Forward hooks that hand each module's output to the recorder of the current context.
 
-Installed once and left in place: without a recorder in the current context a hook does nothing, so there is nothing
-to remove, nothing to leak when a run is interrupted, and any number of threads can record on one shared model. Hooks
-that others put on the model, at any time, run before these: what is recorded is what they made of it.
+They are installed once and stay: without a recorder in the current context a hook does nothing, so there is nothing
+to remove, nothing to leak when a run is interrupted, and any number of threads can record on one shared model.
+Third-party hooks, put on at any time, run before these: what is recorded is what they made of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 Table = OrderedDict[int, Any]
 """A module's hooks of one kind, by PyTorch's number."""
 Outputs = dict[str, Tensor]
-"""What each module returned, by the module's path."""
+"""The output of each module, by the module's path."""
 
 _recorder: ContextVar[Outputs | None] = ContextVar("gptcore_recorder", default=None)
 _installing = threading.Lock()
@@ -30,18 +30,18 @@ _OURS, _LOOK = "_gptcore_hook", "_gptcore_hooks"
 
 @dataclass(frozen=True)
 class Look:
-    """The hooks of a model, as they were when ours were last put in place."""
+    """The hooks of a model, as they were when ours were last installed."""
 
     tables: list[Table]
-    """Of all modules, as PyTorch keeps them: a look at them is much less than a walk through the modules."""
+    """The tables of all modules, as PyTorch keeps them: to read them costs much less than a walk through the modules."""
     ids: list[int]
     """PyTorch's number of each hook; no two hooks of a process share one."""
     foreign: dict[str, tuple[int, ...]]
-    """The numbers of others' hooks, by the module's path."""
+    """The numbers of third-party hooks, by the module's path."""
 
 
 def ready(model: nn.Module, names: Collection[str], anew: bool = False) -> Look:
-    """Has the modules of these paths carry our hook, after all others; `anew` where a module may have been replaced."""
+    """Install our hook on the modules of these paths, behind all others; `anew` where a module may have been replaced."""
     look: Look | None = model.__dict__.get(_LOOK)
     if look is None or anew or _ids(look.tables) != look.ids:
         with _installing:
@@ -80,7 +80,7 @@ def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
 
 @contextmanager
 def recording() -> Iterator[Outputs]:
-    """Collects the outputs of hooked modules that run in this context, and in no other."""
+    """Collect the outputs of hooked modules that run in this context, and in no other."""
     outputs: Outputs = {}
     token = _recorder.set(outputs)
     try:

@@ -1,4 +1,4 @@
-"""Which tensors a trace of some names caches, and all that can be read from it. Names and axes only, no tensors."""
+"""The names of the tensors that a trace caches, and of all that can be read from it. No tensors here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nodes(config: GPTConfig) -> Mapping[str, Node]:
 
 @cache
 def time_axes(config: GPTConfig) -> Mapping[str, int]:
-    """Return which axis of each tensor is its first T: the one along which its rows lie."""
+    """Return the first T axis of each tensor: the one along which its rows lie."""
     return MappingProxyType({name: node.axes.index("T") for name, node in nodes(config).items()})
 
 

@@ -1,7 +1,7 @@
-"""What hooks that others have put on a model change in a run; hooks that only look on change nothing.
+"""Third-party hooks: a run is watched for what they change, and refused where a trace would not show the change.
 
-A trace tells what the held modules returned, after all hooks. What comes into a module, and what others return, it
-tells by another tensor that is always equal, so a change there would be untold.
+A trace shows the outputs of the modules that it caches, after all hooks. It shows the input of a module, and the
+output of any other, by a tensor that is equal without such hooks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Change = tuple[str, str]
 
 @contextmanager
 def watching(model: nn.Module, names: Collection[str]) -> Iterator[set[Change]]:
-    """Collects what the hooks of these modules change while the model runs; leaves no hook behind."""
+    """Collect what the hooks of these modules change while the model runs. No hook is left behind."""
     changes: set[Change] = set()
     handles: list[RemovableHandle] = []
     try:
@@ -33,7 +33,7 @@ def watching(model: nn.Module, names: Collection[str]) -> Iterator[set[Change]]:
 
 
 def _watch(module: nn.Module, name: str, changes: set[Change]) -> list[RemovableHandle]:
-    """A look before others' hooks and one after them, at what comes in and at what goes out."""
+    """Install a look before the third-party hooks and one after them, at the input and at the output."""
     came, went = _Looks((name, "input"), changes), _Looks((name, "output"), changes)
     return [
         module.register_forward_pre_hook(lambda _module, args: came.before(args), prepend=True),
@@ -63,16 +63,16 @@ def _is(a: object, b: object) -> bool:
 
 
 def _counts(values: tuple[Any, ...]) -> list[int]:
-    """How often each tensor was changed in place."""
+    """Return for each tensor how often it was changed in place."""
     return [value._version for value in values if isinstance(value, Tensor)]
 
 
 def check(changes: Collection[Change], told: Collection[str]) -> None:
-    """Raises a ValueError where a change is none of the outputs that a trace tells."""
+    """Raise a ValueError where a change is none of the outputs that a trace shows."""
     for name, what in sorted(changes):
         if what == "input" or name not in told:
             raise ValueError(
-                f"a hook changes the {what} of {name or 'the model'}, which a trace tells by another tensor, so it "
+                f"a hook changes the {what} of {name or 'the model'}, which a trace shows by another tensor, so it "
                 "would not be seen; remove the hook, or change the output of a part that is held, such as attn.c_attn, "
                 "attn.z, attn.c_proj, mlp.gelu, mlp.c_proj, resid_mid or resid_post"
             )

@@ -23,7 +23,7 @@ VIEWS = (Same, SplitHeads, Transpose, Concat)
 
 
 class AtHand(Protocol):
-    """Where cached tensors lie."""
+    """The place of cached tensors."""
 
     def __call__(self, name: str, rows: Rows) -> list[Tensor] | None:
         """Return rows of a tensor as pieces that follow each other; None where it must be derived."""

@@ -1,4 +1,4 @@
-"""Whether a model's weights are still the ones that a run saw: nothing is reused, and no logits derived, otherwise."""
+"""The identity of a model's weights: where it has changed, nothing is reused and no logits are derived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 SAMPLED = 8
-"""Values of each parameter that are compared as well."""
+"""The number of values of each parameter that are compared as well."""
 
 
 class WeightsSeen:
@@ -30,14 +30,14 @@ class WeightsSeen:
 
     @classmethod
     def now(cls, model: nn.Module) -> WeightsSeen:
-        """The model's weights as they are; the same value as before where they have not changed."""
+        """Return the model's weights as they are; the same object as before where they have not changed."""
         seen = _seen.get(model)
         if seen is None or not seen.still_in(model):
             seen = _seen[model] = cls(model)
         return seen
 
     def still_in(self, model: nn.Module) -> bool:
-        """Whether the model has these very weights, unchanged."""
+        """Return True where the model has these very weights, unchanged."""
         if self._identity is None or not self._modules.still_in(model):
             return False
         if _identity(self._modules.parameters()) != self._identity:
@@ -47,7 +47,7 @@ class WeightsSeen:
         return all(torch.equal(now.view(torch.uint8), then.view(torch.uint8)) for now, then in pairs)
 
     def _look(self) -> list[Tensor]:
-        """The sampled values, joined for each type and device (one, as a rule)."""
+        """Return the sampled values, joined for each type and device (one, as a rule)."""
         groups: dict[object, list[Tensor]] = {}
         for view in self._views:
             groups.setdefault((view.dtype, view.device), []).append(view)
@@ -69,18 +69,18 @@ class _Modules:
         self._tables = [module._parameters for module in modules]
 
     def still_in(self, model: nn.Module) -> bool:
-        """Whether this is the same model, and no module of it was replaced."""
+        """Return True where this is the same model, and no module of it was replaced."""
         if model._modules is not self._children[0]:
             return False
         return all(list(now.values()) == then for now, then in zip(self._children, self._seen, strict=True))
 
     def parameters(self) -> list[Tensor]:
-        """Every parameter that the modules now have."""
+        """Return every parameter that the modules have now."""
         return [parameter for table in self._tables for parameter in table.values() if parameter is not None]
 
 
 def _identity(parameters: Iterable[Tensor]) -> list[tuple[int, int]] | None:
-    """Address and change count of each parameter; None where PyTorch does not count (inference tensors)."""
+    """Return address and change count of each parameter; None where PyTorch does not count (inference tensors)."""
     try:
         return [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     except RuntimeError:

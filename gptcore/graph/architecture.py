@@ -40,7 +40,7 @@ class Architecture:
         return tuple(Edge(source, node.id) for node in self.nodes for source in node.inputs)
 
     def shapes(self, B: int = 1, T: int = 12) -> dict[str, tuple[int, ...]]:
-        """The concrete shape of every node's tensor in a run over (B, T) token ids.
+        """Return the concrete shape of every node's tensor in a run over (B, T) token ids.
 
         Raises:
             ValueError: T is not in 1 to block_size, or B is not positive.
@@ -59,7 +59,7 @@ class Architecture:
         return {node.id: tuple(sizes[axis] for axis in node.axes) for node in self.nodes}
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of every weight, by its state-dict key; of tied ones both keys, as in the state dict.
+        """Return the shape of every weight, by its state-dict key; tied weights have both keys, as in the state dict.
 
         >>> architecture(GPTConfig.preset("baby-gpt")).weight_shapes()["transformer.h.0.attn.c_attn.weight"]
         (1152, 384)
@@ -72,7 +72,7 @@ class Architecture:
         }
 
     def num_params(self) -> int:
-        """Trained numbers, the matrix of tied embeddings counted once.
+        """Count the trained numbers, the matrix of tied embeddings counted once.
 
         >>> architecture(GPTConfig.preset("gpt2")).num_params()
         124439808
@@ -83,7 +83,7 @@ class Architecture:
         return sum(math.prod(shape) for shape in shapes.values())
 
     def flops(self, T: int, B: int = 1) -> int:
-        """FLOPs of one forward pass over (B, T) token ids, logits at all positions.
+        """Count the FLOPs of one forward pass over (B, T) token ids, logits at all positions.
 
         Matrix products only, 2 per multiply-add, attention over the full T x T; each node's share is `node.flops`.
         T may go beyond block_size: what such a pass would cost.
@@ -130,19 +130,19 @@ class Architecture:
     def _computed_from(self) -> dict[str, tuple[str, ...]]:
         direct = [(source, node.id) for node in self.nodes for source in node.operands]
         containers = {node.output: node.id for node in self.nodes if node.output}
-        # whoever reads a container's output from outside reads the container
+        # a node outside that reads a container's output reads the container
         through = [(containers[made], reader) for made, reader in direct if containers.get(made, reader) != reader]
         return _readers([*direct, *through])
 
     def view_of(self, node_id: str) -> tuple[View, int | None]:
-        """The view that draws the node, and its layer (None for the model's own nodes)."""
+        """Return the view that draws the node, and its layer (None for the model's own nodes)."""
         node = self.nodes[node_id]
         return self.views[node.view], node.layer
 
     def inside(self, node_id: str) -> View | None:
-        """The view that a container opens; None for a node that has no inside.
+        """Return the view that a container opens; None for a node that has no inside.
 
-        The folded `transformer.h` opens the block view of whichever layer is wanted.
+        The folded `transformer.h` opens the block view of any layer.
 
         >>> architecture(GPTConfig.preset("gpt2")).inside("transformer.h.3.mlp").name
         'MLP'
@@ -152,7 +152,7 @@ class Architecture:
         return next((view for view in self.views if view.container_at(layer) == name), None)
 
     def path(self, node_id: str) -> tuple[str, ...]:
-        """The containers that are opened on the way from the model's view down to the node, outermost first.
+        """Return the containers that are opened on the way from the model's view down to the node, outermost first.
 
         >>> architecture(GPTConfig.preset("gpt2")).path("transformer.h.2.attn.pattern")
         ('transformer.h.2', 'transformer.h.2.attn', 'transformer.h.2.attn.sdpa')
@@ -161,7 +161,7 @@ class Architecture:
         return () if parent in (None, FOLDED) else (*self.path(str(parent)), str(parent))
 
     def graph(self, view: str = MODEL, layer: int = 0, unfold: bool = False) -> Graph:
-        """What a view draws of a layer: nodes, edges, and the nodes outside that it is connected with.
+        """Return what a view draws of a layer: nodes, edges, and the nodes outside that it is connected with.
 
         Args:
             unfold: in the model's view, every block instead of the folded one.
@@ -201,7 +201,7 @@ def _readers(edges: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=16)
 def architecture(config: GPTConfig) -> Architecture:
-    """The map of a GPT of this config. Equal configs share one.
+    """Return the map of a GPT of this config. Equal configs share one.
 
     >>> arch = architecture(GPTConfig.preset("gpt3-175b"))
     >>> arch.nodes["transformer.h.95.attn.pattern"].axes
@@ -225,7 +225,7 @@ def architecture(config: GPTConfig) -> Architecture:
 
 
 def _sizes(config: GPTConfig) -> dict[str, int]:
-    """The length of every symbolic axis but B and T."""
+    """Return the length of every symbolic axis but B and T."""
     C = config.n_embd
     sizes = {"C": C, "3C": 3 * C, "4C": 4 * C, "H": config.n_head, "D": config.head_dim, "V": config.vocab_size}
     return sizes | {"block_size": config.block_size}
@@ -236,7 +236,7 @@ def _parent(row: Row) -> str | None:
 
 
 def _costs(table: tuple[Row, ...], config: GPTConfig) -> dict[str, tuple[int, Flops]]:
-    """Parameters and FLOPs by id, still with `{i}`: each row's own, summed up into its containers."""
+    """Return parameters and FLOPs by id, still with `{i}`: each row's own, summed up into its containers."""
     sizes = _sizes(config)
     params, flops = {}, {}
     parents = {row.id: _parent(row) for row in table}
@@ -256,7 +256,7 @@ def _costs(table: tuple[Row, ...], config: GPTConfig) -> dict[str, tuple[int, Fl
 
 
 def _node(row: Row, cost: tuple[int, Flops], layer: int | None, config: GPTConfig) -> Node:
-    """The row's node in that layer."""
+    """Return the row's node in that layer."""
 
     values = {"i": layer, "last": f"{FOLDED}.{config.n_layer - 1}"}
     values["before"] = f"{FOLDED}.{layer - 1}" if layer else "transformer.drop"

@@ -2,7 +2,7 @@
 
 Colours are the page's: every SVG element carries classes for CSS. Concrete shapes and values are the page's too: each
 node keeps a line of room for them, so that one SVG serves every keystroke.
-Only this module and who imports it needs `graphviz` and `pygraphviz` (`pip install gptscope[app]`).
+Only this module and its importers need `graphviz` and `pygraphviz` (`pip install gptscope[app]`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from gptcore.graph.svg import dress
 
 PLAIN = 'CELLBORDER="0" CELLSPACING="0"'
 PLACEHOLDER = "· · ·"
-"""Stands where a page writes the live shape."""
+"""The text where a page writes the live shape."""
 FONT_SIZE = 11
 TITLE_LETTER, LETTER, MARK, MARGIN = 6.9, 5.2, 16, 6
-"""Points for a letter of a title and of a shape (in the widest of usual fonts), for the mark of a container (at both
-sides, so that the text stays in the middle), and beside the text. The drawing is then the same on every machine."""
+"""Widths in points: a letter of a title and of a shape (in the widest of usual fonts), the mark of a container (at both
+sides, so that the text stays in the middle), and the space beside the text. They are fixed, so that the drawing is the
+same on every machine."""
 
 _layout_lock = threading.Lock()  # Graphviz keeps global state: one layout at a time
 
 
 def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> graphviz.Digraph:
-    """The view as a DOT graph, drawn from the top down; node names are the ids of `arch.nodes`.
+    """Return the view as a DOT graph, drawn from the top down; node names are the ids of `arch.nodes`.
 
     Args:
         view: a name in `arch.views`.
@@ -68,7 +69,7 @@ def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
 
 @lru_cache(maxsize=256)
 def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
-    """The view as SVG text: a viewBox, no size and no colour of its own (all is `currentColor` until CSS says more).
+    """Return the view as SVG text: a viewBox, no size and no colour of its own (`currentColor` until CSS says more).
 
     Each node is a `<g class="node kind-... concept-..." id="..." data-node="...">`, its id that of `arch.nodes`;
     `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add.
@@ -90,7 +91,7 @@ def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
 
 
 def to_mermaid(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
-    """The view as a Mermaid flowchart, for a README or a wiki.
+    """Return the view as a Mermaid flowchart, for a README or a wiki.
 
     Args and errors: those of `to_dot`.
 
@@ -131,7 +132,7 @@ def to_mermaid(arch: Architecture, view: str = "model", layer: int = 0, unfold: 
 
 
 def axes_text(node: Node) -> str:
-    """The node's symbolic shape as people write it: `(B, T, C)`."""
+    """Return the node's symbolic shape as people write it: `(B, T, C)`."""
     return f"({', '.join(node.axes)})"
 
 
@@ -146,11 +147,11 @@ def _draw_port(dot: graphviz.Digraph, node: Node) -> None:
 
 
 def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> None:
-    """Three centred lines in a box; for a residual add, at the right of a square cell for the circled plus.
+    """Draw three centred lines in a box; for a residual add, at the right of a square cell for the circled plus.
 
     Args:
-        opens: whether it has an inside.
-        room: how many letters its live shape may have.
+        opens: True where the node has an inside.
+        room: letters that its live shape may have.
     """
     classes = f"kind-{node.kind} concept-{node.concept}" + " container" * opens + " stack" * (node.id == FOLDED)
     lines = (node.label, axes_text(node), PLACEHOLDER)
@@ -168,7 +169,7 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> Non
 
 
 def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: set[str]) -> None:
-    """The residual stream goes straight down, through the circles; what is added to it comes in from the side."""
+    """Draw an edge: the residual stream goes straight down, through the circles; what is added comes in from the side."""
     source, target = arch.nodes[edge.source], arch.nodes[edge.target]
     spine = _is_spine(source, target)
     attributes = {"id": f"{edge.source}->{edge.target}", "class": f"concept-{source.concept}"}
@@ -189,15 +190,15 @@ def _inches(points: float) -> str:
 
 
 def _is_add(node: Node) -> bool:
-    """Whether it adds two tensors on the residual stream."""
+    """Return True where the node adds two tensors on the residual stream."""
     return node.kind == "residual" and len(node.inputs) > 1
 
 
 def _is_spine(source: Node, target: Node) -> bool:
-    """Whether the residual stream flows along this edge."""
+    """Return True where the residual stream flows along this edge."""
     return source.concept == target.concept == "residual"
 
 
 def _is_target(edge: Edge) -> bool:
-    """Whether it only brings the loss the tokens that the model should have named."""
+    """Return True for the edge that brings the loss its targets."""
     return edge == ("idx", "loss")

@@ -1,4 +1,4 @@
-"""What a row of the table and a node of the map are, their cost, and a collection that finds nodes by id. No torch."""
+"""A row of the table, a node of the map, and a collection that finds nodes by id. Data only: no torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gptcore.graph.source_lines import Source, Where, find
 Kind = Literal["weight", "activation", "operation", "residual"]
 """Trained numbers; a tensor worth a look of its own; a fixed computation; the residual stream."""
 How = Literal["input", "hook", "tap", "derived"]
-"""Where the tensor comes from: given; a module's output; a named identity's output; computed on demand from those."""
+"""The tensor's origin: given; a module's output; a named identity's output; computed on demand from those."""
 Concept = Literal["q", "k", "v", "pattern", "residual", "mlp", "logits", "embedding", "norm", "plain"]
-"""The concept it is about: the theme has one colour for each."""
+"""The concept of a node: the theme has one colour for each."""
 Role = Literal[
     "tokens",
     "token embedding",
@@ -70,7 +70,7 @@ class Row:
     concept: Concept
     how: How
     op: Op
-    """How it is computed from `operands`."""
+    """The computation that makes it from `operands`."""
     axes: Axes
     inputs: tuple[str, ...]
     """Ids that the map draws an edge from."""
@@ -78,7 +78,7 @@ class Row:
     summary: str
     where: Where
     output: str | None
-    """Of a container: the id inside, or right behind, whose tensor is its output."""
+    """A container's output: the id of the node inside, or right behind, that makes it. None for other nodes."""
     weights: Mapping[str, Axes]
     """Its own parameters and their axes, as in the state dict."""
     cached: bool
@@ -119,9 +119,9 @@ class Node:
     layer: int | None
     """Its block, from 0; None outside the blocks."""
     output: str | None
-    """For a container: the node inside, or right behind, whose tensor is its output."""
+    """A container's output: the id of the node inside, or right behind, that makes it. None for other nodes."""
     op: Op
-    """How it is computed from `operands`."""
+    """The computation that makes it from `operands`."""
     operands: tuple[str, ...]
     """Ids of the nodes that its tensor is computed from: `inputs`, but of a container its output."""
     cached: bool
@@ -141,7 +141,7 @@ class Node:
 
     @property
     def source(self) -> Source:
-        """The lines of `model.py` that make it, looked up in its text."""
+        """The lines of `model.py` that make it, found in its text."""
         return find(self.where)
 
 

@@ -1,4 +1,4 @@
-"""Finds the lines of `model.py` that make a tensor, by parsing its text. Never imports it, so it needs no torch."""
+"""Find the lines of `model.py` that make a tensor, by parsing its text; it is never imported, so no torch is needed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PATH = Path(__file__).resolve().parents[1] / "model.py"
 
 
 class Source(NamedTuple):
-    """Where a tensor is made: a file of the repo and its first and last line, counted from 1, both included."""
+    """The lines that make a tensor: a file of the repo, and the first and last line, counted from 1, both included."""
 
     file: str
     lines: tuple[int, int]
 
 
 class Where(NamedTuple):
-    """What to look for: in this function, the last ...
+    """A description of lines in a function. `find` looks there for the last ...
 
     - `call`: statement that calls `text`, such as `self.ln_1`;
     - `assign`: statement that assigns to the name `text`;
@@ -37,7 +37,7 @@ class Where(NamedTuple):
 
 @cache
 def find(where: Where) -> Source:
-    """The lines that `where` describes, in the `model.py` beside this file.
+    """Return the lines that `where` describes, in the `model.py` beside this file.
 
     Raises:
         LookupError: `model.py` holds no such thing (it was changed and the map's table was not).
@@ -57,13 +57,13 @@ def find(where: Where) -> Source:
 
 @cache
 def text() -> str:
-    """The whole of `model.py`."""
+    """Return the whole of `model.py`."""
     return PATH.read_text(encoding="utf-8")
 
 
 @cache
 def _functions() -> dict[str, ast.FunctionDef]:
-    """Every function by its qualified name."""
+    """Return every function by its qualified name."""
     functions = {}
     for node in ast.parse(text()).body:
         if isinstance(node, ast.FunctionDef):
@@ -83,7 +83,7 @@ def _lines(node: ast.stmt | ast.arg) -> tuple[int, int]:
 
 
 def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
-    """The function's lists of statements: its body and those of its loops and branches."""
+    """Yield the function's lists of statements: its body and those of its loops and branches."""
     for node in ast.walk(function):
         for name in ("body", "orelse"):
             block = getattr(node, name, None)
@@ -92,7 +92,7 @@ def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
 
 
 def _simple(function: ast.FunctionDef) -> list[ast.stmt]:
-    """The statements that hold no others, in the order of the file."""
+    """Return the statements that hold no others, in the order of the file."""
     compound = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
     found = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and not isinstance(node, compound)]
     return sorted(found, key=lambda node: node.lineno)

@@ -27,7 +27,7 @@ class View:
     """The ids of its nodes, with `{i}` for the layer."""
 
     def nodes_at(self, layer: int = 0) -> tuple[str, ...]:
-        """The ids of its nodes in that layer.
+        """Return the ids of its nodes in that layer.
 
         >>> View("MLP", "transformer.h.{i}.mlp", ("transformer.h.{i}.mlp.c_fc",)).nodes_at(2)
         ('transformer.h.2.mlp.c_fc',)
@@ -35,7 +35,7 @@ class View:
         return tuple(template.replace("{i}", str(layer)) for template in self.templates)
 
     def container_at(self, layer: int = 0) -> str | None:
-        """The container's id in that layer."""
+        """Return the container's id in that layer."""
         return self.container and self.container.replace("{i}", str(layer))
 
 
@@ -43,9 +43,9 @@ class Graph(NamedTuple):
     """A view of one layer, ready to draw."""
 
     nodes: tuple[Node, ...]
-    """What the view is about, in the order of the forward pass."""
+    """The nodes inside the view, in the order of the forward pass."""
     edges: tuple[Edge, ...]
-    """Between nodes, entries and exits."""
+    """The edges between nodes, entries and exits."""
     entries: tuple[Node, ...]
     """Nodes outside from which data comes in."""
     exits: tuple[Node, ...]
@@ -55,7 +55,7 @@ class Graph(NamedTuple):
 def view_graph(
     nodes: Mapping[str, Node], readers: Mapping[str, tuple[str, ...]], drawn: tuple[str, ...], container: str | None
 ) -> Graph:
-    """The graph of the nodes `drawn`, which stand in `container`.
+    """Return the graph of the nodes `drawn`, which stand in `container`.
 
     An input inside one of the drawn containers becomes an edge from that container, and what that container reads
     itself is then not drawn a second time (V reaches Z through the attention). An input from elsewhere is an entry;
@@ -93,7 +93,7 @@ def view_graph(
 
 
 def _lift(nodes: Mapping[str, Node], name: str | None, drawn: tuple[str, ...]) -> str | None:
-    """The node itself where it is drawn, else the drawn container that it stands in, else None."""
+    """Return the node itself where it is drawn, else the drawn container that it stands in, else None."""
     while name is not None and name not in drawn:
         name = nodes[name].parent
     return name
@@ -102,7 +102,7 @@ def _lift(nodes: Mapping[str, Node], name: str | None, drawn: tuple[str, ...]) -
 def _exits(
     nodes: Mapping[str, Node], readers: Mapping[str, tuple[str, ...]], drawn: tuple[str, ...], container: str
 ) -> tuple[str, ...]:
-    """The nodes outside that read the container's output or something inside; of nested ones the outermost."""
+    """Return the nodes outside that read the container's output or something inside; of nested ones the outermost."""
     found = dict.fromkeys(reader for name in (*drawn, container) for reader in readers.get(name, ()))
     outside = [name for name in found if _lift(nodes, name, (container,)) is None]
     return tuple(name for name in outside if nodes[name].parent not in outside)

@@ -1,4 +1,4 @@
-"""Turns Graphviz's SVG of a view into one that a page can style and fill in. Text in, text out; lays nothing out."""
+"""Turn Graphviz's SVG of a view into one that a page can style and fill in. Text in, text out; no layout."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ LINES = ("title", "axes", "shape")
 """The classes of a node's texts, from the top."""
 RADIUS = 4
 STACK_STEP = 2.5
-"""How far the cards behind the folded blocks stand out, in points."""
+"""Points by which the cards behind the folded blocks stand out."""
 
 
 def dress(drawn: str, summaries: Mapping[str, str]) -> str:
-    """Graphviz's SVG without its sizes, fonts and colours, with classes and data attributes instead.
+    """Return Graphviz's SVG without its sizes, fonts and colours, with classes and data attributes instead.
 
     Args:
         drawn: what `dot -Tsvg` gives for `to_dot`'s graph, in which ids and classes are set.
@@ -42,7 +42,7 @@ def dress(drawn: str, summaries: Mapping[str, str]) -> str:
 
 
 def _edge(group: Element) -> None:
-    """`id="a->b"` becomes two data attributes; the line and its head take the text's colour until CSS says more."""
+    """Turn `id="a->b"` into two data attributes; the line and its head take the text's colour until CSS says more."""
     source, _, target = group.attrib.pop("id").partition("->")
     group.attrib |= {"data-source": source, "data-target": target}
     for child in list(group):

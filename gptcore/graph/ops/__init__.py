@@ -1,4 +1,4 @@
-"""How one tensor is made from others: what each op computes, reads, costs, and how it is written.
+"""Ops: each makes one tensor from others, and says what a cell of it reads, costs, and how it is written.
 
 No op knows a model, a trace or a name of the map. `op.py` says what an op is; the other files hold one family each.
 """

@@ -1,4 +1,4 @@
-"""What an op is. Loads no torch: the map is data, and torch is needed only where something is computed.
+"""The interface of ops, and what they share. Loads no torch: the map is data, and only computing needs it.
 
 Every tensor has its rows along its first T axis: a query's row of a pattern, a position's C numbers. An op computes
 any range of rows without the rest, and says which slice of each input one cell is made from.
@@ -80,11 +80,11 @@ class Inputs(Protocol):
 
 
 class Op(Protocol):
-    """How a tensor is made."""
+    """A computation that makes one tensor from others."""
 
     @property
     def by_position(self) -> bool:
-        """Tell whether each row is made from the same row of the one input, so that pieces need not be joined."""
+        """True where each row is made from the same row of the one input, so that pieces need not be joined."""
 
     def flops(self, config: GPTConfig, weight: Sequence[int]) -> Flops:
         """Return the cost of its matrix product; `weight` is the shape of its weight, empty where it has none."""
@@ -107,7 +107,7 @@ class Op(Protocol):
 
 @dataclass(frozen=True)
 class Base:
-    """What most ops share: no matrix product, and a row that needs more than the same row of one input."""
+    """Defaults of most ops: no matrix product, and a row that needs more than the same row of one input."""
 
     def flops(self, config: GPTConfig, weight: Sequence[int]) -> Flops:
         """Return nothing: this op is no matrix product."""
