@@ -123,7 +123,7 @@ def read(pieces: Pieces, name: str, axis: int, start: int, stop: int) -> list[Te
 
 
 def cut(pieces: Pieces, rows: int, axes: Axes) -> Pieces:
-    """Return the first `rows` rows. Rows that the cut leaves unused are shared with the older trace; many are dropped."""
+    """Return the first `rows` rows. Rows that it leaves unused are shared with the older trace; many are dropped."""
     kept, room = [], rows
     for piece in pieces:
         if room:
