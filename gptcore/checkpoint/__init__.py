@@ -1,4 +1,4 @@
-"""Trained models from disk and to disk. Re-exports only."""
+"""Loading and saving of trained models. Re-exports only."""
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
 from gptcore.checkpoint.formats.native import save

@@ -1,4 +1,4 @@
-"""`python -m gptcore.checkpoint inspect|convert PATH`: what a checkpoint holds, and any of them as our own folder."""
+"""`python -m gptcore.checkpoint inspect|convert PATH`: print what a checkpoint holds, or write it in our own format."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gptcore.checkpoint import Checkpoint, CheckpointError, HeadsUnknownError, l
 from gptcore.config import ConfigError, GPTConfig
 
 POSITIONS = 16
-"""Tokens of the parity line's run."""
+"""Number of tokens in the run that the parity line compares."""
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; the exit status is 0, or 1 with a sentence on standard error."""
+    """Run the command. Return the exit status: 0, or 1 after a sentence on standard error."""
     options = _parser().parse_args(arguments)
     try:
         config = GPTConfig.from_dict(json.loads(options.config)) if options.config else None
@@ -38,13 +38,13 @@ def main(arguments: list[str]) -> int:
         return _sorry(str(error))
     except ValueError as error:
         return _sorry(f"{error}; nothing was written")
-    except BrokenPipeError:  # who reads the lines has seen enough
-        sys.stdout = None  # nothing is flushed at the end
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
+        sys.stdout = None  # so that Python does not flush it at exit
     return 0
 
 
 def described(ckpt: Checkpoint) -> Iterator[str]:
-    """A checkpoint in lines: sizes, origin, notices, and the parity of two paths through the code."""
+    """Yield lines about a checkpoint: sizes, origin, notices, and the parity of two paths through the code."""
     weights = list(ckpt.model.parameters())
     size = sum(weight.nbytes for weight in weights)
     yield f"{ckpt.info['source']}: {ckpt.info['format']}"
@@ -64,7 +64,7 @@ def described(ckpt: Checkpoint) -> Iterator[str]:
 
 
 def _grown(ckpt: Checkpoint) -> Trace:
-    """A trace of tokens spread over the vocabulary, grown one by one."""
+    """Return a trace of tokens spread over the vocabulary, extended token by token."""
     T, V = min(POSITIONS, ckpt.config.block_size), ckpt.config.vocab_size
     ids = [i * V // T for i in range(T)]
     trace = capture(ckpt.model, ids[:1])
@@ -77,14 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gptcore.checkpoint", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="inspect|convert")
     inspect = commands.add_parser("inspect", help="print config, parameter count, notices and a parity line")
-    convert = commands.add_parser("convert", help="the same, and write it as our own folder")
+    convert = commands.add_parser("convert", help="the same, and write the checkpoint in gptscope's own format")
     for command in (inspect, convert):
         command.add_argument("path", help="a file or folder, a shipped model's name, or owner/name on the hub")
-        command.add_argument("--config", help="the model's sizes as JSON, for files that do not carry theirs")
+        command.add_argument("--config", help="the model's sizes as JSON, for files without a config")
         command.add_argument("--tokenizer", help="a vocabulary's file or folder, or openwebtext for GPT-2's")
-        command.add_argument("--revision", help="of a model on the hub: a branch, a tag or a commit")
+        command.add_argument("--revision", help="branch, tag or commit of a model on the hub")
     convert.add_argument(
-        "folder", help="where to write; a folder of ours that is there is replaced, anything else never"
+        "folder", help="where to write; an existing gptscope folder is replaced, anything else is never overwritten"
     )
     return parser
 

@@ -1,4 +1,7 @@
-"""What every format is read into, and the one error of a file that cannot be. This file knows no format."""
+"""The Checkpoint that every format is read into, and the one error of a file that cannot be read.
+
+This file knows no format.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from gptcore.tokenizer import Tokenizer
 
 
 class CheckpointError(ValueError):
-    r"""A checkpoint that cannot be loaded: a sentence with what was found, what was expected, and what to do.
+    r"""A checkpoint cannot be loaded. The sentence says what was found, what was expected, and what to do.
 
-    Whatever a stranger's file holds, the sentence is one line of at most `MOST` characters: too long a one loses its
-    middle, and what cannot be printed is escaped.
+    The sentence is always one printable line of at most `MOST` characters, whatever names an untrusted file puts into
+    it: a longer one loses its middle, and characters that cannot be printed are escaped.
 
     >>> str(CheckpointError("the key a\nb is unknown"))
     'the key a\\nb is unknown'
@@ -28,7 +31,7 @@ class CheckpointError(ValueError):
 
 
 class HeadsUnknownError(CheckpointError):
-    """Weights without a config: `known` holds every field of the GPTConfig but the number of heads."""
+    """The weights come without a config. `known` holds every field of the GPTConfig except the number of heads."""
 
     def __init__(self, sentence: str, known: dict[str, Any]) -> None:
         super().__init__(sentence)
@@ -37,7 +40,7 @@ class HeadsUnknownError(CheckpointError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model with all that is needed to use it.
+    """A trained model with everything that is needed to use it.
 
     >>> from gptcore.tokenizer import CharTokenizer
     >>> config = GPTConfig(block_size=8, vocab_size=3, n_layer=1, n_head=1, n_embd=4)
@@ -46,14 +49,14 @@ class Checkpoint:
     [2, 0, 1]
 
     Raises:
-        ValueError: `config` is not the model's, or the tokenizer has ids that the model does not know.
+        ValueError: `config` is not the model's, or the tokenizer has ids that the model does not have.
     """
 
     model: GPT
     tokenizer: Tokenizer
     config: GPTConfig
     info: dict[str, Any] = field(default_factory=dict)
-    """Plain data: format, source, iter_num, best_val_loss (nats), notices (a sentence each), as far as known."""
+    """Plain data: format, source, iter_num, best_val_loss (nats), notices (a list of sentences), as far as known."""
 
     def __post_init__(self) -> None:
         if self.config != self.model.config:
@@ -61,5 +64,5 @@ class Checkpoint:
         if self.tokenizer.vocab_size > self.config.vocab_size:
             raise ValueError(
                 f"the tokenizer has {self.tokenizer.vocab_size} ids, but the model has only {self.config.vocab_size} "
-                "(vocab_size); take the tokenizer that the model was trained with"
+                "(vocab_size); use the tokenizer that the model was trained with"
             )

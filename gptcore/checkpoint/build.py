@@ -1,6 +1,6 @@
-"""A state dict in nanoGPT's names into a GPT. This file knows no file format: tensors in, model out, or an error.
+"""From a state dict in nanoGPT's names to a GPT. This file knows no file format: tensors in, model or error out.
 
-All is compared with the config before a weight is used, so that no model is ever loaded in part.
+Every weight is compared with the config before any is used, so that no model is ever loaded in part.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from gptcore.skip_init import Unfilled
 WTE, HEAD = "transformer.wte.weight", "lm_head.weight"
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 LEAST_OF_A_LAYER = 6
-"""Weights of one without biases."""
+"""Number of weights of a layer without biases."""
 LAYERS_AT_ONCE = 100
-"""So many layers are laid out, to name what is missing, whatever weights there are."""
+"""Number of layers that are always built, even if the file has fewer weights, so that the error names the missing."""
 
 
 def build(config: GPTConfig, state: dict[str, Tensor], notices: list[str]) -> GPT:
-    """The GPT of `config` with the weights of `state`, in eval mode; what was changed is added to `notices`.
+    """Return the GPT of `config` with the weights of `state`, in eval mode. Add each change to `notices`.
 
-    Half precisions become float32 (all-double weights stay so). A tied matrix may stand under either of its two
-    names. The model owns its weights: no two share memory but the tied ones, and none keeps a larger buffer alive.
-    `state` is emptied on the way, so that no weight is in memory in two precisions for long.
+    Half precision becomes float32; weights that are all float64 stay so. A tied matrix may stand under either of its
+    two names. The model owns its weights: no two share memory except the tied ones, and none keeps a larger buffer
+    alive. `state` is emptied on the way, so that no weight is in memory in two precisions for long.
 
     Raises:
-        CheckpointError: weights are missing, unexpected, of another shape, or no plain floating-point tensors.
+        CheckpointError: weights are missing, unexpected, of another shape, or not plain floating-point tensors.
     """
     check_plain(state)
     model = _empty(config, state)
@@ -42,37 +42,40 @@ def build(config: GPTConfig, state: dict[str, Tensor], notices: list[str]) -> GP
         head = state.pop(HEAD)
         if not same_matrix(state.setdefault(WTE, head), head):
             raise CheckpointError(
-                f"the config says tie_weights, so {WTE} and {HEAD} are one matrix, but the file holds two that differ; "
-                "load it with a config whose tie_weights is false"
+                f"the config has tie_weights=True, so {WTE} and {HEAD} are one matrix, but the file holds two that "
+                "differ; load it with a config whose tie_weights is False"
             )
         del head
     _compare(state, expected)
     dtype = torch.float64 if all(tensor.dtype == torch.float64 for tensor in state.values()) else torch.float32
     others = sorted({dtype_name(tensor.dtype) for tensor in state.values()} - {dtype_name(dtype)})
     if others:
-        notices.append(f"weights stored as {', '.join(others)} were turned into {dtype_name(dtype)}")
+        notices.append(f"weights stored as {', '.join(others)} were converted to {dtype_name(dtype)}")
     progress.tell(0.92, "fitting the weights")
     owned = _owned(state, expected, dtype)
     if odd := [name for name, tensor in owned.items() if not _all_finite(tensor)]:
         notices.append(
-            f"{len(odd)} weights hold values that are no finite numbers (NaN or infinite): {first_five(odd)}; "
-            "what is computed from them is drawn hatched"
+            f"{len(odd)} weights hold values that are not finite (NaN or infinite): {first_five(odd)}; "
+            "values computed from them are drawn hatched"
         )
     if config.tie_weights:
         owned[HEAD] = owned[WTE]
     model.load_state_dict(owned, assign=True)
     if config.tie_weights:
-        model.lm_head.weight = model.get_parameter(WTE)  # assigning gave each name a parameter of its own
+        model.lm_head.weight = model.get_parameter(WTE)  # assign=True gave each name its own Parameter
     return model.eval()
 
 
 def _all_finite(tensor: Tensor) -> bool:
-    """Without a copy. A finite sum has finite terms; one that is not may have overflowed, so the ends are looked at."""
+    """Return True if every value is finite, without copying the tensor.
+
+    A finite sum has only finite terms. A sum that is not finite may have overflowed, so minimum and maximum decide.
+    """
     return bool(tensor.sum().isfinite()) or bool(torch.stack(torch.aminmax(tensor)).isfinite().all())
 
 
 def same_matrix(one: Tensor, other: Tensor) -> bool:
-    """Equal in each bit, also where both are NaN."""
+    """Return True if both are equal in each bit, also where both are NaN."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     if one.data_ptr() == other.data_ptr() and one.stride() == other.stride():
@@ -81,11 +84,11 @@ def same_matrix(one: Tensor, other: Tensor) -> bool:
 
 
 def _empty(config: GPTConfig, state: Mapping[str, Tensor]) -> GPT:
-    """The model without memory for its weights and without drawing random ones."""
-    if config.n_layer > max(LAYERS_AT_ONCE, len(state) // LEAST_OF_A_LAYER):  # a billion would take hours to lay out
+    """Return the model on the meta device: no memory for weights, no random initialisation."""
+    if config.n_layer > max(LAYERS_AT_ONCE, len(state) // LEAST_OF_A_LAYER):  # a billion layers would take hours
         raise CheckpointError(
             f"the config says {config.n_layer} layers (n_layer), but there are only {len(state)} weights; "
-            "config and weights must be of the same model"
+            "use the config and the weights of the same model"
         )
     try:
         with torch.device("meta"), Unfilled():
@@ -95,17 +98,17 @@ def _empty(config: GPTConfig, state: Mapping[str, Tensor]) -> GPT:
 
 
 def check_plain(state: Mapping[str, object]) -> None:
-    """Refuses all but dense floating-point tensors that have the memory they claim, before anything looks inside.
+    """Raise unless all are dense floating-point tensors with the memory that they claim. No value is read before.
 
     Raises:
-        CheckpointError: names the first that is something else.
+        CheckpointError: one is something else; the sentence names the first.
     """
     for name, tensor in state.items():
         if not isinstance(tensor, Tensor):
             raise CheckpointError(f"{name} should be a tensor, but is a {type(tensor).__name__}; save a state dict")
         if tensor.is_meta or tensor.is_quantized or tensor.layout is not torch.strided:
             kind = "meta" if tensor.is_meta else "quantized" if tensor.is_quantized else "sparse"
-            raise CheckpointError(f"{name} is a {kind} tensor; dense ones are expected: save the model's plain weights")
+            raise CheckpointError(f"{name} is a {kind} tensor; expected is a dense one: save the model's plain weights")
         if tensor.dtype not in FLOATS:
             allowed = ", ".join(map(dtype_name, FLOATS))
             raise CheckpointError(f"{name} is of type {dtype_name(tensor.dtype)}; expected is one of {allowed}")
@@ -132,12 +135,12 @@ def _compare(given: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) ->
     if found:
         raise CheckpointError(
             f"the weights do not fit the config ({'; '.join(found)}); nothing was loaded. "
-            "Config and weights must be of the same model"
+            "Use the config and the weights of the same model"
         )
 
 
 def _owned(state: dict[str, Tensor], names: Iterable[str], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Each tensor in memory of its own and of exactly its size; copied only where it is not so already."""
+    """Return each tensor in its own memory of exactly its size. Copy only those that share or waste memory."""
     owned: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name in names:
@@ -150,7 +153,7 @@ def _owned(state: dict[str, Tensor], names: Iterable[str], dtype: torch.dtype) -
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """`float32` for `torch.float32`."""
+    """Return `float32` for `torch.float32`."""
     return str(dtype).removeprefix("torch.")
 
 

@@ -1,7 +1,7 @@
 """From a model's name on the Hugging Face hub to a folder on this disk. This file knows names of files, no format.
 
-Only what a GPT-2 needs is downloaded, all of one commit, into the cache that `huggingface_hub` keeps; what is there is
-not downloaded again. That package is optional (extra `hub`) and imported when a model is fetched, not before.
+Only the files that a GPT-2 needs are downloaded, all of one commit, into the cache of `huggingface_hub`; files in the
+cache are reused. That package is optional (extra `hub`) and imported only when a model is fetched.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gptcore.checkpoint.parts import first_five
 CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""The better container first. Where the weights are in parts, an index is there: the name and `.index.json`."""
+"""Containers of weights, the better one first. If the weights are in parts, an index is there: name + `.index.json`."""
 MOST_INDEX_BYTES = 2**22
 
 
 def looks_like_hub_name(text: str) -> bool:
-    """Whether `text` is spelled as a name on the hub, owner/name. A path such as runs/mine can be, too.
+    """Return True if `text` is spelled like a name on the hub, owner/name. A path such as runs/mine is, too.
 
     >>> [looks_like_hub_name(text) for text in ("openai-community/gpt2", "gpt2", "./gpt2", "a/b/c", "a/..", "a/b.git")]
     [True, False, False, False, False, False]
@@ -33,10 +33,10 @@ def looks_like_hub_name(text: str) -> bool:
 
 
 def fetch(name: str, revision: str | None = None) -> Path:
-    """The folder in the cache with the model `name` (owner/name) as it is on the hub now; downloads what is missing.
+    """Return the cache's folder with the model `name` (owner/name) as it is on the hub now; download missing files.
 
-    `revision` is a branch, a tag or a commit; by default the main branch. Where the hub does not answer, what was
-    fetched of this name and revision before is taken, if it is complete.
+    `revision` is a branch, a tag or a commit; by default the main branch. If the hub does not answer, a complete
+    earlier download of this name and revision is used.
 
     Raises:
         CheckpointError: no such model or revision, no access, no network, no space, or no files of a GPT-2.
@@ -60,7 +60,7 @@ def fetch(name: str, revision: str | None = None) -> Path:
         return _downloaded(name, revision, sha, listing)
     except CheckpointError:
         raise
-    except Exception as error:  # of the network, whose library, and so its errors, huggingface_hub has changed twice
+    except Exception as error:  # network errors: huggingface_hub has changed its network library, so its errors, twice
         hidden = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
         cause = hidden if isinstance(hidden, Exception) else error
         if refusal := _refusal(cause, name, revision):
@@ -70,16 +70,16 @@ def fetch(name: str, revision: str | None = None) -> Path:
         pinned = f" --revision {revision}" if revision else ""
         raise CheckpointError(
             f"{name} cannot be downloaded ({_told(cause)}), and the cache holds no complete copy; "
-            f"{'try again, what has arrived is kept, or ' if begun else ''}download it on a machine with network, "
+            f"{'try again (finished parts are kept), or ' if begun else ''}download it on a machine with network, "
             f"`hf download {name}{pinned} --local-dir folder`, and load that folder's path"
         ) from error
 
 
 def _listed(name: str, revision: str | None) -> tuple[str, list[str]]:
-    """The commit that the revision is now, and the names of its files."""
+    """Return the commit that the revision points to now, and the names of its files."""
     from huggingface_hub import constants, model_info
 
-    # without a timeout, a firewall that swallows packets would hold the caller for minutes
+    # without a timeout, the caller would wait minutes behind a firewall that drops packets
     info = model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     return str(info.sha), sorted(sibling.rfilename for sibling in info.siblings or ())
 
@@ -95,18 +95,19 @@ def _downloaded(name: str, revision: str | None, sha: str, listing: Collection[s
         local(file)
     folder = local(CONFIG).parent
     if (known := _cached(name, revision)) is None or known.name != folder.name:
-        with contextlib.suppress(Exception):  # asked by hashes alone, the cache would not know the branch when offline
+        # files fetched by commit hash alone do not teach the cache the branch, which `_cached` needs when offline
+        with contextlib.suppress(Exception):
             hf_hub_download(name, CONFIG, revision=revision)
     return folder
 
 
 def _cached(name: str, revision: str | None) -> Path | None:
-    """Without network: the folder in the cache for this revision if it is complete, as the weights come last."""
+    """Return the cache's folder for this revision if it is complete, without network. The weights come last."""
     from huggingface_hub import try_to_load_from_cache
 
     try:
         config = try_to_load_from_cache(name, CONFIG, revision=revision)
-        if not isinstance(config, str):  # None, or a mark that the commit has no such file
+        if not isinstance(config, str):  # None, or a marker that the commit has no such file
             return None
         folder = Path(config).parent
         _weights(name, [path.name for path in folder.iterdir() if path.is_file()], folder.joinpath)
@@ -116,20 +117,20 @@ def _cached(name: str, revision: str | None) -> Path | None:
 
 
 def _weights(name: str, listing: Collection[str], local: Callable[[str], Path]) -> list[str]:
-    """The files of the weights: one, or an index, which `local` gets, and the parts that it names."""
+    """Return the files of the weights: one, or an index, which `local` fetches, and the parts that it names."""
     for single in WEIGHTS if CONFIG in listing else ():
-        if single in listing:  # transformers' order
+        if single in listing:  # in transformers' order
             return [single]
         if (index := f"{single}.index.json") in listing:
             return [index, *_parts(name, local(index), Path(single).suffix, listing)]
     raise CheckpointError(
         f"{name} on the hub holds {first_five(listing) or 'nothing'}; expected is a GPT-2 as transformers writes it, "
-        f"{CONFIG} with {' or '.join(WEIGHTS)}: take another model"
+        f"{CONFIG} with {' or '.join(WEIGHTS)}: choose another model"
     )
 
 
 def _parts(name: str, index: Path, suffix: str, listing: Collection[str]) -> list[str]:
-    """The files that an index names. A stranger wrote it: only weights of its own container, and listed ones, pass."""
+    """Return the files that an untrusted index names. Only listed files with the index's own suffix are accepted."""
     try:
         content = json.loads(index.read_bytes()) if index.stat().st_size <= MOST_INDEX_BYTES else {}
         parts = list(dict.fromkeys(content["weight_map"].values()))
@@ -140,39 +141,39 @@ def _parts(name: str, index: Path, suffix: str, listing: Collection[str]) -> lis
     if odd or not parts:
         raise CheckpointError(
             f"{index.name} of {name} names as parts of the weights {first_five(odd) or 'nothing'}; expected are "
-            f"{suffix} files beside it: take another model, or tell its owner"
+            f"{suffix} files beside it: choose another model, or tell its owner"
         )
     return parts
 
 
 def _refusal(error: Exception, name: str, revision: str | None) -> str | None:
-    """The sentence for what stands between this user and the model; None when it is the network or the hub itself."""
+    """Return the sentence for an error that the user can resolve; None if the network or the hub itself failed."""
     from huggingface_hub import constants, errors
 
     page = f"{constants.ENDPOINT}/{name}"
-    if isinstance(error, errors.GatedRepoError):  # which is a RepositoryNotFoundError, too
+    if isinstance(error, errors.GatedRepoError):  # a subclass of RepositoryNotFoundError
         return f"{name} is gated, its owner grants access: ask for it at {page}, then log in with `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
-            f"the Hugging Face hub has no model {name!r} that you may see; check the spelling, or the path if it is "
-            "one; for a private or gated model, log in with `hf auth login`"
+            f"the Hugging Face hub has no model {name!r} that you may see; check the spelling, or the path if you "
+            "meant one; for a private or gated model, log in with `hf auth login`"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{name} has no revision {revision!r}; expected is a branch, tag or commit: {page}/commits lists them"
     if isinstance(error, errors.HfHubHTTPError):
         status = getattr(error.response, "status_code", 500)
-        if status == 429 or status >= 500:  # too many requests, as of a class behind one address; or a hub that is down
+        if status == 429 or status >= 500:  # too many requests (a class behind one address), or the hub is down
             return None
         return f"the Hugging Face hub refuses {name} ({_told(error)}); log in anew with `hf auth login`, or see {page}"
     local = isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError)
-    if local or "No space left" in str(error):  # the second from the Rust part, which raises errors of its own
+    if local or "No space left" in str(error):  # the package's Rust part raises its own error without errno
         return (
-            f"{name} cannot be written to {constants.HF_HUB_CACHE} ({_told(error)}); make room there, see that it is "
+            f"{name} cannot be written to {constants.HF_HUB_CACHE} ({_told(error)}); make room there, make it "
             "writable, or set HF_HOME to another folder"
         )
     return None
 
 
 def _told(error: Exception) -> str:
-    """The kind of an error and the start of what it says."""
+    """Return the kind of an error and the start of its message."""
     return first_five([f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]])

@@ -1,4 +1,4 @@
-"""`load`: from a name or a path to a Checkpoint. This file tells formats apart by content; it reads none itself."""
+"""`load`: from a name or a path to a Checkpoint. This file recognises formats by content; it reads none itself."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from gptcore.config import PRESETS, GPTConfig
 from gptcore.tokenizer import Tokenizer
 
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
-"""Endings of what people mean as a path, although owner/name could be spelled so."""
+"""Suffixes that mark a text as a path, although it could also be spelled like owner/name on the hub."""
 
 RUN_SETTINGS, RUN_FILES = "settings.json", ("best.pt", "last.pt")
-"""What tells the folder of a run of `gptcore.train`, and its weights: the best, or the last where there is no best."""
+"""Files that mark a folder of `gptcore.train`, and its weights: the best, or the last if there is no best."""
 
 
 def load(
@@ -35,28 +35,29 @@ def load(
     device: str | torch.device = "cpu",
     revision: str | None = None,
 ) -> Checkpoint:
-    """A trained model: one that ships with gptscope by its name, any file or folder of a known format, or a hub's.
+    """Return a trained model: a shipped one by its name, a file or folder of a known format, or one from the hub.
 
-    Formats, recognised by content: our own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and other bare
-    state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file; and the folder of a training, also
-    while it runs: the best weights so far. A name wins over a path of the same spelling; write "./name" for the path.
-    `owner/name` that is no path is downloaded from the Hugging Face hub (extra `hub`); nothing else uses the network.
+    Formats, recognised by content: gptscope's own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and
+    other bare state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file; and the folder of a
+    training, even while it runs: the best weights so far. A shipped name wins over a path of the same spelling; write
+    "./name" for the path. `owner/name` that is not a path is downloaded from the Hugging Face hub (extra `hub`);
+    nothing else uses the network.
 
     Args:
-        path_or_name: what to load.
-        config: takes the place of the file's own; needed for a bare state dict that does not tell its heads.
-        tokenizer: takes the place of the file's own; also the path of a meta.pkl, a tokenizer.json or a folder with
+        path_or_name: the checkpoint to load.
+        config: replaces the file's own; needed for a bare state dict, whose shapes do not tell the number of heads.
+        tokenizer: replaces the file's own; also the path of a meta.pkl, a tokenizer.json or a folder with
             vocab.json and merges.txt, or a data set's name, such as "openwebtext", for GPT-2's vocabulary.
-        device: where the weights go.
-        revision: of a model on the hub: a branch, a tag or a commit.
+        device: the device of the weights.
+        revision: branch, tag or commit of a model on the hub.
 
     Returns:
         The model in eval mode. `info` holds format, source, iter_num and best_val_loss where known, and notices: a
         sentence for each thing that was stripped, transposed, upcast, inferred or ignored.
 
     Raises:
-        CheckpointError: no such path, no known format, or a file that does not hold what it should.
-        ValueError: the device does not exist here.
+        CheckpointError: there is no such path, the format is unknown, or the file's content is wrong.
+        ValueError: this machine has no such device.
 
     >>> load("no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -76,20 +77,20 @@ def load(
 
 
 def checked_device(device: str | torch.device) -> torch.device:
-    """The device, when this machine has it; else a ValueError that says so."""
+    """Return the device. Raise ValueError if this machine does not have it."""
     try:
         found = torch.device(device)
     except RuntimeError:
-        raise ValueError(f"device is 'cpu', 'cuda', 'cuda:1' or the like, got {device!r}") from None
+        raise ValueError(f"device must be 'cpu', 'cuda', 'cuda:1' or the like, got {device!r}") from None
     try:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise ValueError(f"this machine has no device {str(found)!r} that PyTorch can use; take device='cpu'") from None
+        raise ValueError(f"this machine has no device {str(found)!r} that PyTorch can use; use device='cpu'") from None
     return found
 
 
 def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tuple[Path, str | None]:
-    """Where the files are; and the name on the hub, where they came from there."""
+    """Return the path of the files, and the model's name on the hub if they came from there."""
     text = os.fspath(path_or_name)
     if text in shipped_models():
         return shipped_folder() / text, None
@@ -140,7 +141,7 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         return _read(path / best, config, tokenizer)
     files = sorted(entry.name for entry in path.iterdir())
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
-    if len(pickled) == 1:  # the folder in which nanoGPT or minGPT trained
+    if len(pickled) == 1:  # the output folder of nanoGPT or minGPT
         return _read(path / pickled[0], config, tokenizer)
     if pickled:
         raise CheckpointError(
@@ -148,7 +149,7 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         )
     if (path / RUN_SETTINGS).is_file():
         raise CheckpointError(
-            f"{path} is the folder of a training, by its {RUN_SETTINGS}, and holds no weights yet; wait for its first "
+            f"{path} is the folder of a training (it holds {RUN_SETTINGS}) and has no weights yet; wait for its first "
             "evaluation"
         )
     raise CheckpointError(
@@ -159,7 +160,7 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
 
 
 def _refuse_known_strangers(path: Path, head: bytes) -> None:
-    """Files that people really mistake for a checkpoint, each with its own remedy."""
+    """Raise CheckpointError for files that people often mistake for a checkpoint, each with its own remedy."""
     expected = (
         "expected is a folder that gptcore.save wrote, a Hugging Face folder, a nanoGPT ckpt.pt or minGPT model.pt"
     )

@@ -1,6 +1,6 @@
-"""The masks that minGPT, and nanoGPT without fused attention, store among the weights: are they causal?
+"""A check that the masks which minGPT, and nanoGPT without fused attention, store among the weights are causal.
 
-This file knows single tensors and the facts of a file; the process apart looks at the masks, and drops them.
+This file knows single tensors and the facts of a file; the sandbox process checks the masks and drops them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.parts import first_five
 
 ELEMENTS_AT_ONCE = 2**20
-"""Compared at a time: a mask of any size takes no more memory than this."""
+"""Number of elements compared at a time, so that a mask of any size takes no more memory than this."""
 
 
 def is_causal(mask: object) -> bool:
-    """Whether this is a square of ones on and below the diagonal and zeros above, (1, 1, T, T), of any real dtype.
+    """Return True for ones on and below the diagonal and zeros above: shape (1, 1, T, T), any real dtype.
 
     >>> is_causal(torch.ones(1, 1, 3, 3).tril()), is_causal(torch.ones(1, 1, 3, 3)), is_causal(torch.ones(3))
     (True, False, False)
@@ -38,7 +38,7 @@ def is_causal(mask: object) -> bool:
 
 
 def refuse_other_attention(path: Path, facts: Mapping[str, Any]) -> None:
-    """Raises CheckpointError where a stored mask lets a position see others than itself and those before it."""
+    """Raise CheckpointError if a stored mask is not causal: each position must see itself and all before it, only."""
     if odd := facts["not_causal"]:
         raise CheckpointError(
             f"{path} stores attention masks other than ones on and below the diagonal, zeros above, (1, 1, T, T) "

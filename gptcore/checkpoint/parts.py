@@ -1,4 +1,4 @@
-"""What every format does once its files are read: the caller's config, facts of the training, names in sentences.
+"""Steps that all formats share after reading: the caller's config, facts of the training, names in sentences.
 
 This file knows no format.
 """
@@ -12,7 +12,7 @@ from gptcore.config import GPTConfig
 
 
 def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -> GPTConfig:
-    """`given`, where there is one, with a notice of where it differs from the file's own."""
+    """Return `given` if there is one, else the file's `own` config. Add a notice of each difference between the two."""
     if given is None or given == own:
         return own
     mine, theirs = own.to_dict(), given.to_dict()
@@ -22,7 +22,7 @@ def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -
 
 
 def training_facts(facts: Mapping[str, Any], notices: list[str]) -> dict[str, Any]:
-    """What a training checkpoint tells about its training besides the weights, for `info`."""
+    """Return the facts about its training that a checkpoint holds besides the weights, for `info`."""
     if facts["optimizer"]:
         notices.append("the optimizer's state was ignored")
     found: dict[str, Any] = {
@@ -37,6 +37,6 @@ def training_facts(facts: Mapping[str, Any], notices: list[str]) -> dict[str, An
 
 
 def first_five(names: Iterable[str]) -> str:
-    """The first five of a list, and how many more there are; a stranger's odd names as their `repr`."""
+    """Return the first five names and the number of the rest; names that are long or unprintable as their `repr`."""
     shown = [name if name.isprintable() and len(name) <= 200 else repr(name[:200]) for name in names]
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

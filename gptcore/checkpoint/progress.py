@@ -1,4 +1,4 @@
-"""How far a load has come, told to whoever listens in the current context. This file knows no format."""
+"""Progress of a load, reported to the listener of the current context. This file knows no format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 Listener = Callable[[float, str], None]
-"""Is called with the share that is done, 0 to 1, and what is being done."""
+"""A function that is called with the share that is done, 0 to 1, and the name of the step that comes now."""
 Item = TypeVar("Item")
 
 _listener: ContextVar[Listener | None] = ContextVar("gptcore_progress", default=None)
@@ -16,7 +16,7 @@ _listener: ContextVar[Listener | None] = ContextVar("gptcore_progress", default=
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Within, `load` tells `listener` how far it has come; in this context, and in no other.
+    """Report the progress of each `load` in the block to `listener`, in this context and in no other.
 
     >>> from gptcore.checkpoint import load
     >>> told = []
@@ -33,13 +33,13 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def tell(share: float, what: str) -> None:
-    """Says that this share is done, and what comes now."""
+    """Report that this share is done, and the step that comes now."""
     if (listener := _listener.get()) is not None:
         listener(share, what)
 
 
 def counted(items: Iterable[Item], count: int, what: str, first: float = 0.2, last: float = 0.9) -> Iterator[Item]:
-    """The items, each told as a part of the way from `first` to `last`."""
+    """Yield the items; report each as a part of the way from `first` to `last`."""
     for i, item in enumerate(items):
         tell(first + (last - first) * i / max(1, count), what)
         yield item

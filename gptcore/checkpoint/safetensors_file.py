@@ -1,6 +1,6 @@
-"""One safetensors file: its header read and bounded before the library sees it, its tensors copied out one by one.
+"""One safetensors file: its header is checked before the library reads it, its tensors are copied out one by one.
 
-This file knows the container alone: no model, no names of weights. Source: the format's specification,
+This file knows only the container: no model, no names of weights. Source: the format's specification,
 https://github.com/huggingface/safetensors
 """
 
@@ -27,31 +27,31 @@ BITS = {
     **{"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "C64": 64},
     **{"I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8},
 }
-"""Of one element, by the format's names; types that are not here are refused."""
+"""Bits of one element, by the format's names of types; other types are refused."""
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
-_REMEDY = "the file is damaged or was not written as weights: take it again from where it came"
+_REMEDY = "the file is damaged or was not written as weights: copy or download it again"
 
 
 class Entry(NamedTuple):
-    """What the header says of one tensor."""
+    """The header's description of one tensor."""
 
     dtype: str
     shape: tuple[int, ...]
     start: int
-    """Its first byte, from the beginning of the file."""
+    """Position of its first byte, from the beginning of the file."""
 
     @property
     def nbytes(self) -> int:
-        """What it takes."""
+        """Size in bytes."""
         return math.prod(self.shape) * BITS[self.dtype] // 8
 
 
 class SafetensorsFile:
-    """A file opened for reading. What is read is a copy in memory of its own: whoever rewrites the file changes none.
+    """A file opened for reading. Each tensor read is a copy, so that a later change of the file does not change it.
 
     Raises:
-        CheckpointError: the header is too large, is no JSON, says a name twice, or does not fit the file.
+        CheckpointError: the header is too large, is not JSON, holds a name twice, or does not fit the file.
 
     >>> import tempfile, torch
     >>> from safetensors.torch import save_file
@@ -67,10 +67,10 @@ class SafetensorsFile:
         self.path = path
         self.entries = _checked_entries(path)
         try:
-            # "pread" copies: tensors mapped from the file would change, or kill the process, when someone rewrites it
+            # "pread" copies: tensors mapped from the file would change, or crash the process, if the file is rewritten
             self._file = safe_open(path, framework="pt", backend="pread")
         except SafetensorError as error:
-            raise CheckpointError(f"{path} is no safetensors file ({error}); {_REMEDY}") from None
+            raise CheckpointError(f"{path} is not a safetensors file ({error}); {_REMEDY}") from None
         self._scratch = threading.local()
         self._raw = path.open("rb")
 
@@ -83,7 +83,7 @@ class SafetensorsFile:
         self._file.__exit__(kind, value, at)
 
     def read(self, name: str) -> Tensor:
-        """One tensor, in memory of its own; of a floating-point type."""
+        """Return a tensor of a floating-point type, in its own memory."""
         self._check_float(name)
         try:
             return self._file.get_tensor(name)
@@ -91,9 +91,9 @@ class SafetensorsFile:
             raise CheckpointError(f"{self.path} cannot be read to its end ({error}); {_REMEDY}") from None
 
     def turned(self, name: str) -> Tensor:
-        """A matrix with rows and columns exchanged, in memory of its own; what is no matrix as it is.
+        """Return a matrix transposed, in its own memory; a tensor that is not a matrix as it is.
 
-        It is read into memory that this thread uses again and again: new memory costs as much as the reading.
+        The file is read into a buffer that this thread reuses: fresh memory would cost as much as the reading.
         """
         self._check_float(name)
         entry = self.entries[name]
@@ -118,7 +118,7 @@ class SafetensorsFile:
 
 
 def starts_like_one(head: bytes) -> bool:
-    """Whether a file with these first bytes is safetensors: the length of a header, then its opening brace."""
+    """Return True if a file with these first bytes is safetensors: the length of a header, then its opening brace."""
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
 
 
@@ -136,9 +136,11 @@ def _checked_entries(path: Path) -> dict[str, Entry]:
     try:
         header = json.loads(raw, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} has a header that is no JSON with each name once ({error}); {_REMEDY}") from None
+        raise CheckpointError(
+            f"{path} has a header that is not JSON with each name once ({error}); {_REMEDY}"
+        ) from None
     if not isinstance(header, dict):
-        raise CheckpointError(f"{path} has a header that is no object; {_REMEDY}")
+        raise CheckpointError(f"{path} has a header that is not an object; {_REMEDY}")
     header.pop("__metadata__", None)
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} declares {len(header):,} tensors; a GPT has at most {MOST_TENSORS:,}; {_REMEDY}")

@@ -1,7 +1,7 @@
-"""The weights of a model at several steps of its training: `snapshots/index.jsonl` and a safetensors file a step.
+"""Weights of a model at several steps of its training: `snapshots/index.jsonl` and one safetensors file a step.
 
-They lie in a run's folder while it is being written, or in a checkpoint folder of ours, with whose config and
-vocabulary they go. This file reads them; training writes them.
+They lie in the folder of a training, or in a gptscope checkpoint folder, whose config and vocabulary they share.
+This file reads them; `gptcore.train` writes them.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from gptcore.checkpoint.shipped import shipped_folder, shipped_models
 
 FOLDER, INDEX = "snapshots", "index.jsonl"
 MOST_INDEX = 2**24
-"""Bytes; a thousand snapshots of a large model's heads take a tenth of it."""
+"""Largest index in bytes; a thousand snapshots of a large model's heads take a tenth of it."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where a training stood after `step` steps."""
+    """The state of a training after `step` steps."""
 
     step: int
     path: Path
     sha256: str
     losses: dict[str, float] = field(default_factory=dict)
-    """train_loss, val_loss, and for a task val_accuracy."""
+    """Values of train_loss, val_loss, and for a task val_accuracy."""
     heads: dict[str, list[list[float]]] = field(default_factory=dict)
-    """A score of each kind for each head, [layer][head]; see `gptcore.analysis.head_scores`."""
+    """Scores of each kind for each head, [layer][head]; see `gptcore.analysis.head_scores`."""
 
 
 def snapshots(path_or_name: str | os.PathLike[str]) -> tuple[Snapshot, ...]:
-    """The snapshots of a shipped model, a checkpoint folder or a run's folder, by step; empty where there are none.
+    """Return the snapshots of a shipped model, a checkpoint folder or a training's folder, by step; () without any.
 
     Raises:
         CheckpointError: the index is damaged.
@@ -54,14 +54,14 @@ def snapshots(path_or_name: str | os.PathLike[str]) -> tuple[Snapshot, ...]:
     with index.open("rb") as file:
         raw = file.read(MOST_INDEX)
     found: dict[int, Snapshot] = {}
-    for line in raw.split(b"\n")[:-1]:  # a line that is still being written has no end yet
+    for line in raw.split(b"\n")[:-1]:  # the last line may still be being written
         snapshot = _parsed(folder, line)
         found[snapshot.step] = snapshot
     return tuple(found[step] for step in sorted(found))
 
 
 def load_snapshot(ckpt: Checkpoint, snapshot: Snapshot) -> Checkpoint:
-    """The model of `ckpt` as it was then: same config and vocabulary, other weights.
+    """Return the model of `ckpt` at the snapshot's step: same config and vocabulary, other weights.
 
     Raises:
         CheckpointError: the file is missing, was changed, or holds the weights of another model.
@@ -71,7 +71,9 @@ def load_snapshot(ckpt: Checkpoint, snapshot: Snapshot) -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"{snapshot.path} cannot be read: {error.strerror or error}; check the file") from error
     if digest != snapshot.sha256:
-        raise CheckpointError(f"{snapshot.path} was changed since it was written: its SHA-256 differs; take it again")
+        raise CheckpointError(
+            f"{snapshot.path} was changed since it was written: its SHA-256 differs; copy or download it again"
+        )
     with SafetensorsFile(snapshot.path) as file:
         state = {name: file.read(name) for name in file.entries}
     notices: list[str] = []
@@ -91,6 +93,4 @@ def _parsed(folder: Path, line: bytes) -> Snapshot:
         heads = {kind: [[float(x) for x in row] for row in rows] for kind, rows in content.get("heads", {}).items()}
         return Snapshot(content["step"], folder / name, str(content["sha256"]), losses, heads)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{folder / INDEX} is damaged ({error}); take the folder again from where it came"
-        ) from None
+        raise CheckpointError(f"{folder / INDEX} is damaged ({error}); copy or download the folder again") from None

@@ -1,7 +1,7 @@
-"""Which tokenizer a checkpoint gets: the caller's, one that lies with its file, or GPT-2's if it was trained on that.
+"""The choice of a checkpoint's tokenizer: the caller's, one beside its file, or GPT-2's if it was trained with that.
 
-This file knows where vocabularies lie; `gptcore.tokenizer` reads them. Loading never asks the network for one, unless
-the caller names GPT-2's.
+This file knows where vocabularies lie; `gptcore.tokenizer` reads them. A vocabulary is downloaded only if the caller
+names GPT-2's.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from gptcore.tokenizer.base import FORMAT
 from gptcore.tokenizer.bounded import read_json
 
 ON_GPT2 = ("gpt2", "openwebtext", "shakespeare")
-"""Data sets of nanoGPT that are GPT-2's tokens."""
+"""Data sets of nanoGPT that are encoded with GPT-2's tokenizer."""
 GPT2_SIZES = (50257, 50304)
-"""GPT-2's ids, and the same padded to a multiple of 64, as nanoGPT does."""
-_WITHOUT = "Repair or remove it, pass the right one as tokenizer=..., or go without words by tokenizer='ids'"
+"""Sizes of GPT-2's vocabulary: as it is, and padded to a multiple of 64, as nanoGPT does."""
+_WITHOUT = "Repair or remove it, pass the right one as tokenizer=..., or use plain ids with tokenizer='ids'"
 
 PLAIN_IDS = IdTokenizer(2**31)
-"""Stands for ids without words, of whatever model."""
+"""Placeholder for plain ids, before the model's vocab_size is known."""
 
 Vocabulary = Tokenizer | str | os.PathLike[str]
-"""A tokenizer, the path of its file or folder, the name of a data set that is GPT-2's tokens, or "ids" for none."""
+"""A tokenizer, the path of its file or folder, a data set encoded with GPT-2's tokenizer, or "ids" for plain ids."""
 
 
 def given(vocabulary: Vocabulary | None) -> Tokenizer | None:
-    """What the caller chose.
+    """Return the tokenizer that the caller chose; None if the caller chose none.
 
     Raises:
-        CheckpointError: there is no such file, or it is no vocabulary.
+        CheckpointError: there is no such file, or it is not a vocabulary.
     """
     if vocabulary is None or isinstance(vocabulary, Tokenizer):
         return vocabulary
@@ -62,14 +62,14 @@ def given(vocabulary: Vocabulary | None) -> Tokenizer | None:
         raise CheckpointError(f"the vocabulary {text!r} cannot be used: {error}") from error
     raise CheckpointError(
         f"there is no vocabulary {text!r}: give a tokenizer, the path of a meta.pkl, a tokenizer.json or a folder with "
-        f"vocab.json and merges.txt, one of {', '.join(ON_GPT2)} for GPT-2's, or ids for none"
+        f"vocab.json and merges.txt, one of {', '.join(ON_GPT2)} for GPT-2's, or ids for plain ids"
     )
 
 
 def found_for(folder: Path, config: GPTConfig, notices: list[str], settings: object = None) -> Tokenizer:
-    """The vocabulary that lies with a checkpoint's file, or GPT-2's by its training's settings; else plain ids.
+    """Return the vocabulary beside a checkpoint's file, or GPT-2's if the training's settings say so; else plain ids.
 
-    It lies in the same folder, or in nanoGPT's `data/<dataset>` next to that folder.
+    Two places are searched: the file's folder, and nanoGPT's `data/<dataset>` next to that folder.
 
     Raises:
         CheckpointError: there is one that cannot be read, or that belongs to another model.
@@ -90,18 +90,18 @@ def found_for(folder: Path, config: GPTConfig, notices: list[str], settings: obj
             return tokenizer
     if dataset in ON_GPT2 and config.vocab_size in GPT2_SIZES:
         if BPETokenizer.gpt2_is_cached():
-            notices.append(f"GPT-2's vocabulary was taken, because the model was trained on {dataset}")
+            notices.append(f"GPT-2's vocabulary is used, because the model was trained on {dataset}")
             return BPETokenizer.gpt2()
         notices.append(
-            f"the model was trained on {dataset}, which is GPT-2's tokens; pass tokenizer='gpt2' to download them "
+            f"the model was trained on {dataset}, encoded with GPT-2's tokenizer; pass tokenizer='gpt2' to download it "
             "(1.5 MB), or the path of a folder with GPT-2's vocab.json and merges.txt"
         )
-    notices.append("there is no vocabulary: text is ids with spaces between; pass tokenizer=... for words")
+    notices.append("there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words")
     return PLAIN_IDS
 
 
 def fitting(tokenizer: Tokenizer, config: GPTConfig, notices: list[str]) -> Tokenizer:
-    """The tokenizer, unless the model lacks ids that it has; a padded vocabulary, the reverse, is a notice."""
+    """Return the tokenizer. Raise if the model lacks some of its ids; add a notice if the model has more (padding)."""
     if tokenizer is PLAIN_IDS:
         return IdTokenizer(config.vocab_size)
     if tokenizer.vocab_size > config.vocab_size:
@@ -112,7 +112,7 @@ def fitting(tokenizer: Tokenizer, config: GPTConfig, notices: list[str]) -> Toke
     if tokenizer.vocab_size < config.vocab_size:
         notices.append(
             f"the model has {config.vocab_size} ids, the tokenizer {tokenizer.vocab_size}: all are kept, "
-            f"and ids from {tokenizer.vocab_size} on read 'unused'"
+            f"and ids from {tokenizer.vocab_size} on are shown as 'unused'"
         )
     return tokenizer
 
@@ -129,14 +129,14 @@ def _in_folder(folder: Path) -> tuple[Tokenizer, Path] | None:
 
 
 def _from_file(path: Path) -> Tokenizer:
-    """By content: a pickle is nanoGPT's meta.pkl, JSON is a tokenizer of ours or Hugging Face's, or a vocab.json."""
+    """Read by content: a pickle is nanoGPT's meta.pkl; JSON is gptscope's or Hugging Face's file, or a vocab.json."""
     with path.open("rb") as file:
         head = file.read(64)
     if not head.lstrip().startswith(b"{"):
         return read_meta_pkl(path)
     content = read_json(path)
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is JSON, but no object; take it again from where it came")
+        raise ValueError(f"{path} is JSON, but not an object; copy or download it again")
     if content.get("format") == FORMAT:
         return tokenizer_from_json(content)
     if isinstance(content.get("model"), dict):
@@ -145,7 +145,7 @@ def _from_file(path: Path) -> Tokenizer:
 
 
 def _check_belongs(path: Path, tokenizer: Tokenizer, config: GPTConfig) -> None:
-    """Vocabularies are padded to a multiple of 64 or 128; a model with far more ids had another vocabulary."""
+    """Raise unless the sizes fit: padding goes to a multiple of 64 or 128; more ids mean another vocabulary."""
     ids, V = tokenizer.vocab_size, config.vocab_size
     if not ids <= V <= -(-ids // 128) * 128:
         raise CheckpointError(

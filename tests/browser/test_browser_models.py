@@ -79,7 +79,7 @@ def test_a_strangers_checkpoint_dropped_on_the_page(page: Page, tmp_path: Path) 
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "own-model.png")
     page.get_by_text("About this model").first.click()
-    expect(page.get_by_text("• the prefix _orig_mod. was taken off")).to_be_visible()
+    expect(page.get_by_text("• the prefix _orig_mod. was removed from")).to_be_visible()
     expect(page.get_by_text("2,000")).to_be_visible()
     expect(page.get_by_text("1.2500 nats")).to_be_visible()
 

@@ -103,7 +103,7 @@ def test_half_precision_is_stored_half_and_loaded_whole(tmp_path: Path) -> None:
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.55 * sizes[0]
     again = load(tmp_path / "half")
-    assert again.info["notices"] == ["weights stored as float16 were turned into float32"]
+    assert again.info["notices"] == ["weights stored as float16 were converted to float32"]
     for name, tensor in ckpt.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], tensor.half().float())
 
@@ -155,7 +155,7 @@ def test_the_arguments_win_over_the_folder(tmp_path: Path) -> None:
     assert again.tokenizer == IdTokenizer(3)
     assert again.info["notices"] == [
         "the given config replaced the file's own activation 'gelu' by 'gelu_tanh'",
-        "the model has 5 ids, the tokenizer 3: all are kept, and ids from 3 on read 'unused'",
+        "the model has 5 ids, the tokenizer 3: all are kept, and ids from 3 on are shown as 'unused'",
     ]
 
 
@@ -270,7 +270,7 @@ def test_nanogpt_checkpoint(tmp_path: Path, bias: bool) -> None:
         "train_config": {"dataset": "shakespeare_char", "learning_rate": 1e-3, "compile": True},
         "notices": [
             "the optimizer's state was ignored",
-            "there is no vocabulary: text is ids with spaces between; pass tokenizer=... for words",
+            "there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words",
         ],
     }
     save(again, tmp_path / "folder")
@@ -347,7 +347,7 @@ def test_a_tokenizer_of_ours_beside_the_file_is_taken(tmp_path: Path) -> None:
     assert again.tokenizer == ckpt.tokenizer
     assert "the vocabulary was read from tokenizer.json beside the file" in again.info["notices"]
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-    with pytest.raises(CheckpointError, match=r"vocabulary in .* cannot be read.*go without words by tokenizer='ids'"):
+    with pytest.raises(CheckpointError, match=r"vocabulary in .* cannot be read.*use plain ids with tokenizer='ids'"):
         load(tmp_path / "ckpt.pt")
     assert load(tmp_path / "ckpt.pt", tokenizer="ids").tokenizer == IdTokenizer(5)
     assert load(tmp_path / "ckpt.pt", tokenizer=CharTokenizer("xy")).tokenizer == CharTokenizer("xy")
@@ -384,7 +384,7 @@ def test_other_precisions_and_shared_memory_in_a_file(tmp_path: Path) -> None:
     storages = [parameter.untyped_storage() for parameter in again.parameters()]
     assert len({storage.data_ptr() for storage in storages}) == len(storages)
     assert sum(storage.nbytes() for storage in storages) == sum(p.nbytes for p in again.parameters())
-    assert "weights stored as bfloat16 were turned into float32" in load(tmp_path / "a.pt").info["notices"]
+    assert "weights stored as bfloat16 were converted to float32" in load(tmp_path / "a.pt").info["notices"]
 
 
 def test_a_config_for_a_file_that_has_none(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda p: p.write_bytes(b""), r"is empty \(0 bytes\); expected is .*download it again"),
     "html": (lambda p: p.write_text("\n<!DOCTYPE html><html>"), "is a web page, not a checkpoint; download the file"),
     "lfs": (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer.*git lfs pull"),
-    "text": (lambda p: p.write_text("hello"), "is no PyTorch file .*; expected is a nanoGPT ckpt.pt, a minGPT"),
+    "text": (lambda p: p.write_text("hello"), "is not a PyTorch file .*; expected is a nanoGPT ckpt.pt, a minGPT"),
     "json": (lambda p: p.write_text('{"format": "gptscope"}'), "is a JSON file; .*give the folder"),
     "safetensors": (lambda p: save_file({"a": torch.ones(2)}, p), "bare safetensors file.*give the folder"),
     "zip": (lambda p: p.write_bytes(b"PK\x03\x04" + bytes(100)), "damaged or cut short"),
@@ -101,8 +101,14 @@ CONTENTS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         lambda: weights(transformer__wpe__weight=torch.ones(8, 4, dtype=torch.int64)),
         "wpe.weight is of type int64; expected is one of float32",
     ),
-    "sparse": (lambda: weights(transformer__wpe__weight=torch.eye(4).to_sparse()), "is a sparse tensor; dense ones"),
-    "meta": (lambda: weights(transformer__wpe__weight=torch.ones(8, 4, device="meta")), "is a meta tensor; dense ones"),
+    "sparse": (
+        lambda: weights(transformer__wpe__weight=torch.eye(4).to_sparse()),
+        "is a sparse tensor; expected is a dense",
+    ),
+    "meta": (
+        lambda: weights(transformer__wpe__weight=torch.ones(8, 4, device="meta")),
+        "is a meta tensor; expected is a dense",
+    ),
     "stride 0": (
         lambda: weights(lm_head__weight=torch.ones(1).expand(2**17, 2**17)),
         r"lm_head.weight claims 68,719,476,736 bytes, but only 4 are stored",
@@ -111,17 +117,20 @@ CONTENTS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         lambda: weights(**{"module__lm_head__weight": torch.ones(5, 4)}),
         "two weights named lm_head.weight, one",
     ),
-    "tied but different": (lambda: weights(lm_head__weight=torch.ones(5, 4)), "tie_weights, so .* two that differ"),
+    "tied but different": (
+        lambda: weights(lm_head__weight=torch.ones(5, 4)),
+        "tie_weights=True, so .* two that",
+    ),
     "a billion layers": (lambda: args(n_layer=10**9), "says 1000000000 layers .* only 29 weights"),
     "giant": (lambda: args(n_embd=2**62), "no model can have these sizes"),
-    "heads": (lambda: args(n_head=3), "make no GPT .*n_embd: 4 does not divide into n_head = 3"),
+    "heads": (lambda: args(n_head=3), "do not describe a GPT .*n_embd: 4 does not divide into n_head = 3"),
     "no n_head": (lambda: args(n_head=None), "n_head: this field is missing"),
     "words": (lambda: args(n_layer="2"), "n_layer: .* got '2'"),
     "another size": (
         lambda: args(n_embd=8),
         r"of another shape: transformer.wte.weight is \(5, 4\), expected \(5, 8\)",
     ),
-    "bad tokenizer": (lambda: content(tokenizer={"format": "x"}), "the tokenizer in .* is not readable .*tokenizer="),
+    "bad tokenizer": (lambda: content(tokenizer={"format": "x"}), "the tokenizer in .* cannot be read .*tokenizer="),
     "another's tokenizer": (
         lambda: content(tokenizer=CharTokenizer("abcdefg").to_json()),
         r"the tokenizer has 7 ids, the model only 5 \(vocab_size\), so it belongs to another model",
@@ -214,7 +223,9 @@ def test_a_folder_of_several_checkpoints_asks_which(tmp_path: Path) -> None:
 def test_another_version_says_to_update(tmp_path: Path, version: object) -> None:
     save(tiny(), tmp_path / "a")
     reseal(tmp_path / "a", version=version)
-    with pytest.raises(CheckpointError, match=f"has version {version!r} of our format, .* reads version 1; update"):
+    with pytest.raises(
+        CheckpointError, match=f"has version {version!r} of the gptscope format, and only version 1 can be read; update"
+    ):
         load(tmp_path / "a")
 
 
@@ -222,10 +233,10 @@ def test_another_version_says_to_update(tmp_path: Path, version: object) -> None
 def test_a_file_of_the_folder_that_is_missing_or_another(tmp_path: Path, file: str) -> None:
     save(tiny(), tmp_path / "a")
     (tmp_path / "a" / file).write_bytes(b"other")
-    with pytest.raises(CheckpointError, match=rf"{file} is not the file that was saved: its SHA-256 .* promises"):
+    with pytest.raises(CheckpointError, match=rf"{file} is not the file that was saved: its SHA-256 .* says"):
         load(tmp_path / "a")
     (tmp_path / "a" / file).unlink()
-    with pytest.raises(CheckpointError, match=f"lacks {file}.*take the folder again"):
+    with pytest.raises(CheckpointError, match=f"lacks {file}.*copy or download the folder again"):
         load(tmp_path / "a")
 
 
@@ -239,12 +250,12 @@ def reseal(folder: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"weights": {"file": "../b/model.safetensors", "sha256": ""}}, r"in the folder itself, but .* names '\.\./b"),
-        ({"weights": {"file": ".", "sha256": ""}}, "in the folder itself"),
+        ({"weights": {"file": "../b/model.safetensors", "sha256": ""}}, r"in the same folder, but .* names '\.\./b"),
+        ({"weights": {"file": ".", "sha256": ""}}, "in the same folder"),
         ({"weights": 5}, "needs 'weights', an object, but has int"),
         ({"tokenizer": None}, "needs 'tokenizer'"),
         ({"info": []}, "needs 'info'"),
-        ({"config": {"n_layer": 1}}, "makes no GPT .*block_size: this field is missing"),
+        ({"config": {"n_layer": 1}}, "does not describe a GPT .*block_size: this field is missing"),
         ({"config": CONFIG.to_dict() | {"n_layer": 3}}, "12 missing: transformer.h.2.ln_1.weight"),
         ({"config": CONFIG.to_dict() | {"vocab_size": 4}}, r"transformer.wte.weight is \(5, 4\), expected \(4, 4\)"),
     ],
@@ -260,9 +271,9 @@ def test_a_sealed_folder_is_still_not_trusted(tmp_path: Path, changes: dict[str,
     ("part", "file", "raw", "sentence"),
     [
         ("weights", "model.safetensors", b"\xff" * 64, "declares a header of 18,446,744"),
-        ("tokenizer", "tokenizer.json", b"[]", r"is no tokenizer of ours .*got a list"),
-        ("tokenizer", "tokenizer.json", b"{", "is no tokenizer of ours"),
-        ("tokenizer", "tokenizer.json", b"[" * 100_000, "is no tokenizer of ours"),
+        ("tokenizer", "tokenizer.json", b"[]", r"is not a gptscope tokenizer .*got a list"),
+        ("tokenizer", "tokenizer.json", b"{", "is not a gptscope tokenizer"),
+        ("tokenizer", "tokenizer.json", b"[" * 100_000, "is not a gptscope tokenizer"),
     ],
 )
 def test_files_with_valid_hashes_and_bad_content(
@@ -277,10 +288,10 @@ def test_files_with_valid_hashes_and_bad_content(
 
 def test_config_json_that_is_huge_or_deep(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(b" " * (2**20 + 1))
-    with pytest.raises(CheckpointError, match="larger than the 1,048,576 bytes"):
+    with pytest.raises(CheckpointError, match="larger than 1,048,576 bytes"):
         load(tmp_path)
     (tmp_path / "config.json").write_bytes(b"[" * 100_000)
-    with pytest.raises(CheckpointError, match="is no JSON"):
+    with pytest.raises(CheckpointError, match="is not JSON"):
         load(tmp_path)
 
 
@@ -289,7 +300,7 @@ def test_save_replaces_nothing_of_others(tmp_path: Path) -> None:
     save(tiny(), tmp_path / "a")  # an empty folder may be filled
     (tmp_path / "b").mkdir()
     (tmp_path / "b/thesis.txt").write_text("three years")
-    with pytest.raises(ValueError, match="is a folder that is not one of ours, so it is not replaced; save to a new"):
+    with pytest.raises(ValueError, match="is not a gptscope folder, so it is not replaced; save to a new"):
         save(tiny(), tmp_path / "b")
     with pytest.raises(ValueError, match="is a file, so it is not replaced"):
         save(tiny(), tmp_path / "b/thesis.txt")
@@ -302,7 +313,7 @@ def test_save_refuses_what_would_be_lost(tmp_path: Path) -> None:
         save(ckpt, tmp_path / "a", dtype=torch.int8)
     with torch.no_grad():
         ckpt.model.get_parameter("transformer.wpe.weight")[0, 0] = 1e5
-    with pytest.raises(ValueError, match=r"transformer.wpe.weight holds values too large for float16; take bfloat16"):
+    with pytest.raises(ValueError, match=r"transformer.wpe.weight holds values too large for float16; use bfloat16"):
         save(ckpt, tmp_path / "a", dtype=torch.float16)
     with pytest.raises(ValueError, match="info must be plain data"):
         save(Checkpoint(ckpt.model, ckpt.tokenizer, CONFIG, {"path": tmp_path}), tmp_path / "a")
@@ -311,10 +322,10 @@ def test_save_refuses_what_would_be_lost(tmp_path: Path) -> None:
 
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     save(tiny(), tmp_path / "a")
-    with pytest.raises(ValueError, match="device is 'cpu', 'cuda', 'cuda:1' or the like, got 'gpu'"):
+    with pytest.raises(ValueError, match="device must be 'cpu', 'cuda', 'cuda:1' or the like, got 'gpu'"):
         load(tmp_path / "a", device="gpu")
     missing = "cuda:99" if torch.cuda.is_available() else "cuda"
-    with pytest.raises(ValueError, match=f"this machine has no device '{missing}' .*; take device='cpu'"):
+    with pytest.raises(ValueError, match=f"this machine has no device '{missing}' .*; use device='cpu'"):
         load(tmp_path / "a", device=missing)
 
 

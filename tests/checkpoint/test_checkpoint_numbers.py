@@ -34,7 +34,7 @@ from tests.reference import (
     write_hf,
 )
 
-NO_WORDS = "there is no vocabulary: text is ids with spaces between; pass tokenizer=... for words"
+NO_WORDS = "there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words"
 TRANSPOSED = "8 weights of Conv1D layers were transposed to nn.Linear's (out, in)"
 MASKS = "{} stored causal masks (attn.bias, attn.masked_bias) were ignored: they hold no weights"
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -144,7 +144,7 @@ def test_a_size_that_is_not_told_is_gpt2s_and_that_is_said(tmp_path: Path) -> No
     ids = prompts(61, 16)
     ckpt = load(tmp_path)
     agree(ckpt.model, logits_of(theirs, ids), ids)
-    assert "config.json does not tell all sizes; GPT-2's own were taken: n_head = 12" in ckpt.info["notices"]
+    assert "config.json does not give all sizes; GPT-2's own are used: n_head = 12" in ckpt.info["notices"]
 
 
 @pytest.mark.parametrize("taken", range(len(CONTAINERS) - 1))
@@ -157,7 +157,7 @@ def test_of_several_containers_transformers_own_is_taken(tmp_path: Path, taken: 
     assert torch.equal(logits_of(again, ids), logits_of(random_gpt2(0), ids))
     ckpt = load(tmp_path)
     agree(ckpt.model, logits_of(again, ids), ids)
-    told = f"read from {CONTAINERS[taken]}, as transformers does; passed over: {', '.join(CONTAINERS[taken + 1 :])}"
+    told = f"read from {CONTAINERS[taken]}, as transformers does; not used: {', '.join(CONTAINERS[taken + 1 :])}"
     assert f"the weights were {told}" in ckpt.info["notices"]
 
 
@@ -186,7 +186,7 @@ def test_half_precision_gives_the_numbers_of_its_upcast_weights(
     write_hf(tmp_path / "hf", theirs.config, state, container)
     ckpt = load(tmp_path / "hf")
     assert {parameter.dtype for parameter in ckpt.model.parameters()} == {torch.float32}
-    assert f"weights stored as {str(dtype).removeprefix('torch.')} were turned into float32" in ckpt.info["notices"]
+    assert f"weights stored as {str(dtype).removeprefix('torch.')} were converted to float32" in ckpt.info["notices"]
     theirs.load_state_dict({name: tensor.double() for name, tensor in state.items()}, strict=False)
     ids = prompts(61, 16)
     agree(ckpt.model, logits_of(theirs, ids), ids, FLOAT32_BOUND)
@@ -214,12 +214,12 @@ def test_every_change_of_a_gpt2_is_told(tmp_path: Path) -> None:
     ckpt = load(tmp_path, config=given, tokenizer=CharTokenizer("abc"))
     assert ckpt.info["notices"] == [
         "the given config replaced the file's own n_head 2 by 4",
-        "the prefix module. was taken off the names of the weights",
+        "the prefix module. was removed from the names of the weights",
         MASKS.format(4),
         "28 weights had no prefix 'transformer.'; it was added",
-        "weights stored as float16 were turned into float32",
+        "weights stored as float16 were converted to float32",
         TRANSPOSED,
-        "the model has 61 ids, the tokenizer 3: all are kept, and ids from 3 on read 'unused'",
+        "the model has 61 ids, the tokenizer 3: all are kept, and ids from 3 on are shown as 'unused'",
     ]
 
 
@@ -275,13 +275,13 @@ def test_nanogpt_as_compiled_distributed_old_and_padded(tmp_path: Path, prefix: 
     agree(ckpt.model, expected, ids, FLOAT32_BOUND)
     agree(ckpt.model.double(), expected, ids)
     names = " and ".join(sorted(f"{part}." for part in prefix.split(".") if part))
-    upcast = ["weights stored as bfloat16 were turned into float32"] if dtype == torch.bfloat16 else []
+    upcast = ["weights stored as bfloat16 were converted to float32"] if dtype == torch.bfloat16 else []
     assert ckpt.info["notices"] == [
-        f"the prefix {names} was taken off the names of the weights",
+        f"the prefix {names} was removed from the names of the weights",
         MASKS.format(2),
         *upcast,
         "the optimizer's state was ignored",
-        "the model has 64 ids, the tokenizer 8: all are kept, and ids from 8 on read 'unused'",
+        "the model has 64 ids, the tokenizer 8: all are kept, and ids from 8 on are shown as 'unused'",
     ]
     same_when_saved(ckpt, tmp_path / "ours")
 
@@ -333,11 +333,11 @@ def test_mingpt_with_its_config_beside(tmp_path: Path, beside: dict[str, Any], w
     ckpt = load(tmp_path if whole_folder else path)
     agree(ckpt.model, by_hand(state, ids, 3, gelu_tanh), ids)
     assert ckpt.info["format"] == "mingpt"
-    whose = "config.json's model_type 'gpt-nano'" if "model_type" in beside else "config.json"
+    place = "config.json's model_type 'gpt-nano'" if "model_type" in beside else "config.json"
     assert ckpt.info["notices"] == [
         MASKS.format(3),
         "the file has no config: block_size = 16, vocab_size = 61, n_layer = 3, n_embd = 48, bias = True, "
-        f"tie_weights = False were inferred from the weights; n_head = 3 is {whose}'s",
+        f"tie_weights = False were inferred from the weights; n_head = 3 comes from {place}",
         "activation = 'gelu_tanh' is minGPT's, whose config.json lies beside the file",
         NO_WORDS,
     ]
@@ -369,10 +369,10 @@ def test_an_activation_that_nobody_tells_is_said_to_be_assumed(tmp_path: Path, t
     ckpt = load(path)
     agree(ckpt.model, by_hand(state, ids, 3, gelu if tied else gelu_tanh), ids)
     assert (
-        f"activation = '{taken}' is assumed, for the weights do not tell it; where the model was trained with the "
+        f"activation = '{taken}' is assumed, because the weights do not tell it; if the model was trained with the "
         f"other, pass config=GPTConfig(..., activation='{other}')"
     ) in ckpt.info["notices"]
-    told = "the given one was taken, also for what the weights do not tell: n_head = 3, activation = "
+    told = "the given one is used, also for values that the weights do not tell: n_head = 3, activation = "
     fields = {**ckpt.config.to_dict(), "activation": other}
     assert f"the file has no config; {told}'{other}'" in load(path, config=GPTConfig(**fields)).info["notices"]
 

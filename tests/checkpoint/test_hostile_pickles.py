@@ -144,7 +144,7 @@ def test_time_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(client, "SECONDS", 1.0)
     hostile.write_zip(tmp_path / "a.pt", SLOW)
     start = time.perf_counter()
-    refused(tmp_path / "a.pt", "could not be opened within 1 s; it is no plain checkpoint")
+    refused(tmp_path / "a.pt", "could not be opened within 1 s; expected is a nanoGPT ckpt.pt")
     assert 1 <= time.perf_counter() - start < 30  # not the minute that it takes, and be the machine busy
     load_undamaged(tmp_path)
 
@@ -154,7 +154,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     with Forks() as forks:
         for write in (hostile.write_zip, hostile.write_legacy):
             write(tmp_path / "a.pt", LARGE)
-            refused(tmp_path / "a.pt", "asks for far more memory than its size; it is no plain checkpoint")
+            refused(tmp_path / "a.pt", "asks for far more memory than its size; expected is a nanoGPT ckpt.pt")
         grown = forks.growth()
     assert grown < 3 * (tmp_path / "a.pt").stat().st_size / 1e6 + 300
     assert grown > 100 or sys.platform != "linux"  # it did grow, to its bound
@@ -166,7 +166,7 @@ def test_settings_are_bounded(tmp_path: Path) -> None:
     many = b"](" + text("x" * 1000) + b"q\x00" + b"h\x00" * 10_000 + b"e"
     hostile.write_zip(tmp_path / "a.pt", state(tensor(), config=entries({"a": many})))
     assert (tmp_path / "a.pt").stat().st_size < 50_000
-    refused(tmp_path / "a.pt", "holds far more than weights and settings; it is no plain checkpoint")
+    refused(tmp_path / "a.pt", "holds far more than weights and settings, so it is not a plain checkpoint; save")
 
 
 # --- the process that opens files
@@ -275,7 +275,7 @@ def test_a_crash_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(worker, "extract", lambda path, out: os.kill(os.getpid(), signal.SIGKILL))
     (tmp_path / "a.pt").write_bytes(b"x")
     answer = worker.answer_in_fork({"path": str(tmp_path / "a.pt"), "out": str(tmp_path), "seconds": 5})
-    assert "a.pt crashes PyTorch when it is opened, so it is damaged or made to; expected is" in answer["refused"]
+    assert "a.pt crashes PyTorch when it is opened, so it is damaged or malicious; expected is" in answer["refused"]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_no_room_even_for_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(worker, "_limit", lambda request: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
     (tmp_path / "a.pt").write_bytes(b"x")
     answer = worker.answer_in_fork({"path": str(tmp_path / "a.pt"), "out": str(tmp_path), "seconds": 5})
-    assert "a.pt needs room to be opened, but nothing can be written to" in answer["refused"]
+    assert "a.pt needs disk space to be opened, but nothing can be written to" in answer["refused"]
     assert "make room on the disk, or set TMPDIR to a folder that has some" in answer["refused"]
 
 

@@ -228,7 +228,7 @@ def test_a_download_that_was_killed_is_no_copy_until_fetched_anew(
     assert fetcher.answer() == {"killed": signal.SIGKILL}
     assert "the cache holds no complete copy" in get(HF_HUB_OFFLINE="1")
     server.trouble["model.safetensors"] = "501"
-    assert "; try again, what has arrived is kept, or download it on a machine with network" in get()
+    assert "; try again (finished parts are kept), or download it on a machine with network" in get()
     server.trouble.clear()
     server.asked.clear()
     assert contents(get()) == wanted(saved["whole"])
@@ -256,8 +256,8 @@ def test_no_such_model_or_revision_or_no_access(get_all: Fetch, server: Hub, sav
     asked = [("lab/tinny", None), ("lab/tiny", "v9"), ("lab/tiny", "f" * 40), ("lab/gated", None), ("lab/closed", None)]
     *sentences, closed = get_all(*asked)
     assert sentences == [
-        "the Hugging Face hub has no model 'lab/tinny' that you may see; check the spelling, or the path if it is one; "
-        "for a private or gated model, log in with `hf auth login`",
+        "the Hugging Face hub has no model 'lab/tinny' that you may see; check the spelling, or the path if you meant "
+        "one; for a private or gated model, log in with `hf auth login`",
         f"lab/tiny has no revision 'v9'; {lists}",
         f"lab/tiny has no revision '{'f' * 40}'; {lists}",
         f"lab/gated is gated, its owner grants access: ask for it at {server.url}/lab/gated, then log in with "

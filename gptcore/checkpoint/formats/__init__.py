@@ -1,1 +1,1 @@
-"""The file formats of checkpoints, a module each."""
+"""File formats of checkpoints, one module each."""

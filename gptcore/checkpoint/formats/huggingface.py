@@ -1,7 +1,7 @@
-"""Reads a Hugging Face GPT-2 folder: its config, its weights from any of their containers, its vocabulary.
+"""Reader of Hugging Face GPT-2 folders: config, weights in any of their containers, vocabulary.
 
-GPT-2's matrices are stored as `Conv1D` has them, (in, out), and are turned by their name, never by their shape: the
-square ones would pass any check. Source: transformers' `modeling_gpt2.py` and `configuration_gpt2.py`.
+GPT-2's matrices are stored as in `Conv1D`, (in, out). They are transposed by their name, never by their shape: a
+square matrix fits both ways. Source: transformers' `modeling_gpt2.py` and `configuration_gpt2.py`.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ CONFIG = "config.json"
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 PLACES = (SINGLE[0], INDEX[0], SINGLE[1], INDEX[1])
-"""Where weights are looked for, in transformers' order."""
+"""Files of weights, in the order in which transformers looks for them."""
 MOST_JSON_BYTES = 2**22
 PREFIX = "transformer."
 READERS = 2
-"""Threads that read weights; more were no faster."""
+"""Number of threads that read weights; more were not faster."""
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-"""The weights that are stored (in, out), where nn.Linear has (out, in)."""
+"""Weights that are stored as (in, out), where nn.Linear has (out, in)."""
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu"}
 SIZES = {"n_positions": 1024, "vocab_size": 50257, "n_layer": 12, "n_head": 12, "n_embd": 768}
-"""What each is where the config does not say it: that of the smallest GPT-2."""
+"""Default of each size that the config does not give: that of the smallest GPT-2."""
 ALIASES = {
     "n_positions": "max_position_embeddings",
     "n_layer": "num_hidden_layers",
     "n_head": "num_attention_heads",
     "n_embd": "hidden_size",
 }
-"""The other name of a size, which transformers reads as well (`attribute_map`)."""
+"""Second name of a size, which transformers reads as well (`attribute_map`)."""
 ONLY = {
     "scale_attn_weights": True,
     "scale_attn_by_inverse_layer_idx": False,
@@ -56,14 +56,14 @@ ONLY = {
 }
 """Options that change the arithmetic: the one value of each that this GPT computes, which is also the default."""
 
-_REMEDY = "take the folder again from where it came"
+_REMEDY = "copy or download the folder again"
 
 
 def config_of(folder: Path) -> dict[str, Any] | None:
-    """The folder's `config.json` if it is that of a Hugging Face model, of whatever kind; None otherwise.
+    """Return the folder's `config.json` if a Hugging Face model of any kind has it; None otherwise.
 
     Raises:
-        CheckpointError: the file is no JSON.
+        CheckpointError: the file is not JSON.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -74,10 +74,10 @@ def config_of(folder: Path) -> dict[str, Any] | None:
 
 
 def read(folder: Path, content: Mapping[str, Any], config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
-    """The checkpoint in `folder`, whose `config.json` holds `content`. `config` and `tokenizer` win over the folder's.
+    """Read the checkpoint in `folder`, whose `config.json` holds `content`. `config` and `tokenizer` override its own.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or the model is another than a plain GPT-2.
+        CheckpointError: a file is missing or damaged, or the model is not a plain GPT-2.
     """
     notices: list[str] = []
     own = _config(folder, content)
@@ -96,7 +96,7 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
     path = folder / CONFIG
     if content.get("model_type", "gpt2") != "gpt2":
         raise CheckpointError(
-            f"{path} is of a {content['model_type']!r} model; only GPT-2's architecture ('gpt2') can be shown"
+            f"{path} belongs to a {content['model_type']!r} model; only GPT-2's architecture ('gpt2') can be shown"
         )
     for name, value in ONLY.items():
         if content.get(name, value) != value:
@@ -108,12 +108,14 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise CheckpointError(
             f"{path} sets activation_function = {activation!r}; known are {', '.join(ACTIVATIONS)}, and with another "
-            "one the numbers would be wrong"
+            "one the numbers would be wrong: load a checkpoint with one of these"
         )
     sizes = _sizes(path, content)
     C, inner = sizes["n_embd"], content.get("n_inner")
-    if inner is not None and isinstance(C, int) and inner != 4 * C:  # a C that is no number is refused below
-        raise CheckpointError(f"{path} sets n_inner = {inner!r}; a GPT-2 block has 4C = {4 * C} there")
+    if inner is not None and isinstance(C, int) and inner != 4 * C:  # a C that is not a number is refused below
+        raise CheckpointError(
+            f"{path} sets n_inner = {inner!r}; only 4C = {4 * C} can be shown: load a checkpoint with that"
+        )
     fields = {
         "block_size": sizes.pop("n_positions"),
         **sizes,
@@ -124,35 +126,35 @@ def _config(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
     try:
         return GPTConfig.from_dict(fields)
     except ConfigError as error:
-        raise CheckpointError(f"{path} makes no GPT ({error}); {_REMEDY}") from None
+        raise CheckpointError(f"{path} does not describe a GPT ({error}); {_REMEDY}") from None
 
 
 def _sizes(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Each size by either of its names. Of two that differ transformers takes the alias, but one of them is wrong."""
+    """Return each size by either of its names. Raise if both differ: transformers takes the alias, but one is wrong."""
     found: dict[str, Any] = {}
     for name, default in SIZES.items():
         said = {key: content[key] for key in (name, ALIASES.get(name, name)) if key in content}
         values = [*said.values(), default]
         if len(said) == 2 and not (all(isinstance(value, int | float) for value in values) and values[0] == values[1]):
             both = " and ".join(f"{key} = {shown(value)}" for key, value in said.items())
-            raise CheckpointError(f"{path} sets {both}, two names of one size; leave the one that is right")
+            raise CheckpointError(f"{path} sets {both}, two names of one size; keep only the right one")
         found[name] = values[0]
     return found
 
 
 def _tell_absent(content: Mapping[str, Any], notices: list[str]) -> None:
-    """The sizes that no name gives: with the wrong number of heads weights fit, and the numbers are wrong."""
+    """Add a notice of missing sizes: with a wrong number of heads, the weights fit and the numbers are wrong."""
     absent = [name for name in SIZES if name not in content and ALIASES.get(name) not in content]
     if absent:
         taken = ", ".join(f"{name} = {SIZES[name]}" for name in absent)
-        notices.append(f"{CONFIG} does not tell all sizes; GPT-2's own were taken: {taken}")
+        notices.append(f"{CONFIG} does not give all sizes; GPT-2's own are used: {taken}")
 
 
 # ---- weights -------------------------------------------------------------------------------------------------------
 
 
 def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
-    """The weights in nanoGPT's names and shapes, read and turned a few at a time, so that few are in memory twice."""
+    """Return the weights in nanoGPT's names and shapes. Few are in memory twice: they are transposed one by one."""
     state: dict[str, Tensor] = {}
     everything: list[str] = []
     prefixed = 0
@@ -161,13 +163,13 @@ def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
         plain = plain_names(names, [])
         renamed = [name if name.startswith((PREFIX, "lm_head.")) else PREFIX + name for name in plain]
         prefixed += sum(ours != name for ours, name in zip(renamed, plain, strict=True))
-        with ThreadPoolExecutor(READERS) as pool:  # most of the time goes into memory that is touched first
+        with ThreadPoolExecutor(READERS) as pool:  # most of the time is the first touch of new memory
             tensors = pool.map(partial(_read, read, turned), renamed, plain.values())
             for ours, tensor in zip(renamed, progress.counted(tensors, len(plain), "reading weights"), strict=True):
                 if ours in state:
                     raise CheckpointError(f"{folder} holds two weights named {first_five([ours])}; {_REMEDY}")
                 state[ours] = tensor
-    plain_names(everything, notices)  # once more, so that what is told is told of all files together
+    plain_names(everything, notices)  # once more, so that one notice counts all files together
     if prefixed:
         notices.append(f"{prefixed} weights had no prefix {PREFIX!r}; it was added")
     return state
@@ -175,12 +177,12 @@ def _state(folder: Path, notices: list[str]) -> dict[str, Tensor]:
 
 Reader = Callable[[str], Tensor]
 Container = tuple[list[str], Reader, Reader]
-"""The names in a file, and how one of them is read: as it is, and turned."""
+"""Names in a file, a function that reads one of them as it is, and one that reads it transposed."""
 
 
 def _take_transposed(take: Reader, name: str) -> Tensor:
     tensor = take(name)
-    return tensor.t().contiguous() if tensor.dim() == 2 else tensor  # another shape is told of where all are compared
+    return tensor.t().contiguous() if tensor.dim() == 2 else tensor  # `build` reports any other shape
 
 
 def _read(read: Reader, turned: Reader, ours: str, stored: str) -> Tensor:
@@ -194,7 +196,7 @@ def _containers(folder: Path, notices: list[str]) -> Iterator[Container]:
             raise CheckpointError(f"{folder} lacks {name}, which holds a part of the weights; {_REMEDY}")
         if name.endswith(".safetensors"):
             with SafetensorsFile(path) as file:
-                # the largest first: read last, as it lies in the file, it would keep one reader while the others wait
+                # the largest first: read last, in the file's order, it would leave the other threads without work
                 yield sorted(file.entries, key=lambda each: -file.entries[each].nbytes), file.read, file.turned
         else:
             content = open_pickled(path)
@@ -203,7 +205,7 @@ def _containers(folder: Path, notices: list[str]) -> Iterator[Container]:
 
 
 def _files(folder: Path, notices: list[str]) -> list[str]:
-    """The files of the weights: the first of `PLACES` that is there, and not what a notice says was passed over."""
+    """Return the files of the weights: the first of `PLACES` that is there. A notice lists the others."""
     there = [name for name in PLACES if (folder / name).is_file()]
     if not there:
         raise CheckpointError(
@@ -211,7 +213,7 @@ def _files(folder: Path, notices: list[str]) -> list[str]:
         )
     taken, *others = there
     if others:
-        notices.append(f"the weights were read from {taken}, as transformers does; passed over: {', '.join(others)}")
+        notices.append(f"the weights were read from {taken}, as transformers does; not used: {', '.join(others)}")
     return _shards(folder / taken) if taken in INDEX else [taken]
 
 
@@ -225,7 +227,7 @@ def _shards(path: Path) -> list[str]:
         plain = Path(name).name == name and "\\" not in name and ":" not in name
         if not plain or not name.endswith((".safetensors", ".bin")):
             raise CheckpointError(
-                f"{path} names the shard {first_five([name])}, which is no file of weights in the folder itself; "
+                f"{path} names the shard {first_five([name])}, which is not a file of weights in the same folder; "
                 f"{_REMEDY}"
             )
     return names
@@ -235,8 +237,8 @@ def _json(path: Path) -> Any:
     with path.open("rb") as file:
         raw = file.read(MOST_JSON_BYTES + 1)
     if len(raw) > MOST_JSON_BYTES:
-        raise CheckpointError(f"{path} is larger than the {MOST_JSON_BYTES:,} bytes that such a file has; {_REMEDY}")
+        raise CheckpointError(f"{path} is larger than {MOST_JSON_BYTES:,} bytes, the most for such a file; {_REMEDY}")
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no JSON ({error}); {_REMEDY}") from None
+        raise CheckpointError(f"{path} is not JSON ({error}); {_REMEDY}") from None

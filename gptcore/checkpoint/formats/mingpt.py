@@ -1,7 +1,7 @@
-"""Reads a bare state dict, as minGPT saves its `model.pt`; nanoGPT's weights alone come as one too.
+"""Reader of bare state dicts: minGPT's `model.pt`, or nanoGPT's weights without the rest.
 
-Such a file has no config. What its shapes determine is inferred, and said; the number of heads they do not determine.
-Source: minGPT's `mingpt/model.py` and `projects/chargpt/chargpt.py`.
+Such a file has no config. The sizes are inferred from the shapes of the weights, with a notice; the shapes do not tell
+the number of heads. Source: minGPT's `mingpt/model.py` and `projects/chargpt/chargpt.py`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ MODEL_TYPES = {
     "openai-gpt": 12, "gpt2": 12, "gpt2-medium": 16, "gpt2-large": 20, "gpt2-xl": 25,
     "gopher-44m": 16, "gpt-mini": 6, "gpt-micro": 4, "gpt-nano": 3,
 }  # fmt: skip
-"""Heads of minGPT's model types."""
+"""Number of heads of minGPT's model types."""
 MOST_CONFIG_BYTES = 2**20
 
 
 def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
-    """The checkpoint in the file at `path`, its config from the caller, from `config.json` beside it, or its shapes.
+    """Read the checkpoint at `path`. The config comes from the caller, from `config.json` beside it, or from shapes.
 
     Raises:
-        CheckpointError: the weights are no GPT's, or the number of heads is not known.
+        CheckpointError: the weights are not a GPT's, or the number of heads is not known.
     """
     refuse_other_attention(path, content.facts)
     notices: list[str] = []
@@ -70,7 +70,7 @@ def _check_is_gpt(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
-    """What the weights determine: all fields but the number of heads."""
+    """Return the config's fields that the weights determine: all except the number of heads."""
     layers = [int(match[1]) for name in state if (match := re.match(r"transformer\.h\.(\d{1,6})\.", name))]
     return {
         "block_size": state[WPE].size(0),
@@ -79,7 +79,7 @@ def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
         "n_embd": state[WTE].size(1),
         "bias": "transformer.ln_f.bias" in state,
         "tie_weights": not untied,
-        "activation": "gelu_tanh" if untied else "gelu",  # minGPT never ties and has tanh; nanoGPT the reverse
+        "activation": "gelu_tanh" if untied else "gelu",  # minGPT: untied, tanh GELU; nanoGPT: tied, exact GELU
     }
 
 
@@ -94,14 +94,14 @@ def _config(
     if given is not None:
         untold = f"n_head = {given.n_head}, activation = {given.activation!r}"
         notices.append(
-            f"the file has no config; the given one was taken, also for what the weights do not tell: {untold}"
+            f"the file has no config; the given one is used, also for values that the weights do not tell: {untold}"
         )
         return given
     for name, value in shapes.items():
         if type(beside.get(name)) is type(value) and beside[name] != value:
             raise CheckpointError(
                 f"config.json beside {path} says {name} = {beside[name]!r}, the weights say {value!r}; they belong to "
-                "different models: take both from the same run, or pass config=GPTConfig(...)"
+                "different models: take both from the same training, or pass config=GPTConfig(...)"
             )
     heads, where = _heads(beside)
     if heads is None:
@@ -116,26 +116,28 @@ def _config(
         config = GPTConfig.from_dict({**shapes, "n_head": heads})
     except ConfigError as error:
         raise CheckpointError(
-            f"the weights in {path} and {where} make no GPT ({error}); pass config=GPTConfig(...)"
+            f"the weights in {path} and {where} do not describe a GPT ({error}); pass config=GPTConfig(...)"
         ) from None
     inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items() if name != "activation")
-    notices.append(f"the file has no config: {inferred} were inferred from the weights; n_head = {heads} is {where}'s")
+    notices.append(
+        f"the file has no config: {inferred} were inferred from the weights; n_head = {heads} comes from {where}"
+    )
     activation = shapes["activation"]
     if mingpts:
         notices.append(f"activation = {activation!r} is minGPT's, whose config.json lies beside the file")
     else:
         other = "gelu" if activation == "gelu_tanh" else "gelu_tanh"
         notices.append(
-            f"activation = {activation!r} is assumed, for the weights do not tell it; where the model was trained with "
-            f"the other, pass config=GPTConfig(..., activation={other!r})"
+            f"activation = {activation!r} is assumed, because the weights do not tell it; if the model was trained "
+            f"with the other, pass config=GPTConfig(..., activation={other!r})"
         )
     return config
 
 
 def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
-    """The model's part of the `config.json` beside the weights, empty without one; and whether minGPT wrote it.
+    """Return the model's part of the `config.json` beside the weights ({} without one), and True if minGPT wrote it.
 
-    minGPT's training writes one of the parts system, data, model and trainer.
+    minGPT's training writes a file with the parts system, data, model and trainer.
     """
     file = path.with_name("config.json")
     if not file.is_file():
@@ -144,7 +146,7 @@ def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
         with file.open("rb") as opened:
             content = json.loads(opened.read(MOST_CONFIG_BYTES))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file} is no JSON ({error}); repair it, or pass config=GPTConfig(...)") from None
+        raise CheckpointError(f"{file} is not JSON ({error}); repair it, or pass config=GPTConfig(...)") from None
     part = content.get("model", content) if isinstance(content, dict) else {}
     if not isinstance(part, dict):
         return {}, False
@@ -152,7 +154,7 @@ def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
 
 
 def _heads(beside: Mapping[str, Any]) -> tuple[int | None, str]:
-    """The number of heads, and who says so."""
+    """Return the number of heads, and the place that tells it."""
     if type(beside.get("n_head")) is int:
         return beside["n_head"], "config.json"
     model_type = beside.get("model_type")

@@ -1,4 +1,4 @@
-"""Reads nanoGPT's `ckpt.pt`, as `train.py` of nanoGPT and our own trainer write it. This file writes nothing.
+"""Reader of nanoGPT's `ckpt.pt`, written by nanoGPT's `train.py` or by `gptcore.train`. This file writes nothing.
 
 Source: nanoGPT's `train.py`: a dict with model, optimizer, model_args, iter_num, best_val_loss and config.
 """
@@ -22,11 +22,11 @@ from gptcore.tokenizer import Tokenizer, tokenizer_from_json
 
 MODEL_ARGS = ("n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")
 OUR_MODEL_ARGS = ("tie_weights", "activation", "layer_norm_epsilon")
-"""What our own trainer adds, because nanoGPT leaves it implicit."""
+"""Keys that `gptcore.train` adds, because nanoGPT leaves them implicit."""
 
 
 def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
-    """The checkpoint in the file at `path`. `config` and `tokenizer` win over the file's own.
+    """Read the checkpoint at `path`. `config` and `tokenizer` override the file's own.
 
     Raises:
         CheckpointError: a part of it is missing or wrong.
@@ -50,11 +50,11 @@ def _config(
 ) -> GPTConfig:
     if not isinstance(model_args, Mapping):
         if given is not None:
-            notices.append("the file has no model_args; the given config was taken")
+            notices.append("the file has no model_args; the given config is used")
             return given
         raise CheckpointError(
             f"{path} has no 'model_args', so the model's sizes are unknown; pass config=GPTConfig(...) "
-            "with the values it was trained with"
+            "with the values that it was trained with"
         )
     fields = {name: model_args[name] for name in (*MODEL_ARGS, *OUR_MODEL_ARGS) if name in model_args}
     ignored = [str(name) for name in model_args if name not in fields]
@@ -66,7 +66,7 @@ def _config(
         if "activation" not in fields and given is None:
             notices.append(
                 "a file without bias is from before February 2023, and nanoGPT had the tanh GELU until mid-2023; "
-                "activation = 'gelu' is assumed: where it was trained with the other, pass config=GPTConfig(..., "
+                "activation = 'gelu' is assumed: if it was trained with the other, pass config=GPTConfig(..., "
                 "activation='gelu_tanh')"
             )
     if "tie_weights" not in fields and _holds_two_matrices(state):
@@ -76,9 +76,11 @@ def _config(
         config = GPTConfig.from_dict(fields)
     except ConfigError as error:
         if given is not None:
-            notices.append(f"the file's model_args make no GPT ({error}); the given config was taken")
+            notices.append(f"the file's model_args do not describe a GPT ({error}); the given config is used")
             return given
-        raise CheckpointError(f"the model_args of {path} make no GPT ({error}); pass config=GPTConfig(...)") from None
+        raise CheckpointError(
+            f"the model_args of {path} do not describe a GPT ({error}); pass config=GPTConfig(...)"
+        ) from None
     return chosen_config(config, given, notices)
 
 
@@ -87,8 +89,8 @@ def _holds_two_matrices(state: Mapping[str, Tensor]) -> bool:
 
 
 def _own_tokenizer(path: Path, inside: object) -> Tokenizer | None:
-    """The one that our own trainer stores within the file."""
+    """Return the tokenizer that `gptcore.train` stored in the file; None if there is none."""
     try:
         return None if inside is None else tokenizer_from_json(inside)
     except ValueError as error:
-        raise CheckpointError(f"the tokenizer in {path} is not readable ({error}); pass one as tokenizer=...") from None
+        raise CheckpointError(f"the tokenizer in {path} cannot be read ({error}); pass one as tokenizer=...") from None

@@ -1,6 +1,6 @@
-"""Our own folder: `config.json`, `model.safetensors` and `tokenizer.json`, in which any changed byte is found.
+"""The gptscope folder: `config.json`, `model.safetensors` and `tokenizer.json`, in which any changed byte is detected.
 
-`config.json` holds the SHA-256 of the other two and of itself, and must stand exactly as it was written. Other files
+`config.json` holds the SHA-256 of the other two and of itself, and must stay exactly as it was written. Other files
 in the folder, such as a model card, are left alone. This file knows no other format.
 """
 
@@ -35,20 +35,20 @@ FORMAT, VERSION = "gptscope", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 MOST_CONFIG_BYTES = 2**20
 OF_THE_LOADING = ("format", "source", "notices")
-"""What `info` says about how a checkpoint was loaded, not about the model; `save` leaves it out."""
+"""Keys of `info` that describe the loading, not the model; `save` leaves them out."""
 
-_REMEDY = "take the folder again from where it came, or write it anew with gptcore.save"
+_REMEDY = "copy or download the folder again, or write it anew with gptcore.save"
 
 
 def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype | None = None) -> None:
-    """Writes `ckpt` as our own folder, all of it or nothing: it is made beside and moved into place when complete.
+    """Write `ckpt` as a gptscope folder, all of it or nothing: it is written beside and renamed when complete.
 
-    A folder of ours that is there already is replaced, and other files in it are kept. `dtype`, such as
-    `torch.float16`, stores the weights in another precision; `load` turns half precision back into float32.
+    An existing gptscope folder is replaced; other files in it are kept. `dtype`, such as `torch.float16`, stores the
+    weights in another precision; `load` converts half precision back to float32.
 
     Raises:
         ValueError: there is something else at this place; a weight is too large for `dtype`; `info` is not plain data.
-        OSError: the disk is full or read-only; what was there before is still there.
+        OSError: the disk is full or read-only; the previous content is unchanged.
 
     >>> import tempfile
     >>> from gptcore.checkpoint.load import load
@@ -80,10 +80,10 @@ def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype
             new.mkdir()
         try:
             save_file(weights, new / WEIGHTS, metadata={"format": "pt"})
-        except SafetensorError as error:  # what its part in Rust makes of a full disk
+        except SafetensorError as error:  # the Rust part's error for a full disk
             raise OSError(f"the weights cannot be written: {error}") from error
         (new / TOKENIZER).write_text(json.dumps(ckpt.tokenizer.to_json()), encoding="utf-8")
-        shutil.copymode(new / TOKENIZER, new / WEIGHTS)  # safetensors makes its file readable by the owner alone
+        shutil.copymode(new / TOKENIZER, new / WEIGHTS)  # safetensors makes its file readable only by the owner
         stored_as = dtype_name(next(iter(weights.values())).dtype)
         content = {
             "format": FORMAT,
@@ -100,7 +100,11 @@ def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether the folder's `config.json` says that it is ours. One that is damaged is a CheckpointError."""
+    """Return True if the folder's `config.json` says that it is a gptscope folder.
+
+    Raises:
+        CheckpointError: `config.json` is damaged.
+    """
     if not (folder / CONFIG).is_file():
         return False
     _, content = _parsed(folder)
@@ -108,16 +112,17 @@ def is_ours(folder: Path) -> bool:
 
 
 def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
-    """The checkpoint in `folder`, each hash verified; `config` and `tokenizer` win over the folder's own.
+    """Read the checkpoint in `folder` and verify each hash. `config` and `tokenizer` override the folder's own.
 
     Raises:
-        CheckpointError: a file is missing, was changed, or does not hold what it should.
+        CheckpointError: a file is missing, was changed, or has wrong content.
     """
     raw, content = _parsed(folder)
     version = content.get("version")
     if type(version) is not int or version != VERSION:
         raise CheckpointError(
-            f"{folder} has version {version!r} of our format, this gptscope reads version {VERSION}; update gptscope"
+            f"{folder} has version {version!r} of the gptscope format, and only version {VERSION} can be read; "
+            "update gptscope"
         )
     if raw != _sealed({k: v for k, v in content.items() if k != "sha256"}):
         raise CheckpointError(f"{folder / CONFIG} was changed since it was written: its SHA-256 differs; {_REMEDY}")
@@ -126,7 +131,7 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
     try:
         own_config = GPTConfig.from_dict(_part(folder, content, "config"))
     except ConfigError as error:
-        raise CheckpointError(f"the config in {folder / CONFIG} makes no GPT ({error}); {_REMEDY}") from None
+        raise CheckpointError(f"the config in {folder / CONFIG} does not describe a GPT ({error}); {_REMEDY}") from None
     weights = _verified(folder, _part(folder, content, "weights"), "weights")
     with SafetensorsFile(weights) as file:
         state = {name: file.read(name) for name in progress.counted(file.entries, len(file.entries), "reading weights")}
@@ -142,11 +147,11 @@ def _parsed(folder: Path) -> tuple[bytes, Any]:
     with path.open("rb") as file:
         raw = file.read(MOST_CONFIG_BYTES + 1)
     if len(raw) > MOST_CONFIG_BYTES:
-        raise CheckpointError(f"{path} is larger than the {MOST_CONFIG_BYTES:,} bytes that a config has; {_REMEDY}")
+        raise CheckpointError(f"{path} is larger than {MOST_CONFIG_BYTES:,} bytes, the most for a config; {_REMEDY}")
     try:
         return raw, json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no JSON ({error}); {_REMEDY}") from None
+        raise CheckpointError(f"{path} is not JSON ({error}); {_REMEDY}") from None
 
 
 def _part(folder: Path, content: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -157,17 +162,17 @@ def _part(folder: Path, content: Mapping[str, Any], name: str) -> dict[str, Any]
 
 
 def _verified(folder: Path, entry: Mapping[str, Any], what: str) -> Path:
-    """The path of a file of the folder whose content is what `config.json` promises."""
+    """Return the path of a file of the folder. Raise unless its SHA-256 is the one in `config.json`."""
     name, promised = entry.get("file"), entry.get("sha256")
     if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]*", name):
-        raise CheckpointError(f"the {what} must be a file in the folder itself, but {CONFIG} names {name!r}; {_REMEDY}")
+        raise CheckpointError(f"the {what} must be a file in the same folder, but {CONFIG} names {name!r}; {_REMEDY}")
     path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{folder} lacks {name}, which holds the {what}; {_REMEDY}")
     found = _sha256(path)
     if found != promised:
         raise CheckpointError(
-            f"{path} is not the file that was saved: its SHA-256 is {found[:12]}..., {CONFIG} promises "
+            f"{path} is not the file that was saved: its SHA-256 is {found[:12]}..., but {CONFIG} says "
             f"{str(promised)[:12]}...; {_REMEDY}"
         )
     return path
@@ -177,7 +182,7 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return tokenizer_from_json(read_json(path))
     except ValueError as error:
-        raise CheckpointError(f"{path} is no tokenizer of ours ({error}); {_REMEDY}") from None
+        raise CheckpointError(f"{path} is not a gptscope tokenizer ({error}); {_REMEDY}") from None
 
 
 def _sha256(path: Path) -> str:
@@ -186,13 +191,13 @@ def _sha256(path: Path) -> str:
 
 
 def _sealed(content: Mapping[str, Any]) -> bytes:
-    """The one way to write `content`, with its own hash at the end: reading back and sealing anew gives each byte."""
+    """Return the only valid bytes of `content`, its own hash last: reading and sealing again gives the same bytes."""
     digest = hashlib.sha256(json.dumps(content, indent=2).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=2).encode() + b"\n"
 
 
 def _stored(ckpt: Checkpoint, dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """The weights by their names, a tied head once, on the CPU, in `dtype`."""
+    """Return the weights by their names on the CPU, in `dtype`, without a tied head's second name."""
     if dtype is not None and dtype not in FLOATS:
         raise ValueError(f"dtype must be one of {', '.join(map(dtype_name, FLOATS))}, got {dtype}")
     weights = {}
@@ -201,7 +206,7 @@ def _stored(ckpt: Checkpoint, dtype: torch.dtype | None) -> dict[str, Tensor]:
             continue
         weights[name] = tensor.detach().to("cpu", dtype or tensor.dtype).contiguous()
         if tensor.isfinite().all() and not weights[name].isfinite().all():
-            raise ValueError(f"{name} holds values too large for {dtype_name(weights[name].dtype)}; take bfloat16")
+            raise ValueError(f"{name} holds values too large for {dtype_name(weights[name].dtype)}; use bfloat16")
     return weights
 
 
@@ -209,17 +214,17 @@ def _refuse_to_replace(target: Path) -> None:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not target.is_dir() or not is_ours(target):
-        kind = "a folder that is not one of ours" if target.is_dir() else "a file"
+        kind = "not a gptscope folder" if target.is_dir() else "a file"
         raise ValueError(f"{target} is {kind}, so it is not replaced; save to a new folder, or remove it first")
 
 
 def _sibling(target: Path) -> Path:
-    """A free name beside `target`, on the same disk, so that a rename moves it."""
+    """Return a free name beside `target`: on the same disk, so that a rename is enough to move it."""
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
 
 
 def _swap(new: Path, target: Path) -> None:
-    """Puts `new` in the place of `target`; whatever interrupts, one of the two stands there afterwards."""
+    """Put `new` in the place of `target`. After any interruption, one of the two is there."""
     old = _sibling(target)
     try:
         if target.exists():

@@ -1,1 +1,1 @@
-"""Pickled files are opened in a process apart: `worker` runs there, `client` here."""
+"""The sandbox process in which untrusted pickles are opened: `worker` runs there, `client` here."""

@@ -1,4 +1,7 @@
-"""Pickled PyTorch files of strangers, opened by a process apart (`worker.py`); here arrive plain weights and facts."""
+"""Client of the sandbox process (`worker.py`) that opens untrusted pickles; it receives plain weights and facts.
+
+This file never unpickles anything.
+"""
 
 from __future__ import annotations
 
@@ -22,29 +25,29 @@ from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
 
 SECONDS = 6.0
-"""To open a small file; large ones get a second more for each 20 MB."""
+"""Time limit for a small file; a large one gets a second more for each 20 MB."""
 MOST_FACTS = 2**23
-"""Bytes of settings, tokenizer and names. JSON read in takes up to 24 times its size, as lists of empty lists do."""
+"""Largest facts.json in bytes. Parsed JSON takes up to 24 times its size in memory, for lists of empty lists."""
 
 
 @dataclass(frozen=True)
 class Pickled:
-    """What a pickled checkpoint held."""
+    """The content of a pickled checkpoint as plain data."""
 
     state: dict[str, Tensor]
-    """The weights by their names as stored; floating-point, dense, each in memory of its own but those of `same`."""
+    """Weights by their stored names: floating-point, dense, each in its own memory unless the file shared it."""
     facts: dict[str, Any]
-    """Plain data: `masks` (name to shape), `not_causal` (names of masks of another attention), `optimizer` (whether
-    there was one), and model_args, config, iter_num, best_val_loss, tokenizer where the file has them."""
+    """Plain data: `masks` (name to shape), `not_causal` (names of masks of another attention), `optimizer` (True if
+    there was one), and model_args, config, iter_num, best_val_loss, tokenizer if the file has them."""
 
 
 def open_pickled(path: Path) -> Pickled:
-    """The weights and facts of a file that `torch.save` wrote. Nothing in it is run.
+    """Return the weights and facts of a file that `torch.save` wrote. No code in it is executed.
 
     Raises:
-        CheckpointError: the file is none, is damaged, asks for code, or for memory or time without bound.
+        CheckpointError: the file is not from `torch.save`, is damaged, asks for code, or exceeds memory or time.
     """
-    progress.tell(0.05, "opening the file, in a process apart")
+    progress.tell(0.05, "opening the file in a separate process")
     with _temporary_folder(path) as folder:
         out = Path(folder)
         seconds = SECONDS + path.stat().st_size / 20e6
@@ -52,7 +55,10 @@ def open_pickled(path: Path) -> Pickled:
         if refused := answer.get("refused"):
             raise CheckpointError(refused)
         if (out / "facts.json").stat().st_size > MOST_FACTS:
-            raise CheckpointError(f"{path} holds far more than weights and settings; it is no plain checkpoint")
+            raise CheckpointError(
+                f"{path} holds far more than weights and settings, so it is not a plain checkpoint; save only the "
+                "state dict and the settings"
+            )
         facts = json.loads((out / "facts.json").read_bytes())
         with SafetensorsFile(out / "model.safetensors") as file:
             entries = progress.counted(file.entries, len(file.entries), "reading weights", first=0.5)
@@ -64,7 +70,7 @@ def open_pickled(path: Path) -> Pickled:
 
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
     try:
-        # errors at its end are ignored: they would hide the Ctrl-C that ended it while a fork was still being killed
+        # clean-up errors are ignored: after Ctrl-C, while a fork is still being killed, they would hide the Ctrl-C
         return tempfile.TemporaryDirectory(prefix="gptscope-", ignore_cleanup_errors=True)
     except OSError as error:
         raise CheckpointError(
@@ -74,7 +80,7 @@ def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 class _Opener:
-    """The process that opens files: started when first needed, asked by one thread at a time, ended with this one."""
+    """The sandbox process: started when first needed, used by one thread at a time, ended with this process."""
 
     module = "gptcore.checkpoint.sandbox.worker"
 
@@ -83,27 +89,27 @@ class _Opener:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, str]:
-        """The answer to one request, or a refusal when the process has ended or is late."""
+        """Return the answer to one request, or a refusal if the sandbox process has ended or is late."""
         with self._lock:
             process, line = self._running(), ""
             assert process.stdin is not None and process.stdout is not None
-            late = threading.Timer(seconds + 30, process.kill)  # it minds the time itself; this is for its own end
+            late = threading.Timer(seconds + 30, process.kill)  # the worker limits its forks; this limits the worker
             late.start()
             try:
                 process.stdin.write(json.dumps(request) + "\n")
                 process.stdin.flush()
                 line = process.stdout.readline()
             except (OSError, ValueError):
-                pass  # there is no line, then
+                pass  # then there is no line
             finally:
                 late.cancel()
                 whole = line.endswith("\n")
-                if not whole:  # it ended; or Ctrl-C came: then its answer would be taken for that to the next request
+                if not whole:  # it ended; or Ctrl-C came, and its late answer would be taken for the next request's
                     self._stop()
             if not whole:
                 return {
                     "refused": f"{request['path']} could not be opened: the process that opens checkpoints ended; "
-                    "try again, and if it stays so, save the checkpoint again with torch.save"
+                    "try again, and if it happens again, save the checkpoint anew with torch.save"
                 }
             answer: dict[str, str] = json.loads(line)
             return answer
@@ -113,8 +119,8 @@ class _Opener:
             self._stop()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self.module],
-                cwd=Path(__file__).parents[3],  # Python imports from there first, so not from a stranger's folder
-                start_new_session=True,  # a group with its forks, to be ended with them
+                cwd=Path(__file__).parents[3],  # Python imports from its folder first: never an untrusted one
+                start_new_session=True,  # one process group with its forks, so that all can be killed together
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -128,28 +134,28 @@ class _Opener:
         if process is None:
             return
         if hasattr(os, "killpg"):
-            with contextlib.suppress(OSError):  # all have ended
+            with contextlib.suppress(OSError):  # all have ended already
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         _close_pipes(process)
         process.wait()
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the sandbox process."""
         with self._lock:
             self._stop()
 
     def forget(self) -> None:
-        """In a fork of this process: what opens files belongs to the parent, and so do its answers."""
+        """Drop the sandbox process without ending it: called in a fork, whose parent owns it and its answers."""
         process, self._process, self._lock = self._process, None, threading.Lock()
         if process is not None:
             _close_pipes(process)
-            process.returncode = 0  # not for us to wait for
+            process.returncode = 0  # the parent waits for it
 
 
 def _close_pipes(process: subprocess.Popen[str]) -> None:
     for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was still to be written has no reader
+        with contextlib.suppress(OSError):  # data still in the buffer has no reader
             if stream is not None:
                 stream.close()
 

@@ -1,8 +1,8 @@
-"""Opens pickled PyTorch files of strangers, in a process of its own: `python -m gptcore.checkpoint.sandbox.worker`.
+"""The sandbox process that opens untrusted pickled PyTorch files: `python -m gptcore.checkpoint.sandbox.worker`.
 
-Each line of standard input asks for one file; a fork with limits on memory and time opens it, and writes plain
+Each line of standard input asks for one file. A fork with limits on memory and time opens the file and writes plain
 weights (safetensors) and facts (JSON) into the folder that the line names. Whatever happens to the fork, a crash
-included, one line comes back. This file is never imported by who loads a model: `client.py` talks to it.
+included, the worker answers one line. The loading process never imports this file: `client.py` talks to it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from gptcore.checkpoint.safetensors_file import MOST_TENSORS
 from gptcore.checkpoint.state_names import is_mask, is_whole_mask
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
-"""Under which keys people put the state dict."""
+"""Keys under which people store the state dict."""
 FACTS = ("model_args", "config", "iter_num", "best_val_loss", "tokenizer")
-"""What else of a checkpoint is passed on, as plain data."""
+"""Keys of a checkpoint whose values are passed on, as plain data."""
 MOST_NAME = 500
 FULL = 3
-"""The exit status of a fork that cannot even write its answer."""
+"""Exit status of a fork that cannot even write its answer."""
 MOST_DEPTH = 8
 SAVE_STATE_DICT = (
-    "where the model can be run, save its state dict as nanoGPT does: "
+    "in the program that made it, save the model's state dict as nanoGPT does: "
     "torch.save({'model': model.state_dict(), 'model_args': model_args}, 'ckpt.pt')"
 )
 AGAIN = (
@@ -54,10 +54,10 @@ AGAIN = (
 
 
 def extract(path: Path, out: Path) -> None:
-    """Writes `model.safetensors` and `facts.json` of a pickled checkpoint into the folder `out`.
+    """Write `model.safetensors` and `facts.json` of a pickled checkpoint into the folder `out`.
 
     Raises:
-        CheckpointError: the file is none, is damaged, asks for code, or holds other things than weights.
+        CheckpointError: the file is not a checkpoint, is damaged, asks for code, or holds no weights.
     """
     zipped = _checked_zip(path)
     content = _unpickle(path, zipped)
@@ -70,7 +70,8 @@ def extract(path: Path, out: Path) -> None:
         )
     if len(state) > MOST_TENSORS or any(len(str(name)) > MOST_NAME for name in state):
         raise CheckpointError(
-            f"{path} holds {len(state):,} entries or names of absurd length; no GPT's state dict does"
+            f"{path} holds {len(state):,} entries, or names of more than {MOST_NAME} characters; a GPT's state dict "
+            f"has at most {MOST_TENSORS:,}: load another file"
         )
     masks = {str(name): list(value.shape) for name, value in state.items() if is_mask(str(name)) and _is_dense(value)}
     not_causal = [str(name) for name, value in state.items() if is_whole_mask(str(name)) and not is_causal(value)]
@@ -93,8 +94,10 @@ def extract(path: Path, out: Path) -> None:
 
 
 def _checked_zip(path: Path) -> bool:
-    """Whether the file is a zip archive, as PyTorch writes since 1.6; one whose records are not what they seem to be
-    is refused. PyTorch never compresses, so nothing is unpacked, and no bomb with it; nor does it check checksums."""
+    """Return True if the file is a zip archive, PyTorch's format since 1.6. Raise if one of its records is suspicious.
+
+    PyTorch never compresses, so a compressed record may be a zip bomb. PyTorch does not check checksums; this does.
+    """
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":
             return False
@@ -112,15 +115,15 @@ def _checked_zip(path: Path) -> bool:
                 raise CheckpointError(f"{path} is damaged: the checksum of {first_five([damaged])} differs; {AGAIN}")
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError, OSError) as error:
         if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
-            raise  # an invalid argument is a place before the beginning of the file
+            raise  # EINVAL, an offset before the file's beginning, means damage; other OSErrors are the disk's
         raise CheckpointError(f"{path} is damaged or cut short ({type(error).__name__}); {AGAIN}") from None
     return True
 
 
 def _unpickle(path: Path, zipped: bool) -> Any:
-    """torch.load without running code. Its own messages advise to switch the check off, so none is passed on."""
-    if re.search("[\ud800-\udfff]", str(path)):  # what Python makes of bytes that are no UTF-8
-        raise CheckpointError(f"{path} has a name that is no UTF-8, which PyTorch cannot open; rename it")
+    """Load without running code. PyTorch's own messages advise to switch the check off, so they are not passed on."""
+    if re.search("[\ud800-\udfff]", str(path)):  # Python's spelling of bytes that are not UTF-8
+        raise CheckpointError(f"{path} has a name that is not UTF-8, which PyTorch cannot open; rename it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -128,8 +131,8 @@ def _unpickle(path: Path, zipped: bool) -> Any:
     except OSError:
         raise
     except MemoryError:
-        raise CheckpointError(f"{path} asks for far more memory than its size; it is no plain checkpoint") from None
-    except Exception as error:  # of a damaged file, torch.load raises almost any
+        raise CheckpointError(f"{path} asks for far more memory than its size; {AGAIN}") from None
+    except Exception as error:  # for a damaged file, torch.load raises almost any kind
         text = str(error)
         if name := re.search(r"GLOBAL (\S{1,200})", text):
             raise CheckpointError(
@@ -144,8 +147,8 @@ def _unpickle(path: Path, zipped: bool) -> Any:
                 f"refused: it is damaged, or made with another pickle_protocol; {SAVE_STATE_DICT}"
             ) from None
         if "memory" in text:
-            raise CheckpointError(f"{path} asks for far more memory than its size; it is no plain checkpoint") from None
-        kind = "damaged or cut short" if known else "no PyTorch file"
+            raise CheckpointError(f"{path} asks for far more memory than its size; {AGAIN}") from None
+        kind = "damaged or cut short" if known else "not a PyTorch file"
         raise CheckpointError(f"{path} is {kind} ({type(error).__name__}); {AGAIN}") from None
 
 
@@ -161,7 +164,7 @@ def _is_dense(value: object) -> bool:
 
 
 def _without_twins(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The weights without those that are the very same memory as one before, and of which one each of these is."""
+    """Return the weights without those that share all memory with an earlier one, and duplicate -> earlier name."""
     unique: dict[str, Tensor] = {}
     same: dict[str, str] = {}
     seen: dict[tuple[Any, ...], str] = {}
@@ -176,14 +179,14 @@ def _without_twins(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], di
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """The tensor in memory of its own, where it shares it with others."""
+    """Return the tensor; if it shares memory with others, a copy in its own memory."""
     tensor = tensor.detach()
     alone = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if alone else tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _plain(value: object, depth: int = 0) -> Any:
-    """What JSON can hold of a value: numbers, strings, lists and dicts; None for all else."""
+    """Return the part of a value that JSON can hold: numbers, strings, lists and dicts; None for anything else."""
     if isinstance(value, Tensor) and value.numel() == 1 and _is_dense(value):
         value = value.item()
     if value is None or isinstance(value, bool | str):
@@ -201,24 +204,24 @@ def _plain(value: object, depth: int = 0) -> Any:
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, str]:
-    """`{}` when the file was extracted; else what the person is to be told, under "refused"."""
+    """Extract the file of one request. Return {} on success, else the sentence for the user under "refused"."""
     path, out = Path(request["path"]), Path(request["out"])
     try:
         extract(path, out)
     except CheckpointError as error:
         return {"refused": str(error)}
-    except (OSError, SafetensorError) as error:  # the second from writing: its part in Rust has errors of its own
+    except (OSError, SafetensorError) as error:  # SafetensorError: the Rust part's error for a full disk
         reason = getattr(error, "strerror", None) or error
         return {"refused": f"{path} cannot be read: {reason}; check the file, and the disk's free space"}
     except MemoryError:
-        return {"refused": f"{path} asks for far more memory than its size; it is no plain checkpoint"}
-    except Exception as error:  # a damaged file can make PyTorch raise any
+        return {"refused": f"{path} asks for far more memory than its size; {AGAIN}"}
+    except Exception as error:  # for a damaged file, PyTorch raises almost any kind
         return {"refused": f"{path} is damaged ({type(error).__name__}); {AGAIN}"}
     return {}
 
 
 def answer_in_fork(request: Mapping[str, Any]) -> dict[str, str]:
-    """The same in a process that may neither grow nor run without bound, and whose crash is an answer too."""
+    """Answer in a fork with limits on memory and time. A crash of the fork becomes a refusal."""
     child = os.fork()
     if not child:
         status = 1
@@ -239,7 +242,7 @@ def answer_in_fork(request: Mapping[str, Any]) -> dict[str, str]:
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return {"refused": f"{path} could not be opened within {seconds:.0f} s; it is no plain checkpoint"}
+            return {"refused": f"{path} could not be opened within {seconds:.0f} s; {AGAIN}"}
         time.sleep(0.002)
     if status == 0:
         with contextlib.suppress(OSError, ValueError):
@@ -247,14 +250,14 @@ def answer_in_fork(request: Mapping[str, Any]) -> dict[str, str]:
             return found
     if os.waitstatus_to_exitcode(status) == FULL:
         return {
-            "refused": f"{path} needs room to be opened, but nothing can be written to {request['out']}; make room on "
-            "the disk, or set TMPDIR to a folder that has some"
+            "refused": f"{path} needs disk space to be opened, but nothing can be written to {request['out']}; make "
+            "room on the disk, or set TMPDIR to a folder that has some"
         }
-    return {"refused": f"{path} crashes PyTorch when it is opened, so it is damaged or made to; {AGAIN}"}
+    return {"refused": f"{path} crashes PyTorch when it is opened, so it is damaged or malicious; {AGAIN}"}
 
 
 def _limit(request: Mapping[str, Any]) -> None:
-    """No output, a folder of its own to stand in, and bounds on memory, time and what is written."""
+    """Silence this process, move it to the output folder, and limit its memory, its time and its written files."""
     import resource
 
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -267,9 +270,9 @@ def _limit(request: Mapping[str, Any]) -> None:
         (resource.RLIMIT_CPU, math.ceil(float(request["seconds"]))),
         (resource.RLIMIT_FSIZE, 2 * size + 2**24),
     ]
-    with contextlib.suppress(OSError):  # /proc is Linux's; elsewhere the other bounds hold
+    with contextlib.suppress(OSError):  # only Linux has /proc; elsewhere the other limits hold
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        # The mapped file, its weights once more where they must be copied, and what PyTorch needs to work.
+        # The mapped file, a second copy of its weights if they must be copied, and PyTorch's own needs.
         bounds.append((resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + 3 * size + 2**28))
     for kind, bound in bounds:
         with contextlib.suppress(OSError, ValueError):
@@ -277,9 +280,9 @@ def _limit(request: Mapping[str, Any]) -> None:
 
 
 def main(lines: Iterable[str]) -> None:
-    """Answers each line until the input ends."""
-    torch.set_num_threads(1)  # a fork of a process with threads may wait for ever
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asked
+    """Answer each line until the input ends."""
+    torch.set_num_threads(1)  # a fork of a process with threads may hang
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the parent process
     can_fork = hasattr(os, "fork")
     for line in lines:
         request = json.loads(line)
