@@ -1,4 +1,4 @@
-"""Text to ids and back, without losing a byte: characters, byte-pair encoding, or plain ids. Re-exports only."""
+"""Tokenizers, from text to ids and back without losing a byte: characters, BPE, or plain ids. Re-exports only."""
 
 from gptcore.tokenizer.base import Tokenizer
 from gptcore.tokenizer.bpe import BPETokenizer

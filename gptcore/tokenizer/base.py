@@ -1,4 +1,4 @@
-"""What every tokenizer promises. This file knows bytes and text; it knows no vocabulary, model or file."""
+"""The interface of every tokenizer. This file knows bytes and text; it knows no vocabulary, model or file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, SupportsIndex
 FORMAT = "gptscope-tokenizer"
 VERSION = 1
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, but for those that text is made of, and those that change its direction."""
+"""Control characters (except tab, newline and carriage return) and characters that change the text's direction."""
 
 
 class Tokenizer(ABC):
     """Text to ids and back. Immutable, so that any number of threads may share one.
 
-    For all text that `encode` accepts, `decode(encode(text)) == text`, and the `token_bytes` of the ids, one after
-    another, are `text.encode()`. (Plain ids have no text: there, spaces between the numbers are made equal.)
+    For each text that `encode` accepts, `decode(encode(text)) == text`, and the `token_bytes` of its ids, joined, are
+    `text.encode()`. (Plain ids are an exception: there, any white space between numbers becomes one space.)
 
     >>> from gptcore.tokenizer import CharTokenizer
     >>> tokenizer = CharTokenizer.train("hello")
@@ -29,22 +29,22 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def vocab_size(self) -> int:
-        """One more than the largest id that has a token. A model's V may be larger (padded), never smaller."""
+        """The largest id that has a token, plus 1. A model's V may be larger (padded), never smaller."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
-        """The ids of `text`. Text that this vocabulary cannot hold is a ValueError that names what, and where."""
+        """Return the ids of `text`. Raise ValueError with the place of the first text that has no token."""
 
     @abstractmethod
     def _bytes_or_none(self, index: int) -> bytes | None:
-        """The bytes of token `index`, which is at least 0; None where there is no such token."""
+        """Return the bytes of token `index`, which is at least 0; None if there is no such token."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """All of this tokenizer as plain JSON data; `tokenizer_from_json` reads it back."""
+        """Return the whole tokenizer as plain JSON data; `tokenizer_from_json` reads it back."""
 
     def token_bytes(self, index: SupportsIndex) -> bytes:
-        """The bytes that token `index` stands for: often whole characters, sometimes a part of one.
+        """Return the bytes of token `index`: often whole characters, sometimes a part of one.
 
         Raises:
             ValueError: no token has this id.
@@ -55,7 +55,9 @@ class Tokenizer(ABC):
         return found
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        r"""The text of `ids`. Bytes that are no UTF-8 read `\xe2`, ids without a token `unused (50300)`; never U+FFFD.
+        r"""Return the text of `ids`: bytes that are not UTF-8 as `\xe2`, ids without a token as `unused (50300)`.
+
+        U+FFFD never replaces anything.
 
         Raises:
             ValueError: an id is negative.
@@ -63,11 +65,11 @@ class Tokenizer(ABC):
         return readable(b"".join(self._shown_bytes(not_negative(index)) for index in ids))
 
     def label(self, index: SupportsIndex) -> str:
-        r"""What stands for one token on the screen: its text, as far as its bytes are UTF-8 by themselves.
+        r"""Return one token for the screen: its text, as far as its bytes are UTF-8 by themselves.
 
-        The first two of the three bytes of a euro sign read `\xe2\x82`; an id without a token reads `unused (50300)`.
-        What would be drawn as nothing or turn the text around reads as its code, such as `\x05` and `\u202e`; tab,
-        newline and carriage return stay, for the screen has signs for them.
+        The first two of the three bytes of a euro sign become `\xe2\x82`; an id without a token becomes
+        `unused (50300)`. Characters that are invisible or reverse the text become their code, such as `\x05` and
+        `\u202e`; tab, newline and carriage return stay, because the screen has signs for them.
 
         Raises:
             ValueError: the id is negative.
@@ -83,30 +85,30 @@ class Tokenizer(ABC):
 
 
 def not_negative(index: SupportsIndex) -> int:
-    """An id as an int, also from a tensor's or an array's element."""
+    """Return an id as an int, also from a tensor's or an array's element. Raise ValueError if it is negative."""
     number = operator.index(index)
     if number < 0:
-        raise ValueError(f"an id is 0 or more, got {number}")
+        raise ValueError(f"an id must be 0 or more, got {number}")
     return number
 
 
 def _code(char: re.Match[str]) -> str:
-    r"""`\x05` for a single byte; `\u0085`, as `\x85` would be a byte that is no UTF-8."""
+    r"""Return `\x05` for an ASCII character, else `\u0085`, because `\x85` would mean a byte that is not UTF-8."""
     code = ord(char[0])
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
 
 
 def readable(raw: bytes) -> str:
-    """UTF-8 as text, with a backslash escape for each byte that is none: nothing is lost, nothing is guessed."""
+    """Return bytes as text, with a backslash escape for each byte that is not UTF-8: nothing is lost or guessed."""
     return raw.decode("utf-8", errors="backslashreplace")
 
 
 def refuse_surrogates(text: str) -> None:
-    """A lone surrogate is half a character: it has no UTF-8, so no tokenizer of bytes can hold it."""
+    """Raise ValueError for a lone surrogate: it is half a character without UTF-8, so it has no bytes to encode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
         raise ValueError(
-            f"position {error.start} of the text is U+{code:04X}, half of a surrogate pair and no character; remove it"
+            f"position {error.start} of the text is U+{code:04X}, half of a surrogate pair, not a character; remove it"
         ) from None

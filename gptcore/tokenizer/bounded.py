@@ -1,4 +1,4 @@
-"""Reads a stranger's file whole, or refuses it by its size. This file knows sizes and JSON; it knows no vocabulary."""
+"""Reading of untrusted files up to a limit of size. This file knows sizes and JSON; it knows no vocabulary."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import os
 from pathlib import Path
 
 MOST_BYTES = 64 * 2**20
-"""Many times GPT-2's 1.5 MB."""
+"""Largest file, many times GPT-2's 1.5 MB."""
 MOST_VALUES = 2_000_000
-"""Three for each of 650,000 tokens, at least: each value takes memory, however few bytes spell it."""
-_AGAIN = "take it again from where it came"
+"""Largest number of JSON values, three for each of 650,000 tokens: even a value of few bytes takes memory."""
+_AGAIN = "copy or download it again"
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES, wanted: str = _AGAIN) -> bytes:
-    """What the file holds. `wanted` is what the error says where there is no such file.
+    """Return the bytes of the file. `wanted` completes the error if there is no such file.
 
     Raises:
         ValueError: there is no such file, it cannot be read, or it holds more than `most` bytes.
     """
     try:
-        if not path.is_file():  # and no pipe or device, which would never end
+        if not path.is_file():  # a pipe or a device would never end
             raise ValueError(f"there is no {path.name} in {path.parent}; {wanted}")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
-                raise ValueError(f"{path} has {size} bytes, and no such file has more than {most}; {_AGAIN}")
+                raise ValueError(f"{path} has {size} bytes, and such a file has at most {most}; {_AGAIN}")
             return file.read(size)
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error}); {_AGAIN}") from None
 
 
 def read_text(path: Path, wanted: str = _AGAIN) -> str:
-    """The UTF-8 text of the file; any problem is a ValueError."""
+    """Return the UTF-8 text of the file; raise ValueError for any problem."""
     try:
         return read_bytes(path, wanted=wanted).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -40,22 +40,22 @@ def read_text(path: Path, wanted: str = _AGAIN) -> str:
 
 
 def read_json(path: Path, wanted: str = _AGAIN) -> object:
-    """The JSON data of the file; any problem is a ValueError, also two values under one key."""
+    """Return the JSON data of the file; raise ValueError for any problem, also for two values under one key."""
     text = read_text(path, wanted)
     if text.count(",") > MOST_VALUES:
-        raise ValueError(f"{path} holds more than {MOST_VALUES} values, more than any vocabulary; {_AGAIN}")
+        raise ValueError(f"{path} holds more than {MOST_VALUES} values, the most for a vocabulary; {_AGAIN}")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_whole)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no JSON ({error}); {_AGAIN}") from None
+        raise ValueError(f"{path} is not JSON ({error}); {_AGAIN}") from None
     except RecursionError:
         raise ValueError(f"{path} is nested far deeper than any vocabulary; {_AGAIN}") from None
-    except ValueError as error:  # of `_once` or `_whole`
+    except ValueError as error:  # from `_once` or `_whole`
         raise ValueError(f"{path} cannot be read ({error}); {_AGAIN}") from None
 
 
 def shown(value: object) -> str:
-    """A stranger's value for an error: short, and never walked, for it may be large and nested.
+    """Return an untrusted value for an error: short, and without walking it, because it may be large and nested.
 
     >>> shown("a"), shown("a" * 100)[-8:], shown([[1, 2], [3]]), shown({"type": "Lowercase"}), shown(None), shown(1.5)
     ("'a'", "aaaa'...", 'a list', 'Lowercase', 'null', '1.5')
@@ -72,17 +72,17 @@ def shown(value: object) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Two values under one key: JSON's grammar allows it, and no two readers agree on which one counts."""
+    """Return a dict. Raise for two values under one key: JSON allows them, and readers differ in which one counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {shown(twice)} stands twice in one object; leave one")
+        raise ValueError(f"the key {shown(twice)} is there twice in one object; keep one")
     return found
 
 
 def _whole(digits: str) -> int:
-    """Python's own bound on digits can be off, and time grows with their square."""
+    """Return the int. Raise above 100 digits: Python's own limit can be off, and time grows with their square."""
     if len(digits) > 100:
         raise ValueError(f"a number has {len(digits)} digits")
     return int(digits)

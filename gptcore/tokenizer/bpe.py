@@ -1,4 +1,4 @@
-"""Byte-pair encoding through tiktoken, with our own ranks. This file knows bytes and ranks; it knows no model.
+"""Byte-pair encoding by tiktoken, with any ranks. This file knows bytes and ranks; it knows no model.
 
 Source: Radford et al. 2019 (GPT-2), section 2.2; the byte table is `bytes_to_unicode` of GPT-2's `encoder.py`.
 """
@@ -20,21 +20,21 @@ from gptcore.tokenizer.gpt2_files import read_vocab_and_merges
 from gptcore.tokenizer.tiktoken_cache import holds_gpt2
 
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
-"""How GPT-2 cuts text before it merges; tiktoken's spelling, which backtracks less than the original."""
+"""Pattern by which GPT-2 cuts text before it merges; in tiktoken's form, which backtracks less than the original."""
 
 MOST_IDS = 2**24
-"""More than any vocabulary has; a bound, so that one absurd id cannot ask for all memory."""
+"""Largest number of ids, more than any vocabulary has, so that one huge id cannot ask for all memory."""
 
-# tiktoken's regex engine overflows its stack on a long run of white space that text follows. Rust's \s, not Python's.
+# tiktoken's regex engine overflows its stack on a long run of white space before text. Rust's \s, not Python's.
 _WHITE_SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _LONG_RUN = re.compile(rf"(?<![{_WHITE_SPACE}])[{_WHITE_SPACE}]{{10000,}}+(?!\Z)")
 
 
 class BPETokenizer(Tokenizer):
-    r"""Text is cut by `pattern`; then in each piece the two neighbours that make the token of lowest id merge.
+    r"""A tokenizer that cuts text by `pattern`; in each piece, the neighbours whose token has the lowest id merge.
 
-    `ranks` gives each token's bytes its id, which is also its turn to merge. `special` ids stand outside of text, such
-    as the end of a document: they decode to their name, and no text encodes to them, also not their own name.
+    `ranks` maps each token's bytes to its id, which is also its rank in merging. `special` tokens, such as the end of
+    a document, decode to their name; no text encodes to them, not even their own name.
 
     >>> ranks = {bytes([b]): b for b in range(256)} | {b"he": 256, b"hel": 257}
     >>> tokenizer = BPETokenizer(GPT2_PATTERN, ranks, special={"<|endoftext|>": 258})
@@ -44,7 +44,7 @@ class BPETokenizer(Tokenizer):
     ('<|endoftext|>', '<|endoftext|>')
 
     Raises:
-        ValueError: the pattern is no regular expression, a single byte has no token, or an id stands twice.
+        ValueError: the pattern is not a regular expression, a single byte has no token, or an id has two tokens.
     """
 
     def __init__(self, pattern: str, ranks: Mapping[bytes, int], special: Mapping[str, int] | None = None) -> None:
@@ -57,7 +57,7 @@ class BPETokenizer(Tokenizer):
                     f"byte {byte:#04x} has no token, and text may hold any byte; give each of the 256 bytes one"
                 )
         if b"" in self.ranks or b"" in named:
-            raise ValueError("a token of no bytes can stand nowhere; leave it out")
+            raise ValueError("a token of no bytes can never occur; leave it out")
         self._bytes = {index: raw for tokens in (self.ranks, named) for raw, index in tokens.items()}
         self._size = max(self._bytes) + 1
         with _panic_as_value_error("this vocabulary"):
@@ -67,20 +67,20 @@ class BPETokenizer(Tokenizer):
 
     @classmethod
     def gpt2_from_folder(cls, folder: str | Path) -> BPETokenizer:
-        """GPT-2's tokenizer, or one of its kind, from `vocab.json` and `merges.txt`; the vocab decides the ids.
+        """Read GPT-2's tokenizer, or one of its kind, from `vocab.json` and `merges.txt`; vocab.json has the ids.
 
-        Added tokens are taken from `added_tokens.json` and `tokenizer_config.json`, where these lie beside the two.
+        Added tokens are read from `added_tokens.json` and `tokenizer_config.json`, if these lie beside the two.
 
         Raises:
-            ValueError: a file is missing or unreadable, they do not belong together, or they ask for what GPT-2 does
-                not do.
+            ValueError: a file is missing or unreadable, the files do not belong together, or they ask for something
+                that GPT-2 does not do.
         """
         ranks, special = read_vocab_and_merges(Path(folder))
         return cls(GPT2_PATTERN, ranks, special)
 
     @classmethod
     def gpt2(cls) -> BPETokenizer:
-        """GPT-2's tokenizer from tiktoken's cache, or once from the network (1.5 MB).
+        """Return GPT-2's tokenizer from tiktoken's cache; download it if it is not there (1.5 MB).
 
         Raises:
             ValueError: it is not in the cache and cannot be downloaded; the sentence says what to do offline.
@@ -99,23 +99,23 @@ class BPETokenizer(Tokenizer):
 
     @staticmethod
     def gpt2_is_cached() -> bool:
-        """Whether `gpt2` would find all it needs in tiktoken's cache on disk. Nothing is downloaded to find out."""
+        """Return True if `gpt2` needs no network, because tiktoken's cache on disk is complete. Download nothing."""
         return holds_gpt2()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> BPETokenizer:
-        """The inverse of `to_json`; bad data is a ValueError."""
+        """Read the data of `to_json`; raise ValueError if it is invalid."""
         pattern, tokens, special = data.get("pattern"), data.get("tokens"), data.get("special")
         if not isinstance(pattern, str) or not isinstance(tokens, list) or not isinstance(special, Mapping):
             raise ValueError("byte-pair data needs 'pattern' (a string), 'tokens' (a list) and 'special' (an object)")
         ranks: dict[bytes, int] = {}
         for index, token in enumerate(tokens):
             if token is not None and ranks.setdefault(_from_base64(token, index), index) != index:
-                raise ValueError(f"token {index}, {token!r} in base64, stands twice; leave one")
+                raise ValueError(f"token {index}, {token!r} in base64, is there twice; keep one")
         return cls(pattern, ranks, special)
 
     def to_json(self) -> dict[str, Any]:
-        """`tokens` lists each token's bytes in base64, by id; null where an id has no token or a special one."""
+        """Return plain data. `tokens` lists each token's bytes in base64, by id; null for no token or a special one."""
         tokens: list[str | None] = [None] * (max(self.ranks.values()) + 1)
         for raw, index in self.ranks.items():
             tokens[index] = base64.b64encode(raw).decode("ascii")
@@ -129,12 +129,12 @@ class BPETokenizer(Tokenizer):
         refuse_surrogates(text)
         with _panic_as_value_error("this text"):
             ids = [index for piece in self._pieces(text) for index in self._encoding.encode_ordinary(piece)]
-            if self._encoding.decode_bytes(ids) != text.encode():  # tiktoken skips in silence what no pattern matches
-                raise ValueError(f"the pattern {self.pattern!r} skips parts of this text; take one that matches any")
+            if self._encoding.decode_bytes(ids) != text.encode():  # tiktoken silently skips unmatched text
+                raise ValueError(f"the pattern {self.pattern!r} skips parts of this text; use one that matches all")
         return ids
 
     def _pieces(self, text: str) -> Iterator[str]:
-        """The text cut around long white space, where GPT-2's pattern cuts anyway; other patterns get it whole."""
+        """Yield the text cut around long white space, where GPT-2's pattern cuts anyway; whole for other patterns."""
         start = 0
         for run in _LONG_RUN.finditer(text) if self.pattern == GPT2_PATTERN else ():
             last = run.end() - 1  # the last space begins the next word: " word" is one token
@@ -164,7 +164,7 @@ def _check_ids(ids: list[object]) -> None:
         if type(index) is not int or not 0 <= index < MOST_IDS:
             raise ValueError(f"an id must be a whole number from 0 to {MOST_IDS - 1}, got {index!r}")
         if index in seen:
-            raise ValueError(f"each id has one token, but {index} has two; leave one")
+            raise ValueError(f"each id has one token, but {index} has two; keep one")
         seen.add(index)
 
 
@@ -179,7 +179,7 @@ def _from_base64(token: object, index: int) -> bytes:
 
 @contextmanager
 def _panic_as_value_error(what: str) -> Iterator[None]:
-    """A Rust panic is a BaseException, which no caller expects; it becomes the ValueError that they do."""
+    """Turn a Rust panic in the block into a ValueError: a panic is a BaseException, which no caller expects."""
     try:
         yield
     except ValueError:

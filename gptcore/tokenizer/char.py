@@ -1,4 +1,4 @@
-"""One id per character, as in nanoGPT's `shakespeare_char`. This file knows no bytes-level merging and no files."""
+"""One id per character, as in nanoGPT's `shakespeare_char`. This file knows no byte-level merging and no files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CharTokenizer(Tokenizer):
     ValueError: position 3 of the text is '!' (U+0021 EXCLAMATION MARK), which this vocabulary ...
 
     Raises:
-        ValueError: no characters, or one of them twice, or half a surrogate pair.
+        ValueError: there are no characters, one of them twice, or half a surrogate pair.
     """
 
     chars: str
@@ -36,16 +36,16 @@ class CharTokenizer(Tokenizer):
         refuse_surrogates(self.chars)
         for index, char in enumerate(self.chars):
             if self._ids[char] != index:
-                raise ValueError(f"each character has one id, but {_named(char)} is there more than once; leave one")
+                raise ValueError(f"each character has one id, but {_named(char)} is there more than once; keep one")
 
     @classmethod
     def train(cls, text: str) -> CharTokenizer:
-        """The vocabulary of all characters of `text`, sorted by code point."""
+        """Return the vocabulary of all characters of `text`, sorted by code point."""
         return cls("".join(sorted(set(text))))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CharTokenizer:
-        """The inverse of `to_json`; bad data is a ValueError."""
+        """Read the data of `to_json`; raise ValueError if it is invalid."""
         if not isinstance(data.get("chars"), str):
             raise ValueError(f"'chars' must be a string of all characters, got {type(data.get('chars')).__name__}")
         return cls(data["chars"])
@@ -76,7 +76,7 @@ class CharTokenizer(Tokenizer):
 
 
 def _named(char: str) -> str:
-    """A character with its name, for one that cannot be seen: 'a' (U+0061 LATIN SMALL LETTER A)."""
+    """Return a character with its name, because some are invisible: 'a' (U+0061 LATIN SMALL LETTER A)."""
     name = f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
     return f"{char!r} ({name})"
 

@@ -1,7 +1,7 @@
-"""GPT-2's `vocab.json` and `merges.txt` to the bytes of each token. This file knows these formats, and no merging.
+"""Reader of GPT-2's `vocab.json` and `merges.txt`. This file knows these formats, and no merging.
 
-Beside them may lie `tokenizer_config.json` and `added_tokens.json`, in which Hugging Face's library keeps added tokens;
-the first of these also beside a `tokenizer.json`.
+Hugging Face's library keeps added tokens in `tokenizer_config.json` and `added_tokens.json` beside them; the first of
+these may also lie beside a `tokenizer.json`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ _SOURCE = Source(
     vocab="vocab.json",
     merges="merges.txt",
     entry="line",
-    remedy="the two files belong to different models, or one is cut short; take both from the same place",
+    remedy="the two files belong to different models, or one is cut short; take both from the same model",
 )
 _SETTINGS = "tokenizer_config.json"
 _CHANGES = ("add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case")
 _CLASSES = (None, "GPT2Tokenizer", "GPT2TokenizerFast")
 _AS_IT_IS = ("PreTrainedTokenizerFast", "TokenizersBackend")
-"""Classes that take a tokenizer.json as it stands."""
+"""Classes that use a tokenizer.json without changes."""
 
 
 def read_vocab_and_merges(folder: Path) -> tuple[dict[bytes, int], dict[str, int]]:
-    """The ids of the tokens of text by their bytes, and of the special tokens (which no merge makes) by their name.
+    """Return bytes -> id of the tokens of text, and name -> id of the special tokens, which no merge makes.
 
     Raises:
-        ValueError: a file is missing or unreadable, they do not belong together, or they ask for more than GPT-2 does.
+        ValueError: a file is missing or unreadable, the files do not belong together, or they ask for something that
+            GPT-2 does not do.
     """
     vocab = read_json(folder / "vocab.json", _WANTED)
     config = _object(folder / _SETTINGS)
@@ -42,13 +43,13 @@ def read_vocab_and_merges(folder: Path) -> tuple[dict[bytes, int], dict[str, int
 
 
 def added_beside(folder: Path) -> Iterator[Added]:
-    """What `tokenizer_config.json` adds to a `tokenizer.json` in the same folder.
+    """Yield the tokens that `tokenizer_config.json` adds to a `tokenizer.json` in the same folder.
 
-    With such a file, transformers takes no tokens at the ends and no lower case from it, but the space before a text,
-    unless the class takes the file as it stands.
+    Beside a `tokenizer.json`, transformers ignores its settings of end tokens and lower case, but not the space before
+    a text, unless its class uses the tokenizer.json without changes.
 
     Raises:
-        ValueError: it is damaged, or changes what text becomes.
+        ValueError: the file is damaged, or changes the ids of a text.
     """
     path = folder / _SETTINGS
     config = _object(path)
@@ -58,7 +59,7 @@ def added_beside(folder: Path) -> Iterator[Added]:
 
 
 def _merges(folder: Path) -> Iterator[Merge]:
-    """Each line's two tokens: `h e` makes `he`. A first line `#version` is optional."""
+    """Yield the merge of each line: `h e` makes `he`. A first line `#version` is optional."""
     for line, text in enumerate(read_text(folder / "merges.txt", _WANTED).split("\n"), start=1):
         text = text.removesuffix("\r")
         if not text or (line == 1 and text.startswith("#version")):
@@ -71,16 +72,16 @@ def _merges(folder: Path) -> Iterator[Merge]:
 
 def _check_settings(path: Path, config: Mapping[str, object], changes: Iterable[str]) -> None:
     if config.get("tokenizer_class") not in _CLASSES:
-        raise ValueError(f"{path} is of a {shown(config['tokenizer_class'])}; only a GPT2Tokenizer can be read")
+        raise ValueError(f"{path} belongs to a {shown(config['tokenizer_class'])}; only a GPT2Tokenizer can be read")
     for name in changes:
         if config.get(name):
             raise ValueError(
-                f"{path} has {name} {shown(config[name])}, which changes what text becomes; GPT-2 has none"
+                f"{path} has {name} {shown(config[name])}, which changes the ids of a text; GPT-2 does not have it"
             )
 
 
 def _added_in_config(path: Path, config: Mapping[str, object]) -> Iterator[Added]:
-    """`tokenizer_config.json` lists them by id, and says whether they are special; older ones list none."""
+    """Yield the added tokens of `tokenizer_config.json`, listed by id, special or not; older files list none."""
     listed = config.get("added_tokens_decoder", {})
     if not isinstance(listed, dict):
         raise ValueError(f"added_tokens_decoder in {path} must be an object of id to token, got {shown(listed)}")
@@ -95,7 +96,7 @@ def _added_in_config(path: Path, config: Mapping[str, object]) -> Iterator[Added
 
 
 def _added_by_name(folder: Path) -> Iterator[Added]:
-    """`added_tokens.json` lists them by name, and does not say whether they are special."""
+    """Yield the added tokens of `added_tokens.json`, listed by name; it does not tell which ones are special."""
     path = folder / "added_tokens.json"
     for content, index in _object(path).items():
         if type(index) is not int:
@@ -104,7 +105,7 @@ def _added_by_name(folder: Path) -> Iterator[Added]:
 
 
 def _object(path: Path) -> dict[str, object]:
-    """The object in the file; an empty one where there is no file."""
+    """Return the object in the file; {} if there is no file."""
     found = read_json(path) if os.path.exists(path) else {}
     if not isinstance(found, dict):
         raise ValueError(f"{path} must be an object, got {shown(found)}")

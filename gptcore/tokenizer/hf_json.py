@@ -1,8 +1,8 @@
-"""Hugging Face's `tokenizer.json` of a GPT-2 style byte-level BPE, to our tokenizer. This file knows that one format.
+"""Reader of Hugging Face's `tokenizer.json` for byte-level BPE in GPT-2's style. This file knows that one format.
 
-Such a file can ask for a lot that GPT-2 does not do. Whatever would make other ids of a text is refused by its name,
-and so is an option that is not known here: what is left encodes as the `tokenizers` library does, where that takes
-special tokens for ordinary text, as we do.
+Such a file can ask for much that GPT-2 does not do. Each option that would change the ids of a text is refused by its
+name, and so is each unknown option: a file that passes encodes as the `tokenizers` library does when it reads special
+tokens as ordinary text, as this package does.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ _SOURCE = Source(
     vocab="model.vocab",
     merges="model.merges",
     entry="entry",
-    remedy="the file was changed by hand or is damaged; take it again from where it came",
+    remedy="the file was changed by hand or is damaged; copy or download it again",
 )
 _PARTS = {
     *("version", "truncation", "padding", "added_tokens"),
     *("normalizer", "pre_tokenizer", "post_processor", "decoder", "model"),
 }
 _MODEL: Mapping[str, tuple[object, ...]] = {
-    "type": ("BPE", None),  # old files do not say; vocab and merges make it one
+    "type": ("BPE", None),  # old files have no type, but vocab and merges
     "dropout": (None, 0),
     "unk_token": (None,),
     "continuing_subword_prefix": (None, ""),
     "end_of_word_suffix": (None, ""),
-    "fuse_unk": (None, False, True),  # nothing is unknown where each byte is a token
+    "fuse_unk": (None, False, True),  # no effect: each byte is a token, so nothing is unknown
     "byte_fallback": (None, False),
     "ignore_merges": (None, False),
 }
-"""Each option, with the values that change no id; the first is what a file has that lacks it."""
+"""Options with their values that change no id. The first value is the default of a file without the option."""
 _BYTE_LEVEL = {"type", "add_prefix_space", "trim_offsets", "use_regex"}
 _TEXT_ALONE = [{"Sequence": {"id": "A", "type_id": 0}}]
 
 
 def read_tokenizer_json(path: str | Path) -> BPETokenizer:
-    """The tokenizer of the file at `path`. Its added tokens stand outside of text, unless merges make them.
+    """Read the tokenizer at `path`. No text encodes to its added tokens, except those that merges make.
 
-    A `tokenizer_config.json` that lies beside it is obeyed as transformers' `AutoTokenizer` does, or refused.
+    A `tokenizer_config.json` beside it is applied as transformers' `AutoTokenizer` does, or refused.
 
     Raises:
-        ValueError: the file is missing, unreadable or over 64 MiB; it is of another kind than GPT-2's, or has an
+        ValueError: the file is missing, unreadable or over 64 MiB; it is not a tokenizer of GPT-2's kind, or has an
             option that changes how text becomes ids; its vocabulary and its merges do not belong together.
     """
     data = read_json(Path(path))
     try:
         if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
-            raise ValueError("it has no 'model', so it is not what Hugging Face's tokenizers write")
+            raise ValueError("it has no 'model', so Hugging Face's tokenizers did not write it")
         _check_options(data)
         model = data["model"]
         added = [*_added(data), *added_beside(Path(path).parent)]
@@ -66,12 +66,10 @@ def read_tokenizer_json(path: str | Path) -> BPETokenizer:
 def _check_options(data: Mapping[str, Any]) -> None:
     _check_names(data, _PARTS, "the file")
     if data.get("version", "1.0") != "1.0":
-        raise ValueError(f"version is {shown(data['version'])}, and we read '1.0'; update gptscope")
+        raise ValueError(f"version is {shown(data['version'])}, and only '1.0' can be read; update gptscope")
     for name in ("truncation", "padding"):
         if data.get(name) is not None:
-            raise ValueError(
-                f"{name} is on, so that ids of a text are cut or added; call no_{name}() and save it again"
-            )
+            raise ValueError(f"{name} is on, which cuts or adds ids of a text; call no_{name}() and save it again")
     model = data["model"]
     _check_names(model, {*_MODEL, "vocab", "merges"}, "model")
     for name, harmless in _MODEL.items():
@@ -93,7 +91,7 @@ def _check_options(data: Mapping[str, Any]) -> None:
             raise _other(f"pre_tokenizer.{name}", value, shown(wanted))
     after = data.get("post_processor")
     if after is not None and not _adds_nothing(after):
-        raise _other("post_processor", after, "null, ByteLevel or a template of the text alone, which adds no token")
+        raise _other("post_processor", after, "null, ByteLevel or a template of only the text, which adds no token")
 
 
 def _adds_nothing(after: object) -> bool:
@@ -106,7 +104,7 @@ def _adds_nothing(after: object) -> bool:
 def _check_names(part: Mapping[str, object], known: set[str], what: str) -> None:
     for name, value in part.items():
         if name not in known and value is not None:
-            raise ValueError(f"{what} has {shown(name)}, which is not known here and may change how text becomes ids")
+            raise ValueError(f"{what} has {shown(name)}, which is unknown and may change how text becomes ids")
 
 
 def _other(name: str, got: object, wanted: str) -> ValueError:
@@ -114,7 +112,7 @@ def _other(name: str, got: object, wanted: str) -> ValueError:
 
 
 def _merges(merges: object) -> Iterator[Merge]:
-    """Each is two tokens: a list of two, or, in older files, a text with a space between."""
+    """Yield each merge: a list of two tokens, or, in older files, a text with a space between them."""
     if not isinstance(merges, list):
         raise ValueError(f"model.merges must be a list of pairs, got {shown(merges)}")
     for entry, merge in enumerate(merges):

@@ -1,8 +1,8 @@
-"""nanoGPT's `meta.pkl` to a character tokenizer; nothing in a pickle is run. This file knows that one format.
+"""Reader of nanoGPT's `meta.pkl`, a character vocabulary; no code in a pickle runs. This file knows that one format.
 
-A pickle is a program. This one is read twice: first its opcodes alone, of which only those pass that make plain dicts,
-lists, tuples, numbers and texts; only then is it unpickled, by an unpickler that has no other opcodes. What comes out
-may be nested deeply or hold itself, so nothing here prints, compares, copies or hashes a part before knowing its type.
+A pickle is a program. It is read twice: first its opcodes are checked, and only those that make plain dicts, lists,
+tuples, numbers and texts pass; then it is unpickled by an unpickler without any other opcode. The result may be nested
+deeply or contain itself, so this file never prints, compares, copies or hashes a part before it knows the type.
 
 Source: `data/shakespeare_char/prepare.py` in nanoGPT: {"vocab_size": n, "itos": {id: character}, "stoi": {...}}.
 """
@@ -21,9 +21,9 @@ from gptcore.tokenizer.bounded import read_bytes, shown
 from gptcore.tokenizer.char import CharTokenizer
 
 MOST_BYTES = 2**20
-"""The 65 characters of Shakespeare take 703 bytes, the 20,992 ideographs of Unicode's first block 400,000."""
+"""Largest file. Shakespeare's 65 characters take 703 bytes, the 20,992 ideographs of Unicode's first block 400,000."""
 MOST_OPCODES = 250_000
-"""Six for each of 40,000 characters; a bound on time, for a megabyte holds a million opcodes."""
+"""Limit on time: six opcodes for each of 40,000 characters, where a megabyte can hold a million opcodes."""
 _MEMO = {"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"}
 _ALLOWED = {
     *("PROTO", "FRAME", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "MEMOIZE", *_MEMO),
@@ -39,7 +39,7 @@ _WANTED = (
 
 
 def read_meta_pkl(path: str | Path) -> CharTokenizer:
-    """The characters of the vocabulary in the file at `path`, in the order of their ids; nothing in it is run.
+    """Read the vocabulary at `path`: its characters in the order of their ids. No code in it is executed.
 
     Raises:
         ValueError: the file is missing, damaged or over 1 MiB, asks for anything but plain data, or holds no
@@ -54,8 +54,8 @@ def read_meta_pkl(path: str | Path) -> CharTokenizer:
 
 
 def _check_opcodes(raw: bytes) -> None:
-    """Raises ValueError at the first opcode that a vocabulary does not need, and at what would take long to read."""
-    # Time grows with the square of the number of digits, and Python's own bound on them can be off.
+    """Raise ValueError at the first opcode that a vocabulary does not need, and at numbers that take long to read."""
+    # Time grows with the square of the number of digits, and Python's own limit on them can be switched off.
     if re.search(rb"(?<![0-9_])[0-9_]{1000}", raw):
         raise ValueError("it holds a number of more than 1000 digits, which no vocabulary does")
     try:
@@ -63,8 +63,8 @@ def _check_opcodes(raw: bytes) -> None:
             if opcode.name not in _ALLOWED:
                 what = opcode.name if argument is None else f"{opcode.name} {shown(argument)}"
                 raise _Refused(
-                    f"byte {position} of this pickle is {what}; plain data needs none, and a pickle can run code by "
-                    "such, so it was refused and nothing in it was run"
+                    f"byte {position} of this pickle is {what}; plain data does not need it and it can run code, so "
+                    "the file was refused and nothing in it was run"
                 )
             if count >= MOST_OPCODES:
                 raise _Refused(f"it has more than {MOST_OPCODES} opcodes, which no vocabulary needs")
@@ -72,24 +72,24 @@ def _check_opcodes(raw: bytes) -> None:
                 raise _Refused(f"byte {position} of this pickle is {opcode.name} {shown(argument)}, too large a number")
     except _Refused:
         raise
-    except Exception as error:  # of a damaged pickle, genops may raise almost any
+    except Exception as error:  # for a damaged pickle, genops may raise almost any kind
         why = str(error)[:200]
-        raise ValueError(f"it is no pickle, or damaged ({why}); copy it again from where it came") from None
+        raise ValueError(f"it is not a pickle, or damaged ({why}); copy or download it again") from None
 
 
 def _too_large(name: str, number: int) -> bool:
-    """A dict keeps numbers of equal remainder in one chain: of many that were made to be equal, each passes all."""
+    """Return True if a number is too large: many large numbers can be made to collide in a dict, which is slow."""
     if name == "FRAME":
         return False
     return not 0 <= number < MOST_BYTES if name in _MEMO else not -(2**63) <= number < 2**63
 
 
 class _Refused(ValueError):
-    """What a pickle holds is not wanted, though it may be undamaged."""
+    """The pickle may be undamaged, but holds something that is not allowed."""
 
 
 class _PlainUnpickler(pickle._Unpickler):
-    """Knows the allowed opcodes alone. In Python, because the one in C makes room up to the largest memo index."""
+    """An unpickler of only the allowed opcodes. C's would allocate memory up to the largest memo index."""
 
     stack: list[Any]
     append: Callable[[object], None]
@@ -126,9 +126,9 @@ class _PlainUnpickler(pickle._Unpickler):
 
 
 def _put(target: object, items: list[Any]) -> None:
-    """Fills a dict with keys that hash at once: nested tuples overflow the stack, huge numbers collide."""
+    """Fill a dict. Raise for keys that are slow to hash: nested tuples overflow the stack, huge numbers collide."""
     if type(target) is not dict or len(items) % 2:
-        raise _Refused("it fills something that is no dict, or a dict with a key without a value")
+        raise _Refused("it fills something that is not a dict, or a dict with a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if type(key) is not str and not (type(key) is int and 0 <= key < 2**31):
             raise _Refused(f"a key of a dict is {shown(key)}, where a vocabulary has text or an id")
@@ -140,8 +140,8 @@ def _unpickled(raw: bytes) -> object:
         return _PlainUnpickler(io.BytesIO(raw)).load()
     except _Refused:
         raise
-    except Exception as error:  # of a damaged pickle, the unpickler may raise almost any
-        raise ValueError(f"it is a damaged pickle ({type(error).__name__}); copy it again from where it came") from None
+    except Exception as error:  # for a damaged pickle, the unpickler may raise almost any kind
+        raise ValueError(f"it is a damaged pickle ({type(error).__name__}); copy or download it again") from None
 
 
 def _characters(content: object) -> str:

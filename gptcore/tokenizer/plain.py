@@ -12,17 +12,17 @@ from gptcore.tokenizer.base import Tokenizer, not_negative
 
 @dataclass(frozen=True)
 class IdTokenizer(Tokenizer):
-    """The text "17 4 9" is the ids 17, 4 and 9.
+    """A tokenizer whose text "17 4 9" is the ids 17, 4 and 9.
 
     >>> tokenizer = IdTokenizer(50304)
     >>> tokenizer.encode("17 4  9"), tokenizer.decode([17, 4, 9])
     ([17, 4, 9], '17 4 9')
     >>> tokenizer.encode("17 four")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: position 3 of the text, 'four', is no id: without a vocabulary the text is ids from 0 to 50303 ...
+    ValueError: position 3 of the text, 'four', is not an id: without a vocabulary, text is ids from 0 to 50303 ...
 
     Raises:
-        ValueError: the vocabulary has no ids.
+        ValueError: `size` is less than 1.
     """
 
     size: int
@@ -33,7 +33,7 @@ class IdTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> IdTokenizer:
-        """The inverse of `to_json`; bad data is a ValueError."""
+        """Read the data of `to_json`; raise ValueError if it is invalid."""
         return cls(data.get("vocab_size", 0))
 
     def to_json(self) -> dict[str, Any]:
@@ -47,17 +47,17 @@ class IdTokenizer(Tokenizer):
         return [self._id(word[0], word.start()) for word in re.finditer(r"\S+", text)]
 
     def _id(self, word: str, position: int) -> int:
-        # Longer than any V: refused unread, because Python refuses to read numbers of thousands of digits.
+        # No V has more than 20 digits, and int() itself refuses numbers of thousands of digits.
         if re.fullmatch("[0-9]{1,20}", word) and int(word) < self.size:
             return int(word)
         shown = word if len(word) <= 40 else word[:40] + "..."
         raise ValueError(
-            f"position {position} of the text, {shown!r}, is no id: without a vocabulary the text is ids from 0 to "
-            f'{self.size - 1} with spaces between, such as "17 4 9"'
+            f"position {position} of the text, {shown!r}, is not an id: without a vocabulary, text is ids from 0 to "
+            f'{self.size - 1} separated by spaces, such as "17 4 9"'
         )
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The numbers with one space between. Every id of 0 or more has its number, also beyond the vocabulary."""
+        """Return the numbers separated by one space. An id beyond the vocabulary has its number, too."""
         return " ".join(str(not_negative(index)) for index in ids)
 
     def _bytes_or_none(self, index: int) -> bytes | None:

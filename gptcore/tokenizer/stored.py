@@ -1,4 +1,4 @@
-"""A tokenizer from the JSON data of `tokenizer.json`. This file knows the kinds by name, and none from inside."""
+"""Reader of the JSON data of a gptscope `tokenizer.json`. This file knows the kinds by name only."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ KINDS: dict[str, Callable[[Mapping[str, Any]], Tokenizer]] = {
 
 
 def tokenizer_from_json(data: object) -> Tokenizer:
-    """The tokenizer that `to_json` described.
+    """Return the tokenizer that `to_json` described.
 
     >>> tokenizer_from_json({"format": "gptscope-tokenizer", "version": 1, "kind": "char", "chars": "ab"})
     CharTokenizer(chars='ab')
 
     Raises:
-        ValueError: another format, a newer version, an unknown kind, or content that fits no tokenizer.
+        ValueError: the format is another, the version newer, the kind unknown, or the content invalid.
     """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         found = f"format {data.get('format')!r}" if isinstance(data, Mapping) else f"a {type(data).__name__}"
-        raise ValueError(f"a tokenizer of ours is an object with format {FORMAT!r}, got {found}")
+        raise ValueError(f"a gptscope tokenizer is an object with format {FORMAT!r}, got {found}")
     version = data.get("version")
     if type(version) is not int or version < 1:
         raise ValueError(f"'version' must be a whole number from 1 to {VERSION}, got {version!r}")
     if version > VERSION:
-        raise ValueError(f"this tokenizer has version {version}, and we read up to {VERSION}; update gptscope")
+        raise ValueError(f"this tokenizer has version {version}, and at most {VERSION} can be read; update gptscope")
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"'kind' must be one of {', '.join(KINDS)}, got {kind!r}")

@@ -1,4 +1,4 @@
-"""Whether tiktoken's cache on disk holds GPT-2's two files. This file knows where they lie; it never downloads.
+"""A look into tiktoken's cache on disk for GPT-2's two files. This file knows where they lie; it never downloads.
 
 Source: `read_file_cached` in tiktoken's `load.py` (the folder, the name of a file) and `gpt2` in its `openai_public.py`
 (the addresses and the hashes).
@@ -21,13 +21,13 @@ _FILES = {
 
 
 def holds_gpt2() -> bool:
-    """True if both files are there and whole: tiktoken downloads again what has another hash."""
+    """Return True if both files are there with the right hash; tiktoken downloads a file with another hash again."""
     try:
         folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
         if folder is None:
             folder = str(Path(tempfile.gettempdir()) / "data-gym-cache")
         return folder != "" and all(_holds(Path(folder), name, digest) for name, digest in _FILES.items())
-    except (OSError, ValueError):  # a file or folder that is missing, or cannot be read
+    except (OSError, ValueError):  # a file or folder is missing or cannot be read
         return False
 
 

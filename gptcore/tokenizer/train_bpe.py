@@ -1,4 +1,4 @@
-"""A byte-pair vocabulary of one's own, trained by the package `tokenizers` (extra `train`)."""
+"""Training of a byte-pair vocabulary with the package `tokenizers` (extra `train`). This file reads no files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
-    """A GPT-2-like vocabulary of `vocab_size` ids: the 256 bytes, the merges in their order, and the end of text.
+    """Train a GPT-2-like vocabulary of `vocab_size` ids: the 256 bytes, the merges in their order, and end of text.
 
-    `texts` is read once and may be a stream; what is held are its different words and how often each came, so a text
-    far larger than memory is better sampled by the caller. The same texts give the same ids, in any process.
+    `texts` is read once and may be a stream. Memory holds each different word with its count, so the caller should
+    pass a sample of a text that is far larger than memory. The same texts give the same ids, in any process.
 
     Source: Sennrich et al. 2016; Radford et al. 2019 (GPT-2), section 2.2.
 
     Raises:
-        ValueError: fewer than 257 ids, or the texts do not have so many pairs to merge.
+        ValueError: `vocab_size` is less than 257, or the texts do not have so many pairs to merge.
 
     >>> tokenizer = train_bpe(["low lower lowest " * 9], vocab_size=262)
     >>> [tokenizer.label(index) for index in tokenizer.encode("lowest low")]
@@ -44,7 +44,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
         ranks.setdefault(bytes(BYTE_OF_CHARACTER[character] for character in token), len(ranks))
     if len(ranks) < vocab_size - 1:
         raise ValueError(
-            f"vocab_size: the text has pairs for {len(ranks) + 1:,} ids only, and {vocab_size:,} were asked for; "
-            "take fewer, or more text"
+            f"vocab_size: the text has pairs for only {len(ranks) + 1:,} ids, and {vocab_size:,} were asked for; "
+            "ask for fewer, or give more text"
         )
     return BPETokenizer(GPT2_PATTERN, ranks, special={END_OF_TEXT: len(ranks)})

@@ -137,11 +137,11 @@ def test_special_tokens_are_text_when_typed() -> None:
         (CharTokenizer("abc"), "a\ud800", r"position 1 of the text is '\\ud800' \(U\+D800\)"),
         (CharTokenizer("".join(map(chr, range(0x4E00, 0x4F00)))), "a", "and 156 more$"),
         (BPE, "ab\udfffc", r"position 2 of the text is U\+DFFF, half of a surrogate pair"),
-        (IdTokenizer(50304), "17 four", "position 3 of the text, 'four', is no id: .*from 0 to 50303"),
-        (IdTokenizer(50304), "17 50304", "position 3 of the text, '50304', is no id"),
+        (IdTokenizer(50304), "17 four", "position 3 of the text, 'four', is not an id: .*from 0 to 50303"),
+        (IdTokenizer(50304), "17 50304", "position 3 of the text, '50304', is not an id"),
         (IdTokenizer(50304), "-1", "position 0 of the text, '-1'"),
-        (IdTokenizer(50304), "١٢", "is no id"),
-        (IdTokenizer(50304), "9" * 5000, r"'9{40}\.\.\.', is no id"),
+        (IdTokenizer(50304), "١٢", "is not an id"),
+        (IdTokenizer(50304), "9" * 5000, r"'9{40}\.\.\.', is not an id"),
     ],
 )
 def test_text_that_cannot_be_held(tokenizer: Tokenizer, text: str, sentence: str) -> None:
@@ -154,7 +154,7 @@ def test_ids_that_have_no_token() -> None:
         with pytest.raises(ValueError, match="id 1000 has no token: this vocabulary's ids are 0 to"):
             tokenizer.token_bytes(1000)
         for method in (tokenizer.token_bytes, tokenizer.label, lambda index, of=tokenizer: of.decode([index])):
-            with pytest.raises(ValueError, match="an id is 0 or more, got -1"):
+            with pytest.raises(ValueError, match="an id must be 0 or more, got -1"):
                 method(-1)
 
 
@@ -162,7 +162,7 @@ def test_ids_that_have_no_token() -> None:
     ("change", "sentence"),
     [
         ({"format": "other"}, "format 'gptscope-tokenizer', got format 'other'"),
-        ({"version": 2}, "version 2, and we read up to 1; update"),
+        ({"version": 2}, "version 2, and at most 1 can be read; update"),
         ({"version": "1"}, "'version' must be a whole number"),
         ({"kind": "wordpiece"}, "'kind' must be one of char, bpe, ids, got 'wordpiece'"),
         ({"kind": ["char"]}, "'kind' must be one of"),
@@ -173,7 +173,7 @@ def test_ids_that_have_no_token() -> None:
         ({"kind": "ids", "vocab_size": True}, "got True"),
         ({"kind": "bpe"}, "needs 'pattern'"),
         ({"kind": "bpe", "pattern": "x", "tokens": ["?"], "special": {}}, r"token 0 must be bytes in base64, got '\?'"),
-        ({"kind": "bpe", "pattern": "x", "tokens": ["YQ==", "YQ=="], "special": {}}, "token 1, .* stands twice"),
+        ({"kind": "bpe", "pattern": "x", "tokens": ["YQ==", "YQ=="], "special": {}}, "token 1, .* is there twice"),
         ({"kind": "bpe", "pattern": "x", "tokens": ["YQ=="], "special": {}}, "byte 0x00 has no token"),
     ],
 )
@@ -328,7 +328,7 @@ def test_vocab_files_that_are_missing_or_damaged(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"there is no vocab.json in .*; GPT-2's tokenizer is vocab.json and"):
         BPETokenizer.gpt2_from_folder(tmp_path)
     (tmp_path / "vocab.json").write_text("{")
-    with pytest.raises(ValueError, match="is no JSON"):
+    with pytest.raises(ValueError, match="is not JSON"):
         BPETokenizer.gpt2_from_folder(tmp_path)
     (tmp_path / "vocab.json").write_bytes(b"\xff\xff")
     with pytest.raises(ValueError, match="cannot be read"):

@@ -176,7 +176,7 @@ def test_strange_merges_are_read_exactly_or_refused(
     library = tokenizers.Tokenizer.from_str(json.dumps(content_of(vocab, merges)))
     whole = all(ids_of(library, token) == [vocab[token]] for token in vocab if len(token) > 1)
     if not whole:
-        with pytest.raises(ValueError, match=r"never leave these two side by side|ids follow the order of the merges"):
+        with pytest.raises(ValueError, match=r"these two are never neighbours|ids must follow the order of the merges"):
             read_json(content_of(vocab, merges), tmp_path_factory.getbasetemp())
         return
     try:
@@ -219,7 +219,7 @@ BOS = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}},
         ("model", {"end_of_word_suffix": "</w>"}, "model.end_of_word_suffix is '</w>'"),
         ("model", {"byte_fallback": True}, "model.byte_fallback is true"),
         ("model", {"ignore_merges": True}, "model.ignore_merges is true"),
-        ("model", {"novelty": 1}, "model has 'novelty', which is not known here"),
+        ("model", {"novelty": 1}, "model has 'novelty', which is unknown"),
         ("pre_tokenizer", {"add_prefix_space": True}, "pre_tokenizer.add_prefix_space is true, .* GPT-2's is false"),
         ("pre_tokenizer", {"add_prefix_space": None}, "pre_tokenizer.add_prefix_space is null"),
         ("pre_tokenizer", {"use_regex": False}, "pre_tokenizer.use_regex is false, .* GPT-2's is true"),
@@ -235,7 +235,7 @@ BOS = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}},
         ("", {"post_processor": 1}, "post_processor is 1"),
         ("", {"truncation": {"max_length": 9}}, r"truncation is on, .* call no_truncation\(\) and save it again"),
         ("", {"padding": {"strategy": "BatchLongest"}}, r"padding is on, .* call no_padding\(\)"),
-        ("", {"version": "2.0"}, "version is '2.0', and we read '1.0'; update"),
+        ("", {"version": "2.0"}, "version is '2.0', and only '1.0' can be read; update"),
         ("", {"novelty": {}}, "the file has 'novelty'"),
         ("", {"model": None}, "it has no 'model'"),
     ],
@@ -271,15 +271,18 @@ def test_whatever_changes_ids_is_refused_by_name(
         ({"vocab": LETTERS | {"he": 256, "hel": 257, "<\ud800>": 258}}, r"'<\\ud800>' holds half of a surrogate pair"),
         (
             {"vocab": LETTERS | {f"<{i}>": 258 + i for i in range(10_001)}, "merges": []},
-            "10001 tokens are made by no m",
+            "10001 tokens have no merge, at most 10000",
         ),
         ({"merges": None}, "model.merges must be a list of pairs, got null"),
         ({"merges": ["h e", "he l x"]}, "model.merges, entry 1, must be two tokens, got 'he l x'"),
         ({"merges": [["h", "e"], ["he", 5]]}, "model.merges, entry 1, must be two tokens, got a list"),
         ({"merges": [["h", "e"], ["hel", ""]]}, "entry 1, must be two tokens"),
-        ({"merges": [["h", "e"], ["h", "e"]]}, "entry 1, merges 'h' and 'e' once more; leave one"),
+        ({"merges": [["h", "e"], ["h", "e"]]}, "entry 1, merges 'h' and 'e' once more; keep one"),
         ({"merges": [["h", "e"], ["h", "el"]]}, "entry 1, merges 'el', which model.vocab does not have"),
-        ({"merges": [["he", "l"], ["h", "e"]]}, "entry 0, makes 'hel' of 'he' and 'l', but .* never leave these two"),
+        (
+            {"merges": [["he", "l"], ["h", "e"]]},
+            "entry 0, makes 'hel' of 'he' and 'l', but .* these two are never ne",
+        ),
     ],
 )
 def test_vocab_and_merges_that_do_not_fit(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
@@ -310,10 +313,10 @@ def test_added_tokens(tmp_path: Path) -> None:
     [
         (
             [added("  ", 258, False)],
-            "the added token '  ' is not special: it is cut out of text .*; add it as a special",
+            "the added token '  ' is not special: it would be cut out of text .*; add it as a special",
         ),
         ([added("hel", 257, False)], "the added token 'hel' is not special"),
-        ([added("hel", 300, True)], "'hel' has id 257 and as added token 300; leave one"),
+        ([added("hel", 300, True)], "'hel' has id 257 and as added token 300; keep one"),
         ([added("<s>", 257, True)], "each id has one token, but 257 has two"),
         ([added("", 300, True)], "a token of no bytes"),
         ([added("\udfff", 300, True)], "half of a surrogate pair"),
@@ -332,13 +335,13 @@ def test_added_tokens_that_are_refused(tmp_path: Path, tokens: Any, sentence: st
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (b"", "is no JSON"),
-        (b"{", "is no JSON"),
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
         (b"[]", "it has no 'model'"),
         (b"5", "it has no 'model'"),
         (b"\xff", "cannot be read"),
-        (b'{"model": {"vocab": {"a": 1, "b": 2, "a": 1}}}', "the key 'a' stands twice in one object; leave one"),
-        (b'{"model": 1, "model": {}}', "the key 'model' stands twice"),
+        (b'{"model": {"vocab": {"a": 1, "b": 2, "a": 1}}}', "the key 'a' is there twice in one object; keep one"),
+        (b'{"model": 1, "model": {}}', "the key 'model' is there twice"),
         (b"[" * 100_000, "is nested far deeper"),
         (b'{"a":' * 100_000, "is nested far deeper"),
         (b'{"model": {"vocab": {"a": ' + b"9" * 101 + b"}}}", "cannot be read .*a number has 101 digits"),
@@ -363,7 +366,7 @@ def test_files_that_are_none_or_too_large_are_not_read(tmp_path: Path) -> None:
     for name, size, read in (("large.json", 2**26, read_tokenizer_json), ("large.pkl", 2**20, read_meta_pkl)):
         with (tmp_path / name).open("wb") as file:
             file.truncate(size + 1)
-        with pytest.raises(ValueError, match=f"{name} has {size + 1} bytes, and no such file has more than {size}"):
+        with pytest.raises(ValueError, match=f"{name} has {size + 1} bytes, and such a file has at most {size}"):
             read(tmp_path / name)
 
 
@@ -399,9 +402,12 @@ def test_added_tokens_beside_vocab_and_merges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({"tokenizer_config": {"add_prefix_space": True}}, "add_prefix_space true, which changes what text becomes"),
+        ({"tokenizer_config": {"add_prefix_space": True}}, "add_prefix_space true, which changes the ids of a text"),
         ({"tokenizer_config": {"add_bos_token": True}}, "has add_bos_token true"),
-        ({"tokenizer_config": {"tokenizer_class": "CLIPTokenizer"}}, "of a 'CLIPTokenizer'; only a GPT2Tokenizer can"),
+        (
+            {"tokenizer_config": {"tokenizer_class": "CLIPTokenizer"}},
+            "to a 'CLIPTokenizer'; only a GPT2Tokenizer can",
+        ),
         ({"tokenizer_config": []}, "tokenizer_config.json must be an object, got a list"),
         ({"tokenizer_config": {"added_tokens_decoder": []}}, "must be an object of id to token, got a list"),
         ({"tokenizer_config": {"added_tokens_decoder": {"9": "<s>"}}}, "must give for each id an object .*, got '<s>'"),
@@ -428,7 +434,7 @@ def test_what_lies_beside_is_refused_if_it_does_not_fit(tmp_path: Path, files: d
 BESIDE: dict[str, tuple[dict[str, Any], str | None]] = {
     "none": ({}, None),
     "another setting": ({"add_prefix_space": False, "model_max_length": 1024}, None),
-    "a space first": ({"add_prefix_space": True}, "add_prefix_space true, which changes what text becomes"),
+    "a space first": ({"add_prefix_space": True}, "add_prefix_space true, which changes the ids of a text"),
     "a token first": ({"add_bos_token": True, "bos_token": "<|endoftext|>"}, None),
     "a token last": ({"add_eos_token": True, "eos_token": "<|endoftext|>"}, None),
     "lower case": ({"do_lower_case": True}, None),
@@ -452,7 +458,7 @@ def test_settings_beside_a_tokenizer_json_are_those_of_transformers(
     text = "The hehe he h"
     same = theirs.encode(text) == plain.encode(text)
     if kind == "RobertaTokenizer":
-        refusal = "of a 'RobertaTokenizer'; only a GPT2Tokenizer can be read"
+        refusal = "belongs to a 'RobertaTokenizer'; only a GPT2Tokenizer can be read"
     elif kind in AS_IT_IS and "add_prefix_space" in settings:
         refusal = None
     assert same == (refusal is None)
@@ -592,9 +598,9 @@ def test_the_largest_vocabulary_that_fits_is_read(tmp_path: Path) -> None:
         (meta("ab") | {-1: 3}, "a key of a dict is -1"),
         (meta("ab") | {None: 3}, "a key of a dict is null"),
         (meta("ab") | {"x": 2**64}, "LONG1 18446744073709551616, too large|LONG1 18446744073709551616"),
-        (meta("ab") | {"x": 0.5}, r"is BINFLOAT 0\.5; plain data needs none"),
+        (meta("ab") | {"x": 0.5}, r"is BINFLOAT 0\.5; plain data does not need it"),
         (meta("ab") | {"x": b"0"}, "is SHORT_BINBYTES a bytes"),
-        (meta("ab") | {"x": {1}}, "is EMPTY_SET; plain data needs none"),
+        (meta("ab") | {"x": {1}}, "is EMPTY_SET; plain data does not need it"),
         (meta("ab") | {"x": frozenset([1])}, "is FROZENSET"),
     ],
 )
@@ -709,13 +715,13 @@ def test_the_hostile_pickles_are_hostile(tmp_path: Path) -> None:
         (b"S'a'\n.", "is STRING 'a'"),
         (b"\x8f(K\x01\x90.", "is EMPTY_SET"),
         (b"}2.", "is DUP"),
-        (b"", "it is no pickle, or damaged"),
-        (b"\n", "it is no pickle, or damaged"),
-        (b"}", "it is no pickle, or damaged .*; copy it again"),
+        (b"", "it is not a pickle, or damaged"),
+        (b"\n", "it is not a pickle, or damaged"),
+        (b"}", "it is not a pickle, or damaged .*; copy or download"),
         (b".", "it is a damaged pickle"),
         (b"\x80\x07}.", "it is a damaged pickle"),
-        (b"](K\x01s.", "fills something that is no dict|damaged pickle"),
-        (b"](K\x01K\x01u.", "fills something that is no dict"),
+        (b"](K\x01s.", "fills something that is not a dict|damaged pickle"),
+        (b"](K\x01K\x01u.", "fills something that is not a dict"),
         (b"](K\x01d.", "a dict with a key without a value"),
         (b"}" * 250_001 + b"0.", "it has more than 250000 opcodes"),
         (b"}K\x01a.", "it is a damaged pickle"),
@@ -845,8 +851,8 @@ def test_a_changed_pickle_is_read_or_a_value_error(
 @given(st.binary())
 def test_any_bytes_are_a_value_error(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     folder = tmp_path_factory.getbasetemp()
-    with pytest.raises(ValueError, match=r"cannot be read|is no JSON"):
+    with pytest.raises(ValueError, match=r"cannot be read|is not JSON"):
         read_pickle(raw, folder)
     (folder / "tokenizer.json").write_bytes(raw)
-    with pytest.raises(ValueError, match=r"cannot be read|is no JSON"):
+    with pytest.raises(ValueError, match=r"cannot be read|is not JSON"):
         read_tokenizer_json(folder / "tokenizer.json")
