@@ -1,4 +1,4 @@
-"""The sizes and options of a GPT. This file knows no torch: a config can be made, checked and mapped without it."""
+"""The sizes and options of a GPT. This file knows no torch: a config can be made, checked and drawn without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Activation = Literal["gelu", "gelu_tanh"]
 
 
 class ConfigError(ValueError):
-    """A config that no GPT can have. `fields` maps each bad field's name to what is wrong with it."""
+    """A config that no GPT can have. `fields` maps the name of each invalid field to its problem."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
@@ -26,13 +26,13 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class GPTConfig:
-    """What nanoGPT calls `GPTConfig`, with the three choices that it leaves implicit and real checkpoints differ in.
+    """nanoGPT's `GPTConfig`, with three more fields for choices that it leaves implicit: checkpoints differ in them.
 
     Source: `GPTConfig` in nanoGPT's `model.py`; the presets' sizes are those of the GPT-2 and GPT-3 papers,
     nanoGPT's `config/train_shakespeare_char.py` and minGPT's sorting demo.
 
     Raises:
-        ConfigError: a ValueError whose `fields` names each bad field.
+        ConfigError: a ValueError whose `fields` names each invalid field.
 
     >>> config = GPTConfig(block_size=256, vocab_size=65, n_layer=6, n_head=6, n_embd=384)
     >>> config.head_dim
@@ -43,25 +43,25 @@ class GPTConfig:
     """
 
     block_size: Positive
-    """The longest sequence the model can see, in tokens."""
+    """Longest sequence that the model can see, in tokens."""
     vocab_size: Positive
-    """V: how many different tokens there are."""
+    """V: the number of different tokens."""
     n_layer: Positive
-    """L: how many blocks are stacked."""
+    """L: the number of blocks."""
     n_head: Positive
-    """H: attention heads in a block."""
+    """H: the number of attention heads in a block."""
     n_embd: Positive
     """C: the embedding dimension, the width of the residual stream."""
     dropout: Probability = 0.0
-    """The share of activations that training drops; a model in eval mode drops none."""
+    """Share of activations that training drops; a model in eval mode drops none."""
     bias: bool = True
-    """Whether linear layers and layer norms add a bias."""
+    """True if linear layers and layer norms add a bias."""
     tie_weights: bool = True
-    """Whether `lm_head` and `transformer.wte` are one matrix (nanoGPT and GPT-2 yes, minGPT no)."""
+    """True if `lm_head` and `transformer.wte` are one matrix (nanoGPT and GPT-2: yes, minGPT: no)."""
     activation: Activation = "gelu"
-    """`gelu` is exact (nanoGPT); `gelu_tanh` is the tanh approximation (GPT-2, minGPT)."""
+    """Activation of the MLP: `gelu` is exact (nanoGPT); `gelu_tanh` is the tanh approximation (GPT-2, minGPT)."""
     layer_norm_epsilon: SmallPositive = 1e-5
-    """Added to the variance in each layer norm."""
+    """Number added to the variance in each layer norm."""
 
     def __post_init__(self) -> None:
         try:
@@ -83,12 +83,12 @@ class GPTConfig:
         return self.n_embd // self.n_head
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by its name, as plain numbers, booleans and strings (what `config.json` holds)."""
+        """Return every field by its name, as plain numbers, booleans and strings, the form of `config.json`."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> GPTConfig:
-        """The inverse of `to_dict`. A missing or unknown field is a ConfigError that names it.
+        """Return the config of `to_dict`'s fields. Raise ConfigError for a missing or unknown field.
 
         >>> GPTConfig.from_dict({"block_size": 8, "vocab_size": 3, "n_layer": 1, "n_head": 1, "n_embd": 4}).n_layer
         1
@@ -101,19 +101,19 @@ class GPTConfig:
 
     @classmethod
     def preset(cls, name: str) -> GPTConfig:
-        """A well-known model's sizes, by name.
+        """Return a well-known model's sizes by its name.
 
         >>> GPTConfig.preset("gpt2").n_embd
         768
         """
         if name not in PRESETS:
-            raise ConfigError({"preset": f"there is none called {name!r}; take one of {', '.join(PRESETS)}"})
+            raise ConfigError({"preset": f"there is none called {name!r}; use one of {', '.join(PRESETS)}"})
         return PRESETS[name]
 
 
 @cache
 def _rules() -> type[pydantic.BaseModel]:
-    """The fields' types and bounds as pydantic reads them: strict, so that "6" or True is never taken for a number."""
+    """Return the fields' types and bounds as a pydantic model: strict, so that "6" or True is not a number."""
     hints = get_type_hints(GPTConfig, include_extras=True)
     fields: dict[str, Any] = {
         field.name: (hints[field.name], ... if field.default is dataclasses.MISSING else field.default)
@@ -123,7 +123,7 @@ def _rules() -> type[pydantic.BaseModel]:
 
 
 def _problems(error: pydantic.ValidationError) -> dict[str, str]:
-    """pydantic's findings as one sentence a field: what was wanted, then what was got."""
+    """Return pydantic's findings as one sentence a field: what was wanted, then what was got."""
     problems = {}
     for found in error.errors(include_url=False):
         name = ".".join(str(part) for part in found["loc"])

@@ -1,4 +1,4 @@
-"""What models are trained on: texts, public data sets and built-in tasks, as batches of token ids. Re-exports only."""
+"""Training data: texts, public data sets and built-in tasks, as batches of token ids. Re-exports only."""
 
 from gptcore.data.cache import CACHE_FOLDER
 from gptcore.data.errors import DataError

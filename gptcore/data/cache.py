@@ -1,4 +1,4 @@
-"""The user's cache folder, and files in it that are either whole or absent. Knows no text and no tokens."""
+"""The user's cache folder, and files in it that are either complete or absent. This file knows no text, no tokens."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import IO
 from gptcore.data.errors import DataError
 
 CACHE_FOLDER = "GPTSCOPE_CACHE"
-"""The environment variable that names the cache folder, where the user's usual one is not wanted."""
+"""Environment variable with the path of the cache folder, in place of the user's usual one."""
 
 
 def cache_folder() -> Path:
-    """`$GPTSCOPE_CACHE`, or the folder for caches of this user and system."""
+    """Return `$GPTSCOPE_CACHE`, or the usual folder for caches of this user and system."""
     if folder := os.environ.get(CACHE_FOLDER):
         return Path(folder).expanduser()
-    import pooch  # only who fills a cache needs it
+    import pooch  # an optional package, needed only to fill the cache
 
     return Path(pooch.os_cache("gptscope"))
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Makes the file in one step: whoever looks, or a crash, sees all of it or nothing.
+    """Write the file atomically: a reader, or a crash, finds the whole file or none.
 
     Raises:
-        DataError: it cannot be written; nothing is left behind.
+        DataError: it cannot be written; no part of it is left.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +46,15 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise DataError(
-            f"{path} could not be written ({error.strerror or error}); make room, or set {CACHE_FOLDER} elsewhere"
+            f"{path} could not be written ({error.strerror or error}); make room, or set {CACHE_FOLDER} to another "
+            "folder"
         ) from error
 
 
 def write_once(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """The same, unless it is there already. Of several processes one writes, and the others wait for it.
+    """Write the file atomically unless it is there already. Of several processes one writes, the others wait.
 
-    The lock is the system's, so that of a killed process is free; what that one left half-written is removed.
+    The operating system frees the lock of a killed process; its unfinished files are removed.
 
     Raises:
         DataError: it cannot be written.
@@ -68,11 +69,11 @@ def write_once(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"another process writes {path}; waiting for it", file=sys.stderr, flush=True)
+            print(f"another process is writing {path}; waiting for it", file=sys.stderr, flush=True)
             lock.acquire()
     except (OSError, NotImplementedError) as error:
         raise DataError(
-            f"could not lock {lock.lock_file} ({error}); set {CACHE_FOLDER} to a folder on a local disk with room"
+            f"could not lock {lock.lock_file} ({error}); set {CACHE_FOLDER} to a folder on a local disk with free space"
         ) from error
     try:
         if path.exists():
@@ -85,7 +86,7 @@ def write_once(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name survives a crash of the machine, too; not every system can."""
+    """Make the new file name survive a crash of the machine, if the operating system can."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

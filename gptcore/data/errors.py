@@ -1,5 +1,5 @@
-"""The one error of training data. Imports nothing, so that every file of this package can raise it."""
+"""The one error of training data. This file imports nothing, so that every file of this package can raise it."""
 
 
 class DataError(ValueError):
-    """A data set that is not there, not what it should be, or too small to train on."""
+    """A data set is missing, has the wrong content, or is too small to train on."""

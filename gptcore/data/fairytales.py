@@ -1,4 +1,4 @@
-"""How `fairytales.txt` is put together from the files of FairytaleQA. Knows the archive's layout, no network.
+"""Assembly of `fairytales.txt` from the files of FairytaleQA. This file knows the archive's layout, no network.
 
 Source: Xu et al. 2022, "Fantastic Questions and Where to Find Them: FairytaleQA"; https://github.com/uci-soe/FairytaleQAData.
 """
@@ -16,12 +16,12 @@ SEPARATOR = "\n\n<|endoftext|>\n\n"
 
 
 def assemble(archive: Path) -> bytes:
-    """The stories of the splits train, val and test, one after the other, each split in the order of its file names.
+    """Return the stories of the splits train, val and test in this order, each split sorted by file name.
 
-    A story is its sections, each on a line of its own, without white space around it. The result is not checked here.
+    A story is its sections, one a line, without white space around it. The caller checks the result.
 
     Raises:
-        ValueError: no such archive, or one without these stories.
+        ValueError: the file is not the archive, or it lacks these stories.
     """
     stories: list[str] = []
     try:

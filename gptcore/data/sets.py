@@ -1,4 +1,4 @@
-"""Where training texts are found: files, folders of them, and public data sets by name. Knows no tokens."""
+"""The place of training texts: files by path, public data sets by name. This file knows no tokens."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from gptcore.data.cache import cache_folder, write_whole
 from gptcore.data.errors import DataError
 
 DATA_FOLDER = "GPTSCOPE_DATA"
-"""The environment variable that names a folder where data sets already lie, so that nothing is downloaded."""
+"""Environment variable with the path of a folder that already holds data sets, so that nothing is downloaded."""
 TIMEOUT = 60
-"""Seconds without a byte after which a download is given up."""
+"""Seconds without a byte after which a download fails."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """A public text by its address, with the hash that proves it is the right one."""
+    """A public text with its address, and the hash that proves its content."""
 
     file: str
     url: str
-    """Of the file itself, or of an archive that `assemble` makes it from."""
+    """Address of the text itself, or of an archive from which `assemble` makes it."""
     sha256: str
-    """Of the text, however it was come by."""
+    """Hash of the text, from whatever place it comes."""
     licence: str
     held_out: tuple[int, int] | None = None
-    """How many documents, at the end, are the published validation and test splits; None: the last 10 % of bytes."""
+    """Numbers of documents at the end that are the validation and test splits; None: the last 10 % of bytes."""
     assemble: Callable[[Path], bytes] | None = None
-    """Makes the text from the archive; its ValueError is a reason."""
+    """Function that makes the text from the archive; it raises ValueError with the reason if it cannot."""
 
 
 DATASETS = {
@@ -60,13 +60,13 @@ DATASETS = {
 
 
 def find_text(name_or_path: str) -> Path:
-    """The file of a named data set or of a path.
+    """Return the file of a named data set or of a path.
 
-    A name is looked up in the folder that `$GPTSCOPE_DATA` names, then in the cache (`cache_folder`), then downloaded
-    to it (package `pooch`); wherever it comes from, its hash is checked.
+    A name is looked up in the folder `$GPTSCOPE_DATA`, then in the cache (`cache_folder`), then downloaded to the
+    cache (package `pooch`). Its hash is checked in each case.
 
     Raises:
-        DataError: neither a file nor a known name, not the right content, or not to be downloaded.
+        DataError: it is neither a file nor a known name, has the wrong content, or cannot be downloaded.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
@@ -85,7 +85,7 @@ def find_text(name_or_path: str) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """The file's hash, in hexadecimal."""
+    """Return the file's SHA-256, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -100,7 +100,7 @@ def _check_hash(path: Path, dataset: DataSet) -> None:
 
 
 def _download(dataset: DataSet) -> Path:
-    import pooch  # only who downloads needs it
+    import pooch  # an optional package, needed only to download
 
     kept = cache_folder() / dataset.file
     if kept.is_file() and sha256(kept) == dataset.sha256:
@@ -110,7 +110,7 @@ def _download(dataset: DataSet) -> Path:
             fetched = Path(folder) / "fetched"
             pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)(dataset.url, str(fetched), None)
             text = dataset.assemble(fetched) if dataset.assemble else fetched.read_bytes()
-    except Exception as error:  # the downloader passes on whatever its transport raises
+    except Exception as error:  # the downloader passes on any error of its transport
         raise DataError(f"could not get {dataset.url} ({error}); {_by_hand(dataset)}") from error
     found = hashlib.sha256(text).hexdigest()
     if found != dataset.sha256:

@@ -1,4 +1,4 @@
-"""What a training draws from: a text or a task, its vocabulary, its batches, and what is held out. Knows no model."""
+"""The source of a training's batches: a text or a task, its vocabulary and its splits. This file knows no model."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from gptcore.tokenizer.train_bpe import train_bpe
 Split = Literal["train", "val", "test"]
 Kind = Literal["char", "bpe", "gpt2"]
 MOST_TO_LEARN_FROM = 2**28
-"""Bytes of text that a vocabulary is learnt from: a hundred times the pairs of 50,000 ids, and some minutes."""
+"""Bytes of text from which a vocabulary is learnt: far more than 50,000 ids need, and some minutes of time."""
 Batches = Iterator[tuple[Tensor, Tensor]]
-"""Inputs and targets, each (B, T) int64; a target of -1 is not asked for."""
+"""Inputs and targets, each (B, T) int64; the loss ignores targets of -1."""
 
 
 class Source(ABC):
-    """Batches to train on and to measure with, of one vocabulary and one context length."""
+    """Batches for training and for evaluation, of one vocabulary and one context length."""
 
     tokenizer: Tokenizer
     block_size: int
     prompt: str = ""
-    """An example to begin with; none for text."""
+    """Example prompt of a task; empty for text."""
 
     @abstractmethod
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """What to train on next, drawn by the generator alone."""
+        """Draw a batch to train on. Only `generator` decides which."""
 
     @abstractmethod
     def sample(self, split: Split, windows: int, batch_size: int) -> Batches:
-        """A part of a split, the same one each time: for evaluations while training."""
+        """Yield a part of a split, the same part each time: for evaluations during training."""
 
     @abstractmethod
     def whole(self, split: Split, batch_size: int = 16) -> Batches:
-        """All of a split."""
+        """Yield a whole split."""
 
     def answers(self, y: Tensor) -> Tensor | None:
-        """Which targets (B, T) a rule decides; None for text, where nothing does."""
+        """Return a mask (B, T) of the targets that the task's rule decides; None for text, which has no rule."""
         return None
 
 
@@ -103,10 +103,10 @@ class TaskSource(Source):
 
 
 def task_source(name: str, block_size: int | None = None, vocab_size: int | None = None) -> TaskSource:
-    """A built-in task by its name, in its usual size where none is given.
+    """Return a built-in task by its name; a size that is not given is the task's default.
 
     Raises:
-        DataError: sizes that the task cannot have.
+        DataError: the task cannot have these sizes.
     """
     block, size = DEFAULTS[name]
     return TaskSource(TASKS[name](block_size or block, vocab_size or size))
@@ -115,11 +115,11 @@ def task_source(name: str, block_size: int | None = None, vocab_size: int | None
 def text_source(
     name_or_path: str, block_size: int, kind: Kind, vocab_size: int | None = None, tokenizer: Tokenizer | None = None
 ) -> TextSource:
-    """A text with a vocabulary made for it, or with the one given.
+    """Return a text with the given vocabulary, or with one made for the text.
 
     Raises:
         DataError: there is no such text, or it is too small.
-        ValueError: characters that a given vocabulary does not have, or too many ids asked for.
+        ValueError: the given vocabulary lacks characters of the text, or the text has too few pairs for `vocab_size`.
     """
     spans = text.find_split(name_or_path)
     tokenizer = tokenizer or _vocabulary(spans, kind, vocab_size)
@@ -128,9 +128,9 @@ def text_source(
 
 
 def _vocabulary(spans: text.SplitText, kind: Kind, vocab_size: int | None) -> Tokenizer:
-    """Byte pairs are learnt from the part to train on; characters are taken from all.
+    """Make a vocabulary: byte pairs are learnt from the training split; characters are taken from all splits.
 
-    Of a text that is n times `MOST_TO_LEARN_FROM`, byte pairs are learnt from each n-th piece, so from all over it.
+    In a text of n times `MOST_TO_LEARN_FROM`, byte pairs are learnt from each n-th piece, so from all parts of it.
     """
     if kind == "gpt2":
         return BPETokenizer.gpt2()

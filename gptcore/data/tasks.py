@@ -1,7 +1,7 @@
-"""Built-in synthetic tasks, whose rule is known: sorting, copying by induction, addition. Knows no text and no model.
+"""Built-in synthetic tasks with a known rule: sorting, copying by induction, addition. This file knows no model.
 
-Each makes batches of whole examples: inputs and, one token further, targets, (B, T) int64, where a target of -1 is not
-asked for. `answers` tells which targets the rule decides; the others can only be guessed.
+Each makes batches of whole examples: inputs and, one token further, targets, (B, T) int64; the loss ignores targets of
+-1. `answers` tells which targets the rule decides; the others can only be guessed.
 """
 
 from __future__ import annotations
@@ -20,39 +20,42 @@ from gptcore.tokenizer import CharTokenizer
 
 NOT_ASKED = -1
 PAIRS_ALONE, ANYWHERE = 0.3, 0.7
-"""Shares of the rows of Induction: with nothing but pairs; of the others, where the sequence begins at any place."""
+"""Shares of Induction's rows: those with only pairs; and, among the others, those whose sequence begins anywhere."""
 
 
 class Task(ABC):
-    """A rule, and the examples of it that fill a context."""
+    """A rule, and examples of it that fill a context."""
 
     sentence: str
-    """What the task is, for the card."""
+    """Description of the task, for the model card."""
     prompt: str
-    """An example, as far as it is given."""
+    """The given part of an example."""
     tokenizer: CharTokenizer
     block_size: int
     first_asked: int = 0
-    """The position from which on training asks for the next token; up to there all is given."""
+    """First position whose next token counts in the loss; all tokens up to it are given."""
 
     @abstractmethod
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Examples to train on, drawn by the generator."""
+        """Draw examples to train on. Only `generator` decides which."""
 
     @abstractmethod
     def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Examples that `batch` never makes (of too many to meet one twice: fresh ones), always the same."""
+        """Yield examples that `batch` never makes, the same ones each time.
+
+        A task with too many examples to meet one twice yields fresh ones.
+        """
 
     @abstractmethod
     def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Examples of what was trained on, in the form of the held-out ones, always the same."""
+        """Yield training examples in the form of the held-out ones, the same ones each time."""
 
     def example(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """One example to look at."""
+        """Draw one example to show."""
         return self.batch(1, generator)
 
     def answers(self, y: Tensor) -> Tensor:
-        """Which targets (B, T) the rule decides; bool."""
+        """Return a bool mask (B, T) of the targets that the rule decides."""
         return y != NOT_ASKED
 
 
@@ -68,13 +71,13 @@ class Sort(Task):
     def __init__(self, block_size: int, vocab_size: int) -> None:
         if block_size % 2 == 0 or not 2 <= vocab_size <= 26:
             raise DataError(
-                f"sort: n letters and the same sorted need an odd block_size, 2n - 1, and 2 to 26 letters; got "
+                f"sort: n letters and the same letters sorted need an odd block_size, 2n - 1, and 2 to 26 letters; got "
                 f"block_size={block_size}, vocab_size={vocab_size}"
             )
         self.block_size, self.length = block_size, (block_size + 1) // 2
         self.first_asked = self.length - 1
         if vocab_size**self.length > 2**20:
-            raise DataError(f"sort: {vocab_size} letters in {self.length} places are too many inputs; take fewer")
+            raise DataError(f"sort: {vocab_size} letters in {self.length} places are too many inputs; ask for fewer")
         self.tokenizer = CharTokenizer(string.ascii_uppercase[:vocab_size])
         self.sentence = f"{self.length} letters of {vocab_size}, followed directly by the same letters sorted"
         self.prompt = (self.tokenizer.chars[::-1] * self.length)[: self.length]
@@ -92,7 +95,7 @@ class Sort(Task):
         return (self.examples(inputs) for inputs in self._train.split(batch_size))
 
     def examples(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (B, n) as training examples."""
+        """Return inputs (B, n) as training examples."""
         whole = torch.cat([inputs, inputs.sort(dim=1).values], dim=1)
         x, y = whole[:, :-1], whole[:, 1:].clone()
         y[:, : self.first_asked] = NOT_ASKED
@@ -100,12 +103,12 @@ class Sort(Task):
 
 
 class Induction(Task):
-    """Letters in random order, each at most once, and then the same again: what came after this letter before?
+    """Letters in random order, each at most once, and then the same again: which letter came after this one before?
 
-    What is measured is such a sequence alone, of each length. What is trained on is harder to learn by heart: the
-    sequence begins anywhere in the context, so that no position tells the answer, and what is left of the context, and
-    of three rows in ten all, is filled with pairs of letters repeated at once (such as "abab"), from which a head
-    learns early to look one letter back.
+    An evaluation uses such a sequence alone, of each length. Training examples are harder to memorise: the sequence
+    begins anywhere in the context, so that no position tells the answer. The rest of the context, and in three rows of
+    ten the whole context, is pairs of letters repeated at once (such as "abab"), from which a head learns early to
+    look one letter back.
 
     Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
 
@@ -119,15 +122,15 @@ class Induction(Task):
         letters = string.ascii_letters + string.digits
         if not (block_size >= 4 and (block_size + 1) // 2 <= vocab_size <= len(letters)):
             raise DataError(
-                f"induction: the vocabulary must hold half a context of different letters and at most {len(letters)}; "
-                f"got block_size={block_size}, vocab_size={vocab_size}"
+                f"induction: vocab_size must be at least half of block_size and at most {len(letters)}, block_size at "
+                f"least 4; got block_size={block_size}, vocab_size={vocab_size}"
             )
         self.block_size, self.vocab_size = block_size, vocab_size
         self.tokenizer = CharTokenizer("".join(sorted(letters[:vocab_size])))
         self.sentence = f"up to {block_size // 2} of {vocab_size} letters in random order, and then the same again"
         letters = self.tokenizer.chars[2 :: max(1, vocab_size // 8)][: block_size // 4][::-1]
         self.prompt = letters + letters[: len(letters) // 2]
-        self.halves = range(max(2, block_size // 8), block_size // 2 + 1)  # those measured
+        self.halves = range(max(2, block_size // 8), block_size // 2 + 1)  # lengths in evaluations
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         seed = int(torch.randint(2**31, (), generator=generator))
@@ -139,7 +142,7 @@ class Induction(Task):
         return self.examples(1, int(torch.randint(3, self.block_size // 2 + 1, (), generator=generator)), generator)
 
     def _row(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """(T + 1,): a sequence repeated once, at any place, and pairs around it."""
+        """Return a row (T + 1,): a sequence repeated once, at any place, and pairs around it."""
         parts = [self._repeated(rng, *self._place(rng))] if rng.random() >= PAIRS_ALONE else []
         length = sum(map(len, parts))
         while length <= self.block_size:
@@ -148,7 +151,7 @@ class Induction(Task):
         return np.concatenate(parts)[: self.block_size + 1]
 
     def _place(self, rng: np.random.Generator) -> tuple[int, int]:
-        """How many letters stand before the halves, and how long a half is."""
+        """Return the number of letters before the halves, and the length of a half."""
         half = int(rng.integers(2, self.block_size // 2 + 1))
         room = min(self.block_size - 2 * half, self.vocab_size - half)
         return int(rng.integers(room + 1)) if rng.random() < ANYWHERE else 0, half
@@ -168,19 +171,22 @@ class Induction(Task):
         return (self.examples(32, half, generator) for half in self.halves)
 
     def examples(self, rows: int, half: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Examples with halves of this length."""
+        """Draw examples with halves of this length."""
         order = torch.rand(rows, self.vocab_size, generator=generator).argsort(dim=1)[:, :half]
         whole = torch.cat([order, order], dim=1)
         return whole[:, :-1], whole[:, 1:]
 
     def answers(self, y: Tensor) -> Tensor:
-        """Where the letter before the target has been there before; the first letter of the second half is a guess."""
+        """Return True where the letter before the target has occurred before.
+
+        The first letter of the second half can only be guessed.
+        """
         T = y.size(1)
         return (torch.arange(T) >= (T + 1) // 2).expand_as(y)
 
 
 class Addition(Task):
-    """Two numbers and their sum, its lowest digit first, as one adds by hand. Source: minGPT's `projects/adder`.
+    """Two numbers and their sum, lowest digit first, as in adding by hand. Source: minGPT's `projects/adder`.
 
     >>> task = Addition(block_size=8, vocab_size=12)
     >>> x, y = task.batch(1, torch.Generator().manual_seed(0))
@@ -212,7 +218,7 @@ class Addition(Task):
         return (self._drawn(batch_size, generator, held_out=False) for _ in range(0, 500, batch_size))
 
     def _drawn(self, rows: int, generator: torch.Generator, held_out: bool) -> tuple[Tensor, Tensor]:
-        """Pairs with a + 3b divisible by 10 are held out: any digit occurs in each part."""
+        """Draw pairs. Those with a + 3b divisible by 10 are held out, so that each split has every digit."""
         found = torch.zeros(0, 2, dtype=torch.int64)
         while len(found) < rows:
             pairs = torch.randint(10**self.digits, (16 * rows, 2), generator=generator)
@@ -221,7 +227,7 @@ class Addition(Task):
         return self.examples(found[:rows])
 
     def examples(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Pairs of numbers (B, 2) as training examples."""
+        """Return pairs of numbers (B, 2) as training examples."""
         n, (a, b) = self.digits, pairs.unbind(1)
         plus, equals = (torch.full((len(pairs), 1), index) for index in (10, 11))
         parts = [_digits(a, n).flip(1), plus, _digits(b, n).flip(1), equals, _digits(a + b, n + 1)]
@@ -232,7 +238,7 @@ class Addition(Task):
 
 
 def _digits(numbers: Tensor, count: int) -> Tensor:
-    """(B, count): decimal digits, lowest first."""
+    """Return the decimal digits (B, count), lowest first."""
     return numbers[:, None] // 10 ** torch.arange(count) % 10
 
 
@@ -242,4 +248,4 @@ TASKS: dict[str, type[Sort] | type[Induction] | type[Addition]] = {
     "addition": Addition,
 }
 DEFAULTS = {"sort": (11, 3), "induction": (32, 26), "addition": (8, 12)}
-"""block_size and vocab_size of each, where they are not chosen."""
+"""Default block_size and vocab_size of each task."""

@@ -1,7 +1,7 @@
-"""Text in files as a stream: cut into splits by bytes, read piece by piece, so that its size does not matter.
+"""Text in files as a stream: cut into splits by bytes, read piece by piece, so that text of any size fits in memory.
 
-Within a text, `<|endoftext|>` stands between two documents, as in many public data sets; the end of a file is the end
-of a document, too. Knows no tokens.
+In a text, `<|endoftext|>` separates two documents, as in many public data sets; the end of a file also ends a document.
+This file knows no tokens.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from gptcore.data.errors import DataError
 
 END_OF_TEXT = "<|endoftext|>"
 CHUNK = 2**22
-"""Bytes read at a time."""
+"""Number of bytes read at a time."""
 LONG = 2**23
-"""Characters that wait for the usual cut; of more, another is looked for."""
+"""Number of characters without a usual cut after which rarer cuts are tried."""
 MOST = 2**24
-"""Characters that wait for a cut at all: a word of 16 million letters."""
+"""Number of characters without any safe cut, such as a word of 16 million letters, after which any cut is made."""
 NEAR = 10_000
-"""How far back a cut is looked for, in characters."""
-# At these GPT-2's pattern begins a new piece whatever stands around, so each side can be encoded by itself: before the
-# space of a word, which most other patterns keep, too; and, where a long text has none, before any white space, and
-# between a letter or digit and what is neither. A mark of 13 characters that has begun at the end is not cut.
+"""Distance from the end, in characters, within which a cut is searched first."""
+# At these places GPT-2's pattern begins a new piece whatever the text around, so each side can be encoded by itself:
+# before the space of a word, where most other patterns cut, too; and, in a long text without that, before any white
+# space, and between a letter or digit and another kind of character. The last 13 characters may be the beginning of an
+# end-of-text mark, so the rare cut stays before them.
 _SAFE_CUT = re.compile(r"\S(?= \S)")
 _RARE_CUT = re.compile(r"\S(?=[ \t\n\r])|[A-Za-z](?=[0-9!-/:-@\[-`{-~])|[0-9](?=[A-Za-z!-/:-@\[-`{-~])")
 
@@ -42,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True)
 class SplitText:
-    """The parts of a text to train on, to hold out, and, where the data set has one, to test with."""
+    """Parts of a text for training, validation and, if the data set has a test split, testing."""
 
     train: tuple[Span, ...]
     val: tuple[Span, ...]
@@ -50,10 +51,10 @@ class SplitText:
 
 
 def find_split(name_or_path: str) -> SplitText:
-    """The text of a file, of all files `*.txt` below a folder, or of a named data set, cut into its splits.
+    """Return the splits of a file, of all files `*.txt` below a folder, or of a named data set.
 
     Raises:
-        DataError: there is none, or it is empty.
+        DataError: there is no text, or it is empty.
     """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
@@ -69,7 +70,7 @@ def find_split(name_or_path: str) -> SplitText:
 
 
 def split_bytes(files: Sequence[Path], train_share: float = 0.9) -> SplitText:
-    """The first 90 % of the bytes to train on, the rest held out, as nanoGPT's `prepare.py` does; no character is cut.
+    """Split off the last 10 % of the bytes for validation, as nanoGPT's `prepare.py` does, never within a character.
 
     Raises:
         DataError: there are no bytes.
@@ -89,7 +90,7 @@ def split_bytes(files: Sequence[Path], train_share: float = 0.9) -> SplitText:
 
 
 def split_documents(path: Path, held_out: tuple[int, int]) -> SplitText:
-    """A text whose last documents are the published validation and test splits, so many of each."""
+    """Split a text whose last documents are the published validation and test splits, `held_out` of each."""
     raw, mark = path.read_bytes(), END_OF_TEXT.encode()
     starts = [0, *(found.end() for found in re.finditer(re.escape(mark), raw))]
     val, test = starts[-sum(held_out)], starts[-held_out[1]]
@@ -97,14 +98,14 @@ def split_documents(path: Path, held_out: tuple[int, int]) -> SplitText:
 
 
 def pieces(spans: Sequence[Span], read: Callable[[int], object] = lambda count: None) -> Iterator[tuple[str, bool]]:
-    """The text in pieces that can be encoded one by one, each with whether a document ends after it.
+    """Yield the text in pieces that can be encoded one by one, each with True if a document ends after it.
 
     New lines around an end of text are left out. Memory does not grow with the text. Encoded with GPT-2's pattern, or
-    by characters, the pieces give the ids of their whole documents, however they were cut; only a word, or white space,
-    of more than `MOST` characters is cut all the same. `read` is told how many bytes were read.
+    by characters, the pieces give the same ids as the whole document, except that a word, or white space, of more than
+    `MOST` characters is cut. `read` is called with the number of bytes that were read.
 
     Raises:
-        DataError: a file is no UTF-8, or is not there any more, or is shorter than it was.
+        DataError: a file is not UTF-8, has been removed, or has become shorter.
     """
     for span in spans:
         rest, begins = "", False
@@ -120,10 +121,10 @@ def pieces(spans: Sequence[Span], read: Callable[[int], object] = lambda count: 
 
 
 def file_size(path: Path) -> int:
-    """In bytes.
+    """Return the size in bytes.
 
     Raises:
-        DataError: the file is not there.
+        DataError: there is no such file.
     """
     try:
         return path.stat().st_size
@@ -144,7 +145,7 @@ def _decoded(span: Span, read: Callable[[int], object]) -> Iterator[str]:
             while at < span.end:
                 raw = file.read(min(CHUNK, span.end - at))
                 if not raw:
-                    raise DataError(f"{span.path} became shorter while it was read; leave it alone, and start again")
+                    raise DataError(f"{span.path} became shorter while it was read; do not change it, and start again")
                 begun = len(decoder.getstate()[0])
                 try:
                     text = decoder.decode(raw, final=at + len(raw) == span.end)
@@ -161,7 +162,7 @@ def _decoded(span: Span, read: Callable[[int], object]) -> Iterator[str]:
 
 
 def _last_cut(text: str) -> int:
-    """Where the last safe cut of the text is; 0 for none. A text without any is cut anywhere when it grows too long."""
+    """Return the position of the last safe cut; 0 if there is none. A text that is too long is cut anywhere."""
     if (found := _last_match(_SAFE_CUT, text, len(text), NEAR)) or len(text) < LONG:
         return found
     end = len(text) - len(END_OF_TEXT)
@@ -176,7 +177,7 @@ def _last_match(pattern: re.Pattern[str], text: str, end: int, far: int) -> int:
 
 
 def _character_start(path: Path, at: int, size: int) -> int:
-    """`at`, or the few bytes further where a character begins."""
+    """Return `at`, moved forward to the next byte at which a character begins."""
     if not 0 < at < size:
         return at
     try:

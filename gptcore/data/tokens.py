@@ -1,4 +1,4 @@
-"""Text to token ids, piece by piece: in memory where it is small, in a file on disk where it is not. Knows no model."""
+"""From text to token ids, piece by piece: small ones in memory, large ones in a file. This file knows no model."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from gptcore.tokenizer import BPETokenizer, Tokenizer
 
 Kind: TypeAlias = type[np.uint16] | type[np.uint32]
 SMALL = 2**26
-"""Bytes of text of which the ids are kept in memory."""
+"""Largest text, in bytes, whose ids are kept in memory."""
 VERSION = 1
-"""Of the way from a text to its ids: to be raised with every change of it, so that no old file is taken for new."""
+"""Version of the steps from text to ids. Each change of these steps must raise it, so that no stale file is reused."""
 
 
 def tokenized(spans: Sequence[Span], tokenizer: Tokenizer) -> Tokens:
-    """The ids (N,) of a text, an end-of-text id after each document where the vocabulary has one.
+    """Return the ids (N,) of a text, with an end-of-text id after each document if the vocabulary has one.
 
-    Of a text of more than `SMALL` bytes they are written to a file in the cache folder once, in bounded memory, and
-    then mapped. The file belongs to these files, as long as their sizes and times of change stay, and this tokenizer.
+    The ids of more than `SMALL` bytes are written once to a file in the cache folder, in bounded memory, and then
+    mapped. The file is reused for the same tokenizer and texts of the same paths, sizes and modification times.
 
     Raises:
-        DataError: the text cannot be read, the file not be written, or the text was changed meanwhile.
-        ValueError: the text has characters that the tokenizer does not.
+        DataError: the text cannot be read, the file cannot be written, or the text was changed meanwhile.
+        ValueError: the text has characters that the tokenizer lacks.
     """
     if text_size(spans) <= SMALL:
         parts = list(_encoded(spans, tokenizer))
@@ -43,22 +43,22 @@ def tokenized(spans: Sequence[Span], tokenizer: Tokenizer) -> Tokens:
     try:
         return np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{file} is damaged ({error}); delete it, and it is written again") from error
+        raise DataError(f"{file} is damaged ({error}); delete it, and it will be written again") from error
 
 
 def end_of_text(tokenizer: Tokenizer) -> int | None:
-    """The id that ends a document; None for a vocabulary without one."""
+    """Return the id that ends a document; None for a vocabulary without one."""
     return tokenizer.special.get(END_OF_TEXT) if isinstance(tokenizer, BPETokenizer) else None
 
 
 def text_size(spans: Sequence[Span]) -> int:
-    """In bytes."""
+    """Return the size in bytes."""
     return sum(span.end - span.start for span in spans)
 
 
 def progress(spans: Sequence[Span], what: str) -> AbstractContextManager[Any]:
-    """A bar over the bytes of a text; of a small one it is not shown."""
-    from tqdm import tqdm  # only who trains needs it
+    """Return a progress bar over the bytes of a text; it is hidden for a small one."""
+    from tqdm import tqdm  # an optional package, needed only to train
 
     size = text_size(spans)
     return tqdm(total=size, unit="B", unit_scale=True, desc=what, disable=size <= SMALL, dynamic_ncols=True)
@@ -78,7 +78,7 @@ def _dtype(tokenizer: Tokenizer) -> Kind:
 
 
 def _write(file: IO[bytes], spans: Sequence[Span], tokenizer: Tokenizer, identity: str) -> None:
-    """A `.npy` file: its header holds the number of ids, which is known at the end, and is written again then."""
+    """Write a `.npy` file. Its header holds the number of ids, known only at the end, so it is written twice."""
     count = 0
     _write_header(file, tokenizer, count)
     begins = file.tell()
@@ -88,7 +88,7 @@ def _write(file: IO[bytes], spans: Sequence[Span], tokenizer: Tokenizer, identit
             count += len(ids)
     file.seek(0)
     _write_header(file, tokenizer, count)
-    assert file.tell() == begins  # numpy leaves room for the number to grow
+    assert file.tell() == begins  # numpy pads the header, so that a larger number fits
     if _identity(spans, tokenizer) != identity:
         raise DataError(f"{spans[0].path.parent}: a text was changed while it was read; start again")
 
@@ -99,7 +99,7 @@ def _write_header(file: IO[bytes], tokenizer: Tokenizer, count: int) -> None:
 
 
 def _identity(spans: Sequence[Span], tokenizer: Tokenizer) -> str:
-    """Of the text, by its files, and of the tokenizer, by all of it."""
+    """Return a hash of the text, by its files' facts, and of the whole tokenizer."""
     files = [[str(span.path.resolve()), _changed(span.path), span.start, span.end] for span in spans]
     return hashlib.sha256(json.dumps([VERSION, files, tokenizer.to_json()]).encode()).hexdigest()[:32]
 

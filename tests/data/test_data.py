@@ -218,7 +218,7 @@ def test_no_such_text(tmp_path: Path) -> None:
         (b"", "char", None, r"text.txt is empty; there is nothing to train on"),
         (b"x", "char", None, r"the train split has 0 tokens, and a context of 4 needs at least 5; give more text or"),
         (b"one line", "char", None, r"the val split has 1 tokens, and a context of 4 needs at least 5; give more text"),
-        (b"one line\n" * 9, "bpe", 400, r"vocab_size: the text has pairs for \d+ ids only, and 400 were asked for"),
+        (b"one line\n" * 9, "bpe", 400, r"vocab_size: the text has pairs for only \d+ ids, and 400 were asked for"),
         (b"one line\n" * 9, "bpe", 200, r"vocab_size: must be at least 257"),
         (
             "a Grüße".encode("latin-1") * 9,
@@ -255,7 +255,7 @@ def test_a_text_that_vanishes_or_shrinks(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("some text")
     spans = find_split(str(tmp_path))
     (tmp_path / "a.txt").write_text("some")
-    with pytest.raises(DataError, match=r"a.txt became shorter while it was read; leave it alone, and start again"):
+    with pytest.raises(DataError, match=r"a.txt became shorter while it was read; do not change it, and start again"):
         tokenized(spans.train, BPE)
     (tmp_path / "a.txt").unlink()
     with pytest.raises(
@@ -450,7 +450,7 @@ def test_a_damaged_file_of_ids_is_told(novel: SplitText, cache: Path, monkeypatc
     tokenized(novel.val, BPE)
     (file,) = cache.glob("tokens/*.npy")
     os.truncate(file, file.stat().st_size - 1)
-    with pytest.raises(DataError, match=r"npy is damaged \(.*\); delete it, and it is written again"):
+    with pytest.raises(DataError, match=r"npy is damaged \(.*\); delete it, and it will be written again"):
         tokenized(novel.val, BPE)
 
 
@@ -461,7 +461,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, cache: Path, mon
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))  # Python gets an error then, as from a full disk
     try:
         with pytest.raises(
-            DataError, match=r"npy could not be written \(.*\); make room, or set GPTSCOPE_CACHE elsewhere"
+            DataError, match=r"npy could not be written \(.*\); make room, or set GPTSCOPE_CACHE to another"
         ):
             tokenized([Span(tmp_path / "a.txt", 0, 2**21)], BPE)
     finally:

@@ -95,7 +95,7 @@ def test_sizes_that_sort_cannot_have(block_size: int, vocab_size: int) -> None:
 
 
 def test_more_inputs_than_can_be_listed() -> None:
-    with pytest.raises(DataError, match=r"sort: 26 letters in 6 places are too many inputs; take fewer"):
+    with pytest.raises(DataError, match=r"sort: 26 letters in 6 places are too many inputs; ask for fewer"):
         Sort(11, 26)
 
 
@@ -164,7 +164,7 @@ def test_fresh_sequences_are_not_those_trained_on() -> None:
 @pytest.mark.parametrize(("block_size", "vocab_size"), [(64, 31), (3, 20), (64, 63)])
 def test_sizes_that_induction_cannot_have(block_size: int, vocab_size: int) -> None:
     with pytest.raises(
-        DataError, match=r"induction: the vocabulary must hold half a context .* at most 62; got block_si"
+        DataError, match=r"induction: vocab_size must be at least half of block_size .* at most 62, .* got block_si"
     ):
         Induction(block_size, vocab_size)
 
