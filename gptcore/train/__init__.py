@@ -1,1 +1,1 @@
-"""Training, as `python -m gptcore.train`. Nothing else in gptcore imports this package."""
+"""The trainer, `python -m gptcore.train`. Nothing else in gptcore imports this package."""

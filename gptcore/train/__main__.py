@@ -1,4 +1,4 @@
-"""`python -m gptcore.train`: reads the command line, trains, and exports the best model with its card.
+"""`python -m gptcore.train`: read the command line, train, and export the best model with its card.
 
 `torchrun --nproc-per-node 2 -m gptcore.train ...` does the same in several processes, on one machine or on many.
 """
@@ -23,7 +23,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Interrupt:
-    """Ctrl-C asks for a stop after the step in progress; a second one ends at once."""
+    """A handler of Ctrl-C: the first one asks for a stop after the current step, the second one ends at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -35,14 +35,14 @@ class _Interrupt:
             raise KeyboardInterrupt
         self.asked = True
         if os.environ.get("RANK", "0") == "0":
-            print("\nstopping after this step; once more to stop at once, without saving", file=sys.stderr)
+            print("\nstopping after this step; press again to stop at once, without saving", file=sys.stderr)
 
     def __call__(self) -> bool:
         return self.asked
 
 
 class _Command:
-    """One run of the command, in one process of the job; knows its settings as soon as they are read."""
+    """One run of the command, in one process of the job. `settings` is None until they are read."""
 
     def __init__(self) -> None:
         self.job = Job()
@@ -57,10 +57,10 @@ class _Command:
             trainer = Trainer(settings, self.job)
             self._say(_opening(trainer))
             if not trainer.run(stop):
-                self._say(f"saved at step {trainer.step}; go on with: {self.again}")
+                self._say(f"saved at step {trainer.step}; continue with: {self.again}")
                 return 0 if self.job.launched else 130
             if settings.export is not None and self.job.leads:
-                from gptcore.train.export import export  # with the formats of checkpoints, which training does not need
+                from gptcore.train.export import export  # imported here: only the export needs all formats
 
                 export(trainer)
                 self._say(f"exported to {settings.export}")
@@ -68,12 +68,12 @@ class _Command:
 
     @property
     def again(self) -> str:
-        """The command that goes on with the run."""
+        """The command that resumes the training."""
         out = self.settings.out if self.settings else "..."
         return f"python -m gptcore.train --out {out} --resume"
 
     def fail(self, sentence: str) -> int:
-        """Tells why it ends, in one sentence."""
+        """Print the reason of the end, in one sentence. Return the exit status."""
         who = f"rank {self.job.rank}: " if self.job.rank else ""
         print(f"{who}error: {sentence}", file=sys.stderr, flush=True)
         return 1
@@ -84,7 +84,7 @@ class _Command:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; returns its exit status: 0 trained, 1 could not, 130 stopped (of torchrun's processes 0)."""
+    """Run the command. Return the exit status: 0 done, 1 failed, 130 stopped (0 under torchrun)."""
     command = _Command()
     try:
         return command.run(arguments)
@@ -94,17 +94,17 @@ def main(arguments: list[str]) -> int:
         if command.settings is None:
             return command.fail(f"the processes of this job do not find each other ({str(error).splitlines()[0]})")
         return command.fail(
-            f"another process of this job was lost; last.pt holds the last save, go on from it with: {command.again}"
+            f"another process of this job was lost; last.pt holds the last save, continue with: {command.again}"
         )
     except NotFiniteError as error:
         return command.fail(
-            f"{error}; nothing of it was saved. Go on from the last save, with a smaller learning rate: "
+            f"{error}; this step was not saved. Continue from the last save with a smaller learning rate: "
             f"{command.again} --learning-rate ..."
         )
     except torch.OutOfMemoryError as error:
         return command.fail(
-            f"the GPU's memory is too small ({str(error).splitlines()[0]}); take a smaller --batch-size, and "
-            "--accumulate more of them"
+            f"the GPU's memory is too small ({str(error).splitlines()[0]}); use a smaller --batch-size, and "
+            "a larger --accumulate"
         )
     except ValueError as error:
         return command.fail(str(error))
@@ -112,14 +112,14 @@ def main(arguments: list[str]) -> int:
         if error.errno not in NO_ROOM:
             return command.fail(str(error))
         return command.fail(
-            f"the disk is full ({error}); what was saved last is whole. Make room, then go on with: {command.again}"
+            f"the disk is full ({error}); the last save is complete. Make room, then continue with: {command.again}"
         )
     except KeyboardInterrupt:
         return 130
 
 
 def _opening(trainer: Trainer) -> str:
-    """What is about to happen, in a line."""
+    """Return a line about the training that is about to start."""
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     device = f"{trainer.device.type}, {str(trainer.precision).removeprefix('torch.')}"
     processes = f" in {trainer.job.size} processes" if trainer.job.size > 1 else ""

@@ -1,4 +1,4 @@
-"""The model card: what the model is, how it was made, and what was measured of the very weights that are shipped."""
+"""Text of the model card: description, origin, and measurements of the exported weights. This file writes nothing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gptcore.train.loop import Trainer
 from gptcore.train.settings import Settings
 
 SEED = 3
-"""Of fresh sequences, that neither training nor evaluations have seen."""
+"""Seed of fresh sequences that neither training nor evaluations have used."""
 Rows = dict[str, str]
 
 
 def card(trainer: Trainer, model: GPT, best_step: int, command: str) -> str:
-    """The card, in Markdown. The first line of its text says what the model is; `model` is what was exported."""
+    """Return the card, in Markdown. Its first line of text describes the model; `model` has the exported weights."""
     source, settings = trainer.source, trainer.settings
     measured = _of_text(model, source) if isinstance(source, TextSource) else _of_task(model, source)
     rows = _data(settings, source) | measured | _made(trainer, best_step)
     if isinstance(source, TextSource):
         rows["licence"] = _text_licence(settings)
     else:
-        rows["licence"] = "MIT, as the project; the examples are generated, and nobody's"
+        rows["licence"] = "MIT, as the project; the examples are generated and belong to nobody"
     table = "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows.items())
     parts = [
         f"# {settings.name}",
@@ -48,12 +48,12 @@ def card(trainer: Trainer, model: GPT, best_step: int, command: str) -> str:
 
 
 def _opening(source: Source, measured: Rows) -> str:
-    """What the model does, in a sentence without its full stop."""
+    """Return the description of the model, a sentence without its full stop."""
     if isinstance(source, TextSource):
         names = sorted({span.path.stem for span in source.spans.train})
         like = names[0] if len(names) == 1 else f"{len(names)} texts"
         unit = "in byte pairs" if isinstance(source.tokenizer, BPETokenizer) else "one character at a time"
-        return f"Writes on from any text, {unit}, as it has learnt from {like}"
+        return f"Continues any text, {unit}, as it has learnt from {like}"
     assert isinstance(source, TaskSource)
     match source.task:
         case Sort() as sort:
@@ -87,10 +87,10 @@ def _data(settings: Settings, source: Source) -> Rows:
     what = f"{settings.data} ({known.licence})" if known else ", ".join(path.name for path in files[:3])
     hashed = f"SHA-256 `{data.sha256(files[0])}`" if len(files) == 1 else f"{len(files)} files"
     if known and known.held_out:
-        split = f"the published splits: the last {known.held_out[0]} + {known.held_out[1]} documents are held out, to "
-        split += "validate and to test"
+        split = f"the published splits: the last {known.held_out[0]} + {known.held_out[1]} documents are held out for "
+        split += "validation and test"
     else:
-        split = "first 90 % to train, last 10 % held out"
+        split = "the first 90 % for training, the last 10 % held out"
     rows = {"data": f"{what}; {hashed}; {split}"}
     tokenizer = source.tokenizer
     if not isinstance(tokenizer, BPETokenizer):
@@ -98,7 +98,7 @@ def _data(settings: Settings, source: Source) -> Rows:
     if settings.init_from:
         origin = "those of the model it was trained from"
     else:
-        origin = "GPT-2's" if settings.tokenizer == "gpt2" else "learnt from the part to train on"
+        origin = "GPT-2's" if settings.tokenizer == "gpt2" else "learnt from the training split"
     return rows | {"tokens": f"{tokenizer.vocab_size:,} byte pairs, {origin}"}
 
 
@@ -122,7 +122,7 @@ def _of_task(model: GPT, source: Source) -> Rows:
     assert isinstance(source, TaskSource)
     task, found = source.task, evaluate.whole_split(model, source, "val")
     rows = {
-        "held-out examples": f"{100 * found['accuracy']:.2f} % of what the rule decides is predicted, "
+        "held-out examples": f"{100 * found['accuracy']:.2f} % of the targets that the rule decides are predicted, "
         f"loss {found['loss']:.4f} nats per target"
     }
     if isinstance(task, Sort):
@@ -169,11 +169,11 @@ def _made(trainer: Trainer, best_step: int) -> Rows:
 
 def _text_licence(settings: Settings) -> str:
     known = _known(settings)
-    return f"MIT, as the project; the text: {known.licence}" if known else "its maker's, as far as the text allows"
+    return f"MIT, as the project; the text: {known.licence}" if known else "its author's choice, if the text allows it"
 
 
 def _known(settings: Settings) -> data.DataSet | None:
-    """The public data set, unless a path of its name was meant."""
+    """Return the public data set of the settings; None if `data` is a path or a task."""
     return None if Path(settings.data).expanduser().exists() else data.DATASETS.get(settings.data)
 
 
@@ -182,11 +182,11 @@ def _samples(model: GPT, source: TextSource) -> str:
     shown = "\n\n".join(f"{prompt} ⟶{text}" for prompt, text in made)
     fence = "`" * (1 + max(map(len, re.findall("`{2,}", shown)), default=2))
     return (
-        "What it makes of the first words of three held-out passages (before the arrow), drawn with temperature "
-        f"{samples.TEMPERATURE} from all tokens, seed {samples.SEED}, not chosen:\n\n{fence}\n{shown}\n{fence}"
+        "Its continuations of the first words of three held-out passages (before the arrow), drawn at temperature "
+        f"{samples.TEMPERATURE} from all tokens, seed {samples.SEED}, not selected:\n\n{fence}\n{shown}\n{fence}"
     )
 
 
 def _cell(text: str) -> str:
-    """As a cell of a Markdown table."""
+    """Return the text as a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

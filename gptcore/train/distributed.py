@@ -1,7 +1,7 @@
-"""Several processes that train one model, as torchrun starts them: who this one is, what it shares with the others.
+"""Several processes that train one model, started by torchrun: the rank of this one, its exchange with the others.
 
-PyTorch's own distributed data parallel does the work. This file knows processes and their batches; it knows no
-settings and no files. A process by itself is a job of one, for which nothing here costs anything.
+PyTorch's DistributedDataParallel does the work. This file knows processes and their batches; it knows no settings and
+no files. A single process is a job of one, for which every function here is free.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Batch = tuple[Tensor, Tensor]
 
 
 class LostError(RuntimeError):
-    """Another process of the job is gone, so this one cannot go on."""
+    """Another process of the job has ended, so this one cannot continue."""
 
 
 class ElsewhereError(Exception):
-    """Rank 0 could not go on and says why; this process ends without a word."""
+    """An error that another rank reports; this process ends silently."""
 
     def __init__(self, status: int = 1) -> None:
         super().__init__(f"rank 0 ends with status {status}")
@@ -39,25 +39,25 @@ class ElsewhereError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """This process among all those of the training; by itself, rank 0 of 1."""
+    """This process among all processes of the training; a single process is rank 0 of 1."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     launched: bool = False
-    """By torchrun, which takes every exit status but 0 for a fault, after which it may start the job again."""
+    """True if torchrun started this process. It takes each exit status but 0 for a fault and may restart the job."""
     restarts: int = 0
-    """How often torchrun has started the job again because a worker was lost."""
+    """Number of times that torchrun has restarted the job because a worker was lost."""
     control: Any = None
-    """The group for what is told between processes, on the CPU also where the gradients are on GPUs."""
+    """Process group for messages, on the CPU even if the gradients are on GPUs."""
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files, shows progress and speaks: rank 0 does."""
+        """True for rank 0, the only process that writes files, shows progress and prints."""
         return self.rank == 0
 
     def shared(self, make: Callable[[], T]) -> T:
-        """What `make()` gives on rank 0, on every rank. Its error is raised on rank 0, and elsewhere ElsewhereError."""
+        """Return rank 0's `make()` on every rank. Its error is raised on rank 0; the others raise ElsewhereError."""
         if self.size == 1:
             return make()
         made: list[Any] = [None, None]
@@ -74,7 +74,7 @@ class Job:
         return made[1]
 
     def together(self, make: Callable[[], T]) -> T:
-        """What `make()` gives on this rank, when it succeeds on all; of errors, that of the lowest rank is told."""
+        """Return this rank's `make()` if all ranks succeed; else only the lowest failing rank raises its own error."""
         if self.size == 1:
             return make()
         made, error = None, None
@@ -86,18 +86,18 @@ class Job:
         dist.all_gather_object(failed, error is not None, group=self.control)
         if any(failed):
             raise error if error is not None and failed.index(True) == self.rank else ElsewhereError()
-        return made  # type: ignore[return-value]  # nobody failed
+        return made  # type: ignore[return-value]  # no rank failed
 
     def told(self, error: Exception) -> Exception:
-        """An error that every rank has found, to be raised: rank 0 tells it, the others end without a word."""
+        """Return the exception to raise for an error that every rank has found: only rank 0 reports it."""
         return error if self.leads else ElsewhereError()
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any rank."""
+        """Return True if the flag is set on any rank."""
         return bool(self.sum([float(flag)])[0])
 
     def sum(self, numbers: list[float]) -> list[float]:
-        """Each number's sum over the ranks."""
+        """Return each number's sum over the ranks."""
         if self.size == 1:
             return numbers
         told = torch.tensor(numbers, dtype=torch.float64)
@@ -105,10 +105,10 @@ class Job:
         return told.tolist()
 
     def check(self, accumulate: int, batch_size: int) -> None:
-        """That a step can be shared.
+        """Raise unless a step can be divided among the processes.
 
         Raises:
-            ValueError: neither the batches nor their rows divide by the number of processes.
+            ValueError: the number of processes divides neither the batches nor their rows.
         """
         if accumulate % self.size and batch_size % self.size:
             raise ValueError(
@@ -117,11 +117,11 @@ class Job:
             )
 
     def share(self, batches: list[Batch]) -> list[tuple[Tensor, Tensor, float]]:
-        """This rank's part of a step's batches, each with its weight in the sum of the step's losses.
+        """Return this rank's part of a step's batches, each with its weight in the sum of the step's losses.
 
-        Whole batches where their number divides by that of the processes, as nanoGPT does; else rows of each. The
-        weights make the sum over ranks, divided by the number of processes, the loss that one process would compute,
-        also where rows have different numbers of targets.
+        Each rank gets whole batches if their number is a multiple of the processes', as in nanoGPT; else rows of each.
+        With these weights, the sum over ranks divided by the number of processes is the loss that one process would
+        compute, even if rows have different numbers of targets.
         """
         if self.size == 1:
             return [(x, y, 1.0) for x, y in batches]
@@ -135,13 +135,13 @@ class Job:
         return x[mine], y[mine], self.size * int((y[mine] != NOT_ASKED).sum()) / int((y != NOT_ASKED).sum())
 
     def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The model with gradients that are means over all ranks; every rank begins with rank 0's weights."""
+        """Return the model with gradients averaged over all ranks; every rank begins with rank 0's weights."""
         if self.size == 1:
             return model
         return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
     def sync(self, model: nn.Module, last: bool) -> contextlib.AbstractContextManager[Any]:
-        """Around a backward pass: only the last of a step's sends gradients."""
+        """Return the context of a backward pass: only the last one of a step exchanges gradients."""
         if isinstance(model, DistributedDataParallel) and not last:
             return model.no_sync()
         return contextlib.nullcontext()
@@ -149,10 +149,10 @@ class Job:
 
 @contextlib.contextmanager
 def job() -> Iterator[Job]:
-    """The job that torchrun started this process for; without torchrun, a job of one.
+    """Provide the job for which torchrun started this process; without torchrun, a job of one.
 
     Raises:
-        LostError: the other processes are not found, or, within, cannot be told anything any more.
+        LostError: the other processes are not found, or do not answer any more during the block.
     """
     if "TORCHELASTIC_RESTART_COUNT" not in os.environ:
         yield Job()
@@ -161,15 +161,15 @@ def job() -> Iterator[Job]:
     if size == 1:
         yield Job(launched=True, restarts=restarts)
         return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"  # of both, a tensor's device decides
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"  # a tensor's device selects one of both
     try:
         store, rank, _ = next(rendezvous("env://"))
-        # torchrun keeps one store for all its attempts, which still holds the addresses of those who are gone
+        # torchrun keeps one store for all its attempts; it still holds the addresses of ended processes
         store = PrefixStore(f"attempt-{restarts}", store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
         local_rank = int(os.environ["LOCAL_RANK"])
         yield Job(rank, size, local_rank, True, restarts, dist.new_group(backend="gloo"))
-        dist.destroy_process_group()  # not after an error: it might wait for who is gone
+        dist.destroy_process_group()  # not after an error: it might wait for an ended process
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
             raise LostError(str(error)) from error

@@ -1,4 +1,4 @@
-"""How well a model does on batches: mean loss, and the share of right answers where a rule decides them."""
+"""Evaluation of a model on batches: mean loss, and for a task the share of right answers. This file writes nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from gptcore.train.distributed import Job
 def measure(
     model: GPT, source: Source, batches: Iterable[tuple[Tensor, Tensor]], autocast: torch.autocast, job: Job
 ) -> dict[str, float]:
-    """`loss`, in nats per target; and `accuracy`, for a task: how many decided targets are the most probable token.
+    """Return `loss`, in nats per target; for a task also `accuracy`.
 
-    The processes of a job take the batches in turn; each then knows the result of all.
+    Accuracy is the share, among the targets that the rule decides, of those that the model finds most probable. The
+    processes of a job share the batches; each returns the result of all.
     """
     total = targets = right = decided = 0.0
     for x, y in islice(batches, job.rank, None, job.size):
@@ -40,7 +41,7 @@ def measure(
 
 
 def whole_split(model: GPT, source: Source, split: Split) -> dict[str, float]:
-    """The same on every target of a split, in float32; for a text also `bits_per_byte`."""
+    """Measure every target of a split, in float32; for a text also `bits_per_byte`."""
     device = model.lm_head.weight.device
     found = measure(model, source, source.whole(split), torch.autocast(device.type, enabled=False), Job())
     if isinstance(source, TextSource):
@@ -50,7 +51,7 @@ def whole_split(model: GPT, source: Source, split: Split) -> dict[str, float]:
 
 
 def told_bytes(source: TextSource, split: Split) -> int:
-    """How many bytes of text the targets of a split stand for: all tokens but the first. An end of text has none."""
+    """Return the number of bytes of a split's targets: all tokens except the first. An end of text has no bytes."""
     special = set(source.tokenizer.special.values()) if isinstance(source.tokenizer, BPETokenizer) else set()
     lengths = np.array(
         [0 if i in special else len(source.tokenizer.token_bytes(i)) for i in range(source.tokenizer.vocab_size)]

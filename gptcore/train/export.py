@@ -1,4 +1,7 @@
-"""From a finished run to a checkpoint folder that can be shipped: weights, snapshots, loss curve, model card."""
+"""From a finished training to a checkpoint folder that can be shipped: weights, snapshots, loss curve, model card.
+
+This file trains nothing; the model card's text is made in `card.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ OF_THIS_MACHINE = ("out", "export", "resume", "init_from")
 
 
 def export(trainer: Trainer) -> None:
-    """Writes the best weights, card, curve and snapshots to `settings.export`, measuring what was written.
+    """Write the best weights, card, curve and snapshots to `settings.export`. The card measures the written weights.
 
     Raises:
         ValueError: there is something else at this place.
@@ -32,7 +35,7 @@ def export(trainer: Trainer) -> None:
     target = settings.export
     assert target is not None
     best = checkpoint.load(trainer.folder.best)
-    # of these settings, as the command in the card; where it lay on this machine is nobody's concern
+    # the settings of the card's command, without paths of this machine
     best.info["train_config"] = {
         name: value
         for name, value in settings.told().items()
@@ -42,14 +45,14 @@ def export(trainer: Trainer) -> None:
         best.info["prompt"] = prompt
     checkpoint.save(best, target, dtype=getattr(torch, settings.export_dtype))
     _copy_snapshots(trainer.folder.path / FOLDER, target / FOLDER)
-    written = checkpoint.load(target, device=trainer.device)  # the card tells of these weights, rounding included
+    written = checkpoint.load(target, device=trainer.device)  # the card measures these weights, rounding included
     text = card(trainer, written.model, best.info["iter_num"], command(settings))
     write_whole(target / "README.md", lambda file: file.write(text.encode()))
     write_whole(target / "loss.csv", lambda file: file.write(curve(trainer.folder).encode()))
 
 
 def command(settings: Settings) -> str:
-    """The command line that makes these settings, options at their defaults left out.
+    """Return the command line that makes these settings, without options at their defaults.
 
     >>> command(Settings(out=Path("runs/a"), steps=10, bias=True, snapshots=(1, 5)))
     'python -m gptcore.train --out runs/a --bias --steps 10 --snapshots 1 5'
@@ -69,7 +72,7 @@ def command(settings: Settings) -> str:
 
 
 def curve(folder: RunFolder) -> str:
-    """metrics.jsonl as a table; what a step does not know stays empty."""
+    """Return metrics.jsonl as a CSV table; cells without a value stay empty."""
     lines = folder.read_metrics()
     known = {name for line in lines for name in line}
     table = io.StringIO()
@@ -80,7 +83,7 @@ def curve(folder: RunFolder) -> str:
 
 
 def _copy_snapshots(made: Path, target: Path) -> None:
-    """Puts the run's snapshots in the place of those of an older export, which belong to other weights."""
+    """Copy the training's snapshots, in place of those of an older export, which belong to other weights."""
     new = target.with_name(f".{target.name}{TEMPORARY}")
     shutil.rmtree(new, ignore_errors=True)
     if made.is_dir():

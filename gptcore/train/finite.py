@@ -1,4 +1,4 @@
-"""What stops a training that has gone wrong: a loss, a gradient or a weight that is no finite number."""
+"""Checks that stop a training when a loss, a gradient or a weight is not finite. This file knows models, no files."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from gptcore.model import GPT
 
 
 class NotFiniteError(ValueError):
-    """A NaN or an infinity; where it was found first, and in which parameter."""
+    """A NaN or an infinity. The sentence says at which step it was found first, and in which parameter."""
 
 
 class Norms:
-    """The gradient's norms since they were last looked at, left on the device so that nothing waits for them."""
+    """The gradient's norms since the last check, kept on the device so that the CPU does not wait for them."""
 
     def __init__(self) -> None:
         self._kept: list[Tensor] = []
 
     def add(self, norm: Tensor) -> None:
-        """Keeps the norm (0-dimensional) of one step more."""
+        """Keep the norm (0-dimensional) of one more step."""
         self._kept.append(norm)
 
     def look(self, step: int, loss: Tensor, model: GPT) -> tuple[float, float]:
-        """This step's loss and norm, all norms since the last look being finite.
+        """Check all norms since the last check. Return this step's loss and norm.
 
-        Called between the backward pass of `step` and its update, so that no weight has been touched by it.
+        The caller calls this between the backward pass of `step` and its update, so that a NaN reaches no weight.
 
         Raises:
-            NotFiniteError: one is not; names the step and the parameter with the largest gradient.
+            NotFiniteError: one is not finite; the sentence names the step and the parameter of the largest gradient.
         """
         loss_, *norms = torch.stack([loss.float(), *self._kept]).tolist()
         self._kept.clear()
@@ -40,27 +40,27 @@ class Norms:
         first = step if bad is None else step - len(norms) + 1 + bad
         name, norm = largest_gradient(model)
         raise NotFiniteError(
-            f"the loss or its gradient is no finite number at step {first:,} (loss {loss_:.4g}); the largest gradient "
+            f"the loss or its gradient is not finite at step {first:,} (loss {loss_:.4g}); the largest gradient "
             f"is that of {name}, with norm {norm:.4g}"
         )
 
 
 def largest_gradient(model: GPT) -> tuple[str, float]:
-    """The parameter with the largest gradient, and its norm; NaN counts as largest of all."""
+    """Return the parameter with the largest gradient, and its norm; NaN counts as the largest."""
     norms = {name: p.grad.norm().item() for name, p in model.named_parameters() if p.grad is not None}
     name = max(norms, key=lambda name: math.inf if math.isnan(norms[name]) else norms[name])
     return name, norms[name]
 
 
 def check_losses(step: int, losses: dict[str, float]) -> None:
-    """That what was measured after a step is finite."""
+    """Raise NotFiniteError unless all measurements after a step are finite."""
     for name, value in losses.items():
         if not math.isfinite(value):
             raise NotFiniteError(f"{name} is {value} after step {step:,}, though the gradient was finite until then")
 
 
 def check_weights(step: int, model: GPT) -> None:
-    """That the weights can be saved."""
+    """Raise NotFiniteError unless all weights are finite, so that they can be saved."""
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
-            raise NotFiniteError(f"{name} has weights that are no finite numbers after step {step:,}")
+            raise NotFiniteError(f"{name} has weights that are not finite after step {step:,}")

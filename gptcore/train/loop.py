@@ -1,7 +1,7 @@
-"""The training loop: from settings to a run folder, step by step, able to stop and go on at any step.
+"""The training loop: from settings to a folder, step by step; it can stop and resume at any step.
 
-Nothing random is carried from step to step: the batch and the dropout of a step are decided by the seed and the
-step's number alone, so a resumed run is the same run.
+No random state is carried from step to step: the seed and the step's number decide the batch and the dropout of a
+step, so a resumed training gives the same weights as one that never stopped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from gptcore.train.tracking import Tracker
 
 
 class Trainer:
-    """One run: its data, its model, and where it stands. In a job of several processes each has one."""
+    """One training: its data, its model, and its step. In a job of several processes, each process has one."""
 
     def __init__(self, settings: Settings, job: Job | None = None) -> None:
-        """Reads the data and makes the model, or takes up the one that `settings.out` holds.
+        """Read the data and make the model, or read the one to resume from `settings.out`.
 
         Raises:
-            RunError: the folder holds a run and `resume` is off, or one of another model and it is on.
-            ValueError: data, sizes, a checkpoint or a device that cannot be trained with.
+            RunError: the folder holds a training and `resume` is off, or one of another model and it is on.
+            ValueError: data, sizes, a checkpoint or a device are unusable.
         """
         self.settings, self.job = settings, job or Job()
         self.folder = RunFolder(settings.out)
@@ -46,7 +46,7 @@ class Trainer:
         self.model = fresh_model(self.config, settings.embedding_std).to(self.device)
         if begun.weights is not None:
             self.model.load_state_dict(begun.weights)
-        self._parameters = list(self.model.parameters())  # each walk through the modules costs as much as a layer
+        self._parameters = list(self.model.parameters())  # kept: each walk through the modules costs as much as a layer
         self.optimizer = make_optimizer(self.model, settings, self.device)
         self.resumed = begun.last is not None
         if begun.last is not None:
@@ -62,7 +62,7 @@ class Trainer:
         device = choose_device(self.settings.device, self.job.local_rank)
         if device.type == "cuda":
             torch.cuda.set_device(device)
-            torch.set_float32_matmul_precision("high")  # TF32, for what is not in bfloat16
+            torch.set_float32_matmul_precision("high")  # TF32, for products that are not in bfloat16
         return device
 
     def _open_folder(self) -> None:
@@ -75,14 +75,14 @@ class Trainer:
         snapshots.forget_after(self.folder.path, last)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Trains to the last step, or until `stop()` is true after a step on any rank. Saves either way.
+        """Train to the last step, or until `stop()` is true after a step on any rank. Save in both cases.
 
         Returns:
-            Whether the last step is done.
+            True if the last step is done.
 
         Raises:
-            NotFiniteError: a loss, gradient or weight is NaN or infinite. What was saved last is kept.
-            OSError: the disk is full. What was saved last is kept.
+            NotFiniteError: a loss, gradient or weight is NaN or infinite. The last save is kept.
+            OSError: the disk is full. The last save is kept.
         """
         settings = self.settings
         tokens = settings.batch_size * settings.accumulate * self.config.block_size
@@ -104,9 +104,9 @@ class Trainer:
         return True
 
     def _seed(self, step: int) -> torch.Generator:
-        """Seeds dropout for a step and returns the generator of its batches: one pair of numbers, one step.
+        """Seed the dropout of a step and return the generator of its batches.
 
-        The batches of a step are those of the whole job; dropout is each rank's own.
+        All ranks draw the same batches; each rank has its own dropout.
         """
         mixed = self.settings.seed * 1_000_003 + step
         of_dropout = mixed + self.job.rank * 1_000_000_007
@@ -116,7 +116,7 @@ class Trainer:
         return torch.Generator().manual_seed(mixed)
 
     def _train_step(self, track: Tracker, saves: bool) -> None:
-        """One optimizer step, and its line in the metrics where one is due."""
+        """Do one optimizer step, and log its metrics if a line is due."""
         settings = self.settings
         generator = self._seed(self.step + 1)
         for group in self.optimizer.param_groups:
@@ -128,7 +128,7 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm(gradients)
         self._norms.add(norm)
         logs = (self.step + 1) % settings.log_interval == 0
-        # On a GPU each look waits for it, so only where something is read or kept; on a CPU a look costs nothing.
+        # On a GPU each check waits for it, so check only before something is logged or saved; on a CPU always.
         if logs or saves or settings.keeps_snapshot(self.step + 1) or self.device.type == "cpu":
             mine, grad_norm = self._checked(lambda: self._norms.look(self.step + 1, loss, self.model))
         if settings.grad_clip:
@@ -143,7 +143,7 @@ class Trainer:
             self.job.shared(lambda: track.trained(self.step, mean, lr, grad_norm))
 
     def _backward(self, generator: torch.Generator) -> Tensor:
-        """Leaves the gradient of a step in the parameters; returns the loss, whose mean over ranks is the job's."""
+        """Compute the gradients of a step. Return this rank's loss; the mean over ranks is the job's loss."""
         settings = self.settings
         batches = [self.source.batch(settings.batch_size, generator) for _ in range(settings.accumulate)]
         mine = self.job.share(batches)
@@ -152,19 +152,19 @@ class Trainer:
             with self.job.sync(self._forward, last=i == len(mine) - 1):
                 with self.autocast:
                     logits, loss = self._forward(self._moved(x), self._moved(y))
-                # where this rank has nothing to answer, its mean is of nothing, but it takes part all the same
+                # without targets on this rank, the mean loss is NaN; a zero loss keeps the rank in the exchange
                 loss = loss * (weight / settings.accumulate) if weight else logits.sum() * 0.0
                 loss.backward()
             total += loss.detach()
         return total
 
     def _moved(self, ids: Tensor) -> Tensor:
-        if self.device.type == "cuda":  # from pinned memory a copy waits for nobody
+        if self.device.type == "cuda":  # a copy from pinned memory does not block
             return ids.pin_memory().to(self.device, non_blocking=True)
         return ids
 
     def _look_around(self, track: Tracker, evaluates: bool) -> None:
-        """What is due after a step: a snapshot, an evaluation with its saves. The save comes last, and tells of all."""
+        """Write a snapshot and an evaluation if they are due after this step. The save comes last, and covers both."""
         keeps = self.settings.keeps_snapshot(self.step)
         if not evaluates and not keeps:
             return
@@ -177,7 +177,7 @@ class Trainer:
         track.rest()
 
     def _keep(self, track: Tracker, found: dict[str, float]) -> None:
-        """Writes down an evaluation, and saves."""
+        """Log an evaluation, then save."""
         best = found["val_loss"] < self.best_val_loss
         self.best_val_loss = min(self.best_val_loss, found["val_loss"])
         track.evaluated(self.step, found, self.best_val_loss)
@@ -189,7 +189,7 @@ class Trainer:
         self.folder.save(self.folder.last, self._state(with_optimizer=True))
 
     def _measured(self) -> dict[str, float]:
-        """train_loss and val_loss, in nats; for a task val_accuracy, too."""
+        """Return train_loss and val_loss, in nats; for a task val_accuracy, too."""
         settings = self.settings
         found: dict[str, float] = {}
         for split in ("train", "val"):
@@ -201,14 +201,14 @@ class Trainer:
         return found
 
     def _checked(self, look: Callable[[], Any]) -> Any:
-        """What `look` returns; every rank finds the same NaN, and one tells of it."""
+        """Return the result of `look`. All ranks find the same NaN, but only rank 0 reports it."""
         try:
             return look()
         except finite.NotFiniteError as error:
             raise self.job.told(error) from None
 
     def _state(self, with_optimizer: bool) -> dict[str, Any]:
-        """What nanoGPT's `ckpt.pt` holds, with our tokenizer added."""
+        """Return the content of nanoGPT's `ckpt.pt`, with the tokenizer added."""
         finite.check_weights(self.step, self.model)
         state = {
             "model": self.model.state_dict(),

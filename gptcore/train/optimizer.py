@@ -1,4 +1,4 @@
-"""AdamW in nanoGPT's two groups, and the learning rate of a step."""
+"""AdamW with nanoGPT's two groups of parameters, and the learning rate of a step. This file knows no data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gptcore.train.settings import Settings
 
 
 def make_optimizer(model: GPT, settings: Settings, device: torch.device) -> torch.optim.AdamW:
-    """AdamW that decays matrices and embeddings and leaves biases and layer norms alone.
+    """Return an AdamW that decays matrices and embeddings, but not biases and layer norms.
 
     Source: nanoGPT's `configure_optimizers`.
     """
@@ -25,7 +25,9 @@ def make_optimizer(model: GPT, settings: Settings, device: torch.device) -> torc
 
 
 def learning_rate(step: int, settings: Settings) -> float:
-    """Linear warm-up, then a cosine from the peak to the minimum at the last step. Steps count from 0.
+    """Return a step's rate: linear warm-up, then a cosine from the peak to the minimum at the last step.
+
+    Steps count from 0.
 
     Source: nanoGPT's `get_lr`; Loshchilov and Hutter 2017 (SGDR).
 

@@ -1,9 +1,9 @@
-"""A training run on disk: what is written, when it is whole, and how it is read back.
+"""The folder of a training: the only file that knows its layout, writes it and reads it back.
 
-Files: settings.json, tokenizer.json, metrics.jsonl (a line a log or evaluation), last.pt (everything to go on from),
-best.pt (the weights of the lowest validation loss), run.lock (empty; locked while a training writes here). Both .pt
-files are in nanoGPT's format, so `gptcore.load` takes them, and the folder itself. Each file is replaced in one step: a
-reader, or a crash, sees the old one or the new one.
+Files: settings.json, tokenizer.json, metrics.jsonl (a line for each log or evaluation), last.pt (everything needed to
+resume), best.pt (the weights of the lowest validation loss), run.lock (empty; locked while a training writes here).
+Both .pt files are in nanoGPT's format, so `gptcore.load` reads them, and the folder itself. Each file is replaced
+atomically: a reader, or a crash, finds the old one or the new one.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from gptcore.train.settings import SETTINGS, Settings
 LOCK = "run.lock"
 TEMPORARY = ".tmp"
 PATIENCE = 2.0
-"""Seconds to wait for the lock: a system may take a moment to free that of a killed process."""
+"""Seconds to wait for the lock: the system may need a moment to free the lock of a killed process."""
 
 
 class RunError(ValueError):
-    """A run's folder that cannot be started in or gone on from."""
+    """A folder in which a training cannot start or resume."""
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one training."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,13 +43,13 @@ class RunFolder:
         self._lock = FileLock(path / LOCK, thread_local=False)
 
     def lock(self) -> None:
-        """Keeps other trainings out of the folder, which is there, until `unlock` or the end of this process.
+        """Lock the existing folder against other trainings, until `unlock` or the end of this process.
 
-        The lock is the system's, so that of a killed process is free. Where there can be none (a disk that is
-        read-only or full, some network file systems) this says so and goes on without.
+        The operating system frees the lock of a killed process. If locking is impossible (a disk that is read-only or
+        full, some network file systems), print a warning and continue without a lock.
 
         Raises:
-            RunError: another training has it.
+            RunError: another training has the lock.
         """
         if self._lock.is_locked:
             return
@@ -60,44 +60,44 @@ class RunFolder:
                 f"another training is writing to {self.path}; wait until it ends, stop it, or choose another --out"
             ) from None
         except (OSError, NotImplementedError) as error:
-            print(f"could not lock {self.path} ({error}); let no other training write to it", file=sys.stderr)
+            print(f"could not lock {self.path} ({error}); do not start another training in it", file=sys.stderr)
 
     def unlock(self) -> None:
-        """Lets other trainings in; nothing, where this one has not locked it."""
+        """Release the lock, if this training has it."""
         self._lock.release()
 
     def start(self, settings: Settings, tokenizer: dict[str, Any]) -> None:
-        """Makes the folder of a new run, or of one that was killed before its first save, and locks it.
+        """Make and lock the folder of a new training, or of one that was killed before its first save.
 
         Raises:
-            RunError: another training writes to it; or it holds a run already, and `settings.resume` is off: it is not
-                overwritten.
+            RunError: another training writes to it; or it already holds a training and `settings.resume` is off: a
+                training is never overwritten.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock()
         if not settings.resume and (self.last.exists() or self.metrics.exists()):
             self.unlock()
-            raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
+            raise RunError(f"{self.path} holds a training already; add --resume to continue it, or use another --out")
         write_whole(self.tokenizer, lambda file: file.write(json.dumps(tokenizer).encode()))
         self.write_settings(settings)  # last: a folder with settings can be resumed
 
     def write_settings(self, settings: Settings) -> None:
-        """Replaces settings.json."""
+        """Replace settings.json."""
         write_whole(self.settings, lambda file: file.write(json.dumps(settings.to_dict(), indent=2).encode()))
 
     def read_settings(self) -> Settings:
-        """The settings that the run was started with."""
+        """Read the settings with which the training was started."""
         try:
             return Settings.from_dict(json.loads(self.settings.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"cannot resume from {self.path}: its settings.json is not readable ({error})") from None
+            raise RunError(f"cannot resume from {self.path}: its settings.json cannot be read ({error})") from None
 
     def save(self, file: Path, state: dict[str, Any]) -> None:
-        """Replaces last.pt or best.pt."""
+        """Replace last.pt or best.pt."""
         write_whole(file, lambda opened: torch.save(state, opened))
 
     def read_last(self) -> dict[str, Any] | None:
-        """The state to go on from, on the CPU; None where nothing was saved yet."""
+        """Read the state to resume from, on the CPU; None if nothing was saved yet."""
         try:
             return torch.load(self.last, map_location="cpu", weights_only=True)
         except FileNotFoundError:
@@ -106,16 +106,16 @@ class RunFolder:
             raise RunError(f"cannot resume from {self.last}: {error}") from None
 
     def log(self, line: dict[str, Any]) -> None:
-        """Adds one line to metrics.jsonl."""
+        """Append a line to metrics.jsonl."""
         with self.metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every whole line of metrics.jsonl."""
+        """Read every complete line of metrics.jsonl."""
         return whole_lines(self.metrics)
 
     def forget_after(self, step: int) -> None:
-        """Drops the metrics of steps that a resumed run will do again, and what a killed one left half written."""
+        """Remove the metrics of steps that a resumed training repeats, and unfinished files of a killed one."""
         kept = [json.dumps(line) + "\n" for line in self.read_metrics() if line["step"] <= step]
         write_whole(self.metrics, lambda file: file.write("".join(kept).encode()))
         for left in self.path.rglob(f"*{TEMPORARY}"):
@@ -123,7 +123,7 @@ class RunFolder:
 
 
 def whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines, without those that a kill or a full disk cut short."""
+    """Read the objects of a file of JSON lines, without lines that a kill or a full disk cut short."""
     if not path.exists():
         return []
     found = []
@@ -136,7 +136,7 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Writes a file beside its place, makes sure that it is on disk, and moves it there in one step."""
+    """Write a file atomically: write it under a temporary name, flush it to disk, and rename it."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
@@ -147,5 +147,5 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
-            raise error.__context__ from None  # torch.save tells a full disk so
+            raise error.__context__ from None  # torch.save reports a full disk as a RuntimeError
         raise

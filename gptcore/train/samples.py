@@ -1,4 +1,7 @@
-"""Text that a model goes on with, by plain sampling, and what a task's rule would say of its greedy answers."""
+"""Texts that a model continues by plain sampling, and a count of its right answers to a task.
+
+This file knows models and data; it writes no files.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from gptcore.model import GPT
 
 TEMPERATURE, SEED = 0.8, 0
 MOST_BYTES = 200
-"""Of a continuation, roughly."""
+"""Rough length of a continuation."""
 PROMPT_WORDS = 5
 
 
 @torch.no_grad()
 def continued(model: GPT, ids: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
-    """`ids` (B, T) with `count` tokens more: sampled at temperature 0.8, or without a generator the most probable."""
+    """Return `ids` (B, T) with `count` more tokens: sampled at temperature 0.8; without a generator, the likeliest."""
     for _ in range(count):
         logits, _ = model(ids[:, -model.config.block_size :])
         last = logits[:, -1]  # (B, V)
@@ -29,22 +32,22 @@ def continued(model: GPT, ids: Tensor, count: int, generator: torch.Generator | 
 
 
 def text_samples(model: GPT, source: TextSource, count: int = 3) -> list[tuple[str, str]]:
-    """Beginnings from the held-out text, with how the model goes on."""
+    """Return beginnings from the held-out text, each with the model's continuation."""
     tokens, generator, found = source.splits["val"], torch.Generator().manual_seed(SEED), []
-    told = len(source.tokenizer.decode(tokens[:1000].tolist()).encode()) / len(tokens[:1000])  # bytes per token
+    bytes_per_token = len(source.tokenizer.decode(tokens[:1000].tolist()).encode()) / len(tokens[:1000])
     for i in range(count):
         at = len(tokens) * i // count
         passage = source.tokenizer.decode(tokens[at : at + 400].tolist())
         lines = [line for line in passage.split("\n")[1:] if len(line.split()) >= PROMPT_WORDS] or [passage]
         prompt = " ".join(lines[0].split()[:PROMPT_WORDS])
         ids = torch.tensor([source.tokenizer.encode(prompt)], device=model.lm_head.weight.device)
-        whole = continued(model, ids, round(MOST_BYTES / told), generator)
+        whole = continued(model, ids, round(MOST_BYTES / bytes_per_token), generator)
         found.append((prompt, source.tokenizer.decode(whole[0, ids.size(1) :].tolist())))
     return found
 
 
 def sorted_inputs(model: GPT, task: Sort, rows: int = 4096) -> int:
-    """How many of all inputs come out sorted, each answer being the most probable one."""
+    """Return the number of inputs that the model sorts, if each of its tokens is the most probable one."""
     right = 0
     for inputs in task.inputs.split(rows):
         whole = continued(model, inputs.to(model.lm_head.weight.device), task.length)

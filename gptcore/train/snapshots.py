@@ -1,4 +1,4 @@
-"""Writes the weights of a step into a run's folder, with its losses and the heads' scores, for looking back."""
+"""Writer of snapshots in a training's folder: the weights of a step, its losses and the scores of its heads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gptcore.train.run_folder import whole_lines, write_whole
 
 
 def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:
-    """Adds the snapshot of a step, whole or not at all: its file first, then its line in the index."""
+    """Add the snapshot of a step atomically: first its file, then its line in the index."""
     with torch.no_grad():
-        scores = head_scores(copy.deepcopy(model).eval())  # a copy: capturing leaves hooks, which training need not pay
+        scores = head_scores(copy.deepcopy(model).eval())  # a copy: capturing leaves hooks, which would slow training
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     tied = {"lm_head.weight"} if model.config.tie_weights else set()
@@ -33,7 +33,7 @@ def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: tor
 
 
 def forget_after(run: Path, step: int) -> None:
-    """Drops the snapshots of steps that a resumed run will do again."""
+    """Remove the snapshots of steps that a resumed training repeats."""
     index = run / FOLDER / INDEX
     if not index.exists():
         return

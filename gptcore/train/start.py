@@ -1,5 +1,5 @@
-"""What a training begins with: its data, its sizes and its first weights, from the settings, from another checkpoint
-(`init_from`), or from the run that is resumed. Trains nothing."""
+"""The data, the sizes and the first weights of a training: from its settings, from another checkpoint (`init_from`),
+or from the training that is resumed. This file trains nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WPE = "transformer.wpe.weight"
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """What there is already of the model to train."""
+    """The parts of the model that exist before training."""
 
     config: GPTConfig
     tokenizer: Tokenizer
@@ -32,22 +32,22 @@ class Given:
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """All that the first step needs."""
+    """Everything that the first step needs."""
 
     source: Source
     config: GPTConfig
     weights: dict[str, Tensor] | None
-    """None: new ones, by the seed."""
+    """First weights; None for random ones, by the seed."""
     last: dict[str, Any] | None
-    """What last.pt holds, when the run goes on."""
+    """Content of last.pt if the training is resumed; else None."""
 
 
 def start(settings: Settings, folder: RunFolder, job: Job) -> Start:
-    """Reads all that is to be read. Rank 0 alone reads checkpoints, makes the vocabulary, and locks a run's folder.
+    """Read everything. Only rank 0 reads checkpoints, makes the vocabulary, and locks the training's folder.
 
     Raises:
-        RunError: the run in `folder` is of another model, or another training writes to it.
-        gptcore.data.DataError, gptcore.ConfigError, gptcore.CheckpointError: what cannot be trained with.
+        RunError: the training in `folder` is of another model, or another process is training there.
+        gptcore.data.DataError, gptcore.ConfigError, gptcore.CheckpointError: data, sizes or checkpoint are unusable.
     """
     job.shared(lambda: folder.lock() if settings.resume and folder.path.is_dir() else None)  # before last.pt is read
     try:
@@ -66,15 +66,15 @@ def _read_all(settings: Settings, folder: RunFolder, job: Job) -> Start:
     if last and last["model_args"] != config.to_dict():
         raise job.told(
             RunError(
-                f"{folder.last} holds a model of {last['model_args']}, and these settings make one of "
-                f"{config.to_dict()}; leave the data and the model's sizes as they were"
+                f"{folder.last} holds a model of {last['model_args']}, but these settings make one of "
+                f"{config.to_dict()}; keep the data and the model's sizes as they were"
             )
         )
     return Start(source, config, given.weights if given else None, last)
 
 
 def fresh_model(config: GPTConfig, embedding_std: float) -> GPT:
-    """New weights from PyTorch's generator, as nanoGPT draws them, the embeddings in another scale."""
+    """Return a model with random weights as in nanoGPT, from PyTorch's generator, its embeddings rescaled."""
     model = GPT(config)
     with torch.no_grad():
         for embedding in (model.transformer.wte, model.transformer.wpe):
@@ -89,13 +89,13 @@ def _of_run(last: dict[str, Any]) -> Given:
 def _of_checkpoint(settings: Settings) -> Given | None:
     if settings.init_from is None:
         return None
-    from gptcore.checkpoint import load  # with all its formats, which only this needs
+    from gptcore.checkpoint import load  # imported here: only --init-from needs all formats
 
     ckpt = load(settings.init_from)
     most, wanted = ckpt.config.block_size, settings.block_size or ckpt.config.block_size
     if wanted > most:
         raise ValueError(
-            f"block_size: {settings.init_from} has {most} positions, and {wanted} were asked for; take at most {most}, "
+            f"block_size: {settings.init_from} has {most} positions, and {wanted} were asked for; give at most {most}, "
             "or leave it out"
         )
     weights = ckpt.model.state_dict()
@@ -105,7 +105,7 @@ def _of_checkpoint(settings: Settings) -> Given | None:
 
 
 def _source(settings: Settings, block_size: int, tokenizer: Tokenizer | None, job: Job) -> Source:
-    """The data, with the vocabulary given; without one, with that of rank 0 on every rank."""
+    """Return the data with the given vocabulary; without one, every rank uses the one that rank 0 makes."""
     mine: list[Source] = []
 
     def vocabulary() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _read(settings: Settings, block_size: int, tokenizer: Tokenizer | None) -> S
     source = data.task_source(settings.data, block_size, size)
     if tokenizer and tokenizer.to_json() != source.tokenizer.to_json():
         raise ValueError(
-            f"data: the task {settings.data} has its own letters, {source.tokenizer.decode(range(size))!r}, and "
+            f"data: the task {settings.data} has its own letters, {source.tokenizer.decode(range(size))!r}, but "
             f"{settings.init_from or settings.out} has another vocabulary; start from a model of this task"
         )
     return source

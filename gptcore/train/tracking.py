@@ -1,4 +1,4 @@
-"""Where a training tells how it goes: metrics.jsonl always, a bar in the terminal, TensorBoard where there is one."""
+"""Reports of a training's progress: metrics.jsonl, a bar in the terminal, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TENSORBOARD = "tensorboard"
 
 
 class Tracker:
-    """The progress of one run, as its leading process tells it."""
+    """The progress of one training, reported by its rank 0."""
 
     def __init__(self, folder: RunFolder, steps: int, step: int, tokens: int, tensorboard: bool, shown: bool) -> None:
-        """`step` of `steps` are done, and each takes `tokens` tokens."""
+        """Start with `step` of `steps` done; each step uses `tokens` tokens."""
         self.folder, self.tokens = folder, tokens
         self.bar = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not shown)
         self.writer = _writer(folder, step) if tensorboard and shown else None
@@ -24,23 +24,23 @@ class Tracker:
         self.rest()
 
     def rest(self) -> None:
-        """What was done since the last step was no training: it does not count for the speed."""
+        """Exclude the time since the last step from the speed, because it was not spent on training."""
         self._since, self._steps = time.perf_counter(), 0
 
     def step(self) -> None:
-        """One step more is done."""
+        """Count one more step."""
         self._steps += 1
         self.bar.update()
 
     def trained(self, step: int, loss: float, lr: float, grad_norm: float) -> None:
-        """The loss of a step's batch, with the speed since the last such line."""
+        """Log the loss of a step's batch, and the speed since the last such line."""
         speed = round(self.tokens * self._steps / (time.perf_counter() - self._since))
         self.rest()
         self._write({"step": step, "loss": loss, "lr": lr, "tokens_per_s": speed, "grad_norm": grad_norm})
         self.bar.set_postfix(loss=f"{loss:.3f}", **self.best_val, tok_s=f"{speed:,}", refresh=False)
 
     def evaluated(self, step: int, losses: dict[str, float], best_val_loss: float) -> None:
-        """What an evaluation found, and the best so far."""
+        """Log an evaluation, and show the best loss so far."""
         self.best_val = {"best_val": f"{best_val_loss:.3f}"}
         self._write({"step": step, **losses})
         if self.writer:
@@ -49,7 +49,7 @@ class Tracker:
         self.bar.write(f"step {step}: {told}")
 
     def close(self) -> None:
-        """Leaves the bar as it is."""
+        """Close the bar and the TensorBoard writer."""
         self.bar.close()
         if self.writer:
             self.writer.close()

@@ -106,7 +106,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, text: Path) -> None:
     process.send_signal(signal.SIGINT)
     status, output, errors = ended(process)
     assert status == 130, errors
-    assert f"go on with: python -m gptcore.train --out {out} --resume" in output
+    assert f"continue with: python -m gptcore.train --out {out} --resume" in output
     assert "Traceback" not in errors
     saved = torch.load(out / "last.pt", weights_only=True)
     assert saved["iter_num"] >= 2
@@ -119,14 +119,14 @@ def test_the_folder_of_a_run_is_not_overwritten(tmp_path: Path, text: Path, caps
     Trainer(settings)
     RunFolder(settings.out).log({"step": 1})
     assert main(["--out", str(settings.out), "--data", str(text), "--block-size", "16"]) == 1
-    assert "holds a run already; add --resume" in capsys.readouterr().err
+    assert "holds a training already; add --resume" in capsys.readouterr().err
 
 
 def test_another_model_is_not_resumed_into(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = small(tmp_path, text, steps=2)
     Trainer(settings).run()
     assert main(["--out", str(settings.out), "--resume", "--n-embd", "32"]) == 1
-    assert "leave the data and the model's sizes as they were" in capsys.readouterr().err
+    assert "keep the data and the model's sizes as they were" in capsys.readouterr().err
 
 
 def test_byte_pairs_are_not_learnt_again(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_byte_pairs_are_not_learnt_again(tmp_path: Path, text: Path, monkeypatch
 def test_a_run_folder_opens_while_it_is_written(tmp_path: Path, text: Path) -> None:
     settings = small(tmp_path, text, steps=2, learning_rate=1e-2)
     trainer = Trainer(settings)
-    with pytest.raises(gptcore.CheckpointError, match="holds no weights yet; wait for its first evaluation"):
+    with pytest.raises(gptcore.CheckpointError, match="has no weights yet; wait for its first evaluation"):
         gptcore.load(settings.out)
     trainer.run()
     best, last = settings.out / "best.pt", settings.out / "last.pt"

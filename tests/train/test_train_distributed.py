@@ -133,7 +133,7 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) 
     assert status == 0, errors
     assert "Traceback" not in errors
     step = torch.load(out / "last.pt", weights_only=True)["iter_num"]
-    assert f"saved at step {step}; go on with: python -m gptcore.train --out {out} --resume" in output
+    assert f"saved at step {step}; continue with: python -m gptcore.train --out {out} --resume" in output
     assert metrics(out)[-1]["step"] == step > 0
 
 
@@ -154,7 +154,7 @@ def test_a_killed_worker_ends_the_job_with_a_save_to_go_on_from(victim: int, tmp
     os.kill(workers(process.pid)[victim], signal.SIGKILL)
     status, _, errors = ended(process)
     assert status != 0
-    assert f"go on from it with: python -m gptcore.train --out {out} --resume" in errors
+    assert f"continue with: python -m gptcore.train --out {out} --resume" in errors
     assert "Traceback" not in errors.split("torch/distributed")[0]
     saved = torch.load(out / "last.pt", weights_only=True)["iter_num"]
     assert saved % 5 == 0
@@ -185,5 +185,5 @@ def test_a_restart_does_not_go_on_with_another_run(tmp_path: Path, text: Path) -
     Trainer(settings).run()
     status, _, errors = ended(train(*options(settings.out, text, n_embd=32), processes=2, restarts=1))
     assert status != 0
-    assert errors.count("holds a run already; add --resume") == 2
+    assert errors.count("holds a training already; add --resume") == 2
     assert metrics(settings.out)[-1]["step"] == 2

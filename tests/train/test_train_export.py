@@ -51,13 +51,11 @@ def test_the_card_measures_what_it_ships(tmp_path: Path, text: Path) -> None:
     assert f"{val['loss']:.4f}" != f"{exact['loss']:.4f}", "the precision must show for this test"
     assert f"training {train['loss']:.4f}, validation {val['loss']:.4f} nats per character" in card
     assert f"training {train['bits_per_byte']:.4f}, validation {val['bits_per_byte']:.4f} |" in card
-    first = (
-        "Writes on from any text, one character at a time, as it has learnt from text. A GPT of 1 layer, 2 heads and 16"
-    )
+    first = "Continues any text, one character at a time, as it has learnt from text. A GPT of 1 layer, 2 heads and 16"
     assert card.startswith(f"# cats\n\n{first}")
-    assert "first 90 % to train, last 10 % held out" in card
+    assert "the first 90 % for training, the last 10 % held out" in card
     assert "```\n" + command(settings) + "\n```" in card
-    assert "its maker's" in card
+    assert "its author's choice" in card
     assert json.loads((tmp_path / "model" / "config.json").read_text())["format"] == "gptscope"
 
 
@@ -101,10 +99,10 @@ def test_the_card_of_byte_pairs_with_published_splits(
         assert f"{found['bits_per_byte']:.4f}" in card
     assert "90 %" not in card
     assert "the last 23 + 23 documents are held out" in card
-    assert "300 byte pairs, learnt from the part to train on" in card
+    assert "300 byte pairs, learnt from the training split" in card
     assert "nats per token" in card
     assert "Apache-2.0" in card
-    opening = "Writes on from any text, in byte pairs, as it has learnt from fairytales. A GPT of"
+    opening = "Continues any text, in byte pairs, as it has learnt from fairytales. A GPT of"
     assert card.splitlines()[2].startswith(opening)
 
 
@@ -134,7 +132,7 @@ def test_sampling_follows_the_temperature() -> None:
 def test_a_sample_cannot_end_its_own_block(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "text_samples", lambda *_: [("a", "````\n# no title"), ("b", "``")])
     _, _, card = exported(small(tmp_path, text, export=tmp_path / "model", steps=1))
-    block = card.split("not chosen:\n\n")[1].split("\n\n`loss.csv`")[0]
+    block = card.split("not selected:\n\n")[1].split("\n\n`loss.csv`")[0]
     assert block.startswith("`````\n") and block.endswith("\n`````")
 
 
@@ -153,10 +151,13 @@ def test_the_card_of_the_sorting_task(tmp_path: Path) -> None:
     assert right == 27, "this training is too short"
     assert card.splitlines()[2].startswith("Sorts 3 letters: all 27 inputs come out sorted. A GPT of 2 layers")
     found = evaluate.whole_split(ckpt.model, trainer.source, "val")
-    assert f"{100 * found['accuracy']:.2f} % of what the rule decides is predicted, loss {found['loss']:.4f}" in card
+    assert (
+        f"{100 * found['accuracy']:.2f} % of the targets that the rule decides are predicted, loss {found['loss']:.4f}"
+        in card
+    )
     assert "the examples are generated" in card
     assert "90 %" not in card
-    assert "What it makes of" not in card
+    assert "Its continuations of" not in card
     assert (tmp_path / "model" / "loss.csv").read_text().startswith("step,loss,train_loss,val_loss,val_accuracy,lr")
     untrained = random_model(vocab_size=3, block_size=5)
     assert samples.sorted_inputs(untrained, trainer.source.task) < 27  # type: ignore[attr-defined]
@@ -281,7 +282,7 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path, text: Path, capsys: p
     assert main([*begin, "--data", str(text)]) == 1
     assert "which this vocabulary of 3 characters does not have" in capsys.readouterr().err
     assert main([*begin, "--data", str(text), "--block-size", "16"]) == 1
-    assert "has 8 positions, and 16 were asked for; take at most 8" in capsys.readouterr().err
+    assert "has 8 positions, and 16 were asked for; give at most 8" in capsys.readouterr().err
     assert main([*begin, "--data", "sort", "--block-size", "5"]) == 1
     assert "the task sort has its own letters, 'ABC'" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

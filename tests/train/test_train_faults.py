@@ -132,7 +132,7 @@ def test_a_full_disk_keeps_the_last_save(
         assert main(options(out, text, snapshots=(20,))) == 1
     errors = capsys.readouterr().err
     assert "error: the disk is full ([Errno 28] No space left on device" in errors
-    assert "Make room, then go on with: python -m gptcore.train" in errors
+    assert "Make room, then continue with: python -m gptcore.train" in errors
     assert torch.load(out / "last.pt", weights_only=True)["iter_num"] == 0
     assert not list(out.rglob("*.tmp"))
     assert main(["--out", str(out), "--resume"]) == 0
@@ -193,9 +193,9 @@ def test_nan_stops_and_keeps_what_was_good(
     assert main(options(out, text, warmup_steps=0, snapshots=(1 if interval == 1 else 2,), **reason)) == 1
     errors = capsys.readouterr().err
     assert "Traceback" not in errors
-    assert "go on from the last save, with a smaller learning rate" in errors.lower()
+    assert "continue from the last save with a smaller learning rate" in errors.lower()
     if interval == 5:
-        assert "no finite number at step 2 " in errors
+        assert "not finite at step 2 " in errors
         assert "the largest gradient is that of transformer." in errors
         assert "with norm nan" in errors or "with norm inf" in errors
     else:
@@ -242,7 +242,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, text: Path) -
                 trainer.model.transformer.ln_f.weight[0] = float("nan")
         return trainer.step == 3
 
-    with pytest.raises(ValueError, match=r"ln_f.weight has weights that are no finite numbers after step 3"):
+    with pytest.raises(ValueError, match=r"ln_f.weight has weights that are not finite after step 3"):
         trainer.run(stop)
     assert torch.load(trainer.folder.last, weights_only=True)["iter_num"] == 0
 
@@ -275,7 +275,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, text: Path) -> None:
         (["--out", "{tmp}/a", "--data", "{empty}"], "is empty"),
         (
             ["--out", "{tmp}/a", "--data", "{text}", "--tokenizer", "bpe", "--vocab-size", "5000"],
-            "take fewer, or more text",
+            "ask for fewer, or give more text",
         ),
         (["--out", "{tmp}/a", "--data", "{text}", "--init-from", "no-such-model"], "there is no file or folder"),
     ],

@@ -50,9 +50,9 @@ def test_another_may_go_on_when_one_has_ended_or_could_not_begin(tmp_path: Path,
     """In one process, with all that is left of the first, an error's frames included."""
     ended = Trainer(small(tmp_path, text, steps=2))
     ended.run()
-    with pytest.raises(RunError, match="holds a run already") as again:
+    with pytest.raises(RunError, match="holds a training already") as again:
         Trainer(small(tmp_path, text))
-    with pytest.raises(RunError, match="leave the data and the model's sizes") as other:
+    with pytest.raises(RunError, match="keep the data and the model's sizes") as other:
         Trainer(resumed(ended.folder.path, "--n-embd", "32"))
     with pytest.raises(ValueError, match="no file") as nothing:
         Trainer(resumed(ended.folder.path, "--data", str(tmp_path / "none.txt")))
@@ -74,7 +74,7 @@ def test_where_nothing_can_be_locked_it_says_so_and_trains(
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
     assert main(options(tmp_path / "run", text, steps=2)) == 0
-    told = f"could not lock {tmp_path / 'run'} ({error}); let no other training write to it"
+    told = f"could not lock {tmp_path / 'run'} ({error}); do not start another training in it"
     assert capsys.readouterr().err.count(told) == 1
 
 
