@@ -1,8 +1,8 @@
-"""The one home of colours: a colour per concept, in light and dark, and the ramps of the heatmaps.
+"""The only place of colours: a colour per concept, in light and dark, and the ramps of the heatmaps.
 
-Knows no Streamlit and no tensor. The colours were searched for, not picked: every pair stays apart under
-protanopia, deuteranopia and tritanopia, and each reads on its background with a contrast of at least 4.5 : 1.
-Components read them as CSS custom properties (`css()`), figures as the constants below.
+This file knows no Streamlit and no tensor. A search found the colours: every two of them can be told apart with
+protanopia, deuteranopia and tritanopia, and each has a contrast of at least 4.5 : 1 on its background. Components read
+them as CSS custom properties (`css()`), figures as the constants below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ramp:
-    """The stops of a colour scale, evenly spaced, low to high, in both themes."""
+    """The stops of a colour scale at even distances, low to high, in both themes."""
 
     light: tuple[str, ...]
     dark: tuple[str, ...]
@@ -38,14 +38,14 @@ CONCEPTS: Final[dict[str, Pair]] = {
     "norm": Pair("#163a42", "#1fbdfa"),
     "logits": Pair("#db031d", "#fb5585"),
 }
-"""The concepts of the map; a node's `concept-<name>` class takes its colour from here."""
+"""Colours of the map's concepts, used by a node's class `concept-<name>`."""
 
 BACKGROUND: Final = Pair("#ffffff", "#0e1117")
 RAISED: Final = Pair("#f3f5f8", "#1b1f2a")
-"""Of the page and of what stands out, as in `.streamlit/config.toml`: the contrasts hold on both."""
+"""Background of raised parts. Both backgrounds are as in `.streamlit/config.toml`; the contrasts hold on both."""
 
 TEXT: Final = Pair("#31333f", "#fafafa")
-"""Streamlit's own, for what is drawn without its variables."""
+"""Streamlit's colour of text, for figures, which cannot use its CSS variables."""
 LINE: Final = Pair("#e3e4e7", "#343740")
 
 ACCENT: Final = Pair("#0b57d0", "#7cb0ff")
@@ -56,13 +56,13 @@ SEQUENTIAL: Final = Ramp(
     light=("#f7f4fb", "#dcc6f0", "#b57be0", "#7d2fb4", "#3a0a5e"),
     dark=("#171320", "#45266b", "#8a4bb0", "#d391d6", "#fff1fb"),
 )
-"""From nothing to all: weights of attention, probabilities. Lightness alone carries the order."""
+"""Ramp from 0 to 1, for attention weights and probabilities. Lightness alone shows the order."""
 
 DIVERGING: Final = Ramp(
     light=("#053f8f", "#5d9bdd", "#f7f7f7", "#f2a44b", "#8f4700"),
     dark=("#9fd0ff", "#2f78c9", "#14161c", "#c9721a", "#ffd39b"),
 )
-"""Negative, zero, positive: blue to orange, through the background."""
+"""Ramp from negative over zero to positive: blue, the background, orange."""
 
 MASKED: Final = Pair("#c9ccd4", "#3a3f4b")
 NOT_A_NUMBER: Final = Pair("#e3a5a5", "#6b3a3f")
@@ -82,7 +82,7 @@ def _properties(dark: bool) -> str:
 
 
 def css() -> str:
-    """The custom properties of both themes for `.gs`, the root class of every component.
+    """Return the custom properties of both themes for `.gs`, the root class of every component.
 
     >>> "--gs-q: #073abb;" in css()
     True

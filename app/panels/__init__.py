@@ -1,1 +1,1 @@
-"""From tensors and histories to what the panels draw. No Streamlit."""
+"""From tensors and histories to the data that the panels draw. This package knows no Streamlit."""

@@ -1,4 +1,4 @@
-"""Values to plotly figures. No Streamlit, no tensors."""
+"""From values to plotly figures. This file knows no Streamlit and no tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.theme import CONCEPTS, LINE, RAISED, SEQUENTIAL, TEXT, Pair
 from app.training.runs import Curve, History, smoothed
 
 MOST_POINTS = 3000
-"""Of a curve: more than a screen is wide."""
+"""Largest number of points of a curve: more than the width of a screen."""
 LOSSES = {"loss": "batch", "train_loss": "training", "val_loss": "held-out"}
 COLOURS = {"loss": CONCEPTS["residual"], "train_loss": CONCEPTS["q"], "val_loss": CONCEPTS["logits"]}
 BESIDE = {
@@ -23,14 +23,16 @@ BESIDE = {
     "tokens_per_s": ("tokens per second", ("tokens_per_s",), ",.0f"),
     "grad_norm": ("norm of the gradient", ("grad_norm",), ".3g"),
 }
-"""The smaller curves: what they are called, what they show, and how a value is written."""
+"""Smaller curves: title, kinds, and number format."""
 LETTER, LINE_HEIGHT, SQUARE = 8, 15, 0.6
-"""Of a pattern: pixels that a letter of a name takes, and a line; the least that its square has of the height."""
+"""Sizes of a pattern: pixels of a letter of a name, pixels of a line, least share of the height for the square."""
 
 
 def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
-    """The losses of a history, in nats, over its steps: single batches faint, and smoothed by `weight`; evaluations as
-    points; the best one marked. The numbers are the file's own."""
+    """Draw the losses of a history, in nats, over its steps. The numbers are exactly the file's.
+
+    Single batches are faint, and smoothed by `weight`; evaluations are points; the best one is marked.
+    """
     figure = go.Figure()
     for kind, label in LOSSES.items():
         if kind not in history.curves:
@@ -53,7 +55,7 @@ def losses(history: History, *, weight: float, log: bool, dark: bool, height: in
             marker={"symbol": "star", "size": 15, "color": _of(COLOURS["val_loss"], dark)},
             hovertemplate="best: step %{x:,}, %{y:.4f} nats<extra></extra>",
         )
-    # A change of the scale is a new view of y; all else that the user has zoomed stays.
+    # A change of the scale resets the view of y; any other zoom of the user stays.
     figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
     figure.update_xaxes(title="step")
     figure.update_layout(height=height, uirevision=str(history.file), **_layout(dark))
@@ -61,7 +63,7 @@ def losses(history: History, *, weight: float, log: bool, dark: bool, height: in
 
 
 def beside(history: History, *, dark: bool) -> go.Figure | None:
-    """Accuracy, learning rate, tokens per second and the gradient's norm, as far as the history tells; else None."""
+    """Draw accuracy, learning rate, tokens per second and the gradient's norm, if the history has any; else None."""
     shown = [found for found in BESIDE.values() if any(kind in history.curves for kind in found[1])]
     if not shown:
         return None
@@ -95,9 +97,9 @@ def beside(history: History, *, dark: bool) -> go.Figure | None:
 
 
 def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: bool, height: int = 380) -> go.Figure:
-    """A head's attention pattern (T, T), rows are queries, drawn to the scale 0 to 1 as sqrt(weight).
+    """Draw a head's attention pattern (T, T), rows are queries, colours are sqrt(weight) on the scale 0 to 1.
 
-    Of many tokens every k-th is named at the sides, so that no names touch; each is told where it is pointed at.
+    With many tokens, only every k-th is named on the axes, so that no names touch; a hover names each.
     """
     named = [shown(token) for token in tokens]
     stops = SEQUENTIAL.dark if dark else SEQUENTIAL.light
@@ -122,7 +124,7 @@ def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: 
 
 
 def _ticks(names: Sequence[str], room: float, side: float) -> dict[str, Any]:
-    """An axis that names as many places of a side as have room, evenly chosen from the first."""
+    """Return an axis that names as many places of a side as fit, at even distances from the first."""
     every = max(1, math.ceil(room * len(names) / side))
     places = list(range(0, len(names), every))
     look = {"tickangle": 0, "showgrid": False, "zeroline": False, "tickfont": {"size": 12}}
@@ -130,7 +132,7 @@ def _ticks(names: Sequence[str], room: float, side: float) -> dict[str, Any]:
 
 
 def shown(label: str) -> str:
-    """A token as plotly may draw it: white space visible, and nothing that it would take for a tag.
+    """Return a token that plotly can draw: white space visible, and no tags.
 
     >>> shown("<b> "), shown("\\n")
     ('&lt;b&gt;␣', '↵')
@@ -139,7 +141,7 @@ def shown(label: str) -> str:
 
 
 def _layout(dark: bool) -> dict[str, Any]:
-    """What all figures have in common: room, and the page's own look."""
+    """Return the layout that all figures share: margins, and the page's own look."""
     text, line = (_of(pair, dark) for pair in (TEXT, LINE))
     axis = {"gridcolor": line, "zerolinecolor": line, "ticks": "", "title": {"font": {"size": 13}}, "automargin": True}
     look = {

@@ -1,4 +1,4 @@
-"""The matrix of a tensor that the inspector shows, and what its rows and columns are. No Streamlit."""
+"""The matrix of a tensor that the inspector shows, and the meaning of its axes. This file knows no Streamlit."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Matrix = NDArray[np.floating[Any]]
 POSITIONS = {"T": "token", "query": "query", "key": "key"}
 """Axes whose places are positions of the context."""
 MOST_LABELS = 1024
-"""Of a vocabulary, sent with each key."""
+"""Largest vocabulary whose labels are sent with each key."""
 NOT_NEGATIVE = ("loss", "idx")
-"""Tensors that are drawn from 0 to their largest value."""
+"""Tensors that are drawn on a scale from 0 to their largest value."""
 SEQUENTIAL = ("pattern", "attn_dropout", "probs")
-"""Tensors of weights between 0 and 1, by the end of their name."""
+"""Name endings of tensors with weights between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,22 @@ class Slice:
 
     @cached_property
     def statistics(self) -> Statistics:
-        """Of the whole matrix, measured once: a hover asks for one value of it."""
+        """Statistics of the whole matrix, measured once: each hover runs the page again."""
         return Statistics.of(self.matrix)
 
     def value_at(self, row: int, col: int) -> tuple[int, int, float] | None:
-        """The answer to a hover; None where the matrix has meanwhile become smaller."""
+        """Return the answer to a hover; None if the matrix has meanwhile become smaller."""
         rows, cols = self.matrix.shape
         return (row, col, self.matrix[row, col].item()) if row < rows and col < cols else None
 
     @property
     def square(self) -> bool:
-        """Whether rows and columns are the same positions, so that cells should be squares."""
+        """True if rows and columns are the same positions, so that cells should be squares."""
         return (self.rows, self.cols) == ("query", "key")
 
 
 def of_trace(trace: Trace, name: str, head: int) -> Slice:
-    """A tensor of the run as a matrix: of one head where it has heads, of the first sequence of the batch."""
+    """Return a tensor of the run as a matrix: of the first sequence of the batch, and of one head if it has heads."""
     axes, _ = trace.shapes()[name]
     tensor = trace[name]
     if axes[0] == "B":
@@ -69,7 +69,7 @@ def of_trace(trace: Trace, name: str, head: int) -> Slice:
 
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
-    """A parameter as a matrix; a vector is one row."""
+    """Return a parameter as a matrix; a vector is one row."""
     return _slice(name, tuple(axes), weight, "diverging")
 
 
@@ -81,9 +81,9 @@ def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any, high: flo
 
 
 def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> list[str] | None:
-    """What stands at the places of an axis: the prompt's tokens, the vocabulary, or numbers (None).
+    """Return the labels of an axis: the prompt's tokens, the vocabulary, or None for numbers.
 
-    A large vocabulary's labels do not travel: no screen has room for them, and `label` answers for one place.
+    A large vocabulary's labels are not sent: no screen has room for them, and `label` answers for one place.
     """
     if axis in POSITIONS:
         return tokens
@@ -93,24 +93,24 @@ def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> lis
 
 
 def label(axis: str, tokenizer: Tokenizer, index: int) -> str | None:
-    """What stands at one place of an axis whose labels did not travel; None for a number."""
+    """Return the label of one place of an axis whose labels were not sent; None for a number."""
     return tokenizer.label(index) if axis == "V" else None
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the finite values of a matrix."""
+    """Statistics of the finite values of a matrix."""
 
     mean: float
     std: float
     low: float
     high: float
     others: int
-    """Cells that are masked (-inf) or unknown (NaN)."""
+    """Number of cells that are masked (-inf) or unknown (NaN)."""
 
     @classmethod
     def of(cls, matrix: Matrix) -> Statistics:
-        """Measured in float64; NaN where nothing is finite."""
+        """Measure a matrix in float64; NaN if no value is finite."""
         finite = matrix[np.isfinite(matrix)].astype(np.float64)
         if not finite.size:
             return cls(np.nan, np.nan, np.nan, np.nan, matrix.size)

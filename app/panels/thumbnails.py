@@ -1,4 +1,4 @@
-"""Every head's pattern as a small picture, kept up to date by the new rows alone. No Streamlit."""
+"""Every head's pattern as a small picture, updated from only the new rows. This file knows no Streamlit."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Thumbnails:
     """Patterns of all heads, max-pooled: each pixel is the largest weight of a block of cells."""
 
     weights: NDArray[np.float32]
-    """(L, H, n, n), n <= MAX_SIZE; rows are queries."""
+    """Largest weights (L, H, n, n), n <= MAX_SIZE; rows are queries."""
     block: int
-    """Cells to a pixel's side, a power of two, so that a coarser picture is made from this one."""
+    """Number of cells along a pixel's side, a power of two, so that a coarser picture can be made from this one."""
     T: int
 
     def pixels(self) -> NDArray[np.uint8]:
-        """0 for a weight of 0, FULL for a weight of 1, UNKNOWN for what is no number."""
+        """Return the picture: 0 for a weight of 0, FULL for a weight of 1, UNKNOWN for NaN."""
         unknown = np.isnan(self.weights)
         return np.where(unknown, UNKNOWN, np.rint(np.where(unknown, 0, self.weights) * FULL)).astype(np.uint8)
 
 
 def block_for(T: int) -> int:
-    """The smallest power of two with which T cells fit into MAX_SIZE pixels.
+    """Return the smallest power of two with which T cells fit into MAX_SIZE pixels.
 
     >>> block_for(40), block_for(41), block_for(1024)
     (1, 2, 32)
@@ -40,9 +40,9 @@ def block_for(T: int) -> int:
 
 
 def update(previous: Thumbnails | None, trace: Trace) -> Thumbnails:
-    """The thumbnails of a trace. `previous` is of the trace that this one was grown from.
+    """Return the thumbnails of a trace. `previous` are those of the trace from which this one was extended.
 
-    A pixel's row is drawn again from its first cell that changed; rows before `trace.reused` stay.
+    A row of pixels is drawn again if one of its cells is new; rows before `trace.reused` are reused.
     """
     block = block_for(trace.T)
     size = -(-trace.T // block)
@@ -59,7 +59,7 @@ def update(previous: Thumbnails | None, trace: Trace) -> Thumbnails:
 
 
 def _draw(weights: NDArray[np.float32], block: int, first: int, trace: Trace) -> Thumbnails:
-    """Fills the rows of pixels from `first` on."""
+    """Fill the rows of pixels from `first` on."""
     start = first * block
     if start < trace.T:
         for layer in range(trace.config.n_layer):
@@ -69,7 +69,7 @@ def _draw(weights: NDArray[np.float32], block: int, first: int, trace: Trace) ->
 
 
 def _pool(rows: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """(H, t, T) to (H, ceil(t / block), ceil(T / block)), the largest of each block."""
+    """Pool (H, t, T) to (H, ceil(t / block), ceil(T / block)), the largest of each block."""
     if block == 1:
         return rows
     for axis in (1, 2):
@@ -78,7 +78,7 @@ def _pool(rows: NDArray[np.float32], block: int) -> NDArray[np.float32]:
 
 
 def _halve(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Half the pixels a side, the largest of each four."""
+    """Halve the pixels of each side: keep the largest of each four."""
     for axis in (2, 3):
         weights = np.maximum.reduceat(weights, np.arange(0, weights.shape[axis], 2), axis=axis)
     return weights

@@ -1,1 +1,1 @@
-"""The models and snapshots of a server, shared by all sessions. No Streamlit."""
+"""The models and snapshots of a server, shared by all sessions. This package knows no Streamlit."""

@@ -1,4 +1,4 @@
-"""Loaded models, shared by all sessions: each is loaded once, and the last few are kept. No Streamlit."""
+"""Loaded models, shared by all sessions: each is loaded once, and the last few stay cached. No Streamlit here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gptcore.checkpoint.progress import Listener, listening
 from gptcore.checkpoint.shipped import shipped_folder
 
 KEPT = 4
-"""Models that stay in memory although nobody looks at them."""
+"""Number of models that stay in the cache, even if no session shows them."""
 
 
 class File(Protocol):
@@ -29,33 +29,33 @@ class File(Protocol):
 
     @property
     def name(self) -> str:
-        """As the person's computer calls it."""
+        """Name of the file on the user's computer."""
 
     def getbuffer(self) -> memoryview:
-        """The content."""
+        """Return the content."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to load, and how: the same for all who want the same."""
+    """A model to load, and the options of loading: the key of the cache."""
 
     source: str
-    """A shipped model's name, a path, or a name on the hub; of an upload, what it is called on the screen."""
+    """A shipped model's name, a path, or a name on the hub; for an upload, its name on the screen."""
     config: GPTConfig | None = None
-    """For files that do not carry theirs."""
+    """Config for files that have none."""
     words: bool = True
-    """Whether ids are shown as text; without, the model's vocabulary is not looked for."""
+    """True to show ids as text; False to use plain ids and search no vocabulary."""
     digest: str = ""
-    """SHA-256 of what was uploaded."""
+    """SHA-256 of an upload; "" for anything else."""
 
 
 Stamp = tuple[tuple[str, int, int], ...]
-"""Name, time of the last change, and size of each file: others once a file was written again."""
+"""Name, modification time and size of each file: a file that is written again changes it."""
 
 
 @dataclass
 class _Place:
-    """Where one model is, or will be once the thread that holds the lock has loaded it."""
+    """The cache's entry for a model. While it is empty, the thread that holds the lock is loading the model."""
 
     stamp: Stamp
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,13 +71,13 @@ class Models:
         self._places: OrderedDict[Wanted, _Place] = OrderedDict()
 
     def has(self, wanted: Wanted) -> bool:
-        """Whether it is in memory."""
+        """Return True if the model is in memory."""
         with self._lock:
             place = self._places.get(wanted)
             return place is not None and place.checkpoint is not None
 
     def get(self, wanted: Wanted, listener: Listener, files: Sequence[File] = ()) -> Checkpoint:
-        """The model; loaded, from `files` if it is an upload, unless somebody has loaded it as it now lies on the disk.
+        """Return the model. Load it (an upload: from `files`) unless the cache has it and its files have not changed.
 
         Raises:
             CheckpointError: it cannot be loaded.
@@ -88,7 +88,7 @@ class Models:
             if place is None or place.stamp != stamp:
                 place = self._places[wanted] = _Place(stamp)
             self._places.move_to_end(wanted)
-        with place.lock:  # a second person waits for the first, not for other models
+        with place.lock:  # a session waits for others that load the same model, not for other models
             if place.checkpoint is None:
                 try:
                     with listening(_forwards(listener)):
@@ -106,7 +106,7 @@ class Models:
 
 
 def _stamp(source: str) -> Stamp:
-    """Of a file, or of the files in a folder; empty for a name on the hub, and where nothing can be told."""
+    """Return the stamp of a file, or of the files in a folder; () for a name on the hub, and if a file is missing."""
     path = Path(source)
     try:
         path = shipped_folder() / source if source in shipped_models() else path
@@ -117,16 +117,16 @@ def _stamp(source: str) -> Stamp:
 
 
 def one_spelling(source: str) -> str:
-    """A path as it is spelled in full, so that two ways to write it are one model; a name as it is."""
+    """Return a path in its full spelling, so that two spellings are one model; a name unchanged."""
     try:
         path = Path(source).expanduser()
         return str(path.resolve()) if source not in shipped_models() and path.exists() else source
-    except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, nobody's home
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, `~` of an unknown user
         return source
 
 
 def digest(files: Sequence[File]) -> str:
-    """Of names and contents, so that the same upload is the same model."""
+    """Return the SHA-256 of names and contents, so that the same upload is the same model."""
     found = hashlib.sha256()
     for file in files:
         found.update(f"{file.name}\0{len(file.getbuffer())}\0".encode())
@@ -135,7 +135,7 @@ def digest(files: Sequence[File]) -> str:
 
 
 def memory() -> float:
-    """Megabytes that this server holds."""
+    """Return the memory of this server's process in megabytes."""
     return float(psutil.Process().memory_info().rss / 1e6)
 
 
@@ -145,16 +145,16 @@ def _load(wanted: Wanted, source: str) -> Checkpoint:
 
 
 def _load_files(wanted: Wanted, files: Sequence[File]) -> Checkpoint:
-    """The files lie in a folder of their own for as long as it takes: what is served is what was read from them."""
+    """Load an upload from a temporary folder, which is deleted after loading."""
     with tempfile.TemporaryDirectory(prefix="gptscope-upload-", ignore_cleanup_errors=True) as folder:
         for file in files:
-            # The end of the name alone: it may come with folders, or with what no file may be called.
+            # Only the last part of the name: it may come with folders, or be a name that no file can have.
             name = Path(file.name.replace("\\", "/")).name.lstrip(".") or "file"
             Path(folder, name).write_bytes(file.getbuffer())
         source = str(Path(folder, name)) if len(files) == 1 else folder
         try:
             checkpoint = _load(wanted, source)
-        except CheckpointError as error:  # where it lay for a moment is nobody's concern
+        except CheckpointError as error:  # without the path of the temporary folder
             error.args = (str(error).replace(f"{folder}{os.sep}", "").replace(folder, "the upload"),)
             raise
     checkpoint.info["source"] = wanted.source
@@ -162,7 +162,7 @@ def _load_files(wanted: Wanted, files: Sequence[File]) -> Checkpoint:
 
 
 def _forwards(listener: Listener) -> Listener:
-    """Never told less than before: a model in several files begins each anew."""
+    """Return a listener whose share never goes back: a model in several files reports each from the beginning."""
     furthest = 0.0
 
     def tell(share: float, what: str) -> None:
@@ -174,7 +174,10 @@ def _forwards(listener: Listener) -> Listener:
 
 
 def _settle() -> None:
-    """What is loaded by now stays: without the collection after each run (.streamlit/config.toml), the collector
-    should not walk through all libraries' objects whenever it starts by itself."""
+    """Exempt all present objects from garbage collection.
+
+    Streamlit's collection after each run is off (.streamlit/config.toml), so the collector starts by itself; it should
+    not walk through the objects of all libraries then.
+    """
     gc.collect()
     gc.freeze()

@@ -1,6 +1,6 @@
-"""Looking back at a model's training: its snapshots' curves, and their weights, shared by all sessions. No Streamlit.
+"""Snapshots of a model's training: their curves and their weights, shared by all sessions. No Streamlit here.
 
-Each snapshot is loaded once, when first somebody wants it, and stays while the budget has room for it.
+Each snapshot is loaded when a session first asks for it, and stays cached while the budget allows.
 """
 
 from __future__ import annotations
@@ -24,55 +24,54 @@ from gptcore.checkpoint import shipped_folder
 from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot, snapshots
 
 BUDGET = 512_000_000
-"""Bytes of weights that stay in memory although nobody looks at them: every snapshot of a small model, a few of a
-large one."""
+"""Bytes of cached weights, even if no session shows them: every snapshot of a small model, a few of a large one."""
 PATIENCE = 1.0
-"""Seconds for which an index is not looked at again."""
+"""Seconds after reading an index in which it is not checked again."""
 STILL = 300.0
-"""Seconds without a word from a training, after which its folder is not expected to grow."""
+"""Seconds without a new line of a training, after which no more snapshots are expected."""
 MOST = 64
-"""Histories that are kept."""
+"""Number of cached histories."""
 LOSSES = ("train_loss", "val_loss", "val_accuracy")
 
 
 @dataclass(frozen=True)
 class History:
-    """What is known of a model at some steps of its training; empty where there are no snapshots."""
+    """The snapshots of a model, with their losses and scores; empty if there are no snapshots."""
 
     source: str = ""
-    """The folder."""
+    """Path of the folder."""
     snapshots: tuple[Snapshot, ...] = ()
     shape: tuple[int, int] = (0, 0)
     """(L, H)."""
     growing: bool = False
-    """Whether more snapshots are to be expected."""
+    """True if more snapshots are expected."""
     trouble: str = ""
-    """A sentence, where the index could not be read; the snapshots are then those that were known before."""
+    """Sentence about an index that could not be read; the snapshots are then the ones known before. Else ""."""
 
     @cached_property
     def key(self) -> str:
-        """The same for the same snapshots."""
+        """Hash of the snapshots: equal for equal snapshots."""
         told = [self.source, *(f"{each.step} {each.sha256}" for each in self.snapshots)]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
     def at(self, step: int | None) -> Snapshot | None:
-        """The snapshot of a step, where there is one."""
+        """Return the snapshot of a step; None if there is none."""
         return next((each for each in self.snapshots if each.step == step), None)
 
     @cached_property
     def losses(self) -> dict[str, list[float | None]]:
-        """Each curve that has a value anywhere, by step; None where it has not."""
+        """Curves with at least one value, a value for each snapshot; None for a missing one."""
         curves = {name: [_finite(each.losses.get(name)) for each in self.snapshots] for name in LOSSES}
         return {name: curve for name, curve in curves.items() if any(value is not None for value in curve)}
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """The scores that the snapshots hold for this model's heads."""
+        """Scores that the snapshots hold for this model's heads."""
         return tuple(kind for kind in KINDS if any(self._scores(each, kind) is not None for each in self.snapshots))
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """(kinds, snapshots, L * H), NaN where a snapshot does not tell."""
+        """Scores (kinds, snapshots, L * H), NaN where a snapshot has none."""
         n_layer, n_head = self.shape
         made = np.full((len(self.kinds), len(self.snapshots), n_layer * n_head), np.nan, np.float32)
         for k, kind in enumerate(self.kinds):
@@ -83,7 +82,7 @@ class History:
 
     @cached_property
     def telling(self) -> str:
-        """The score by which some head changes most; "" where there is none."""
+        """Score with the largest change of any head; "" without scores."""
         if not self.kinds:
             return ""
         known = np.isfinite(self.scores)
@@ -92,13 +91,13 @@ class History:
         return self.kinds[int((high - low).max(axis=1).argmax())]
 
     def score(self, step: int | None, kind: str, layer: int, head: int) -> float | None:
-        """Of one head at one step, where it was measured."""
+        """Return the score of one head at one step; None if it was not measured."""
         here = self.at(step)
         found = None if here is None else self._scores(here, kind)
         return None if found is None else _finite(found[layer, head].item())
 
     def _scores(self, snapshot: Snapshot, kind: str) -> NDArray[np.float64] | None:
-        """(L, H); None where the snapshot does not hold them for each head of this model."""
+        """Return the scores (L, H); None if the snapshot lacks those of some head."""
         rows = snapshot.heads.get(kind, [])
         n_layer, n_head = self.shape
         return np.array(rows) if len(rows) == n_layer and all(len(row) == n_head for row in rows) else None
@@ -110,7 +109,7 @@ def _finite(value: float | None) -> float | None:
 
 @dataclass
 class _Place:
-    """Where the weights of one snapshot are, or will be once the thread that holds the lock has loaded them."""
+    """The cache's entry for a snapshot. While it is empty, the thread that holds the lock is loading the weights."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     model: GPT | None = None
@@ -118,7 +117,7 @@ class _Place:
 
 @dataclass
 class _Index:
-    """An index file as it was when last looked at."""
+    """The state of an index file at the last check."""
 
     looked: float
     signature: tuple[int, int] | None
@@ -136,9 +135,9 @@ class Snapshots:
         self._alive: WeakValueDictionary[tuple[str, GPTConfig], GPT] = WeakValueDictionary()
 
     def history(self, source: str, config: GPTConfig) -> History:
-        """The history of a model, by the source that it was loaded from: the same object until it has changed.
+        """Return the history of a model, by the source that it was loaded from: the same object until it changes.
 
-        The index is looked at again when it is asked for, but not within `patience` seconds.
+        Each call checks the index file again, but not within `patience` seconds.
         """
         key = (source, config.n_layer, config.n_head)
         now = time.monotonic()
@@ -160,7 +159,7 @@ class Snapshots:
         return history
 
     def checkpoint(self, final: Checkpoint, snapshot: Snapshot) -> Checkpoint:
-        """The model of `final` as it was then; loaded unless somebody has loaded it before.
+        """Return the model of `final` at the snapshot's step; load it unless it is cached.
 
         Raises:
             CheckpointError: its file is missing, was changed, or holds the weights of another model.
@@ -169,7 +168,7 @@ class Snapshots:
         with self._lock:
             place = self._places.setdefault(key, _Place(model=self._alive.get(key)))
             self._places.move_to_end(key)
-        with place.lock:  # who wants the same waits for the first; nobody else does
+        with place.lock:  # a session waits for others that load the same snapshot, not for other snapshots
             if place.model is None:
                 try:
                     place.model = load_snapshot(final, snapshot).model
@@ -185,24 +184,24 @@ class Snapshots:
         return Checkpoint(model, final.tokenizer, final.config, {**final.info, "iter_num": snapshot.step})
 
     def held(self) -> int:
-        """Bytes of the weights that are kept here."""
+        """Return the bytes of the cached weights."""
         models = [place.model for place in list(self._places.values()) if place.model is not None]
         return sum(parameter.nbytes for model in models for parameter in model.parameters())
 
 
 def _folder(source: str) -> Path:
-    """The folder whose snapshots belong to a source: those of a run lie beside its best.pt."""
+    """Return the folder whose snapshots belong to a source: those of a training lie beside its best.pt."""
     if source in shipped_models():
         return shipped_folder() / source
     try:
         path = Path(source).expanduser()
         return path.parent if path.is_file() else path
-    except (OSError, ValueError, RuntimeError):  # as in models.one_spelling: no path at all
+    except (OSError, ValueError, RuntimeError):  # not a possible path, as in models.one_spelling
         return Path(source)
 
 
 def _signature(folder: Path) -> tuple[int, int] | None:
-    """Of the index: it differs once the file was written to."""
+    """Return modification time and size of the index, which change when the file is written; None without one."""
     try:
         found = (folder / FOLDER / INDEX).stat()
     except (OSError, ValueError):
@@ -211,7 +210,7 @@ def _signature(folder: Path) -> tuple[int, int] | None:
 
 
 def _growing(folder: Path) -> bool:
-    """Whether a training has written into this folder lately."""
+    """Return True if a training has recently written into this folder."""
     try:
         return time.time() - (folder / "metrics.jsonl").stat().st_mtime < STILL
     except (OSError, ValueError):
@@ -219,11 +218,11 @@ def _growing(folder: Path) -> bool:
 
 
 def _read(folder: Path, shape: tuple[int, int], growing: bool, before: History) -> History:
-    """What the index tells now; where it cannot be read any more, what it told before."""
+    """Read the index. If it can no longer be read, return the snapshots known before, with the trouble."""
     try:
         found, trouble = snapshots(folder), ""
     except (CheckpointError, OSError, ValueError) as error:
         found, trouble = before.snapshots, str(error)
     if before.snapshots and not found:
-        found, trouble = before.snapshots, f"{folder / FOLDER / INDEX} is gone; the snapshots may be, too"
+        found, trouble = before.snapshots, f"{folder / FOLDER / INDEX} is gone; the snapshots may be gone, too"
     return History(str(folder), found, shape, growing, trouble)

@@ -1,1 +1,1 @@
-"""Trainings that the page starts or opens. No Streamlit."""
+"""Trainings that the page starts or opens. This package knows no Streamlit."""

@@ -1,8 +1,8 @@
-"""Trainings that the app starts: each a process of its own, `python -m gptcore.train`, in a folder of its own.
+"""Trainings that the app starts: each is a process, `python -m gptcore.train`, with its own folder.
 
-All that is known of one lies in its folder, so closing the browser or the app loses nothing: the process is found again
-by the note there (`processes.py`). To pause is to have it save and end, and to go on is the trainer's exact resume: a
-paused training holds no memory and outlives the machine's restart. No Streamlit.
+The folder holds everything about a training, so closing the browser or the app loses nothing: the app finds the process
+again by the note in the folder (`processes.py`). To pause, the trainer saves and ends; to continue, it resumes exactly:
+a paused training uses no memory and survives a restart of the machine. This file knows no Streamlit.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from app.training.processes import NOTE, Note
 from gptcore import load, save
 
 FOLDER = "GPTSCOPE_RUNS"
-"""The environment variable that names the folder of runs, in place of the user's cache."""
+"""Environment variable with the path of the folder of trainings, in place of the user's cache."""
 MOST_AT_ONCE = 2
 TEXT = "text.txt"
 KEPT = "kept"
-"""The folder of kept models, among the runs."""
+"""Name of the folder of kept models, in the folder of trainings."""
 NEEDED = ("tyro", "tqdm", "tokenizers", "pooch")
-"""What the extra `train` brings."""
+"""Packages of the extra `train`."""
 
 State = Literal["starting", "running", "pausing", "stopping", "paused", "stopped", "finished", "failed"]
 ALIVE: tuple[State, ...] = ("starting", "running", "pausing", "stopping")
@@ -39,21 +39,21 @@ _STARTING = threading.Lock()
 
 
 class JobError(ValueError):
-    """A sentence: why a training cannot be started, gone on with, kept or deleted."""
+    """A training cannot be started, resumed, kept or deleted; the sentence says why."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training of the app, as its folder and its process tell at this moment."""
+    """One training of the app, in the present state of its folder and its process."""
 
     folder: Path
     state: State
     step: int
     steps: int
     best_step: int
-    """After how many steps its loss on held-out data was lowest; 0 before any evaluation."""
+    """Step with the lowest loss on held-out data; 0 before any evaluation."""
     began_at: int
-    """The step from which the present process went on."""
+    """Step at which the present process started."""
     note: Note
 
     @property
@@ -62,7 +62,7 @@ class Job:
 
     @property
     def alive(self) -> bool:
-        """Whether a process of it runs."""
+        """True if its process is running."""
         return self.state in ALIVE
 
     @property
@@ -72,7 +72,7 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """From the speed since the process began to train; None before it can be told."""
+        """Estimate from the speed since the process began to train; None as long as there is none."""
         done, trained = self.step - self.began_at, time.time() - _since(self.folder)
         return (self.steps - self.step) * trained / done if done > 0 and self.state == "running" else None
 
@@ -83,7 +83,7 @@ class Job:
 
 
 def runs_folder() -> Path:
-    """Where the runs lie: `$GPTSCOPE_RUNS`, else in the user's cache."""
+    """Return the folder of trainings: `$GPTSCOPE_RUNS`, else in the user's cache."""
     if chosen := os.environ.get(FOLDER):
         return Path(chosen).expanduser()
     if importlib.util.find_spec("pooch"):
@@ -94,7 +94,7 @@ def runs_folder() -> Path:
 
 
 def missing() -> str:
-    """A sentence that tells what to install before anything can be trained here; empty where nothing is missing."""
+    """Return a sentence about packages to install before training here; "" if none is missing."""
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if not absent:
         return ""
@@ -102,7 +102,7 @@ def missing() -> str:
 
 
 def jobs() -> list[Job]:
-    """All trainings of the app, the newest first."""
+    """Return all trainings of the app, the newest first."""
     try:
         folders = [path.parent for path in runs_folder().glob(f"*/{NOTE}")]
     except OSError:
@@ -112,11 +112,11 @@ def jobs() -> list[Job]:
 
 
 def find(folder: Path) -> Job | None:
-    """The training in a folder; None where the app made none."""
+    """Return the training in a folder; None if the app made none there."""
     note = processes.read_note(folder)
     if note is None:
         return None
-    process = processes.find(note)  # before the files: what a process wrote before its end is then seen
+    process = processes.find(note)  # before the files, so that the last writes of an ended process are read
     try:
         history = runs.read(folder)
         step, finished, best = history.step, history.finished, history.best
@@ -135,12 +135,12 @@ def find(folder: Path) -> Job | None:
 
 
 def start(title: str, data: str, steps: int, arguments: Sequence[str], text: str | None = None) -> Job:
-    """Starts a training of `data`, or of a `text` that is kept beside it, in a new folder.
+    """Start a training on `data`, or on a `text` that is saved in its folder, in a new folder.
 
     Args:
-        title: what the folder is called, as far as it can be.
-        data: what `--data` takes; of a text, passed over.
-        steps: how many.
+        title: name of the folder, without characters that a folder cannot have.
+        data: the value of `--data`; ignored with a text.
+        steps: number of steps.
         arguments: further options of the trainer.
 
     Raises:
@@ -163,52 +163,52 @@ def start(title: str, data: str, steps: int, arguments: Sequence[str], text: str
 
 
 def ask(job: Job, what: Literal["pause", "stop"]) -> None:
-    """Has a running training save and end: to go on later, or for good."""
+    """Ask a running training to save and end: pause it, or stop it for good."""
     processes.write_note(job.folder, {**job.note, "asked": what})
     if job.state not in ("pausing", "stopping"):  # a second signal would end it unsaved
         processes.end(job.note)
 
 
 def resume(job: Job) -> None:
-    """Goes on with a training that was paused, stopped, or ended by something else.
+    """Resume a training that was paused, stopped, or ended otherwise.
 
     Raises:
-        JobError: it runs, or too many others do.
+        JobError: it is running or finished, or too many others are running.
     """
     job = _found(job.folder)
     if job.alive or job.state == "finished":
-        raise JobError(f"{job.name} is {job.state}")
+        raise JobError(f"{job.name} is {job.state}, so it cannot be resumed")
     if (job.folder / "last.pt").is_file():
         _launch(job.folder, job.note, ["--resume"], job.step)
         return
-    for name in (runs.METRICS, "best.pt"):  # it ended before its first save: there is nothing to go on from
+    for name in (runs.METRICS, "best.pt"):  # it ended before its first save, so it starts again
         (job.folder / name).unlink(missing_ok=True)
     shutil.rmtree(job.folder / "snapshots", ignore_errors=True)
     _launch(job.folder, job.note, job.note["arguments"], 0)
 
 
 class Kept(NamedTuple):
-    """What was exported of a training."""
+    """An export of a training."""
 
     folder: Path
     step: int
-    """After which its weights were."""
+    """Step of its weights."""
 
 
 def keep(job: Job) -> Kept:
-    """Exports the best weights, with the curve and the snapshots, as a checkpoint folder of ours.
+    """Export the best weights, with the curve and the snapshots, as a gptscope checkpoint folder.
 
-    Of a training whose lowest loss was that before its first step, the last weights: the best have learnt nothing.
+    If the lowest loss is the one before the first step, export the last weights: the best ones have learnt nothing.
 
     Raises:
         ValueError: it has no weights yet, or they cannot be read.
-        OSError: there is no room.
+        OSError: the disk is full.
     """
     target = runs_folder() / KEPT / job.name
     checkpoint, last = load(job.folder), job.folder / "last.pt"
     if checkpoint.info.get("iter_num") == 0 and last.is_file():
         checkpoint = load(last)
-        checkpoint.info.pop("best_val_loss", None)  # of other weights
+        checkpoint.info.pop("best_val_loss", None)  # it belongs to other weights
     save(checkpoint, target)
     snapshots = job.folder / "snapshots"
     if snapshots.is_dir():
@@ -218,14 +218,14 @@ def keep(job: Job) -> Kept:
 
 
 def delete(job: Job) -> None:
-    """Removes the folder of a training that does not run: only one that the app made, among the runs.
+    """Delete the folder of a training that is not running: only one that the app made in its folder of trainings.
 
     Raises:
-        JobError: it runs, or it is none of the app's.
+        JobError: it is running, or the app did not make it.
     """
     now = find(job.folder)
     if now is None or job.folder.is_symlink() or job.folder.parent.resolve() != runs_folder().resolve():
-        raise JobError(f"{job.folder} is no training that the app has made; it stays")
+        raise JobError(f"the app did not make the training {job.folder}, so it is not deleted")
     if now.alive:
         raise JobError(f"{job.name} is running; stop it first")
     shutil.rmtree(job.folder)
@@ -234,7 +234,7 @@ def delete(job: Job) -> None:
 def _found(folder: Path) -> Job:
     job = find(folder)
     if job is None:
-        raise JobError(f"{folder} holds no training that the app has made")
+        raise JobError(f"{folder} holds no training of the app; choose another one")
     return job
 
 
@@ -261,7 +261,7 @@ def _launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None
 
 
 def _since(folder: Path) -> float:
-    """When the newest process began to train: only then it writes the settings."""
+    """Return the time when the newest process began to train: the time of its settings file."""
     try:
         return (folder / runs.SETTINGS).stat().st_mtime
     except OSError:

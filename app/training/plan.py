@@ -1,4 +1,4 @@
-"""A small training as it is planned: its choices, their bounds, and what it will cost on this machine. No Streamlit."""
+"""The plan of a small training: its choices, their limits, and its costs on this machine. No Streamlit here."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ CONTEXTS = {
     "induction": (16, 32, 48, 64, 96),
     "addition": (5, 8, 11, 14),
 }
-"""Contexts that a task can have; of a text any of `TEXT_CONTEXTS`."""
+"""Context lengths that a task can have; a text can have any of `TEXT_CONTEXTS`."""
 TEXT_CONTEXTS = (16, 32, 64, 128, 256)
 HEAD_DIMS = (8, 16, 24, 32, 48, 64)
 MOST_TEXT = 2_000_000
-"""Characters of a text that is pasted."""
+"""Largest number of characters of a pasted text."""
 MOST_READ = 2**25
-"""Characters of a file that are looked at."""
+"""Largest number of characters read from a file."""
 LEARNT_IDS = 512
-"""How many ids byte pairs are learnt for: a small model has no room for more."""
+"""Vocabulary size of learnt byte pairs: a small model has no room for more."""
 SNAPSHOTS, EVALUATIONS, LINES, EVAL_WINDOWS = 20, 20, 500, 32
 PROBE_SECONDS, PROBE_FLOPS = 0.3, 4e9
-"""Of a probe: how long at least, and how much a step of it may cost; a larger batch is measured by some of its rows."""
+"""Least time of a probe, and most FLOPs of one of its steps; a larger batch is measured by some of its rows."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides a training. `data` is a task, a data set's name, or `OWN_TEXT`, which is in `text`."""
+    """All choices of a training. `data` is a task, a data set's name, or `OWN_TEXT`, whose text is in `text`."""
 
     data: str
     n_layer: int
@@ -51,7 +51,7 @@ class Plan:
     batch_size: int
     learning_rate: float
     pairs: bool = False
-    """Of a text: byte pairs instead of characters."""
+    """True for byte pairs instead of characters, for a text."""
     text: str = ""
 
     @property
@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def config(self) -> GPTConfig:
-        """The model that it makes."""
+        """Sizes of the model."""
         return GPTConfig(
             block_size=self.block_size,
             vocab_size=self.vocab_size,
@@ -73,8 +73,8 @@ class Plan:
 
     @property
     def vocab_size(self) -> int:
-        """V: the task's own letters, the different characters of the text, or as many as byte pairs are learnt for."""
-        if self.data == "induction":  # half a context of different letters
+        """V: the number of the task's letters, of the text's different characters, or of learnt byte pairs."""
+        if self.data == "induction":  # half a context must be different letters
             return max(DEFAULTS[self.data][1], (self.block_size + 1) // 2)
         if self.is_task:
             return DEFAULTS[self.data][1]
@@ -85,29 +85,29 @@ class Plan:
 
     @property
     def problem(self) -> str:
-        """A sentence: why it cannot be started; empty where it can."""
+        """Sentence about why the training cannot start; "" if it can."""
         if self.data != OWN_TEXT:
             return ""
         least = 10 * (self.block_size + 1) * (3 if self.pairs else 1)
         if len(self.text) > MOST_TEXT:
-            return f"This text has {len(self.text):,} characters; at most {MOST_TEXT:,} are taken here."
+            return f"This text has {len(self.text):,} characters; at most {MOST_TEXT:,} are possible. Paste less."
         if not self.text:
             return f"There is no text yet: paste at least {least:,} characters, so that a tenth fills a context."
         if len(self.text) < least:
             return (
                 f"This text has {len(self.text):,} characters. A tenth is held out and must fill a context, so "
-                f"{least:,} are needed; paste more, or take a shorter context."
+                f"{least:,} are needed; paste more, or choose a shorter context."
             )
         return ""
 
     @property
     def snapshots(self) -> list[int]:
-        """Steps of which the weights are kept: dense at the beginning, where most happens."""
+        """Steps of the snapshots: dense at the beginning, where most happens."""
         return sorted({round(self.steps * (i / (SNAPSHOTS - 1)) ** 2) for i in range(SNAPSHOTS)})
 
     @property
     def arguments(self) -> list[str]:
-        """The trainer's options, but for its data and its steps."""
+        """Options of the trainer, without its data and its steps."""
         rate, config = self.learning_rate, self.config
         pairs = {
             "tokenizer": "bpe" if self.pairs else "char",
@@ -146,7 +146,7 @@ SIZES: dict[str, dict[str, Plan]] = {
         "medium": Plan("addition", 3, 4, 32, 11, 5000, 128, 1e-3),
     },
 }
-"""Where the sliders begin."""
+"""First positions of the sliders."""
 TEXT_SIZES = {
     "small": Plan(OWN_TEXT, 2, 4, 16, 64, 1000, 16, 1e-3),
     "medium": Plan(OWN_TEXT, 4, 4, 32, 128, 2000, 16, 1e-3),
@@ -154,20 +154,20 @@ TEXT_SIZES = {
 
 
 def sizes(data: str) -> dict[str, Plan]:
-    """The presets of a task or a text."""
+    """Return the presets of a task or a text."""
     found = SIZES.get(data, TEXT_SIZES)
     return {name: dataclasses.replace(plan, data=data) for name, plan in found.items()}
 
 
 def known_texts() -> dict[str, Path]:
-    """The named data sets that lie on this machine: nothing is downloaded from a page."""
+    """Return the named data sets that this machine has; the page downloads none."""
     folder = os.environ.get(DATA_FOLDER)
     places = {} if not folder else {name: Path(folder, known.file) for name, known in DATASETS.items()}
     return {name: path for name, path in places.items() if path.is_file()}
 
 
 def choices() -> list[str]:
-    """What can be trained on here."""
+    """Return the names of all data that this machine can train on."""
     return [*TASKS, *known_texts(), OWN_TEXT]
 
 
@@ -178,7 +178,7 @@ def _content(path: Path) -> str:
 
 
 def memory(plan: Plan) -> int:
-    """Bytes that training takes beside the process itself: see `MEMORY`."""
+    """Return the bytes that training needs besides the process itself; see `MEMORY`."""
     config = plan.config
     tokens = plan.batch_size * config.block_size
     floats = tokens * (ACTIVATIONS * config.n_embd * config.n_layer + 3 * config.vocab_size)
@@ -186,47 +186,47 @@ def memory(plan: Plan) -> int:
 
 
 ACTIVATIONS = 24
-"""Floats that a block keeps for the backward pass, by token and dimension; with it, what a training process of 1.8 M
-parameters grew by was 191 and 343 MB where 181 and 334 were foretold."""
+"""Floats that a block keeps for the backward pass, per token and dimension. Measured on a model of 1.8 M parameters:
+the process grew by 191 and 343 MB; the formula gave 181 and 334."""
 MEMORY = (
     f"16 bytes a parameter (weights, gradients, AdamW's two moments) + 4 · B·T · ({ACTIVATIONS}·C·L + 3·V) bytes of "
-    "activations kept for the backward pass; the process itself, Python and PyTorch, comes on top."
+    "activations kept for the backward pass; the process itself, Python and PyTorch, needs memory in addition."
 )
 
 
 def free_memory() -> int:
-    """Bytes that this machine can give to a training at this moment."""
+    """Return the bytes of memory that are free at this moment."""
     return int(psutil.virtual_memory().available)
 
 
 def too_large(plan: Plan) -> str:
-    """A sentence: why this machine has no room for it; empty where it has."""
+    """Return a sentence if this machine has too little memory for the plan; else ""."""
     needed, free = memory(plan), free_memory()
     if needed <= free:
         return ""
     return (
-        f"This needs about {needed / 1e6:,.0f} MB of memory, and this machine has {free / 1e6:,.0f} MB free: take a "
+        f"This needs about {needed / 1e6:,.0f} MB of memory, and this machine has {free / 1e6:,.0f} MB free: choose a "
         "shorter context, fewer sequences in a step or a smaller model."
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Seconds of one step and of one evaluation, as measured here."""
+    """Seconds of one step and of one evaluation, measured on this machine."""
 
     step: float
     evaluation: float
 
 
 def seconds(plan: Plan) -> float:
-    """How long the training will take: its steps and evaluations at the speed that `probe` measured."""
+    """Return the estimated duration: all steps and evaluations at the speed that `probe` measured."""
     speed = probe(plan.config, plan.batch_size, plan.data)
     return plan.steps * speed.step + (EVALUATIONS + len(plan.snapshots) + 1) * speed.evaluation
 
 
 @lru_cache(maxsize=64)
 def probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
-    """Trains such a model on random ids for a moment, in a thread of its own with the threads that a training gets."""
+    """Train such a model on random ids for a moment, in a new thread with as many threads as a training gets."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(_probe, config, batch_size, data).result()
 
@@ -236,7 +236,7 @@ def _probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
     torch.set_num_threads(processes.threads())
     try:
         generator = torch.Generator().manual_seed(0)
-        with torch.random.fork_rng():  # the initial weights are drawn from the RNG that all share
+        with torch.random.fork_rng():  # the initial weights come from the global RNG, which all sessions share
             model = GPT(config)
         optimizer = torch.optim.AdamW(model.parameters(), fused=True)
         rows = int(PROBE_FLOPS / (3 * architecture(config).flops(T=config.block_size)))
@@ -259,7 +259,7 @@ def _probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
 
 
 def _evaluated(data: str, config: GPTConfig) -> int:
-    """Tokens of an evaluation on both splits."""
+    """Return the number of tokens of an evaluation on both splits."""
     if data not in TASKS:
         return 2 * EVAL_WINDOWS * config.block_size
     source = task_source(data, config.block_size, config.vocab_size)
@@ -267,10 +267,10 @@ def _evaluated(data: str, config: GPTConfig) -> int:
 
 
 def example(data: str, tokenizer: Tokenizer, config: GPTConfig, seed: int = 0) -> tuple[list[int], list[int | None]]:
-    """One example that a model of this task or text was trained on: its inputs, and the targets that were asked for.
+    """Return a training example of a task or text: its inputs, and its targets (None where the loss ignores them).
 
     Raises:
-        ValueError: the text is not there, or cannot be read with this vocabulary.
+        ValueError: the text is missing, too short, or has characters that the vocabulary lacks.
     """
     generator = torch.Generator().manual_seed(seed)
     if data in TASKS:
@@ -278,22 +278,22 @@ def example(data: str, tokenizer: Tokenizer, config: GPTConfig, seed: int = 0) -
         return x[0].tolist(), [None if target == NOT_ASKED else target for target in y[0].tolist()]
     path = known_texts().get(data) or Path(data)
     if not path.is_file():
-        raise ValueError(f"the text {data} is not on this machine")
+        raise ValueError(f"the text {data} is not on this machine; copy it there")
     text = _content(path)
     start = int(torch.randint(max(1, len(text) - 8 * config.block_size), (), generator=generator))
     ids = tokenizer.encode(text[start : start + 8 * config.block_size])[: config.block_size + 1]
     if len(ids) < 2:
-        raise ValueError(f"the text {data} is too short for an example")
+        raise ValueError(f"the text {data} has fewer than 2 tokens, too few for an example; give a longer one")
     return ids[:-1], list(ids[1:])
 
 
 def first_asked(task: str, config: GPTConfig) -> int:
-    """The position from which on training on this task asks such a model for the next token."""
+    """Return the first position whose next token counts in the task's loss."""
     return task_source(task, config.block_size, config.vocab_size).task.first_asked
 
 
 def task_of(tokenizer: Tokenizer, config: GPTConfig) -> str | None:
-    """The built-in task that has this very vocabulary and context; None for a model of something else."""
+    """Return the built-in task with exactly this vocabulary and context; None if there is none."""
     for name in TASKS:
         try:
             source = task_source(name, config.block_size, config.vocab_size)

@@ -1,6 +1,7 @@
-"""The process of one training: started politely, found again by the note in its folder, asked to save and end.
+"""The process of one training: started at low priority, found again by the note in its folder, asked to save and end.
 
-The note also tells what it was started with. Of what the training writes, only the log is read here. No Streamlit.
+The note also holds the options that it was started with. Of the training's files, this file reads only the log. It
+knows no Streamlit.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ NICE = 10
 Note = dict[str, Any]
 _FIELDS = {"made": (float,), "launched": (float,), "steps": (int,), "began_at": (int,), "arguments": (list,),
            "asked": (str,), "data": (str,)}  # fmt: skip
-"""What a note holds; beside them `pid` and `born`, the time of birth, of the process."""
+"""Fields of a note and their types; besides them `pid` and `born`, the id and the start time of the process."""
 _BAR = re.compile(r"\d+%\|")
 
 
 def launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
-    """Starts a process that goes on from `step`, and writes the note of it.
+    """Start a process that trains from `step` on, and write its note.
 
-    It has a session of its own, so that it outlives the app, and is polite to all others.
+    It runs in its own session, so that it outlives the app, and at low priority.
     """
     command = [sys.executable, "-m", "gptcore.train", f"--out={folder}", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads()), "TQDM_MININTERVAL": "60"}
@@ -49,42 +50,42 @@ def launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
             env=environment,
             start_new_session=True,
         )
-    threading.Thread(target=started.wait, daemon=True).start()  # or it would stay as a zombie
+    threading.Thread(target=started.wait, daemon=True).start()  # without a wait it would stay as a zombie
     process = psutil.Process(started.pid)
-    _be_polite(process)
+    _lower_priority(process)
     identity = {"pid": process.pid, "born": process.create_time(), "launched": launched}
     write_note(folder, {**note, **identity, "began_at": step, "asked": ""})
 
 
-def _be_polite(process: psutil.Process) -> None:
-    """Has it give way to the app and the browser."""
+def _lower_priority(process: psutil.Process) -> None:
+    """Lower its priority, so that the app and the browser go first."""
     process.nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    # Linux shares the time among sessions first (sched(7), autogroup), and this one has a session of its own.
+    # Linux divides the time among sessions first (sched(7), autogroup), and this process has its own session.
     with suppress(OSError), open(f"/proc/{process.pid}/autogroup", "w") as group:
         group.write(str(NICE))
 
 
 def threads() -> int:
-    """How many a training takes: at most half of the cores."""
+    """Return the number of threads of a training: at most half of the cores."""
     return max(1, (os.cpu_count() or 1) // 2)
 
 
 def read_note(folder: Path) -> Note | None:
-    """The note in a folder; None where there is none, or it is damaged."""
+    """Return the note in a folder; None if there is none, or it is damaged."""
     note = read_json(folder / NOTE)
     whole = all(type(note.get(field)) in kinds for field, kinds in _FIELDS.items()) and note["steps"] >= 1
     return note if whole else None
 
 
 def write_note(folder: Path, note: Note) -> None:
-    """Replaces the note in a folder as a whole: whoever reads it finds the old one or the new one."""
+    """Replace the note in a folder atomically: a reader finds the old one or the new one."""
     temporary = folder / f"{NOTE}.{threading.get_ident()}.tmp"
     temporary.write_text(json.dumps(note, indent=2), encoding="utf-8")
     os.replace(temporary, folder / NOTE)
 
 
 def find(note: Note) -> psutil.Process | None:
-    """The process, if it lives: one of this id that was born at that time."""
+    """Return the process if it is running: one with the note's id and start time. Else None."""
     try:
         process = psutil.Process(note["pid"])
         same = abs(process.create_time() - note["born"]) < 0.1 and "gptcore.train" in process.cmdline()
@@ -94,7 +95,7 @@ def find(note: Note) -> psutil.Process | None:
 
 
 def end(note: Note) -> None:
-    """Has the process save and end, if it lives."""
+    """Ask the process to save and end, if it is running."""
     process = find(note)
     if process is not None:
         with suppress(psutil.NoSuchProcess):  # it has just finished
@@ -102,7 +103,7 @@ def end(note: Note) -> None:
 
 
 def last_sentence(folder: Path) -> str:
-    """The last that the process said."""
+    """Return the last line of the log that is not a progress bar."""
     try:
         with (folder / LOG).open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_LOG))

@@ -1,6 +1,7 @@
-"""The history of a training as curves, from a run's folder or a model's `loss.csv`, also while it is being written.
+"""The history of a training as curves, from its folder or a model's `loss.csv`, also while it is being written.
 
-Whatever the file holds, little of it is read, and what cannot be is said in a sentence. No Streamlit, no model.
+An untrusted file is read up to a limit; a sentence reports the part that cannot be read. This file knows no Streamlit
+and no model.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from pathlib import Path
 from typing import Any
 
 MOST = 2**24
-"""Bytes that are read of a history, the last ones: some 150,000 lines."""
+"""Largest number of bytes read, from the end of a history: some 150,000 lines."""
 QUIET = 120.0
-"""Seconds without a new line after which a run is no longer taken for running."""
+"""Seconds without a new line after which a training no longer counts as running."""
 KINDS = ("loss", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
 METRICS, TABLE, SETTINGS = "metrics.jsonl", "loss.csv", "settings.json"
 
 
 class HistoryError(ValueError):
-    """A sentence: why there is no history at this place."""
+    """There is no history at a place; the sentence says why."""
 
 
 @dataclass
 class Curve:
-    """Numbers by step, as the file holds them; steps only rise."""
+    """Numbers by step, exactly as in the file; steps only rise."""
 
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
     def thinned(self, most: int) -> Curve:
-        """At most about so many of the points, evenly chosen, the last one always: a screen has no room for more."""
+        """Return about `most` of the points at even distances, always with the last: a screen shows no more."""
         every = -(-len(self.steps) // most)
         if every <= 1:
             return self
@@ -45,35 +46,35 @@ class Curve:
 
 @dataclass
 class History:
-    """What a training has told of itself so far."""
+    """The curves and settings of a training so far."""
 
     file: Path
     curves: dict[str, Curve]
-    """By their names in the file, those of `KINDS` that it holds."""
+    """Curves by their names in the file, those of `KINDS` that it holds."""
     settings: dict[str, Any]
-    """Of the run, where its folder tells them."""
+    """Settings of the training; {} if its folder has none."""
     notices: list[str]
 
     @property
     def step(self) -> int:
-        """The last step that is known."""
+        """Last known step."""
         return max((curve.steps[-1] for curve in self.curves.values()), default=0)
 
     @property
     def steps(self) -> int | None:
-        """How many there will be, where the settings tell."""
+        """Planned number of steps; None if the settings do not tell it."""
         found = self.settings.get("steps")
         return found if type(found) is int and found > 0 else None
 
     @property
     def finished(self) -> bool:
-        """Whether the evaluation after the last step is there."""
+        """True if the evaluation after the last step is there."""
         evaluated = self.curves.get("val_loss")
         return evaluated is not None and evaluated.steps[-1:] == [self.steps]
 
     @property
     def running(self) -> bool:
-        """Whether it is being written: not finished, and the last line is fresh. A model's table is whole."""
+        """True if it is being written: not finished, and the last line is recent. A model's table is complete."""
         try:
             return self.file.name == METRICS and not self.finished and time.time() - self.file.stat().st_mtime < QUIET
         except OSError:
@@ -81,13 +82,13 @@ class History:
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """Step and value of the lowest validation loss."""
+        """Step and value of the lowest validation loss; None without one."""
         curve = self.curves.get("val_loss")
         return min(zip(curve.steps, curve.values, strict=True), key=lambda point: point[1]) if curve else None
 
 
 def find(place: str | Path) -> Path | None:
-    """The file of a history: of a run's folder, a checkpoint folder, or a file in one; None where there is none."""
+    """Return the file of a history: of a training's folder, a checkpoint folder, or a file in one; None without one."""
     try:
         path = Path(place).expanduser()
         if path.name in (METRICS, TABLE) and path.is_file():
@@ -95,12 +96,12 @@ def find(place: str | Path) -> Path | None:
         folder = path if path.is_dir() else path.parent if path.is_file() else None
         found = [] if folder is None else [folder / name for name in (METRICS, TABLE)]
         return next((file for file in found if file.is_file()), None)
-    except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, nobody's home
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, `~` of an unknown user
         return None
 
 
 def read(place: str | Path) -> History:
-    """The history at a place, see `find`.
+    """Read the history at a place; see `find`.
 
     Raises:
         HistoryError: there is none, or it cannot be read.
@@ -130,7 +131,7 @@ def read(place: str | Path) -> History:
 
 
 def as_table(history: History) -> str:
-    """A history as `loss.csv`, which `read` takes again."""
+    """Return a history as the text of a `loss.csv`, which `read` can read."""
     kinds = [kind for kind in KINDS if kind in history.curves]
     found: dict[int, dict[str, float]] = {}
     for kind in kinds:
@@ -141,7 +142,7 @@ def as_table(history: History) -> str:
 
 
 def read_json(path: Path, most: int = 2**20) -> dict[str, Any]:
-    """A small JSON object in a file; empty where there is none that can be read."""
+    """Read a small JSON object from a file; {} if there is none or it cannot be read."""
     try:
         if not path.is_file():
             return {}
@@ -153,7 +154,7 @@ def read_json(path: Path, most: int = 2**20) -> dict[str, Any]:
 
 
 def smoothed(values: list[float], weight: float) -> list[float]:
-    """A moving mean in which each value counts `weight` times as much as the next, as TensorBoard smooths.
+    """Return a moving mean in which each value counts `weight` times as much as the next, as in TensorBoard.
 
     >>> smoothed([4.0, 2.0, 2.0], 0.5)
     [4.0, 2.6666666666666665, 2.2857142857142856]
@@ -194,7 +195,7 @@ def _number(cell: str) -> float | int | None:
 
 
 def _curves(rows: Iterable[Mapping[str, Any] | None]) -> tuple[dict[str, Curve], int]:
-    """The curves, and how many lines were damaged. Of a step that was done again the last word counts."""
+    """Return the curves and the number of damaged lines. If a step was repeated, its last value counts."""
     found: dict[str, dict[int, float]] = {}
     damaged = 0
     for row in rows:

@@ -1,4 +1,4 @@
-"""About the model: its card, its loss curve, its sizes, and what was said when it was loaded."""
+"""The page about the model: its card, its loss curve, its sizes, and the notices of its loading."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
 MOST_CARD = 200_000
-"""Characters of a stranger's model card that are shown."""
+"""Largest number of characters shown of an untrusted model card."""
 
 
 def card() -> None:
-    """The page."""
+    """Draw the page."""
     me, wanted = person.explorer(), person.loaded()
     info, config = me.final.info, me.final.config
     shipped = wanted.source in shipped_models()
@@ -45,14 +45,14 @@ def _card(folder: Path, shipped: bool) -> None:
         st.markdown(text.read_text(encoding="utf-8"))
     elif text.is_file():
         with text.open(encoding="utf-8", errors="replace") as file:
-            st.text(file.read(MOST_CARD))  # as plain text: a stranger's Markdown may hold anything
+            st.text(file.read(MOST_CARD))  # as plain text: untrusted Markdown may hold anything
     else:
         st.subheader("This checkpoint has no model card")
         st.text(str(folder))
 
 
 def _facts(info: dict[str, Any]) -> dict[str, str]:
-    """Where the model came from, and what it costs here; by name."""
+    """Return facts by name: the model's origin and its memory."""
     me = person.explorer()
     size = sum(parameter.nbytes for parameter in me.final.model.parameters())
     before, after = opening.memory()

@@ -93,7 +93,7 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     assert psutil.pid_exists(jobs.jobs()[0].note["pid"])
     button(page, "Stop")
     button(page, "Keep")
-    page.get_by_text("are kept, and offered").wait_for(timeout=SLOW)
+    page.get_by_text("are kept. The list of models to open").wait_for(timeout=SLOW)
     (stopped,) = jobs.jobs()
     assert stopped.step >= paused.step
     assert load(folder / jobs.KEPT / job.name).config.vocab_size == 3

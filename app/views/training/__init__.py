@@ -1,4 +1,4 @@
-"""Training: the curves of a run, a small training to start and watch, and a prompt as training sees it."""
+"""The Training page: curves of a training, a small training to start and watch, and a prompt as training sees it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECTIONS = {"Curves of a run": curves, "Train a small model": start, "This promp
 
 
 def training() -> None:
-    """The page: one of its sections at a time."""
+    """Draw the page: one of its sections at a time."""
     plotly_js()
     chosen = st.segmented_control(
         "Section",

@@ -1,4 +1,4 @@
-"""The history of a training as curves, drawn again while it is being written."""
+"""The history of a training as curves, drawn again repeatedly while it is being written."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
 PAUSE = 2.0
-"""Seconds between two looks at a run that is being written."""
+"""Seconds between two checks of a training that is being written."""
 SCREEN = "the model on the screen"
-"""The model on the screen, among the runs to choose from."""
+"""Choice of the model on the screen, among the trainings."""
 
 
 def curves() -> None:
-    """The section."""
+    """Draw the section."""
     place = _chosen()
     if place is None:
-        st.info("The model on the screen came without the history of its training.", icon=":material/info:")
+        st.info("The model on the screen has no history of its training.", icon=":material/info:")
         return
     try:
         running = runs.read(place).running
@@ -34,7 +34,7 @@ def curves() -> None:
 
 
 def of_screen() -> Path | None:
-    """Where the history of the model on the screen may lie: its folder; nowhere for what was uploaded."""
+    """Return the folder with the history of the model on the screen; None without one, and for an upload."""
     wanted = person.loaded()
     if wanted.source in shipped_models():
         return shipped_folder() / wanted.source
@@ -71,7 +71,7 @@ def _short() -> str:
 
 
 def _drawn(place: str, running: bool) -> None:
-    """A fragment: looks at the run again and draws what is there now."""
+    """Draw the history's present state. A fragment that runs repeatedly."""
     try:
         history = runs.read(place)
     except runs.HistoryError as error:
@@ -79,7 +79,7 @@ def _drawn(place: str, running: bool) -> None:
         st.text(str(error))  # as plain text: a path may hold anything
         return
     if history.running != running:
-        st.rerun()  # to look again and again, or no more
+        st.rerun()  # the page starts or ends the repeated runs
     _line(history, running)
     if not history.curves:
         st.info("No numbers yet: the first evaluation comes before the first step.", icon=":material/hourglass_top:")
@@ -105,7 +105,7 @@ def _drawn(place: str, running: bool) -> None:
 
 
 def _line(history: runs.History, running: bool) -> None:
-    """Where the training stands, in a line."""
+    """Draw a line with the training's step and its lowest loss."""
     of = f" of {history.steps:,}" if history.steps else ""
     best = history.best
     said = [

@@ -1,4 +1,4 @@
-"""From a run to its weights on the Explore page."""
+"""The way from a training to its weights on the Explore page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gptcore import CheckpointError
 
 
 def weights(folder: Path) -> dict[str, Path]:
-    """What can be opened of a run or a checkpoint folder, by what it is called."""
+    """Return the weights of a training's folder or a checkpoint folder that can be opened, by their names."""
     found = {"best": folder / "best.pt", "last": folder / "last.pt"}
     there = {name: path for name, path in found.items() if path.is_file()}
     return there or ({"kept": folder} if (folder / "config.json").is_file() else {})
 
 
 def look_inside(path: Path, name: str, *, key: str, step: int | None = None) -> None:
-    """A button that opens these weights, as they are now, on the Explore page; or says why it cannot."""
+    """Draw a button that opens the file's present weights on the Explore page; show why if it cannot."""
     of = "" if step is None else f" (step {step:,})"
     if not st.button(f"Look inside the {name} weights{of}", key=key, icon=":material/visibility:"):
         return

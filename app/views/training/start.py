@@ -1,4 +1,4 @@
-"""A small training started from the page: what it will be and cost, told before; then it is watched, see `watch.py`."""
+"""The form that starts a small training. It shows sizes and costs before; `watch.py` shows the training afterwards."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SENTENCES = {
     "induction": "Random letters, and then the same again.",
     "addition": "Two numbers and their sum, lowest digit first.",
 }
-"""What a task is."""
+"""Description of each task."""
 LONG = 12 * 3600
-"""Seconds of a training that is warned of."""
+"""Seconds of a training from which on the page warns of its duration."""
 
 
 def start() -> None:
-    """The section."""
+    """Draw the section."""
     if server.shared():
         st.info("This server is shared: trainings are not started from its pages.", icon=":material/lock:")
         return
     left, right = st.columns([1, 2], gap="large")
     with right:
         watch()
-    with left:  # last: its costs are measured
+    with left:  # last, because it takes a moment to measure the costs
         _form()
 
 
@@ -59,14 +59,14 @@ def _form() -> None:
     with st.expander("How these are estimated"):
         st.caption(f"Memory: {plan.MEMORY}")
         st.caption(
-            "Minutes: this very model was just trained on random ids for a moment on this machine, with the "
-            f"{processes.threads()} of its threads that a training gets; that many steps, and the evaluations, take so "
-            "long if nothing else slows it down."
+            "Time: the page has just trained a model of this size on random ids for a moment, on this machine, with as "
+            f"many threads as a training gets ({processes.threads()}). The estimate is that speed times the steps and "
+            "evaluations, if nothing else slows it down."
         )
 
 
 def _planned() -> Plan:
-    """What the widgets say; sliders begin where the preset has them."""
+    """Return the choices of the widgets; sliders begin at the preset's values."""
     data = st.selectbox(
         "Task or text",
         plan.choices(),
@@ -78,7 +78,7 @@ def _planned() -> Plan:
     text, pairs = "", False
     if data == OWN_TEXT:
         text = st.text_area("The text", height=140, key="plan text", persist_state="session")
-        st.caption("Press Ctrl+Enter when it is pasted (⌘+Enter on a Mac).")
+        st.caption("Press Ctrl+Enter after pasting (⌘+Enter on a Mac).")
     if data not in TASKS:
         pairs = (
             st.segmented_control(
@@ -102,7 +102,7 @@ def _planned() -> Plan:
 
 
 def _sliders(preset: Plan, of: str) -> Plan:
-    """Each with bounds within which a small machine stays useful; they begin anew with each preset."""
+    """Return the sliders' sizes, within limits that a small machine can train. A new preset resets the sliders."""
 
     def slider(label: str, low: int, high: int, value: int, step: int = 1) -> int:
         return int(st.slider(label, low, high, value, step, key=f"{label} {of}", persist_state="session"))

@@ -1,4 +1,4 @@
-"""A training of the app while it runs and afterwards: its state, its loss, one head of it, and what can be done."""
+"""A training of the app, while it runs and afterwards: its state, its loss, one head of it, and its buttons."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from gptcore.checkpoint.snapshots import snapshots
 from gptcore.tokenizer import Tokenizer
 
 PAUSE = 2.0
-"""Seconds between two looks at a training that runs."""
+"""Seconds between two checks of a training that is running."""
 LONG_PAUSE = 5.0
-"""The same, of one that does not."""
+"""Seconds between two checks of a training that is not running."""
 MOST_TOKENS = 48
-"""Of the example whose pattern is drawn."""
+"""Largest number of tokens of the example whose pattern is drawn."""
 COLOURS = {
     "starting": "blue",
     "running": "green",
@@ -38,7 +38,7 @@ COLOURS = {
 
 
 def watch() -> None:
-    """One of the app's trainings, the newest at first."""
+    """Draw one of the app's trainings; at first the newest."""
     found = {str(job.folder): job for job in jobs.jobs()}
     shown = reports.widget("training")
     if shown and shown not in found:
@@ -48,7 +48,7 @@ def watch() -> None:
     if not found:
         st.markdown("##### No training yet")
         st.caption(
-            "A training runs as a process of its own, which gives way to the pages and goes on when this window is "
+            "A training is a process at low priority, so that the pages stay fast. It continues when this window is "
             "closed."
         )
         return
@@ -70,17 +70,17 @@ def watch() -> None:
 
 
 def _looked(before: Job) -> None:
-    """A fragment that draws nothing: another window may have gone on with this training, or deleted it."""
+    """Rerun the page if another window has resumed or deleted this training. A fragment that draws nothing."""
     job = jobs.find(before.folder)
     if job is None or (job.state, job.step) != (before.state, before.step):
         st.rerun()
 
 
 def _watched(folder: str, before: str) -> None:
-    """A fragment: looks at the training again and draws what is there now."""
+    """Draw the training's present state. A fragment that runs repeatedly."""
     job = jobs.find(Path(folder))
     if job is None or job.state != before:
-        st.rerun()  # other buttons, and to look again and again, or no more
+        st.rerun()  # the page has other buttons now, and starts or ends the repeated runs
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(job.state, color=COLOURS[job.state])  # type: ignore[arg-type]
         st.markdown(f"**step {job.step:,} of {job.steps:,}**{_left(job)}", width="content")
@@ -92,12 +92,12 @@ def _watched(folder: str, before: str) -> None:
     if kept := reports.taken("training kept"):
         step = reports.taken("training kept step")
         st.success(
-            f"The weights of step {step} are kept, and offered where models are opened:",
+            f"The weights of step {step} are kept. The list of models to open has them:",
             icon=":material/bookmark_added:",
         )
         st.text(kept)
     if job.state == "failed":
-        st.error("This training ended by itself. The last that it said:", icon=":material/error:")
+        st.error("This training ended by itself. The last line of its log:", icon=":material/error:")
         st.text(job.problem or "nothing")
     with st.container(key="watched plots"):
         left, right = st.columns([1.25, 1], gap="medium")
@@ -114,7 +114,7 @@ def _left(job: Job) -> str:
             "starting": " · Python and PyTorch are loading",
             "pausing": " · it saves after this step",
             "stopping": " · it saves after this step",
-            "paused": " · saved; it holds no memory and waits to go on",
+            "paused": " · saved; it uses no memory and can be resumed",
         }.get(job.state, "")
     return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {max(1, round(seconds))} s left"
 
@@ -143,11 +143,11 @@ def _what_is_kept(job: Job) -> str:
     which = f"best weights, of step {job.best_step:,},"
     if not job.best_step:
         which = "last weights (none are known to be better than those before the first step)"
-    return f"Export the {which} as a checkpoint folder, with curve and snapshots; it is offered where models are opened"
+    return f"Export the {which} as a checkpoint folder, with curve and snapshots, for the list of models to open"
 
 
 def _do(action: object, *arguments: object) -> None:
-    """A button's work; what cannot be done is told beside the buttons."""
+    """Do a button's work; store an error for the page, which shows it beside the buttons."""
     try:
         action(*arguments)  # type: ignore[operator]
     except (ValueError, OSError) as error:
@@ -176,7 +176,7 @@ def _loss(job: Job) -> None:
 
 
 def _head(job: Job) -> None:
-    """The pattern of one head on an example of the task, from the newest weights that the training has written."""
+    """Draw the pattern of one head on an example of the task, with the newest weights of the training."""
     try:
         checkpoint = server.newest_weights(job.folder)
         ids = example(job, checkpoint.tokenizer, checkpoint.config)
@@ -195,7 +195,7 @@ def _head(job: Job) -> None:
 
 
 def _scores(job: Job, layer: int, head: int) -> str:
-    """What kind of head it was at the newest snapshot, where that was measured."""
+    """Return the head's scores at the newest snapshot; "" if they were not measured."""
     try:
         newest = snapshots(job.folder)[-1]
         found = {kind: newest.heads[kind][layer][head] for kind in KINDS if kind in newest.heads}
@@ -222,6 +222,6 @@ def _chosen(checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def example(job: Job, tokenizer: Tokenizer, config: GPTConfig) -> list[int]:
-    """The ids of an example, the same one all through a training, short enough to be drawn."""
+    """Return the ids of an example, the same one during a whole training, short enough to be drawn."""
     ids, _ = plan.example(job.data, tokenizer, config)
     return ids[:MOST_TOKENS]
