@@ -22,13 +22,6 @@ ROOMS_TO_DO: frozenset[str] = frozenset(
         "app/views/explore.py",
         "app/views/picker.py",
         "app/views/training/prompt.py",
-        "app/training",
-        "app/stores",
-        "app/panels",
-        "app/theme.py",
-        "app/views/card.py",
-        "app/views/training",
-        "app/components",
     }
 )
 """Files and folders that are not held to the rule yet. The set may shrink, never grow."""

@@ -1,6 +1,6 @@
 """The app's visual parts: typed wrappers around Streamlit components that draw plain data and report events.
 
-They know nothing of models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
+This package knows no models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
 """
 
 from app.components.badge import BadgeEvent, badge

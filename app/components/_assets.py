@@ -1,6 +1,6 @@
-"""What the component wrappers share: registration, source texts, and the check of what goes to the browser.
+"""Parts that the component wrappers share: registration, source texts, and the check of data for the browser.
 
-Knows no tensor library but numpy, and nothing of the models.
+This file knows numpy, but no other tensor library, and no models.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
 
 
 def deliver(name: str) -> None:
-    """Have `runtime` deliver the scripts and styles in `<name>/`; enough for a panel, which `live` mounts."""
+    """Let `runtime` deliver the scripts and styles in `<name>/`; a panel, which `live` mounts, needs nothing more."""
     MODULES.add(name)
 
 
 def register(name: str, *, isolate_styles: bool = True) -> ComponentRenderer:
-    """Register the component whose sources are in `<name>/`, as a stub that `runtime` brings to life.
+    """Register the component whose sources are in `<name>/`, as a stub that waits for its script from `runtime`.
 
-    Streamlit sends a component's JavaScript again with each changed message, so what it sends is this stub. Without
-    `isolate_styles` it stands in the page itself, and has no styles of its own.
+    Streamlit sends a component's JavaScript again with each changed message, so that JavaScript is only a short stub.
+    Without `isolate_styles` the component stands in the page itself, and has no styles of its own.
     """
     deliver(name)
     stub = _STUB.replace("@name", name)
@@ -51,7 +51,7 @@ def register(name: str, *, isolate_styles: bool = True) -> ComponentRenderer:
 
 
 def length(value: int | str) -> str:
-    """A CSS length: pixels for an int, any CSS length for a str.
+    """Return a CSS length: pixels for an int, any CSS length for a str.
 
     >>> length(600), length("60vh")
     ('600px', '60vh')
@@ -60,7 +60,7 @@ def length(value: int | str) -> str:
 
 
 def number(value: float) -> float | str:
-    """A float as JSON can carry it: the infinities and not-a-number go as words.
+    """Return a float as JSON can hold it: infinities and NaN become words.
 
     >>> number(0.5), number(float("-inf"))
     (0.5, '-inf')
@@ -70,13 +70,13 @@ def number(value: float) -> float | str:
 
 
 def check_payload(data: dict[str, Any]) -> dict[str, Any]:
-    """Return `data` as Streamlit passes it on; of what the browser would not receive it would send the repr.
+    """Return `data` ready to be sent. Raise for values that Streamlit cannot send: it would silently send their repr.
 
-    Allowed: plain JSON values, and 1-D arrays of uint8, int32 or float32 at the top level. They leave as Arrow tables
-    of one column, which is what Streamlit would make of them by way of pandas, at many times the cost.
+    Allowed: plain JSON values, and 1-D arrays of uint8, int32 or float32 at the top level. Arrays become Arrow tables
+    of one column; Streamlit would make the same of them through pandas, at many times the cost.
 
     Raises:
-        TypeError: names the place and the type of the first value that would not arrive.
+        TypeError: the sentence names the place and the type of the first value that cannot be sent.
 
     >>> check_payload({"a": [1, "x", None], "b": np.zeros(3, np.float32)}).keys()
     dict_keys(['a', 'b'])

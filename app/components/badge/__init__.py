@@ -1,4 +1,4 @@
-"""A short line that says whether the numbers on the screen can be believed; it asks to be measured at each pause."""
+"""A short line about the accuracy of the numbers on the screen; it asks for a measurement when typing pauses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BADGE = register("badge")
 
 
 class BadgeEvent(TypedDict):
-    """What `st.session_state[key]["event"]` holds when the prompt has come to rest: measure it, once per `seq`."""
+    """The value of `st.session_state[key]["event"]` after typing has paused: measure the prompt, once per `seq`."""
 
     text: str
     seq: int
@@ -29,14 +29,14 @@ def badge(
     """Mount the badge.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `BadgeEvent` when another prompt than `text` has come to rest.
-        text: the prompt that the label was measured on; None before the first measurement.
+        key: `st.session_state[key]["event"]` is a `BadgeEvent` after typing paused at another prompt than `text`.
+        text: the prompt of the measurement; None before the first one.
         label: the line, such as "parity 2.6e-06".
-        title: what it means, shown at the pointer.
-        moment: of the training, whose weights the page shows, such as "step 600 of 2,000"; "" is the final model. It
+        title: its meaning, shown on hover.
+        moment: the training step of the weights on the page, such as "step 600 of 2,000"; "" is the final model. It
             stands before the label, and follows the timeline at once.
-        typed: whether the prompt is on this page, and tells what it shows: the label is hidden while that is another.
-        kind: whether it is well; it also shows as a sign, not by colour alone.
+        typed: True if the page has a prompt panel; the label is hidden while that shows another prompt than `text`.
+        kind: the result of the measurement; a sign shows it, too, not only the colour.
     """
     data = {"text": text, "label": label, "title": title, "kind": kind, "moment": moment, "typed": typed}
     _BADGE(key=key, data=check_payload(data))

@@ -1,4 +1,4 @@
-"""A drawing for the map, as a message of its own that is not sent again while it stays the same. Invisible."""
+"""A drawing for the map, in a separate message that is not sent again while it stays the same. Invisible."""
 
 from __future__ import annotations
 

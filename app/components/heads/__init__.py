@@ -1,4 +1,4 @@
-"""All attention heads of all layers as live thumbnails; one is selected by click or keyboard."""
+"""All attention heads of all layers as live thumbnails; the user selects one by click or keyboard."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from app.components.live import Panel
 deliver("heads")
 
 MAX_SIZE = 40
-"""Pixels of a thumbnail's side at most; pool longer patterns before."""
+"""Largest side of a thumbnail in pixels; pool longer patterns before."""
 
 
 FULL, UNKNOWN = 254, 255
-"""Pixels of a weight of 1, and of what is no number."""
+"""Pixel values of a weight of 1, and of NaN."""
 
 
 class HeadEvent(TypedDict):
-    """What the state of `live` holds after a click; act once per `seq`."""
+    """The state of `live` after a click; act once per `seq`."""
 
     layer: int
     head: int
@@ -44,16 +44,17 @@ def heads(
     title: str = "Attention",
     height: int | str = 260,
 ) -> Panel:
-    """The grid; `HeadEvent` tells of a click.
+    """Return the grid as a panel; a click becomes a `HeadEvent`.
 
     Args:
-        text: the prompt that the patterns belong to.
+        text: the prompt of the patterns.
         pixels: (L, H, n, n) patterns, rows are queries: 0 for a weight of 0, FULL for a weight of 1,
-            UNKNOWN where there is no number; n <= `MAX_SIZE`.
+            UNKNOWN for NaN; n <= `MAX_SIZE`.
         selected: (layer, head), both from 0.
-        causal: every pattern is 0 above its diagonal, so that half of it need not travel.
-        gamma: the colour stands for weight ** gamma; 0.5 makes weak weights visible.
-        height: of the panel, in pixels or any CSS length; the grid scrolls inside.
+        causal: True if every pattern is 0 above its diagonal, so that only the other half is sent.
+        gamma: exponent of the colour, weight ** gamma; 0.5 makes weak weights visible.
+        title: heading of the panel.
+        height: pixels or any CSS length; the grid scrolls inside.
     """
     if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
         raise ValueError(f"pixels has shape {pixels.shape}; wanted (L, H, n, n) with n at most {MAX_SIZE}")

@@ -1,4 +1,4 @@
-"""The curves of a training, as a message of its own that is not sent again while it stays the same. Invisible."""
+"""The curves of a training, in a separate message that is not sent again while it stays the same. Invisible."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def history(
     """Hand the curves to the page under the name `history_key`; mount it outside the timeline's fragment.
 
     Args:
-        key: of the component.
-        history_key: another one for other curves.
-        steps: of the snapshots, ascending.
+        key: key of the component.
+        history_key: name of the curves; other curves need another name.
+        steps: steps of the snapshots, ascending.
         losses: curves by name: train_loss, val_loss (nats), val_accuracy (0 to 1); a value or None for each step.
-        kinds: names of the heads' scores, each with a sentence that says what it measures.
-        scores: (kinds, steps, heads), from 0 to 1, NaN where unknown; heads are counted layer by layer.
-        n_head: heads of a layer.
-        last: what the model behind the last snapshot is called: "final", or "best" of the training.
+        kinds: names of the heads' scores, each with a sentence about its meaning.
+        scores: (kinds, steps, heads), from 0 to 1, NaN if unknown; heads are counted layer by layer.
+        n_head: number of heads of a layer.
+        last: name of the model after the last snapshot: "final", or "best" of the training.
     """
     if scores.shape[:2] != (len(kinds), len(steps)):
         raise ValueError(f"scores has shape {scores.shape}; wanted ({len(kinds)} kinds, {len(steps)} steps, heads)")

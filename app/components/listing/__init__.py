@@ -1,4 +1,4 @@
-"""Source text for the code panel, its words classed for colouring by the standard tokenizer. Invisible."""
+"""Source text for the code panel, with the class of each word for colouring, by Python's tokenizer. Invisible."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from app.components._assets import check_payload, register
 _LISTING = register("listing")
 
 Words = list[tuple[str, str]]
-"""One line, as (class, text); the texts joined are the line. Classes: keyword, called, string, number, comment."""
+"""A line as pairs (class, text); the texts joined are the line. Classes: keyword, called, string, number, comment."""
 
 
 @lru_cache(maxsize=64)
 def classify(source: str) -> tuple[Words, ...]:
-    """The words of each line of Python source. Source that does not parse comes back uncoloured.
+    """Return the words of each line of Python source, without classes if the source does not parse.
 
     >>> classify("x = None  # no")[0]
     [('', 'x = '), ('keyword', 'None'), ('', '  '), ('comment', '# no')]

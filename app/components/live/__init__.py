@@ -1,6 +1,6 @@
-"""All panels that a key draws again, as one component: the numbers of a key travel in one message.
+"""All panels that change with each key, as one component: one message carries all numbers of a key.
 
-Each message costs the server and the browser a millisecond or more of bookkeeping, whatever it holds.
+Each message costs the server and the browser a millisecond or more, whatever its size.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ def live(*, key: str, panels: list[Panel], step: str = "final") -> None:
     """Mount the panels, each at its place in `live.css`, in this order.
 
     Args:
-        key: `st.session_state[key][name]` is what the panel of that name last reported: its `...Event`, or the
+        key: `st.session_state[key][name]` is the last report of the panel of that name: its `...Event`, or the
             prompt's `PromptValue`.
         panels: at most one of each component.
-        step: of the training, whose weights all of them tell of; for tests.
+        step: the training step of the weights that all panels show; for tests.
     """
     names = [panel.name for panel in panels]
     if len(set(names)) < len(names):
-        raise ValueError(f"each panel once, got {', '.join(names)}")
+        raise ValueError(f"each panel may be there once, got {', '.join(names)}; leave out the repeated ones")
     plain: dict[str, dict[str, Any]] = {name: {} for name in names}
     arrays: dict[str, Any] = {}
     for name, data in panels:
         for field, value in data.items():
-            if isinstance(value, np.ndarray):  # arrays travel at the top level alone
+            if isinstance(value, np.ndarray):  # Streamlit sends arrays only at the top level
                 arrays[f"{name}.{field}"] = value
             else:
                 plain[name][field] = value

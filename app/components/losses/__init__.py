@@ -1,4 +1,4 @@
-"""Inputs over targets shifted by one, the loss at each position as a coloured strip, and what was guessed instead."""
+"""Inputs over targets shifted by one, the loss at each position as a coloured strip, and the model's best guess."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ _LOSSES = register("losses")
 
 
 class Position(TypedDict):
-    """One position. Without a target, all that tells of it is None."""
+    """A position. Without a target, `target`, `loss`, `probability` and `rank` are None."""
 
     token: str
     target: str | None
     loss: float | None
-    """In nats."""
+    """Loss in nats."""
     probability: float | None
     rank: int | None
     best: str
-    """The most probable token, and its probability."""
+    """Most probable token."""
     best_probability: float
     missing: str
-    """Why there is no target; empty where there is one."""
+    """Reason of a missing target; "" if there is one."""
 
 
 def losses(*, key: str, text: str, positions: Sequence[Position], mean: float, perplexity: float, blind: float) -> None:
     """Mount the view.
 
     Args:
-        key: of the component.
-        text: the prompt that the numbers belong to.
-        positions: all of the run, as they shall be read; white space is made visible here.
-        mean: of the losses that are there, in nats.
-        perplexity: exp of it.
-        blind: the loss of guessing among all tokens alike, ln V: the colour scale ends there.
+        key: key of the component.
+        text: the prompt of the numbers.
+        positions: all positions of the run; the component makes white space visible.
+        mean: mean of the losses that are not None, in nats.
+        perplexity: exp(mean).
+        blind: loss of a uniform guess, ln V: the end of the colour scale.
     """
     rows = [
         {**row, "loss": _known(row["loss"]), "probability": _known(row["probability"]),

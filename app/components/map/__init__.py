@@ -12,17 +12,17 @@ deliver("map")
 
 
 class Crumb(TypedDict):
-    """One step of the path from the whole model to the view on the screen."""
+    """A step of the path from the whole model to the view on the screen."""
 
     id: str
     label: str
 
 
 class MapEvent(TypedDict):
-    """What the state of `live` holds after an action; act once per `seq`.
+    """The state of `live` after an action; act once per `seq`.
 
-    select: inspect node `id`. open: show the inside of node `id`, of block `layer` where it is one of the blocks.
-    up: show the view of breadcrumb `id`. layer: look into block `layer`.
+    select: inspect node `id`. open: show the inside of node `id`, for a block that of block `layer`.
+    up: show the view of breadcrumb `id`. layer: show block `layer`.
     """
 
     kind: Literal["select", "open", "up", "layer"]
@@ -42,22 +42,22 @@ def map_panel(
     n_layer: int = 1,
     height: int | str = 600,
 ) -> Panel:
-    """One view of the map; `MapEvent` tells what was clicked.
+    """Return a view of the map as a panel; a click becomes a `MapEvent`.
 
     Args:
-        text: the prompt that the live shapes belong to.
-        svg_key: names the drawing, an SVG that `drawing` has brought. In it each node is
+        text: the prompt of the live shapes.
+        svg_key: name of the drawing, an SVG that `drawing` sends. In it each node is
             `<g data-node="<id>" class="node concept-<name> …">` with a shape of class `box` and texts of the classes
             `title`, `axes` and `shape`, the last a placeholder for the live shape. Further classes: `container` (has
-            an inside), `stack` (stands for all blocks), `port` (belongs to the view around this one), `add`. Edges
+            an inside), `stack` (represents all blocks), `port` (belongs to the view around this one), `add`. Edges
             are `<g class="edge …" data-source="<id>" data-target="<id>">`; one of class `residual` is drawn as the
             residual stream.
         shapes: live shape of each node, such as "(1, 17, 384)".
-        selected: id of the node that is inspected; it need not be in this view.
-        breadcrumbs: from the whole model to this view, which is the last.
-        layer: the block that is looked into, or that "open" would show; from 0.
-        n_layer: the picker offers this many blocks; it is hidden for one.
-        height: of the panel, in pixels or any CSS length.
+        selected: id of the inspected node; it may be outside this view.
+        breadcrumbs: path from the whole model to this view, which is the last.
+        layer: the block on the screen, or the one that "open" would show; from 0.
+        n_layer: number of blocks in the picker, which is hidden for one block.
+        height: pixels or any CSS length.
     """
     data = {
         "text": text,

@@ -22,11 +22,10 @@ class Cell(TypedDict):
 
 
 class MatrixEvent(TypedDict):
-    """What the state of `live` holds: not an action but a state, so that nothing is done twice.
+    """The state of `live`: not an action but a state, so that a repeated message does no harm.
 
-    `hover` is the cell whose value the readout shows, told where the browser does not know the values: answer with
-    `value_at`. `name` tells the matrix that both belong to: ignore them when it is another now. `seq` goes back as
-    `ack`.
+    `hover` is the cell whose value the browser asks for, if it has only pixels: answer with `value_at`. `name` is the
+    matrix of both cells: ignore them if another one is shown now. Send `seq` back as `ack`.
     """
 
     name: str
@@ -56,31 +55,31 @@ def matrix(
     panel: str = "inspector",
     height: int | str = 420,
 ) -> Panel:
-    """The heatmap; `MatrixEvent` tells of a click, or of a hover that the browser cannot answer.
+    """Return the heatmap as a panel; a click, or a hover that the browser cannot answer, becomes a `MatrixEvent`.
 
     Args:
-        text: the prompt that the values belong to.
-        name: what is drawn, such as "transformer.h.0.attn.pattern, head 1"; another name clears pin and crosshair.
-        heat: from `heatmap(...)`.
-        row_axis: such as "query", "token", "C".
+        text: the prompt of the values.
+        name: name of the matrix, such as "transformer.h.0.attn.pattern, head 1"; a new name clears pin and crosshair.
+        heat: result of `heatmap(...)`.
+        row_axis: name of the rows' axis, such as "query", "token", "C".
         col_axis: the same for the columns.
-        row_labels: one label a row, or None for numbers; white space is made visible here.
+        row_labels: one label a row, or None for numbers; the component makes white space visible.
         col_labels: the same for the columns.
-        row_tokens: rows are positions of the context: pointing at one highlights it in all panels.
+        row_tokens: True if rows are positions of the context: a hover on one highlights it in all panels.
         col_tokens: the same for the columns.
-        join: between the two places in the readout: "query 'b' (11) → key 'T' (0): 0.4132".
-        square: cells as wide as high, for patterns.
-        gamma: of the sequential scale: the colour stands for weight ** gamma. The legend shows it.
+        join: text between the two places in the readout: "query 'b' (11) → key 'T' (0): 0.4132".
+        square: True for cells as wide as high, for patterns.
+        gamma: exponent of the sequential scale's colour, weight ** gamma. The legend shows it.
         value_at: (row, col, value), the answer to a hover on a matrix that was sent as pixels.
-        labels_at: the row's and the column's label of that cell, where `row_labels` or `col_labels` is None.
+        labels_at: the row's and the column's label of that cell, if `row_labels` or `col_labels` is None.
         ack: `seq` of the last `MatrixEvent` that was processed.
-        note: the line shown while no cell is pointed at.
+        note: line that is shown without a hover.
         panel: the panel's name for tests.
-        height: in pixels or any CSS length.
+        height: pixels or any CSS length.
     """
     for labels, size, axis in ((row_labels, heat.rows, "row"), (col_labels, heat.cols, "column")):
         if labels is not None and len(labels) != size:
-            raise ValueError(f"{len(labels)} {axis} labels for {size} {axis}s")
+            raise ValueError(f"{len(labels)} {axis} labels for {size} {axis}s; give one label for each {axis}")
     data = {
         "text": text,
         "name": name,

@@ -1,4 +1,4 @@
-"""From a matrix to what the browser needs to draw it: the values themselves, or pixels for blocks of them."""
+"""From a matrix to the data with which the browser draws it: all values, or a pixel for each block of values."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 Scale = Literal["sequential", "diverging"]
 
 MAX_VALUES: Final = 16_384
-"""Up to this many cells the true values travel (float32): every hover is answered in the browser."""
+"""Largest number of cells whose true values are sent (float32), so that the browser answers every hover."""
 
 MAX_PIXELS: Final = (256, 320)
-"""Rows and columns of pixels at most, for larger matrices."""
+"""Largest numbers of rows and columns of pixels, for larger matrices."""
 
 _MASKED, _NAN, _FIRST = 0, 1, 2  # codes of a pixel; _FIRST to 255 are the scale
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A matrix of `rows` x `cols` cells, drawn as `p_rows` x `p_cols` pixels. One of `values` and `pixels` is there."""
+    """A matrix of `rows` x `cols` cells, drawn as `p_rows` x `p_cols` pixels. It has either `values` or `pixels`."""
 
     rows: int
     cols: int
@@ -35,7 +35,7 @@ class Heatmap:
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of cells that one pixel stands for."""
+        """Rows and columns of cells in one pixel."""
         return -(-self.rows // self.p_rows), -(-self.cols // self.p_cols)
 
 
@@ -51,17 +51,17 @@ def heatmap(
     Args:
         matrix: (rows, cols), not empty. -inf means masked; NaN is shown as such.
         scale: sequential from `vmin` (0) to `vmax` (1); diverging is symmetric around 0 and fits the largest value.
-        vmin: only for sequential.
-        vmax: lower or upper end of the scale; what lies beyond takes the end's colour.
+        vmin: lower end of the scale, only for sequential; smaller values get its colour.
+        vmax: upper end of the scale; larger values get its colour.
 
-    In a block, a pixel shows the largest value (sequential) or the one farthest from 0 (diverging), and NaN if any is.
+    A pixel shows its block's largest value (sequential) or the one farthest from 0 (diverging), NaN if there is any.
 
     >>> heat = heatmap(np.array([[0.5, -2.0], [1.0, float("-inf")]]))
     >>> heat.vmin, heat.vmax, heat.block
     (-2.0, 2.0, (1, 1))
     """
     if matrix.ndim != 2 or matrix.size == 0:
-        raise ValueError(f"a heatmap is drawn from a matrix with at least one cell; got shape {matrix.shape}")
+        raise ValueError(f"a heatmap needs a matrix (rows, cols) with at least one cell, got shape {matrix.shape}")
     low, high = _limits(matrix, scale, vmin, vmax)
     rows, cols = matrix.shape
     if matrix.size <= MAX_VALUES:
@@ -87,7 +87,7 @@ def _limits(
 
 
 def _pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scale) -> NDArray[np.floating[Any]]:
-    """The cell that stands for each block of `down` x `across`."""
+    """Return one cell for each block of `down` x `across` cells."""
 
     def reduce(ufunc: np.ufunc, cells: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         tall = ufunc.reduceat(cells, np.arange(0, cells.shape[0], down), axis=0) if down > 1 else cells

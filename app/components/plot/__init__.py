@@ -1,8 +1,8 @@
-"""A plotly figure, drawn again in place: what a person zoomed, or hid in the legend, stays when new points come.
+"""A plotly figure, drawn again in place: the user's zoom and hidden curves stay when new points come.
 
-`st.plotly_chart` mounts another plot for each figure: it takes the figure for the element's identity, whatever its key.
-Here plotly.js, which the Python package brings along, goes to the page once, and `Plotly.react` draws all figures of a
-key in one plot. What then stays is told by the figure's `uirevision`.
+`st.plotly_chart` mounts a new plot for each figure: the figure is a part of the element's identity, whatever its key.
+This component sends plotly.js, a part of the Python package, to the page once, and `Plotly.react` draws all figures of
+a key in one plot. The figure's `uirevision` decides what stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from app.components._assets import check_payload, register
 
-_PLOT = register("plot", isolate_styles=False)  # plotly.js styles the document, which no shadow root would see
+_PLOT = register("plot", isolate_styles=False)  # plotly.js adds its styles to the document, not to a shadow root
 
 
 @cache
@@ -26,7 +26,7 @@ def _library() -> NDArray[np.uint8]:
 
 
 def plotly_js(*, key: str = "plotly") -> None:
-    """Mount once per page run, outside any fragment, where plots are shown. Invisible."""
+    """Mount plotly.js once per page run, outside any fragment, on pages with plots. Invisible."""
     _PLOT(key=key, data=check_payload({"library": _library()}))
 
 
@@ -34,9 +34,9 @@ def plot(figure: go.Figure, *, key: str, bar: bool = True) -> None:
     """Mount a plot.
 
     Args:
-        figure: tells its own height; the width is the page's.
-        key: of the plot; another figure under the same key is drawn in the same plot.
-        bar: whether plotly's buttons are shown when the plot is pointed at.
+        figure: figure with a height; the width is the page's.
+        key: key of the plot; another figure with the same key is drawn in the same plot.
+        bar: True to show plotly's buttons on hover.
     """
     if not figure.layout.height:
         raise ValueError(f"the figure of {key!r} has no height; give it one with update_layout(height=...)")

@@ -12,7 +12,7 @@ deliver("prediction")
 
 
 class NextToken(TypedDict):
-    """One row."""
+    """A row."""
 
     id: int
     label: str
@@ -22,7 +22,7 @@ class NextToken(TypedDict):
 
 
 class Append(TypedDict):
-    """A click: append token `id` to `text`, the prompt that the user saw; act once per `seq`."""
+    """A click that asks to append token `id` to `text`, the prompt that the user saw; act once per `seq`."""
 
     id: int
     text: str
@@ -30,9 +30,9 @@ class Append(TypedDict):
 
 
 class PredictionEvent(TypedDict):
-    """What the state of `live` holds once anything was touched; `seq` goes back as `ack`.
+    """The state of `live` after the first action of the user; send `seq` back as `ack`.
 
-    Each message carries everything, so `append` stays there after it was done: its own `seq` tells.
+    Each message carries everything, so `append` stays there after it was done: compare its own `seq`.
     """
 
     temperature: float
@@ -53,18 +53,18 @@ def prediction(
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = 380,
 ) -> Panel:
-    """The bars; `PredictionEvent` tells of a click or a move of the slider.
+    """Return the bars as a panel; a click or a move of the slider becomes a `PredictionEvent`.
 
     Args:
-        text: the prompt whose next token this is.
+        text: the prompt before the next token.
         rows: the most likely tokens, best first; bars are drawn to the scale 0 to 1.
-        temperature: what the probabilities were computed with.
-        top_k: how many rows were asked for.
+        temperature: temperature of the probabilities.
+        top_k: chosen number of rows.
         ack: `seq` of the last `PredictionEvent` that was processed.
-        note: at the top right, such as "97.3 % shown".
-        choices: offered numbers of rows.
+        note: text at the top right, such as "97.3 % shown".
+        choices: possible numbers of rows.
         temperatures: both ends of the slider.
-        height: of the panel, in pixels or any CSS length; rows scroll inside.
+        height: pixels or any CSS length; rows scroll inside.
     """
     data = {
         "text": text,

@@ -1,4 +1,4 @@
-"""The prompt: an input that is live at every keystroke, the tokens as chips, a counter and one line of notice."""
+"""The prompt: an input that reports every key, the tokens as chips, a counter and one line of notice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.components.live import Panel
 deliver("prompt")
 
 MAX_CHIPS = 512
-"""More tokens than this are not sent as chips: the last ones are. (No screen shows more.)"""
+"""Largest number of tokens sent as chips, the last ones of a longer prompt. (No screen shows more.)"""
 
 
 class PromptValue(TypedDict):
-    """What the state of `live` holds once the user has typed; `seq` goes back as `ack`."""
+    """The state of `live` after the user has typed; send `seq` back as `ack`."""
 
     text: str
     seq: int
@@ -23,7 +23,7 @@ class PromptValue(TypedDict):
 
 
 class Notice(TypedDict):
-    """One line beside the tokens."""
+    """A line beside the tokens."""
 
     kind: Literal["info", "warning", "error"]
     text: str
@@ -42,17 +42,20 @@ def prompt(
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
 ) -> Panel:
-    """The input, the tokens as chips, counter and notice; `PromptValue` tells what was typed.
+    """Return input, chips, counter and notice as a panel; typing becomes a `PromptValue`.
 
     Args:
-        text: the prompt that the tokens (and all other panels) belong to. It is written into the input only when
-            `rev` differs from the one before: never answer a keystroke with a new `rev`.
-        labels: every token of the prompt, as it shall be read; white space is made visible here.
+        text: the prompt of the tokens (and of all other panels). The browser writes it into the input only if `rev`
+            has changed: never answer a key with a new `rev`.
+        labels: readable text of every token; the component makes white space visible.
         ids: the tokens' ids.
-        ack: `seq` of the last `PromptValue` that was processed. The next one is sent only then.
-        cropped: how many of the first tokens the model does not see.
+        rev: number that changes when the server, not the user, changes the prompt.
+        ack: `seq` of the last `PromptValue` that was processed. The browser sends the next one only then.
+        cropped: number of first tokens that the model does not see.
         counter: the line at the right, such as "17 / 256 tokens · 6 ms".
         notice: a sentence for the user, announced to screen readers.
+        placeholder: text of the empty input.
+        autofocus: True to focus the input when the page opens.
     """
     if len(labels) != len(ids):
         raise ValueError(f"{len(labels)} labels for {len(ids)} ids; every token needs one of each")

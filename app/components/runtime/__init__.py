@@ -1,4 +1,4 @@
-"""Delivers the JavaScript and CSS of all components to the page, once; nothing else in the page repeats them."""
+"""Delivery of the JavaScript and CSS of all components to the page, once; no other message repeats them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RUNTIME = st.components.v2.component(
 
 @cache
 def _sources() -> dict[str, Any]:
-    """`scripts` by path, as they import each other; `styles` by component; `shared` styles before each of them."""
+    """Return `scripts` by the path of their imports, `styles` by component, and `shared` styles that precede each."""
     folders = [_COMPONENTS / name for name in sorted(MODULES)]
     sheets = {folder.name: folder / f"{folder.name}.css" for folder in folders}
     files = [*sorted(_COMPONENTS.glob("*.js")), *(file for folder in folders for file in sorted(folder.glob("*.js")))]
@@ -41,9 +41,10 @@ def _sources() -> dict[str, Any]:
 
 
 def runtime(*, key: str = "runtime", drop: str = "") -> None:
-    """Mount once per page run, outside any fragment. Invisible. Panels mounted before it wait for it.
+    """Mount the delivery once per page run, outside any fragment. Invisible. Panels mounted before it wait for it.
 
     Args:
-        drop: the CSS selector of a button that opens what takes files; dragging one onto the page clicks it.
+        key: key of the component.
+        drop: CSS selector of the button that opens the file dialog; a file dragged onto the page clicks it.
     """
     _RUNTIME(key=key, data={**_sources(), "drop": drop})

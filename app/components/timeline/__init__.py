@@ -12,9 +12,9 @@ deliver("timeline")
 
 
 class TimelineEvent(TypedDict):
-    """What the state of `live` holds once anything was touched; `seq` goes back as `ack`.
+    """The state of `live` after the first action of the user; send `seq` back as `ack`.
 
-    Each message carries everything. While `growing`, one comes every other second although nothing was touched.
+    Each message carries everything. While `growing`, one comes every other second without any action.
     """
 
     source: str
@@ -37,19 +37,19 @@ def timeline(
     growing: bool = False,
     ack: int = 0,
 ) -> Panel:
-    """The strip; `TimelineEvent` tells which step is wanted.
+    """Return the strip as a panel; a `TimelineEvent` tells the step that the user chose.
 
     Args:
         text: the prompt that the panels show.
-        source: comes back with each event, so that a late one is not taken for another model's.
-        history_key: names the curves, which `history` has brought.
-        step: of the snapshot on the screen; None is the final model, which has the last stop of the slider.
-        moment: the same in words, such as "step 600 of 2,000".
-        losses: of the weights on the screen, by the names of `history`.
-        kind: of the scores that are drawn; "" where there are none.
-        score: of the head at this step.
+        source: the model; it comes back with each event, so that a late event is not used for another model.
+        history_key: name of the curves, which `history` sends.
+        step: step of the snapshot on the screen; None is the final model, the last stop of the slider.
+        moment: the step in words, such as "step 600 of 2,000".
+        losses: losses of the weights on the screen, by the names of `history`.
+        kind: kind of the scores that are drawn; "" without scores.
+        score: score of the head at this step.
         head: (layer, head), both from 0, whose curve is drawn strongly.
-        growing: more snapshots are expected: ask for them now and then.
+        growing: True if more snapshots are expected, so that the browser asks for them regularly.
         ack: `seq` of the last `TimelineEvent` that was processed.
     """
     data = {
