@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Several processes test at once, and start others: each, and each that it starts, computes on one core.
+# Several processes test at once and start others: each of them, and each one that it starts, computes on one core.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
@@ -20,7 +20,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-# Before gptcore is imported anywhere: each call of a model's function then checks the shapes in its signature.
+# Before the first import of gptcore: each call of a model's function then checks the shapes in its signature.
 _hook = install_import_hook("gptcore.model", "beartype.beartype")
 
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
@@ -28,26 +28,26 @@ from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E4
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-torch.set_num_threads(1)  # small models; and many threads with a team of workers each would wait for each other
+torch.set_num_threads(1)  # small models; many threads, each with a team of workers, would wait for each other
 
-# No test fails by the clock.
+# No test may fail because the machine is slow.
 settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
 SPREAD = {"test_fuzz", "test_trace", "test_train", "test_train_distributed", "test_train_export", "test_train_faults"}
-"""Long files whose tests share nothing: any process may take any of these. The tests of another file stay together."""
+"""Long files whose tests share nothing: any process may run any of them. Tests of another file stay in one process."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's server, browser and models are then made once."""
+    """Group the tests of each file, so that its server, browser and models are made once."""
     for item in items:
         if item.path.stem not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: object) -> GPT:
-    """A GPT whose weights are large enough for every part to matter."""
+    """Make a GPT whose weights are large enough for every part to matter."""
     fields = {"block_size": 32, "vocab_size": 17, "n_layer": 3, "n_head": 2, "n_embd": 16, **sizes}
     generator = torch.Generator().manual_seed(seed)
     model = GPT(GPTConfig.from_dict(fields)).eval().to(dtype)
@@ -59,7 +59,7 @@ def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: obj
 
 @pytest.fixture(autouse=True)
 def main_module() -> Iterator[None]:
-    """Streamlit leaves the page that it ran as `__main__`, which each process that is started later would run."""
+    """Remove the page that Streamlit ran as `__main__`: each process that is started later would run it."""
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
@@ -67,14 +67,14 @@ def main_module() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shakespeare() -> Checkpoint:
-    """The shipped model."""
+    """Load the shipped model."""
     assert "shakespeare-char" in shipped_models()
     return load("shakespeare-char")
 
 
 @pytest.fixture(scope="session")
 def outside_data() -> Path:
-    """The folder of outside data, which tests never download."""
+    """Return the folder of outside data, which tests never download."""
     folder = os.environ.get("GPTSCOPE_DATA")
     if not folder:
         pytest.skip("needs outside data: set GPTSCOPE_DATA to a folder with tinyshakespeare.txt and gpt2-bpe/")
@@ -83,7 +83,7 @@ def outside_data() -> Path:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A server of the app, for the tests of a file."""
+    """Start a server of the app, for the tests of a file."""
     from tests.browser.driver import server
 
     with server("shakespeare-char") as (url, _):
@@ -92,7 +92,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def launched() -> Iterator[Browser]:
-    """Chromium, for the tests of a file."""
+    """Start Chromium, for the tests of a file."""
     from tests.browser.driver import browser
 
     with browser() as chrome:
@@ -101,7 +101,7 @@ def launched() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(launched: Browser, address: str) -> Iterator[Page]:
-    """The app in a window of its own."""
+    """Open the app in a new window."""
     from tests.browser.driver import open_page
 
     opened = open_page(launched, address)
@@ -111,7 +111,7 @@ def page(launched: Browser, address: str) -> Iterator[Page]:
 
 @pytest.fixture
 def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No file appears in the working directory, and temporary ones are gone afterwards."""
+    """Fail if a test leaves a file in the working directory, or a temporary one."""
     temporary, here = tmp_path_factory.mktemp("temporary"), tmp_path_factory.mktemp("here")
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.chdir(here)

@@ -1,7 +1,7 @@
-"""Damages small checkpoints of each format, and loads them: `python -m tests.fuzz --cases 10000 --format nanogpt`.
+"""Fuzzer of `load`: damages small checkpoints of each format: `python -m tests.fuzz --cases 10000 --format nanogpt`.
 
-Whatever the damage, `load` gives a working model or one CheckpointError, soon and in little memory, and leaves no file
-behind. What does not hold is printed with the command that repeats it, and its files are kept.
+After any damage, `load` gives a working model or one CheckpointError, fast and in little memory, and leaves no file
+behind. If not, the fuzzer prints the fault with the command that repeats it, and keeps the files.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tests.mutations import RESEALED, Files, damaged
 MOST_SECONDS = 10
 MOST_SHOWN = 20
 MOST_MB = 300
-"""Above three times the size of the files."""
+"""Allowed memory in MB, above three times the size of the files."""
 SIZES = {"block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 8}
 
 
@@ -55,19 +55,19 @@ class Sample:
 
     files: Files
     target: str
-    """What is loaded: a file, or "." for the folder."""
+    """Path to load: a file, or "." for the folder."""
     model: GPT
     sealed: bool = False
-    """Whether checksums tell any changed weight."""
+    """True if checksums detect any changed weight."""
     strict: bool = False
-    """Whether they tell any changed byte."""
+    """True if checksums detect any changed byte."""
     reseal: bool = False
-    """Whether they are made anew after the damage, as an enemy would."""
+    """True if the checksums are made anew after the damage, as an attacker would."""
 
 
 @dataclass
 class Summary:
-    """What came of the cases of one format."""
+    """Results of the cases of one format."""
 
     name: str
     refused: int = 0
@@ -136,7 +136,7 @@ def _mingpt() -> Iterator[Sample]:
 
 
 def _hugging_face() -> tuple[GPT, dict[str, Tensor], Files, bytes]:
-    """The model, its weights as Hugging Face stores them, config and vocabulary, and the vocabulary in one file."""
+    """Make a model: its weights in Hugging Face's layout, config and vocabulary, and the vocabulary as one file."""
     model = _model(vocab_size=258, activation="gelu_tanh")
     state = {
         name.removeprefix("transformer."): tensor.t().contiguous() if name.endswith(CONV1D) else tensor
@@ -163,7 +163,7 @@ def _hugging_face() -> tuple[GPT, dict[str, Tensor], Files, bytes]:
 
 
 def _shards(state: dict[str, Tensor], suffix: str, write: Callable[[dict[str, Tensor]], bytes]) -> Files:
-    """The weights in two files, and the index of these."""
+    """Store the weights in two files with an index."""
     stem, names = ("model" if suffix == "safetensors" else "pytorch_model"), sorted(state)
     parts = {f"{stem}-0000{i + 1}-of-00002.{suffix}": names[i::2] for i in range(2)}
     index = {"metadata": {"total_size": 0}, "weight_map": {name: file for file in parts for name in parts[file]}}
@@ -199,7 +199,7 @@ def _ours() -> Iterator[Sample]:
 
 
 def _resealed(files: Files) -> Files:
-    """Our own folder with the hashes that its files have now; as it is where it is too damaged for that."""
+    """Return a gptscope folder with the hashes of its present files; unchanged if it is too damaged for that."""
     try:
         content = json.loads(files["config.json"])
         for entry in (content["weights"], content["tokenizer"]):
@@ -258,7 +258,7 @@ def _problem_of_checkpoint(ckpt: Checkpoint, sample: Sample, kinds: Sequence[str
 
 
 class Fuzzer:
-    """Runs the cases of one format in the folder `work`, which must be empty or not there."""
+    """Runs of the cases of one format, in the folder `work`, which must be empty or missing."""
 
     def __init__(self, name: str, seed: int, work: Path) -> None:
         self.name, self.seed, self.work = name, seed, work
@@ -270,7 +270,7 @@ class Fuzzer:
             folder.mkdir(parents=True)
 
     def run(self, cases: Sequence[int], watchdog: bool = False) -> Summary:
-        """Each case by its number. With `watchdog`, a case that hangs for a minute ends the process."""
+        """Run each case by its number. With `watchdog`, a case that hangs for a minute ends the process."""
         from tqdm import tqdm
 
         with contextlib.chdir(self.here), _temporary_files_in(self.temporary):
@@ -302,7 +302,7 @@ class Fuzzer:
             self.summary.failures.append(f"{problem} ({'; '.join(kinds)})\n  {again}\n  {kept}")
 
     def _loaded(self, sample: Sample, files: Files, kinds: Sequence[str] | None) -> str | None:
-        """Loads these files; what does not hold. Without `kinds`, they are undamaged."""
+        """Load these files and yield each broken promise. Without `kinds`, the files are undamaged."""
         shutil.rmtree(self.case, ignore_errors=True)
         self.case.mkdir()
         for name, raw in files.items():
@@ -319,11 +319,11 @@ class Fuzzer:
             problem = f"refused: {error}" if kinds is None else _problem_of_sentence(error)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a panic of a library in Rust is no Exception
+        except BaseException as error:  # a Rust panic of a library is not an Exception
             seconds = time.perf_counter() - start
             problem = f"{type(error).__name__}: {str(error)[:300]}"
         megabytes = _peak() - before
-        if kinds is None:  # the first loads are of modules, too, and start the process that opens files
+        if kinds is None:  # the first loads also import modules, and start the sandbox process
             return problem
         self.summary.slowest = max(self.summary.slowest, seconds)
         self.summary.megabytes = max(self.summary.megabytes, megabytes)
@@ -349,21 +349,21 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def _reset_peak() -> float:
-    """Begins to measure the memory of this process anew, where the system can; what it is now, in MB."""
+    """Restart the measurement of this process's peak memory, if the system can. Return the present memory in MB."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _peak()
 
 
 def _peak() -> float:
-    """The most memory of this process since then, in MB; 0 where the system does not say."""
+    """Return the peak memory of this process since then, in MB; 0 if the system does not tell it."""
     with contextlib.suppress(OSError):
         return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1e3
     return 0.0
 
 
 class Forks:
-    """The memory of the forks in which pickled files are opened, from here on, while this context lasts."""
+    """Measure the memory of the forks that open pickled files, during the block."""
 
     def __enter__(self) -> Forks:
         client._opener.close()
@@ -371,20 +371,20 @@ class Forks:
         return self
 
     def growth(self) -> float:
-        """By how much, in MB, a fork outgrew the process that it came from, which ends; 0 when nothing was opened."""
+        """End the sandbox process. Return by how many MB a fork outgrew it; 0 if nothing was opened."""
         process = client._opener._process
         if process is None or process.stdin is None or process.stdout is None:
             return 0.0
-        process.stdin.close()  # at the end of its input it tells
+        process.stdin.close()  # it prints the number at the end of its input
         return float(process.stdout.read())
 
     def __exit__(self, *_: object) -> None:
         client._opener.close()
-        del client._opener.module  # the class has the true one
+        del client._opener.module  # the class has the original value
 
 
 def _begin() -> None:
-    """In each process that fuzzes."""
+    """Prepare a process that fuzzes."""
     torch.set_num_threads(1)
     faulthandler.enable()
 
@@ -394,20 +394,20 @@ def _fuzzed(name: str, seed: int, work: Path, cases: Sequence[int]) -> Summary:
 
 
 def _summaries(names: Sequence[str], seed: int, work: Path, cases: Sequence[int]) -> Iterator[Summary]:
-    """Of each format in turn; several are fuzzed side by side, each in a process of its own."""
+    """Fuzz each format; several are fuzzed at the same time, each in a new process."""
     if len(names) == 1:
         _begin()
         yield _fuzzed(names[0], seed, work, cases)
         return
     processes = min(len(names), os.cpu_count() or 1)
-    fresh = multiprocessing.get_context("spawn")  # a fork would begin with the memory of this process
+    fresh = multiprocessing.get_context("spawn")  # a fork would start with the memory of this process
     with ProcessPoolExecutor(processes, fresh, _begin) as pool:
         one = partial(_fuzzed, seed=seed, work=work, cases=cases)
         yield from pool.map(one, names)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzzes one format or all; the exit status is 1 when something does not hold."""
+    """Fuzz one format or all. Return the exit status: 1 if a promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000, help="of each format")
     parser.add_argument("--format", choices=FORMATS, action="append", help="one of them; all by default")

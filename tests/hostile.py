@@ -1,4 +1,4 @@
-"""Files as an enemy writes them, byte by byte: pickles, zip archives, safetensors; and what a refusal must be."""
+"""Files as an attacker writes them, byte by byte: pickles, zip archives, safetensors; and the form of a refusal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROTO, STOP = b"\x80\x02", b"."
 
 
 def refused(path: Path, sentence: str) -> str:
-    """Fails unless the file is refused in one line that matches, without the advice to switch a check off."""
+    """Fail unless the file is refused in one line that matches, without the advice to switch a check off."""
     with pytest.raises(CheckpointError, match=sentence) as caught:
         load(path)
     line = str(caught.value)
@@ -32,7 +32,7 @@ def refused(path: Path, sentence: str) -> str:
 
 
 def name(dotted: str) -> bytes:
-    """A global: a class or a function by its name."""
+    """Write a global: a class or a function by its name."""
     module, _, last = dotted.rpartition(".")
     return b"c" + module.encode() + b"\n" + last.encode() + b"\n"
 
@@ -52,7 +52,7 @@ def group(*values: bytes) -> bytes:
 
 
 def entries(content: Mapping[str, bytes]) -> bytes:
-    """A dict."""
+    """Write a dict."""
     return b"}(" + b"".join(text(key) + value for key, value in content.items()) + b"u"
 
 
@@ -61,14 +61,14 @@ def call(dotted: str, *arguments: bytes) -> bytes:
 
 
 def storage(kind: str = "Float", count: int = 4, key: str = "0", place: str = "cpu") -> bytes:
-    """By its persistent id: `data/<key>` of the archive."""
+    """Write an object by its persistent id: `data/<key>` of the archive."""
     return group(text("storage"), name(f"torch.{kind}Storage"), text(key), text(place), number(count)) + b"Q"
 
 
 def tensor(
     size: tuple[int, ...] = (4,), stride: tuple[int, ...] = (1,), offset: int = 0, kind: str = "Float", count: int = 4
 ) -> bytes:
-    """A view into a storage."""
+    """Write a view into a storage."""
     return call(
         "torch._utils._rebuild_tensor_v2",
         *(storage(kind, count), number(offset), group(*map(number, size)), group(*map(number, stride))),
@@ -77,7 +77,7 @@ def tensor(
 
 
 def state(weight: bytes, **others: bytes) -> bytes:
-    """A checkpoint with this weight, and with other entries beside its state dict."""
+    """Write a checkpoint with this weight, and with other entries beside its state dict."""
     return entries({"model": entries({"transformer.wte.weight": weight}), **others})
 
 
@@ -85,19 +85,19 @@ def state(weight: bytes, **others: bytes) -> bytes:
 
 
 def write_zip(path: Path, value: bytes, data: bytes = bytes(16), method: int = zipfile.ZIP_STORED) -> None:
-    """As PyTorch writes since 1.6: one pickle, and the bytes of the storages in records of their own."""
+    """Write PyTorch's format since 1.6: one pickle, and the bytes of each storage in its own record."""
     with zipfile.ZipFile(path, "w", method, compresslevel=1) as archive:
         for record, raw in {"data.pkl": PROTO + value + STOP, "version": b"3\n", "data/0": data}.items():
             archive.writestr(f"a/{record}", raw)
 
 
 def write_bare(path: Path, value: bytes) -> None:
-    """One pickle."""
+    """Write one pickle."""
     path.write_bytes(PROTO + value + STOP)
 
 
 def write_legacy(path: Path, value: bytes) -> None:
-    """As PyTorch wrote before 1.6: a magic number, a version and the system, then the pickle itself."""
+    """Write PyTorch's format before 1.6: a magic number, a version and the system, then the pickle itself."""
     system = entries({"protocol_version": number(1001), "little_endian": b"\x88"})
     head = (number(0x1950A86A20F9469CFC6C), number(1001), system)
     path.write_bytes(b"".join(PROTO + part + STOP for part in (*head, value, b"]")))
@@ -109,5 +109,5 @@ def write_safetensors(path: Path, header: Any, data: bytes = b"") -> None:
 
 
 def entry(shape: list[int], start: int, stop: int, dtype: str = "F32") -> dict[str, Any]:
-    """What a safetensors header says of one tensor."""
+    """Return a safetensors header's description of one tensor."""
     return {"dtype": dtype, "shape": shape, "data_offsets": [start, stop]}

@@ -1,7 +1,7 @@
 """A small Hugging Face hub on this machine, and processes that fetch from it; nothing here asserts anything.
 
-It answers as the hub does for what `huggingface_hub` asks: the listing of a commit, the head of a file, the file. Large
-files stand behind a redirect, as on the hub. Xet is not offered, so all bytes go over plain HTTP.
+It answers the requests of `huggingface_hub` as the hub does: the listing of a commit, the head of a file, the file.
+Large files stand behind a redirect, as on the hub. Xet is not offered, so all bytes go over plain HTTP.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Files = dict[str, bytes]
 
 @dataclass
 class Repo:
-    """Its commits, the branches that name them, and the code with which the hub refuses its files, if it does."""
+    """Commits of a model, the branches that name them, and the status with which the hub refuses its files, if any."""
 
     commits: dict[str, Files] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     refusal: str | None = None
 
     def push(self, files: Files, branch: str = "main") -> str:
-        """A new commit with these files; its hash."""
+        """Add a commit with these files. Return its hash."""
         sha = hashlib.sha1(repr((files, branch, len(self.commits))).encode()).hexdigest()
         self.commits[sha] = files
         self.branches[branch] = sha
@@ -43,7 +43,7 @@ class Repo:
 
 
 class Hub(ThreadingHTTPServer):
-    """The server: `repos` is what it has, `asked` what it was asked for, and `trouble` what goes wrong with a file."""
+    """The server: `repos` is its content, `asked` the requests so far, and `trouble` the fault of a file."""
 
     daemon_threads = True
 
@@ -53,7 +53,7 @@ class Hub(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.trouble: dict[str, str] = {}  # file -> "cut" (once, half-way), "stall" (half-way), or a status such as 500
         self.status = 0  # of every answer, if not 0
-        self.silent = False  # takes every question, and answers none
+        self.silent = False  # accepts every request, and never answers
         self.stalled = threading.Event()
         self.after_listing: Callable[[], object] = lambda: None
 
@@ -62,7 +62,7 @@ class Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def files_sent(self) -> list[str]:
-        """The files whose content went out since the last look."""
+        """Return the files that were sent since the last call."""
         sent = [line.removeprefix("FILE ") for line in self.asked if line.startswith("FILE ")]
         self.asked.clear()
         return sent
@@ -73,10 +73,10 @@ class Visit(BaseHTTPRequestHandler):
 
     server: Hub
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # a head and a body are two writes, and would wait 40 ms for each other
+    disable_nagle_algorithm = True  # a head and a body are two writes, each of which would wait 40 ms
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: what was asked is in `asked`."""
+        """Print nothing: `asked` has the requests."""
 
     def do_GET(self) -> None:
         self._answer()
@@ -90,7 +90,7 @@ class Visit(BaseHTTPRequestHandler):
         if self.server.silent:
             self.connection.settimeout(60)
             with suppress(TimeoutError):
-                self.rfile.read(1)  # until the other side is gone
+                self.rfile.read(1)  # until the client has gone
             self.close_connection = True
             return None
         if self.server.status:
@@ -129,7 +129,7 @@ class Visit(BaseHTTPRequestHandler):
         if file.endswith((".safetensors", ".bin", ".h5", ".msgpack")):
             digest = hashlib.sha256(raw).hexdigest()
             about |= {"X-Linked-Size": str(len(raw)), "X-Linked-Etag": f'"{digest}"'}
-            elsewhere = self.server.url.replace("127.0.0.1", "localhost")  # a host of its own, as the hub's files have
+            elsewhere = self.server.url.replace("127.0.0.1", "localhost")  # another host, as the hub uses for files
             return self._send(302, b"", about | {"Location": f"{elsewhere}/cdn/{digest}/{file}"})
         return self._content(file, raw, about)
 
@@ -150,7 +150,7 @@ class Visit(BaseHTTPRequestHandler):
         self.wfile.flush()
         if trouble == "stall":
             self.server.stalled.set()
-            self.rfile.read(1)  # until the other side is gone
+            self.rfile.read(1)  # until the client has gone
         else:
             del self.server.trouble[file]
         self.close_connection = True
@@ -173,7 +173,7 @@ class Visit(BaseHTTPRequestHandler):
 
 @contextmanager
 def hub() -> Iterator[Hub]:
-    """A running hub without models."""
+    """Start a hub without models."""
     server = Hub()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -213,12 +213,12 @@ for line in sys.stdin:
     if status:
         print(json.dumps({"killed": status}), flush=True)
 """
-"""Each task gets a process of its own, as `huggingface_hub` reads its environment once. Torch and what that
-package imports, which takes longest, are imported once for all."""
+"""Program of the fetching processes. Each task is a new process, because `huggingface_hub` reads its environment once.
+Torch and the package's imports, which take longest, are imported only once."""
 
 
 class Fetcher:
-    """Fetches in fresh processes, the cache in a folder of the caller, and nothing but this machine in reach."""
+    """Fetching in new processes, the cache in a folder of the caller, with no host but this machine in reach."""
 
     def __init__(self, log: Path) -> None:
         keep = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
@@ -236,7 +236,7 @@ class Fetcher:
             )
 
     def start(self, url: str, home: Path, *asked: tuple[str, str | None], **environ: str) -> int:
-        """Begins to fetch what is asked, name and revision, one after the other; the id of the process."""
+        """Start to fetch the given names and revisions, one after the other. Return the id of the process."""
         environ = {"HF_ENDPOINT": url, "HF_HOME": str(home)} | environ
         assert self.process.stdin
         self.process.stdin.write(json.dumps({"environ": environ, "asked": asked}) + "\n")

@@ -1,7 +1,7 @@
-"""The process that opens pickled files, which at its end prints by how many MB the largest of its forks outgrew it.
+"""The sandbox process, which at its end prints by how many MB the largest of its forks outgrew it.
 
-Only the parent of the forks can tell: what the system counts of a process from outside holds the memory of who started
-it, as that was before the new program took its place.
+Only the parent of the forks can measure this: the system's count for a child includes the memory of the process that
+started it, from before the new program was loaded.
 """
 
 import sys

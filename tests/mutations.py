@@ -1,4 +1,4 @@
-"""Damage to the files of a checkpoint, as disks, networks and enemies do it. This file knows containers, and no loader.
+"""Damage to the files of a checkpoint, as disks, networks and attackers do it. This file knows containers, no loader.
 
 Everything is drawn from one `random.Random`, so that the same seed does the same damage.
 """
@@ -19,9 +19,9 @@ from random import Random
 from typing import Any
 
 Files = dict[str, bytes]
-"""The files of a checkpoint: name to content."""
+"""Files of a checkpoint: name to content."""
 Mutation = Callable[[bytes, Random, Sequence[bytes]], bytes]
-"""From a file, and pieces of others, to a damaged file."""
+"""A function from a file, and pieces of others, to a damaged file."""
 
 ODD_NUMBERS = (0, 1, 2, 3, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
 ODD_JSON = (
@@ -45,7 +45,7 @@ ODD_INSTRUCTIONS = (
 
 
 def damaged(files: Files, others: Sequence[bytes], rng: Random) -> tuple[Files, list[str]]:
-    """The files with one to three kinds of damage, and what they are called; never the same files as before."""
+    """Return the files with one to three kinds of damage, and their names. At least one file differs."""
     while True:
         now, done = dict(files), []
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
@@ -58,7 +58,7 @@ def damaged(files: Files, others: Sequence[bytes], rng: Random) -> tuple[Files, 
                     break
                 continue
             apt = [kind for kind in KINDS if _applies(kind, now[name])]
-            known = [kind for kind in apt if kind in OF_A_FORMAT]  # any byte of a JSON file mostly makes it no JSON
+            known = [kind for kind in apt if kind in OF_A_FORMAT]  # a random byte mostly makes a file invalid JSON
             kind = rng.choice(known if known and rng.random() < 0.5 else apt)
             now[name] = KINDS[kind](now[name], rng, others)
             done.append(f"{name}: {kind}")
@@ -67,10 +67,10 @@ def damaged(files: Files, others: Sequence[bytes], rng: Random) -> tuple[Files, 
 
 
 VOCABULARY = ("vocab", "merges", "tokenizer", "meta")
-"""With these begin the names of files that are damaged less often: they have tests of their own."""
+"""Beginnings of names of files that are damaged less often: they have tests of their own."""
 OF_A_FORMAT = ("json", "header length", "zip field", "zip record", "pickle")
 RESEALED = ("zip record", "pickle", "other file")
-"""The kinds after which checksums may be right again."""
+"""Kinds of damage after which checksums may be right again."""
 
 
 def _applies(kind: str, raw: bytes) -> bool:
@@ -143,7 +143,7 @@ def insert(raw: bytes, rng: Random, _: Sequence[bytes]) -> bytes:
 
 
 def splice(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """A piece of the file itself or of another over a place in it, or between."""
+    """Put a piece of this file or of another over a place in it, or between."""
     source = rng.choice((raw, rng.choice(others)))
     start, stop = _range(source, rng)
     at = rng.randint(0, len(raw))
@@ -158,14 +158,14 @@ def other_file(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
 
 
 class _Again(str):
-    """A key that a dict holds beside an equal one, so that it is written twice."""
+    """A key equal to another key of a dict, so that it is written twice."""
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
 
 def change_json(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """A value, a key or the nesting of a JSON file or header is another; a header's length fits again."""
+    """Change a value, a key or the nesting of a JSON file or header; a header's length is corrected."""
     header = raw[8:9] == b"{"
     length = int.from_bytes(raw[:8], "little") if header else len(raw)
     text = raw[8 : 8 + length] if header else raw
@@ -208,7 +208,7 @@ def _changed_json(root: Any, rng: Random) -> str:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place of a value in a container."""
+    """Yield each place of a value in a container."""
     for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
         yield value, key
         yield from _places(value[key])
@@ -224,7 +224,7 @@ def header_length(raw: bytes, rng: Random, _: Sequence[bytes]) -> bytes:
 
 
 def zip_field(raw: bytes, rng: Random, _: Sequence[bytes]) -> bytes:
-    """A number in a header of the archive: sizes, offsets, counts, checksums, flags, methods."""
+    """Change a number in a header of the archive: sizes, offsets, counts, checksums, flags, methods."""
     places = [match.start() for match in re.finditer(rb"PK[\x01-\x07][\x02-\x08]", raw)]
     width = rng.choice((1, 2, 2, 4, 4, 8))
     at = rng.choice(places) + rng.randrange(4, 46, 2)
@@ -232,7 +232,7 @@ def zip_field(raw: bytes, rng: Random, _: Sequence[bytes]) -> bytes:
 
 
 def zip_record(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """A record of the archive is another, with checksums that are right again."""
+    """Change a record of the archive, and correct its checksums."""
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             records = [(name, archive.read(name)) for name in archive.namelist()]
@@ -263,7 +263,7 @@ def zip_record(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
 def _zipped(records: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one name twice is meant
+        warnings.simplefilter("ignore")  # the repeated name is intended
         with zipfile.ZipFile(file, "w", method) as archive:
             for name, content in records:
                 archive.writestr(name or "x", content)
@@ -274,7 +274,7 @@ def _zipped(records: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) 
 
 
 def change_pickle(raw: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """An instruction of the pickle is another, gone or twice; in an archive, with checksums that are right again."""
+    """Change, remove or repeat an instruction of the pickle; in an archive, correct the checksums."""
     if raw[:4] != b"PK\x03\x04":
         return _changed_pickle(raw, rng)
     try:
@@ -319,7 +319,7 @@ def _argument(old: bytes, rng: Random) -> bytes:
 
 
 def _instructions(raw: bytes) -> tuple[list[bytes], bytes]:
-    """Each instruction of the pickles that stand one behind the other, and what follows them."""
+    """Yield each instruction of the pickles that follow one another, and the rest after them."""
     file, starts = io.BytesIO(raw), []
     try:
         while True:

@@ -1,6 +1,6 @@
-"""GPTs that share no code with gptcore: transformers', and one written out by hand; and how logits are compared.
+"""GPTs that share no code with gptcore: transformers', and one written by hand; and the comparison of logits.
 
-Weights here are far from any initialisation, biases and layer norms too, so that none can be lost unseen.
+All weights, also biases and layer norms, are far from any initialisation, so that a lost one changes the logits.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from gptcore import GPT, capture
 
 BOUND = 1e-10
-"""Between logits in float64."""
+"""Bound of differences between logits in float64."""
 FLOAT32_BOUND = 1e-4
-"""Between float32 logits and float64 ones of the same weights; arithmetic in half precision is off by 5e-3."""
+"""Bound between float32 logits and float64 ones of the same weights; half precision would be off by 5e-3."""
 CONTAINERS = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""What Hugging Face's folders hold: one file, or an index of several."""
+"""Files of weights in Hugging Face's folders: one file, or an index of several."""
 
 
 # ---- the comparison ------------------------------------------------------------------------------------------------
 
 
 def prompts(vocab_size: int, T: int) -> Tensor:
-    """Token ids, (2, T), spread over the vocabulary; the two rows differ."""
+    """Return token ids (2, T), spread over the vocabulary; the two rows differ."""
     return torch.arange(2 * T).view(2, T) * 7 % vocab_size
 
 
 @torch.no_grad()
 def agree(model: GPT, expected: Tensor, ids: Tensor, bound: float = BOUND) -> None:
-    """Fails unless the model, as it is, gives the expected logits at all positions, on both of its paths.
+    """Fail unless the model, unchanged, gives the expected logits at all positions, on both of its paths.
 
-    The one path is fused attention over the whole prompt; the other grows a trace in two steps, so that the second
-    half attends to the past.
+    One path is fused attention over the whole prompt; the other extends a trace in two steps, so that the second half
+    attends to the past.
     """
     start = capture(model, ids[:, : ids.size(1) // 2])
     found = {
@@ -62,7 +62,7 @@ def agree(model: GPT, expected: Tensor, ids: Tensor, bound: float = BOUND) -> No
 
 
 def random_gpt2(seed: int = 0, embedding: float = 0.3, **options: Any) -> GPT2LMHeadModel:
-    """transformers' GPT-2 in float64. With small values in `embedding`, the epsilon of the layer norms matters."""
+    """Return transformers' GPT-2 in float64. With small values in `embedding`, the epsilon of layer norms matters."""
     sizes = {"vocab_size": 61, "n_positions": 16, "n_layer": 2, "n_head": 2, "n_embd": 24}
     fields: dict[str, Any] = sizes | {"bos_token_id": None, "eos_token_id": None, "attn_implementation": "eager"}
     model: Any = GPT2LMHeadModel(GPT2Config(**(fields | options))).double()
@@ -77,13 +77,13 @@ def random_gpt2(seed: int = 0, embedding: float = 0.3, **options: Any) -> GPT2LM
 
 @torch.no_grad()
 def logits_of(model: GPT2LMHeadModel, ids: Tensor) -> Tensor:
-    """(B, T, V), in the model's own precision."""
+    """Return logits (B, T, V), in the model's own precision."""
     found: Tensor = model(ids).logits
     return found
 
 
 def masks_of(n_layer: int, T: int, prefix: str = "transformer.") -> dict[str, Tensor]:
-    """The buffers that transformers stored among the weights until 2023."""
+    """Return the buffers that transformers stored among the weights until 2023."""
     found: dict[str, Tensor] = {}
     for i in range(n_layer):
         found[f"{prefix}h.{i}.attn.bias"] = torch.ones(T, T, dtype=torch.uint8).tril().view(1, 1, T, T)
@@ -92,7 +92,7 @@ def masks_of(n_layer: int, T: int, prefix: str = "transformer.") -> dict[str, Te
 
 
 def write_hf(folder: Path, config: GPT2Config, state: Mapping[str, Tensor], container: str) -> None:
-    """A Hugging Face folder with these very names, as any version of transformers might have written it."""
+    """Write a Hugging Face folder with exactly these names, as any version of transformers might have written it."""
     config.save_pretrained(folder)
     single = container.removesuffix(".index.json")
     if single == container:
@@ -120,17 +120,17 @@ def _write(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def gelu(x: Tensor) -> Tensor:
-    """The exact one, of nanoGPT."""
+    """Compute nanoGPT's exact GELU."""
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
-    """minGPT's `NewGELU`."""
+    """Compute minGPT's `NewGELU`."""
     return x * 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 def by_hand(state: Mapping[str, Tensor], ids: Tensor, n_head: int, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    """The logits, (B, T, V), of a state dict in nanoGPT's names, head by head; softmax and layer norm are spelt out."""
+    """Compute the logits (B, T, V) of a state dict in nanoGPT's names, head by head, softmax and norms written out."""
     T, n_layer = ids.size(1), sum(name.endswith("ln_1.weight") for name in state)
     sees = torch.ones(T, T, dtype=torch.bool).tril()
 
@@ -163,7 +163,7 @@ def by_hand(state: Mapping[str, Tensor], ids: Tensor, n_head: int, activation: C
 def random_state(
     n_layer: int = 2, n_embd: int = 24, vocab_size: int = 61, block_size: int = 16, *, bias: bool = True, tied: bool
 ) -> dict[str, Tensor]:
-    """A state dict in nanoGPT's names and order, float64; a tied matrix stands under both of its names."""
+    """Return a state dict in nanoGPT's names and order, float64; a tied matrix has both of its names."""
     C, generator = n_embd, torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:
@@ -184,7 +184,7 @@ def random_state(
 
 
 def mingpt_file(folder: Path, state: dict[str, Tensor]) -> Path:
-    """The state dict with the masks of its buffers, as minGPT's `chargpt.py` writes it."""
+    """Return the state dict with the masks of its buffers, as minGPT's `chargpt.py` writes it."""
     T = state["transformer.wpe.weight"].size(0)
     masks = {n: mask.float() for n, mask in masks_of(9, T).items() if n.replace(".bias", ".c_attn.bias") in state}
     torch.save(state | masks, folder / "model.pt")
@@ -192,7 +192,7 @@ def mingpt_file(folder: Path, state: dict[str, Tensor]) -> Path:
 
 
 def mingpt_config(folder: Path, **model: Any) -> None:
-    """`config.json` as minGPT's `setup_logging` writes it, before the model is made: what is not given is null."""
+    """Write `config.json` as minGPT's `setup_logging` does before the model is made: missing values are null."""
     sizes = dict.fromkeys(("model_type", "n_layer", "n_head", "n_embd", "vocab_size", "block_size"))
     content = {
         "system": {"seed": 3407, "work_dir": "./out/chargpt"},
@@ -207,7 +207,7 @@ def mingpt_config(folder: Path, **model: Any) -> None:
 
 
 class Altered:
-    """A module with some names of another meaning; given to one file of gptcore, it leaves the reference alone."""
+    """A module with some names replaced; given to one file of gptcore, it does not change the reference."""
 
     def __init__(self, module: ModuleType, **names: object) -> None:
         self._module = module

@@ -1,4 +1,4 @@
-"""Configs: what is refused, and with which sentence."""
+"""Configs: which ones are refused, and with which sentence."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.conftest import random_model
 
 
 def as_transformers(model: GPT) -> GPT2LMHeadModel:
-    """The same weights in transformers' model, whose linear layers hold them transposed."""
+    """Copy the weights to transformers' model, whose linear layers hold them transposed."""
     config = model.config
     theirs = GPT2LMHeadModel(
         GPT2Config(
@@ -60,7 +60,7 @@ def test_logits_equal_transformers(sizes: dict[str, int], activation: str) -> No
     T = model.config.block_size
     ids = torch.arange(2 * T).view(2, T) * 7 % model.config.vocab_size
     theirs = as_transformers(model)(ids).logits
-    assert theirs.abs().max() > 0.5  # logits that could differ
+    assert theirs.abs().max() > 0.5  # otherwise the logits could not differ much
     assert (all_logits(model, ids) - theirs).abs().max() <= 1e-10
 
 
@@ -78,7 +78,7 @@ def test_a_model_with_teaching_attention_throughout_gives_the_same_logits() -> N
     fused = all_logits(model, ids)
 
     class OneArgument(nn.Module):
-        """Blocks hand their attention a past as well; lectures have none."""
+        """An attention without a past, as the teaching attention has none."""
 
         def __init__(self, inside: TeachingAttention) -> None:
             super().__init__()

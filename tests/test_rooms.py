@@ -1,4 +1,4 @@
-"""Imports between rooms go one way, and gptcore loads nothing of the app: a class should not wait for plotly."""
+"""Imports between rooms go one way, and gptcore loads no package of the app, so that it starts fast."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ ROOMS = {
     ),
     "app": ("theme", "components", "training", "panels", "stores", "session", "state", "views", "frame", "main"),
 }
-"""Files and folders, from the bottom up: each may import what stands before it, and the whole of gptcore."""
+"""Files and folders, from the bottom up: each may import those before it, and all of gptcore."""
 
 
 def room_of(module: str) -> tuple[str, str]:
-    """The package and the room of a module's dotted name."""
+    """Return the package and the room of a module's dotted name."""
     package, _, rest = module.partition(".")
     return package, rest.partition(".")[0] or "__init__"
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Every module that a file imports, also inside functions."""
+    """Yield every module that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are absolute"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            # `from gptcore import load` takes a name that gptcore's own file exports; `from app import theme` a room
+            # `from gptcore import load` imports from gptcore's own file; `from app import theme` imports a room
             yield from (name if room_of(name)[1] in ROOMS.get(room_of(name)[0], ()) else node.module for name in names)
 
 
 def backwards(root: Path) -> list[str]:
-    """Each import against the order of the rooms, as "file: room imports room"."""
+    """Return each import against the order of the rooms, as "file: room imports room"."""
     found = []
     for package, rooms in ROOMS.items():
         for file in sorted((root / package).rglob("*.py")):
@@ -92,7 +92,7 @@ CHECK = "import sys; {}; found = [name for name in {!r} if name in sys.modules];
 
 
 def loaded(statement: str) -> str:
-    """Which of the foreign packages a statement loads, in a process of its own."""
+    """Return the foreign packages that a statement loads, in a new process."""
     command = [sys.executable, "-c", CHECK.format(statement, FOREIGN)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
 

@@ -1,4 +1,4 @@
-"""Small trainings for the tests: a text, settings, the command line of the same, and what a run left behind."""
+"""Small trainings for the tests: a text, settings, their command line, and the files that a training leaves."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ TEXT = "the cat sat on the mat and the dog lay on the log; " * 40
 
 
 def a_text(folder: Path) -> Path:
-    """A file to train on."""
+    """Write a text to train on."""
     path = folder / "text.txt"
     path.write_text(TEXT)
     return path
 
 
 def resumed(out: Path, *more: str) -> Settings:
-    """The settings to go on with a run."""
+    """Return the settings to resume a training."""
     return parse(["--out", str(out), "--resume", *more], lambda out: RunFolder(out).read_settings())
 
 
 def small(tmp_path: Path, text: Path | str, run: str = "run", **changes: object) -> Settings:
-    """Settings of a run of a second or two."""
+    """Return the settings of a training of a second or two."""
     fields = {**RUN, "out": tmp_path / run, "data": str(text), "tensorboard": False, **changes}
     return Settings(**fields)  # type: ignore[arg-type]
 
 
 def options(out: Path, text: Path | str, **changes: object) -> list[str]:
-    """The same as a command line."""
+    """Return the settings as a command line."""
     words = ["--out", str(out), "--data", str(text), "--no-tensorboard"]
     for name, value in {**RUN, **changes}.items():
         values = value if isinstance(value, tuple) else (value,)
@@ -50,7 +50,7 @@ def options(out: Path, text: Path | str, **changes: object) -> list[str]:
 
 
 def train(*arguments: str, processes: int = 1, restarts: int = 0) -> subprocess.Popen[str]:
-    """`python -m gptcore.train`, or torchrun with several processes, started."""
+    """Start `python -m gptcore.train`, or torchrun with several processes."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     torchrun += ["--max-restarts", str(restarts), "--monitor-interval", "0.1"]
     command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "gptcore.train", *arguments]
@@ -64,7 +64,7 @@ def train(*arguments: str, processes: int = 1, restarts: int = 0) -> subprocess.
 
 
 def forked(*arguments: str) -> BaseProcess:
-    """The same in a fork of a process that has imported it all, which takes no seconds to start: to be killed often."""
+    """Start the trainer in a fork that has imported everything, so that it starts at once and can be killed often."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["gptcore.train.__main__"])
     process = context.Process(target=_main, args=(list(arguments),), daemon=True)
@@ -79,7 +79,7 @@ def _main(arguments: list[str]) -> None:
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 600) -> tuple[int, str, str]:
-    """Its exit status and what it said."""
+    """Wait for the end. Return the exit status and the output."""
     try:
         output, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -90,7 +90,7 @@ def ended(process: subprocess.Popen[str], seconds: float = 600) -> tuple[int, st
 
 
 def until(true: Callable[[], Any], seconds: float = 400) -> None:
-    """Waits for something to become true."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
@@ -98,16 +98,16 @@ def until(true: Callable[[], Any], seconds: float = 400) -> None:
 
 
 def metrics(out: Path) -> list[dict[str, Any]]:
-    """The lines of a run, without what the clock says."""
+    """Return the log lines of a training, without times."""
     return [{k: v for k, v in line.items() if k != "tokens_per_s"} for line in RunFolder(out).read_metrics()]
 
 
 def weights(out: Path, file: str = "last.pt") -> dict[str, torch.Tensor]:
-    """The model in a run's file."""
+    """Load the model in a training's file."""
     return torch.load(out / file, weights_only=True)["model"]
 
 
 def same_weights(a: Path, b: Path) -> bool:
-    """Whether two runs ended with the same weights, bit by bit."""
+    """Return True if two trainings ended with the same weights, bit by bit."""
     one, other = weights(a), weights(b)
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
