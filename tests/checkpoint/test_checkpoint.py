@@ -1,4 +1,4 @@
-"""What is saved is what is loaded, bit for bit, from our own folder and from nanoGPT's files; each change is told."""
+"""Saving and loading give back the same model, bit for bit, also from nanoGPT's files; a notice tells each change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IDX = torch.tensor([[1, 2, 3, 0]])
 
 
 def tiny(seed: int = 0, tokenizer: Tokenizer | None = None, **changes: Any) -> Checkpoint:
-    """A small random model; its biases and layer norms too are random, so that none can be lost unseen."""
+    """Make a small random model; its biases and layer norms are random, too, so that a lost one is noticed."""
     sizes = {"block_size": 8, "vocab_size": 5, "n_layer": 2, "n_head": 2, "n_embd": 4}
     config = GPTConfig(**(sizes | changes))
     generator = torch.Generator().manual_seed(seed)
@@ -40,7 +40,7 @@ def logits(ckpt: Checkpoint) -> Tensor:
 
 
 def nanogpt_dict(ckpt: Checkpoint, **changes: Any) -> dict[str, Any]:
-    """As nanoGPT's `train.py` stores it."""
+    """Return the content of a file as nanoGPT's `train.py` stores it."""
     keep = ("n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")
     return {
         "model": ckpt.model.state_dict(),
@@ -52,7 +52,7 @@ def nanogpt_dict(ckpt: Checkpoint, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-# --- our own folder
+# --- the gptscope folder
 
 
 @settings(max_examples=6, deadline=None)
@@ -92,7 +92,7 @@ def test_info_tells_where_it_came_from(tmp_path: Path) -> None:
         "source": str(tmp_path / "a"),
         "notices": [],
     }
-    save(load(tmp_path / "a"), tmp_path / "b")  # what told of that loading is not kept
+    save(load(tmp_path / "a"), tmp_path / "b")  # notices of that loading are not saved
     assert (tmp_path / "a/config.json").read_bytes() == (tmp_path / "b/config.json").read_bytes()
 
 
@@ -130,7 +130,7 @@ def test_rewriting_the_file_does_not_change_loaded_weights(tmp_path: Path) -> No
     ckpt = load(tmp_path / "a")
     before = logits(ckpt)
     path = tmp_path / "a/model.safetensors"
-    with path.open("r+b") as file:  # in place: the same inode, as a mapping would see
+    with path.open("r+b") as file:  # in place: the same inode, as a mapping of the file would see
         file.write(bytes(path.stat().st_size))
     assert torch.equal(logits(ckpt), before)
 
@@ -167,7 +167,7 @@ def test_any_flipped_byte_is_found(tmp_path: Path, file: str) -> None:
     step = 37 if file == "model.safetensors" else 1
     flips = [(position, 1 << position % 8) for position in [*range(0, len(raw), step), len(raw) - 1]]
     if b"1e-05" in raw:
-        flips.append((raw.index(b"e-05"), 0x20))  # 1E-05, which JSON reads the same
+        flips.append((raw.index(b"e-05"), 0x20))  # 1E-05, which JSON reads as the same number
     for position, mask in flips:
         changed = bytearray(raw)
         changed[position] ^= mask
@@ -376,7 +376,7 @@ def test_other_precisions_and_shared_memory_in_a_file(tmp_path: Path) -> None:
     state = ckpt.model.state_dict()
     state["transformer.wpe.weight"] = state["transformer.wte.weight"]  # two weights, one storage
     big = torch.randn(100, 4)
-    state["transformer.h.0.ln_1.weight"] = big[3]  # a view into much more
+    state["transformer.h.0.ln_1.weight"] = big[3]  # a view into a larger storage
     state["transformer.h.1.ln_1.weight"] = state["transformer.h.1.ln_1.weight"].bfloat16()
     torch.save(nanogpt_dict(ckpt, model=state), tmp_path / "a.pt")
     again = load(tmp_path / "a.pt").model
@@ -407,7 +407,7 @@ def test_shipped_models_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     save(tiny(), tmp_path / "gptcore/checkpoints/two")  # as in a wheel, which wins
     assert shipped_models() == ["two"]
     monkeypatch.chdir(tmp_path)
-    save(tiny(seed=1), "two")  # a name wins over a path of the same spelling
+    save(tiny(seed=1), "two")  # a shipped name wins over a path of the same spelling
     assert load("two").info["source"] != load("./two").info["source"]
 
 

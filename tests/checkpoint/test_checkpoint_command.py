@@ -1,4 +1,4 @@
-"""`python -m gptcore.checkpoint`: what it prints of a checkpoint, what it writes, and how it says no."""
+"""`python -m gptcore.checkpoint`: its output, the folders it writes, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each bad checkpoint is a CheckpointError: a sentence with what was found, what was expected, and what to do."""
+"""Each bad checkpoint raises CheckpointError: a sentence with what was found, what was expected, and what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def content(**changes: Any) -> dict[str, Any]:
 
 
 def weights(**changes: Any) -> dict[str, Any]:
-    """The content with weights replaced (None: left out); `__` stands for a dot."""
+    """Return the content with some weights replaced (None: left out); `__` stands for a dot."""
     state = tiny().model.state_dict() | {name.replace("__", "."): value for name, value in changes.items()}
     return content(model=OrderedDict((name, value) for name, value in state.items() if value is not None))
 
@@ -50,7 +50,7 @@ class Hostile:
 
 
 def whole_module() -> Any:
-    """A pickled model of a class of the user's own, as `torch.save(model)` writes it."""
+    """A pickled model of a class of the user, as `torch.save(model)` writes it."""
     module = types.ModuleType("usermodel")
     module.Model = type("Model", (torch.nn.Linear,), {"__module__": "usermodel"})  # type: ignore[attr-defined]
     return module
@@ -148,7 +148,7 @@ def test_files_that_are_no_checkpoint(
         load(tmp_path / "ckpt.pt")
     assert str(tmp_path / "ckpt.pt") in str(caught.value)
     assert "weights_only" not in str(caught.value)
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # no advice of another's below ours
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # without another library's advice
     assert os.listdir(tmp_path) == ["ckpt.pt"]
 
 
@@ -168,7 +168,7 @@ def test_a_whole_pickled_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_torchscript(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:  # the records by which PyTorch knows its scripts
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:  # the records by which PyTorch recognises its scripts
         for record, raw in {"data.pkl": b"\x80\x02}.", "constants.pkl": b"\x80\x02).", "version": b"3\n"}.items():
             archive.writestr(f"a/{record}", raw)
     with pytest.raises(CheckpointError, match=r"TorchScript archive; .*model.state_dict\(\)"):
@@ -241,7 +241,7 @@ def test_a_file_of_the_folder_that_is_missing_or_another(tmp_path: Path, file: s
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """A config.json with other content and a valid hash: what a hostile writer can make."""
+    """Write a config.json with other content and a valid hash, as an attacker can."""
     parts = json.loads((folder / "config.json").read_text()) | changes
     del parts["sha256"]
     (folder / "config.json").write_bytes(native._sealed(parts))
@@ -297,7 +297,7 @@ def test_config_json_that_is_huge_or_deep(tmp_path: Path) -> None:
 
 def test_save_replaces_nothing_of_others(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    save(tiny(), tmp_path / "a")  # an empty folder may be filled
+    save(tiny(), tmp_path / "a")  # an empty folder may be used
     (tmp_path / "b").mkdir()
     (tmp_path / "b/thesis.txt").write_text("three years")
     with pytest.raises(ValueError, match="is not a gptscope folder, so it is not replaced; save to a new"):

@@ -1,7 +1,7 @@
-"""A loaded checkpoint computes what the program that made it computes: logits of all positions, in float64.
+"""A loaded checkpoint computes the same logits as the program that made it, at all positions, in float64.
 
-Of Hugging Face's folders transformers itself is the judge; of nanoGPT's and minGPT's files a GPT written out by hand.
-That this comparison finds a mistake is shown in `test_injected_bugs.py`.
+The reference for Hugging Face's folders is transformers itself; for nanoGPT's and minGPT's files, a GPT written by
+hand. `test_injected_bugs.py` shows that this comparison finds mistakes.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "epsilon": {"n_head": 4, "n_layer": 3, "layer_norm_epsilon": 1e-3, "embedding": 0.03},
     "all square": {"n_head": 2, "vocab_size": 24, "n_positions": 24, "tie_word_embeddings": False},
 }
-"""Of GPT-2's config; "all square" has V = T = C, so that no shape tells one matrix from its transpose."""
+"""Changes of GPT-2's config; "all square" has V = T = C, so that no shape distinguishes a matrix from its transpose."""
 
 
 def same_when_saved(ckpt: Checkpoint, folder: Path) -> None:
-    """Fails unless our own folder gives back the very same weights, config and tokenizer."""
+    """Fail unless a saved gptscope folder gives back exactly the same weights, config and tokenizer."""
     save(ckpt, folder)
     again = load(folder)
     ours, theirs = ckpt.model.state_dict(), again.model.state_dict()
@@ -102,7 +102,7 @@ def test_what_versions_of_transformers_wrote(
 
 
 def by_transformers(folder: Path) -> GPT2LMHeadModel:
-    """The folder as transformers itself reads it."""
+    """Load the folder with transformers itself."""
     model: Any = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager")
     read: GPT2LMHeadModel = model.eval()
     return read
@@ -119,7 +119,7 @@ ALIASES = {
 @pytest.mark.parametrize("names", [["n_head"], list(ALIASES)], ids=["heads", "all"])
 @pytest.mark.parametrize("both", [True, False], ids=["both names", "alias"])
 def test_sizes_by_their_other_names(tmp_path: Path, names: list[str], both: bool) -> None:
-    """The width divides into GPT-2's own 12 heads as well, so that nothing but the numbers would tell."""
+    """The width divides into GPT-2's own 12 heads as well, so that only the numbers can reveal a mistake."""
     theirs = random_gpt2(n_head=2, n_layer=3)
     write_hf(tmp_path, theirs.config, theirs.state_dict(), "model.safetensors")
     content = json.loads((tmp_path / "config.json").read_text())
@@ -227,7 +227,7 @@ def test_every_change_of_a_gpt2_is_told(tmp_path: Path) -> None:
 
 
 def nanogpt_file(path: Path, state: dict[str, Tensor], n_head: int, *, bias: bool = True, prefix: str = "") -> None:
-    """As nanoGPT's `train.py` writes it, its loss a tensor."""
+    """Return a checkpoint as nanoGPT's `train.py` writes it, its loss a tensor."""
     V, C = state["transformer.wte.weight"].shape
     model_args = {
         "n_layer": sum(name.endswith("ln_1.weight") for name in state),
@@ -265,7 +265,7 @@ def test_nanogpt(tmp_path: Path, n_head: int, bias: bool) -> None:
 @pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=["float64", "bfloat16"])
 def test_nanogpt_as_compiled_distributed_old_and_padded(tmp_path: Path, prefix: str, dtype: torch.dtype) -> None:
-    """Padded to a multiple of 64 ids, as nanoGPT does; with the masks that it stored before it had flash attention."""
+    """Padded to a multiple of 64 ids, as nanoGPT does; with the masks that it stored before it used flash attention."""
     state, ids = random_state(tied=True, vocab_size=64), prompts(64, 16)
     stored = {name: tensor.to(dtype) for name, tensor in state.items()}
     masks = {name: mask.float() for name, mask in masks_of(2, 16).items() if name.endswith("attn.bias")}
@@ -287,7 +287,7 @@ def test_nanogpt_as_compiled_distributed_old_and_padded(tmp_path: Path, prefix: 
 
 
 def test_nanogpt_from_before_it_had_a_choice_of_bias(tmp_path: Path) -> None:
-    """Its GELU was the tanh one then, but later files look the same to anyone who leaves bias out."""
+    """Its GELU was the tanh one then; later files without bias look the same."""
     state, ids = random_state(tied=True), prompts(61, 16)
     nanogpt_file(tmp_path / "ckpt.pt", state, 2)
     content = torch.load(tmp_path / "ckpt.pt")
@@ -304,7 +304,7 @@ def test_nanogpt_from_before_it_had_a_choice_of_bias(tmp_path: Path) -> None:
 
 
 def test_nanogpts_weights_alone(tmp_path: Path) -> None:
-    """Tied, so the activation is nanoGPT's; the number of heads has to be given."""
+    """Tied, so the activation is nanoGPT's; the caller must give the number of heads."""
     state, ids = random_state(tied=True, bias=False), prompts(61, 16)
     torch.save(state, tmp_path / "weights.pt")
     with pytest.raises(CheckpointError, match=r"n_head=\.\.\., .*bias=False, tie_weights=True, .*'gelu'"):
@@ -346,7 +346,7 @@ def test_mingpt_with_its_config_beside(tmp_path: Path, beside: dict[str, Any], w
 
 @pytest.mark.parametrize("twice", [True, False], ids=["copied", "shared"])
 def test_mingpts_from_pretrained_has_two_equal_matrices(tmp_path: Path, twice: bool) -> None:
-    """Its `GPT.from_pretrained` copies GPT-2's tied matrix into both; nothing but config.json tells it from nanoGPT."""
+    """It copies GPT-2's tied matrix into both names; only config.json distinguishes the file from nanoGPT's."""
     state, ids = random_state(tied=True, **NANO), prompts(61, 16)
     if twice:
         state["lm_head.weight"] = state["lm_head.weight"].clone()

@@ -1,6 +1,6 @@
-"""Some hundred damaged checkpoints of each format load or are refused; and the fuzzer finds what it is there to find.
+"""Some hundred damaged checkpoints of each format load or are refused; and the fuzzer finds the bugs put in for it.
 
-More of them, of all kinds, is `python -m tests.fuzz`; in CI a thousand of each format.
+`python -m tests.fuzz` runs more of them; CI runs a thousand of each format.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.fuzz import FORMATS, Fuzzer, Summary
 from tests.mutations import KINDS, damaged
 
 CASES = dict.fromkeys(FORMATS, 1000) | {"nanogpt": 150, "mingpt": 150, "huggingface-bin": 150}
-"""A pickled file takes a fork, about 25 ms."""
+"""Number of cases; a pickled file needs a fork, about 25 ms."""
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -95,7 +95,7 @@ def advises(path: Path) -> Checkpoint:
 
 
 class Panic(BaseException):
-    """As of a library in Rust."""
+    """A BaseException like that of a Rust library."""
 
 
 def panics(path: Path) -> Checkpoint:
@@ -152,7 +152,7 @@ def test_time_and_memory_are_measured(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_formats_are_fuzzed_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In processes of their own; the table has them in the order asked for. One that ends in a case is a failure."""
+    """Formats run in new processes; the table keeps the order of the options. A process that dies is a failure."""
     monkeypatch.setattr(fuzz.tempfile, "tempdir", str(tmp_path))
     names = ["ours", "huggingface-safetensors"]
     asked = [word for name in names for word in ("--format", name)]

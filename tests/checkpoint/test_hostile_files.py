@@ -1,7 +1,7 @@
-"""Files that an enemy or an accident made: each is refused in one sentence or loaded right, and leaves nothing behind.
+"""Hostile or broken files: each is refused in one sentence or loaded correctly, and leaves nothing behind.
 
-What `test_checkpoint_errors.py` has is not here again. Pickles that want to run something are in
-`test_hostile_pickles.py`, random damage is in `fuzz.py`.
+This file does not repeat `test_checkpoint_errors.py`. Pickles that try to run code are in `test_hostile_pickles.py`,
+random damage is in `fuzz.py`.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 def weights() -> dict[str, Tensor]:
-    """Random ones, the head's too: the model is not tied."""
+    """Make random weights, the head's too: the model is not tied."""
     generator = torch.Generator().manual_seed(0)
     return {key: torch.randn(value.shape, generator=generator) for key, value in GPT(CONFIG).state_dict().items()}
 
 
 def nanogpt(path: Path, **changes: Any) -> Path:
-    """A nanoGPT checkpoint with weights replaced (`__` stands for a dot), or with other entries."""
+    """Write a nanoGPT checkpoint with weights replaced (`__` stands for a dot), or with other entries."""
     tensors = weights() | {key.replace("__", "."): value for key, value in changes.items() if "__" in key}
     args = CONFIG.to_dict() | {"tie_weights": False}
     others = {key: value for key, value in changes.items() if "__" not in key}
@@ -50,7 +50,7 @@ def nanogpt(path: Path, **changes: Any) -> Path:
 
 
 def hf(folder: Path, **config: Any) -> Path:
-    """A Hugging Face folder, still without weights."""
+    """Write a Hugging Face folder, still without weights."""
     folder.mkdir(exist_ok=True)
     sizes = {"n_positions": 8, "vocab_size": 5, "n_layer": 2, "n_head": 2, "n_embd": 4, "tie_word_embeddings": False}
     (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"} | sizes | config))
@@ -62,7 +62,7 @@ def hf_weights() -> dict[str, Tensor]:
 
 
 def written(folder: Path, tensors: dict[str, Tensor], file: str = "model.safetensors") -> Path:
-    """The tensors as a safetensors file, through our own few lines: any order, any name."""
+    """Write the tensors as a safetensors file, with these few lines: any order, any name."""
     header, data = {}, b""
     for key, value in tensors.items():
         raw = value.numpy().tobytes()
@@ -96,8 +96,8 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         refused(
             tmp_path / "a.pt", r"a compressed record \(a/data.pkl\), which PyTorch never writes and which may unpack to"
         )
-        assert forks.growth() < 100  # MB, where it holds 256
-    hostile.write_zip(tmp_path / "b.pt", state(tensor()), method=zipfile.ZIP_DEFLATED)  # nor is anything else
+        assert forks.growth() < 100  # MB, where the file would unpack to 256
+    hostile.write_zip(tmp_path / "b.pt", state(tensor()), method=zipfile.ZIP_DEFLATED)  # no zip bomb, but compressed
     refused(tmp_path / "b.pt", r"a compressed record \(a/data.pkl\)")
 
 
@@ -184,7 +184,7 @@ def test_tensors_that_are_no_weights(tmp_path: Path, make: Callable[[], Tensor],
 
 
 def test_an_invalid_sparse_tensor_anywhere(tmp_path: Path) -> None:
-    """Its indices lie far outside: to look at its values crashes PyTorch, so nobody may look."""
+    """Its indices lie far outside: reading its values crashes PyTorch, so no code may read them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         far = torch.sparse_coo_tensor(torch.tensor([[2**40]]), torch.ones(1), (4,), check_invariants=False)
@@ -228,7 +228,7 @@ def test_tensors_that_no_torch_writes(tmp_path: Path, value: str, sentence: tupl
 
 
 def test_many_weights_of_one_storage(tmp_path: Path) -> None:
-    """A small file can claim much: as many views of one storage as it has names."""
+    """A small file can claim much memory: as many views of one storage as it has names."""
     big = torch.zeros(1000, 1000)
     views = {f"transformer.h.{i}.w": big[:, : 1000 - i] for i in range(900)}
     torch.save({"model": views, "model_args": CONFIG.to_dict()}, tmp_path / "a.pt")
@@ -244,11 +244,11 @@ def test_many_weights_of_one_storage(tmp_path: Path) -> None:
 
 
 def test_many_layers_that_are_not_there(tmp_path: Path) -> None:
-    """To lay out as many layers as there are weights would take 15 s and 500 MB."""
+    """Building as many layers as there are weights would take 15 s and 500 MB."""
     empty = dict.fromkeys((f"w{i}" for i in range(9_000)), torch.ones(1))
     args = CONFIG.to_dict() | {"n_layer": 9_000}
     torch.save({"model": empty, "model_args": args}, tmp_path / "a.pt")
-    start = time.process_time()  # of this process alone, whatever else the machine does
+    start = time.process_time()  # of only this process, so that other processes do not matter
     refused(tmp_path / "a.pt", r"says 9000 layers \(n_layer\), but there are only 9000 weights")
     assert time.process_time() - start < 5
 
@@ -282,7 +282,7 @@ def test_a_stored_mask_that_is_not_causal(tmp_path: Path, mask: Tensor) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16, torch.int64])
 def test_a_large_causal_mask_of_any_type(tmp_path: Path, dtype: torch.dtype) -> None:
-    """Larger than what is compared at a time; one zero in its last row, or a one in it too many, is found."""
+    """A mask larger than the part compared at a time; one 0 too many in its last row, or one 1 too many, is found."""
     mask = torch.ones(1, 1, 1500, 1500, dtype=dtype).tril()
     path = nanogpt(tmp_path / "a.pt", transformer__h__0__attn__bias=mask)
     assert any("stored causal masks" in notice for notice in load(path).info["notices"])
@@ -292,7 +292,7 @@ def test_a_large_causal_mask_of_any_type(tmp_path: Path, dtype: torch.dtype) -> 
         refused(nanogpt(tmp_path / "a.pt", transformer__h__0__attn__bias=changed), "its attention is not causal")
 
 
-# --- numbers that are none
+# --- numbers that are not finite
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
@@ -431,7 +431,7 @@ def test_options_that_make_another_model(tmp_path: Path, config: dict[str, Any],
 
 
 def test_weights_that_are_not_turned(tmp_path: Path) -> None:
-    """nanoGPT's matrices in a Hugging Face folder: whoever wrote it forgot that Conv1D is the other way round."""
+    """nanoGPT's matrices in a Hugging Face folder: its writer forgot that Conv1D's are transposed."""
     refused(written(hf(tmp_path / "hf"), weights()), r"c_attn.weight is \(4, 12\), expected \(12, 4\)")
 
 
@@ -467,7 +467,7 @@ def test_weights_that_are_not_turned(tmp_path: Path) -> None:
 def test_indexes_of_shards(tmp_path: Path, content: Any, sentence: str) -> None:
     folder = written(hf(tmp_path / "hf"), {"a": torch.ones(1)}, "1.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps(content))
-    written(tmp_path, hf_weights(), "x.safetensors")  # what "../" leads to is there
+    written(tmp_path, hf_weights(), "x.safetensors")  # "../" leads to an existing file
     refused(folder, sentence)
 
 
@@ -530,7 +530,7 @@ def test_odd_file_names(tmp_path: Path) -> None:
 
 
 def test_a_module_in_the_working_directory_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder of a stranger's checkpoint may hold a torch.py: the process that opens it starts elsewhere."""
+    """An untrusted checkpoint's folder may hold a torch.py: the sandbox process must start elsewhere."""
     from gptcore.checkpoint.sandbox import client
 
     for module in ("torch", "json", "gptcore", "safetensors"):
@@ -543,7 +543,7 @@ def test_a_module_in_the_working_directory_is_not_imported(tmp_path: Path, monke
     assert not (tmp_path / "canary").exists()
 
 
-# --- a disk without room
+# --- a full disk
 
 
 def test_a_full_disk_while_converting_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -554,7 +554,7 @@ def test_a_full_disk_while_converting_leaves_nothing(tmp_path: Path, capsys: pyt
     config = GPTConfig(block_size=8, vocab_size=5, n_layer=1, n_head=1, n_embd=400)  # 7.7 MB
     save(Checkpoint(GPT(config).eval(), IdTokenizer(5), config), tmp_path / "a")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))  # the system now refuses to write on, as a full disk does
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))  # the system now refuses to write more, as for a full disk
     try:
         status = main(["convert", str(tmp_path / "a"), str(tmp_path / "b")])
     finally:

@@ -1,4 +1,4 @@
-"""Pickles that want to run something, take for ever or eat all memory, and the process apart that opens them."""
+"""Pickles that try to run code, to run for ever or to use all memory, and the sandbox process that opens them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.hostile import call, entries, group, name, number, refused, state, st
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-# --- a hundred pickles that want to run something
+# --- a hundred pickles that try to run code
 
 
 TARGETS = (
@@ -44,7 +44,7 @@ TARGETS = (
 
 
 def calls(target: str, canary: str) -> Iterator[bytes]:
-    """Each way in which a pickle may call something or make it."""
+    """Yield each way in which a pickle may call or make something."""
     module, _, last = target.rpartition(".")
     argument = text(f"touch {canary}")
     yield call(target, argument)
@@ -126,26 +126,26 @@ def test_absurd_arguments_for_what_weights_need(tmp_path: Path, value: bytes) ->
         refused(tmp_path / f"{i}.pt", r"expected is|so it was refused|far more memory|should be a tensor|no matrix")
 
 
-# --- bounds on time and memory
+# --- limits of time and memory
 
 
 SLOW = b"}(" + b"".join(number(i * (2**61 - 1)) + b"N" for i in range(1, 40_000)) + b"u"
-"""A dict of 470 kB whose keys all have the same hash: it takes a minute."""
+"""Dict of 470 kB whose keys all have the same hash: reading it takes a minute."""
 LARGE = group(
     text("x" * 2**20) + b"q\x00",
     *(call("_codecs.encode", b"h\x00", text("utf-32")) for _ in range(200)),
 )
-"""A string of a megabyte, and two hundred times the four megabytes that it has in another encoding."""
+"""A string of a megabyte, and two hundred times its four megabytes in another encoding."""
 
 
 def test_time_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert client.SECONDS <= 6  # with the start of the process that makes 10
+    assert client.SECONDS <= 6  # 10 s together with the start of the process
     load_undamaged(tmp_path)
     monkeypatch.setattr(client, "SECONDS", 1.0)
     hostile.write_zip(tmp_path / "a.pt", SLOW)
     start = time.perf_counter()
     refused(tmp_path / "a.pt", "could not be opened within 1 s; expected is a nanoGPT ckpt.pt")
-    assert 1 <= time.perf_counter() - start < 30  # not the minute that it takes, and be the machine busy
+    assert 1 <= time.perf_counter() - start < 30  # much less than the minute that it takes, even on a busy machine
     load_undamaged(tmp_path)
 
 
@@ -157,7 +157,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
             refused(tmp_path / "a.pt", "asks for far more memory than its size; expected is a nanoGPT ckpt.pt")
         grown = forks.growth()
     assert grown < 3 * (tmp_path / "a.pt").stat().st_size / 1e6 + 300
-    assert grown > 100 or sys.platform != "linux"  # it did grow, to its bound
+    assert grown > 100 or sys.platform != "linux"  # it did grow, up to its limit
     load_undamaged(tmp_path)
 
 
@@ -169,11 +169,11 @@ def test_settings_are_bounded(tmp_path: Path) -> None:
     refused(tmp_path / "a.pt", "holds far more than weights and settings, so it is not a plain checkpoint; save")
 
 
-# --- the process that opens files
+# --- the sandbox process
 
 
 def load_undamaged(folder: Path) -> None:
-    """Fails unless a good file loads, and is itself what comes back."""
+    """Fail unless an undamaged file loads with its own weights."""
     config = GPTConfig(block_size=8, vocab_size=5, n_layer=1, n_head=1, n_embd=random.randrange(4, 40))
     path = folder / "good.pt"
     torch.save({"model": GPT(config).state_dict(), "model_args": config.to_dict()}, path)
@@ -182,7 +182,7 @@ def load_undamaged(folder: Path) -> None:
 
 
 def running(group: int) -> list[str]:
-    """The processes of a group that still run, as the system lists them."""
+    """Return the running processes of a group, as the system lists them."""
     found = []
     for process in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -199,7 +199,7 @@ def opener_process() -> int:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    """Fails when it does not happen."""
+    """Fail unless the condition becomes true in time."""
     end = time.perf_counter() + 60
     while not true():
         assert time.perf_counter() < end
@@ -231,9 +231,9 @@ def test_ctrl_c_ends_the_load_and_all_its_processes(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path / "a.pt")
     with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)  # no zombie either
+        os.kill(process, 0)  # it is not a zombie, either
     wait_until(lambda: not running(process))
-    load_undamaged(tmp_path)  # which does not get the late answer to the file before
+    load_undamaged(tmp_path)  # this load does not get the late answer to the file before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
@@ -252,7 +252,7 @@ def test_a_fork_of_this_process_opens_files_by_itself(tmp_path: Path) -> None:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     load_undamaged(tmp_path)
-    assert opener_process() == process  # and has not ended ours
+    assert opener_process() == process  # the fork has not ended this process's sandbox
 
 
 def test_eight_threads_load_at_once(tmp_path: Path) -> None:

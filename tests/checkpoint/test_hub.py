@@ -1,4 +1,4 @@
-"""Models by name: what is downloaded, once and of one commit, and a sentence for each thing that stands in the way."""
+"""Models by name: files are downloaded once and of one commit, and each obstacle gives a sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Fetch = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
-    """The files of one random model: with its weights whole, in parts, and pickled."""
+    """Make the files of one random model: with its weights in one file, in parts, and pickled."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -60,7 +60,7 @@ def server() -> Iterator[Hub]:
 
 @pytest.fixture
 def get_all(server: Hub, fetcher: Fetcher, tmp_path: Path) -> Fetch:
-    """Fetches in a new process with a cache of this test: of each the folder, or the CheckpointError's sentence."""
+    """Fetch in a new process with this test's own cache. Return each folder, or the CheckpointError's sentence."""
 
     def answered(*asked: tuple[str, str | None], **environ: str) -> list[Path | str]:
         fetcher.start(server.url, tmp_path / "home", *asked, **environ)
@@ -73,7 +73,7 @@ def get_all(server: Hub, fetcher: Fetcher, tmp_path: Path) -> Fetch:
 
 @pytest.fixture
 def get(get_all: Fetch) -> Fetch:
-    """The same for one model."""
+    """Fetch one model."""
 
     def answered(revision: str | None = None, **environ: str) -> Path | str:
         return get_all(("lab/tiny", revision), **environ)[0]
@@ -124,7 +124,7 @@ for name, revision in (("lab/other", None), ("lab/tiny", "no-such"), ("lab/model
     assert "has no model 'lab/other' that you may see" in no_model
     assert "lab/tiny has no revision 'no-such'" in no_revision
     assert a_path.endswith("check the path")
-    assert not any("model.pt" in line for line in server.asked)  # meant as a path: nobody is asked
+    assert not any("model.pt" in line for line in server.asked)  # it is meant as a path, so no server is asked
 
 
 @pytest.mark.parametrize("kind", ["whole", "parts", "pickled"])
@@ -139,9 +139,9 @@ def test_what_a_gpt2_needs_is_downloaded_once(get: Fetch, server: Hub, saved: di
     assert not any(decoy in line for line in server.asked for decoy in DECOYS)
     sent = server.files_sent()
     assert sorted(sent) == sorted(wanted(saved[kind]))
-    assert sorted(sent[-len(weights) :]) == sorted(weights)  # last, so that with them all is there
+    assert sorted(sent[-len(weights) :]) == sorted(weights)  # last, so that a cache with them is complete
     assert get() == folder
-    assert server.asked == ["GET api/models/lab/tiny"]  # whether there is a new version, and no more
+    assert server.asked == ["GET api/models/lab/tiny"]  # only the question for a new version
 
 
 def test_the_better_container_wins_and_the_whole_file(get: Fetch, server: Hub, saved: dict[str, Files]) -> None:
@@ -161,7 +161,7 @@ def test_a_revision_is_a_branch_or_a_commit(get_all: Fetch, server: Hub, saved: 
     folders = get_all(*asked)
     assert [folder.name for folder in folders] == [new, new, old, draft]
     assert [contents(folder) for folder in folders] == [wanted(repo.commits[folder.name]) for folder in folders]
-    assert server.files_sent().count("model.safetensors") == 1  # the same bytes in all three
+    assert server.files_sent().count("model.safetensors") == 1  # all three have the same bytes
     assert get_all(*asked, HF_HUB_OFFLINE="1") == folders
 
 
@@ -209,7 +209,7 @@ def test_a_download_that_was_cut_goes_on(get: Fetch, server: Hub, saved: dict[st
     server.repos["lab/tiny"].push(saved["whole"])
     server.trouble["model.safetensors"] = "cut"
     folder = get()
-    if not isinstance(folder, Path):  # huggingface_hub before 1.31 leaves it to the next call
+    if not isinstance(folder, Path):  # huggingface_hub before 1.31 finishes it only in the next call
         assert "; try again, what has arrived is kept" in folder
         folder = get()
     assert contents(folder) == wanted(saved["whole"])

@@ -1,6 +1,6 @@
-"""The comparison of `test_checkpoint_numbers.py` finds mistakes: each is made in gptcore, and each must fail it.
+"""The comparison of `test_checkpoint_numbers.py` finds mistakes: each bug put into gptcore must make it fail.
 
-Every bug is put into the code that loads or computes, never into the reference, whose logits are there beforehand.
+Every bug is put into the code that loads or computes, never into the reference, whose logits are computed before.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.reference import (
 )
 
 IDS = prompts(61, 14)
-"""Two positions fewer than the model has, so that a position too far is no IndexError."""
+"""Prompts with two positions fewer than the model has, so that a position too far is not an IndexError."""
 
 
 class Case(NamedTuple):
@@ -46,18 +46,18 @@ class Case(NamedTuple):
     bound: float = BOUND
 
     def check(self) -> None:
-        """What the tests of the numbers do."""
+        """Compare as the tests of the numbers do."""
         agree(load(self.path).model, self.expected, IDS, self.bound)
 
     def check_fails(self) -> None:
-        """The same; it must fail, and at the numbers."""
+        """Compare, and expect a failure at the numbers."""
         with pytest.raises(AssertionError, match=r"logits, .*, differ by"):
             self.check()
 
 
 @pytest.fixture(scope="module")
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """With every option that differs from nanoGPT: transposed, untied, tanh, an epsilon of its own that matters."""
+    """Write a checkpoint with every option that differs from nanoGPT: transposed, untied, tanh, another epsilon."""
     theirs = random_gpt2(tie_word_embeddings=False, layer_norm_epsilon=1e-3, embedding=0.03)
     folder = tmp_path_factory.mktemp("gpt2")
     write_hf(folder, theirs.config, theirs.state_dict(), "model.safetensors")
@@ -66,7 +66,7 @@ def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """The same in float16, whose numbers are those of the upcast weights."""
+    """Write the same in float16; the expected numbers are those of the upcast weights."""
     theirs: Any = random_gpt2(tie_word_embeddings=False, layer_norm_epsilon=1e-3, embedding=0.03)
     theirs = theirs.half()
     folder = tmp_path_factory.mktemp("half")
@@ -76,7 +76,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="module")
 def minis(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """minGPT's file, its config beside it."""
+    """Write minGPT's file, its config beside it."""
     state, folder = random_state(tied=False), tmp_path_factory.mktemp("minis")
     mingpt_file(folder, state)
     mingpt_config(folder, n_head=2)
@@ -84,12 +84,12 @@ def minis(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 def with_attention(patch: pytest.MonkeyPatch, attention: Callable[..., Tensor]) -> None:
-    """Fused attention, which attends to no past, replaced."""
+    """Replace the fused attention without a past."""
     patch.setattr(model, "F", Altered(F, scaled_dot_product_attention=attention))
 
 
 def with_state(patch: pytest.MonkeyPatch, change: Callable[[dict[str, Tensor]], object]) -> None:
-    """The weights changed when they are read, before the model is built."""
+    """Change the weights after reading, before the model is built."""
     built_by = build.build
 
     def built(config: GPTConfig, state: dict[str, Tensor], notices: list[str]) -> model.GPT:
@@ -100,7 +100,7 @@ def with_state(patch: pytest.MonkeyPatch, change: Callable[[dict[str, Tensor]], 
 
 
 def without_option(patch: pytest.MonkeyPatch, option: str) -> None:
-    """An option of config.json never read."""
+    """Ignore an option of config.json."""
     read = huggingface._config
 
     def without(folder: Path, content: Mapping[str, Any]) -> GPTConfig:
@@ -113,7 +113,7 @@ def without_option(patch: pytest.MonkeyPatch, option: str) -> None:
 
 
 def c_proj_not_transposed(patch: pytest.MonkeyPatch) -> None:
-    """Its shape is square, so that nothing else can notice."""
+    """Skip a transpose; the matrix is square, so only the numbers can reveal it."""
     patch.setattr(huggingface, "CONV1D", tuple(name for name in huggingface.CONV1D if name != "attn.c_proj.weight"))
 
 
@@ -160,14 +160,14 @@ def mask_off_by_one_with_a_past(patch: pytest.MonkeyPatch) -> None:
 
 
 def untied_head_ignored(patch: pytest.MonkeyPatch) -> None:
-    """Neither is the option read, nor are the two matrices compared."""
+    """Ignore the option, and do not compare the two matrices."""
     without_option(patch, "tie_word_embeddings")
     patch.setattr(build, "same_matrix", lambda one, other: True)
 
 
 def positions_off_by_one(patch: pytest.MonkeyPatch) -> None:
     def arange(*ends: int, **options: Any) -> Tensor:
-        return torch.arange(*(end + (len(ends) == 2) for end in ends), **options)  # of two ends: the model's positions
+        return torch.arange(*(end + (len(ends) == 2) for end in ends), **options)  # two ends: the model's positions
 
     patch.setattr(model, "torch", Altered(torch, arange=arange))
 
@@ -192,7 +192,7 @@ BUGS = (
 )
 
 
-# ---- each is found -------------------------------------------------------------------------------------------------
+# ---- each bug is found ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
@@ -218,7 +218,7 @@ def test_no_transposition_at_all_does_not_even_load(gpt2: Case, monkeypatch: pyt
 
 
 def test_each_weight_matters(gpt2: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read as zeros, any weight makes the comparison fail; so none can be lost unseen."""
+    """Any weight that is read as zeros makes the comparison fail, so a lost weight is always noticed."""
     names = list(load(gpt2.path).model.state_dict())
     assert len(names) == 4 + 2 * 12 + 1
     for name in names:

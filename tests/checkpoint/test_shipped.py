@@ -1,4 +1,4 @@
-"""The models that come with gptscope do what their cards say, measured anew."""
+"""The shipped models do what their cards say, measured anew."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def card(name: str) -> str:
 
 
 def figures(name: str, row: str) -> list[float]:
-    """The numbers with a point in a row of the card."""
+    """Return the decimal numbers in a row of the card."""
     (line,) = [line for line in card(name).splitlines() if line.startswith(f"| {row} |")]
     return [float(number) for number in re.findall(r"\d+\.\d+", line.split("|")[2])]
 
@@ -73,7 +73,7 @@ def test_its_first_prompt_can_be_read(name: str) -> None:
 
 
 def continued(ckpt: Checkpoint, prompts: torch.Tensor, tokens: int) -> torch.Tensor:
-    """The most probable next token, again and again: (B, T + tokens)."""
+    """Append the most probable next token repeatedly: (B, T + tokens)."""
     with torch.no_grad():
         for _ in range(tokens):
             logits, _ = ckpt.model(prompts)
@@ -102,7 +102,7 @@ def test_induction_copies_and_has_both_heads() -> None:
     assert scores["induction"].max() >= 0.9 and scores["previous"].max() >= 0.9
     assert scores["induction"].argmax() >= 2 > scores["previous"].argmax()  # of layer 1, and of layer 0
     for kind, row in (("induction", "best induction score"), ("previous", "best previous-token score")):
-        score, head = figures("induction", row)  # the head is told as "1.0", layer and head
+        score, head = figures("induction", row)  # the head is written as "1.0", layer and head
         assert scores[kind].max() == pytest.approx(score, abs=0.01)
         assert f"{head}" == "{}.{}".format(*divmod(int(scores[kind].argmax()), 2))
 
@@ -149,7 +149,7 @@ def test_a_task_is_answered_as_well_as_its_card_says(name: str) -> None:
 def test_a_text_is_known_as_well_as_its_card_says(
     name: str, row: str, unit: str, most: dict[Split, float], outside_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On what was held out; the training text is many times longer, and measured when the card is written."""
+    """Measured on the held-out text; the training text is many times longer, and measured when the card is written."""
     monkeypatch.setenv("GPTSCOPE_DATA", str(outside_data))
     ckpt = load(name)
     data, kind = ckpt.info["train_config"]["data"], "bpe" if isinstance(ckpt.tokenizer, BPETokenizer) else "char"
