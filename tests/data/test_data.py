@@ -1,4 +1,4 @@
-"""Training texts: found, downloaded, split, cut into pieces and windows, and kept as ids on disk where large."""
+"""Training texts: found, downloaded, split, cut into pieces and windows, and large ones stored as ids on disk."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_wrong_text_under_the_right_name_is_refused(tmp_path: Path, monkeypatc
 
 @contextmanager
 def serving(content: bytes, status: int = 200) -> Iterator[str]:
-    """The address of a server that gives this to everybody."""
+    """Run a server that sends this content for every request. Yield its address."""
 
     class Visit(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,7 +99,7 @@ def serving(content: bytes, status: int = 200) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Visit)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -114,7 +114,7 @@ def serving(content: bytes, status: int = 200) -> Iterator[str]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and no data sets anywhere else."""
+    """Set an empty cache, and no other folder of data sets."""
     monkeypatch.setenv(data.CACHE_FOLDER, str(tmp_path / "cache"))
     monkeypatch.delenv(data.DATA_FOLDER, raising=False)
     return tmp_path / "cache"
@@ -129,7 +129,7 @@ def test_a_download_is_checked_and_kept(cache: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(data.DATASETS, "a", data.DataSet("a.txt", url, hashed(b"a text"), "none"))
         assert data.find_text("a").read_text() == "a text"
     assert os.listdir(cache) == ["a.txt"]
-    assert data.find_text("a") == cache / "a.txt"  # the server is gone
+    assert data.find_text("a") == cache / "a.txt"  # the server has ended
 
 
 def test_a_wrong_download_is_told_and_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,11 +154,11 @@ def test_without_a_network_the_error_says_what_to_do(cache: Path, monkeypatch: p
         with pytest.raises(DataError, match=r"could not get .*404.* without a network, put a.txt in a folder and set"):
             data.find_text("a")
     with pytest.raises(DataError, match=r"could not get http://127.* without a network, put a.txt in a folder and set"):
-        data.find_text("a")  # nobody answers
+        data.find_text("a")  # no server answers
 
 
 def archive(stories: dict[str, str]) -> bytes:
-    """A zip file as GitHub makes it: everything within one folder."""
+    """Make a zip file like GitHub's: everything within one folder."""
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as opened:
         for name, table in stories.items():
@@ -303,11 +303,11 @@ def test_no_byte_of_a_split_is_lost_and_no_character_cut(
     assert exact <= size <= exact + 3
 
 
-# ---- pieces: how a text is cut never shows -------------------------------------------------------------------------
+# ---- pieces: the cuts of a text change no id -----------------------------------------------------------------------
 
 
 def whole(content: str, tokenizer: Tokenizer) -> list[int]:
-    """What the ids of a file must be: those of each document, encoded at once."""
+    """Return the expected ids of a file: those of each document, encoded as a whole."""
     documents = content.split(END_OF_TEXT)
     ids = []
     for i, document in enumerate(documents):
@@ -349,7 +349,7 @@ TEXTS = st.lists(st.sampled_from(BITS) | st.characters(exclude_categories=["Cs"]
     content=f"\n\n'a {END_OF_TEXT}\n\na\n{END_OF_TEXT}", chunk=100, long=2**23, bpe=True
 )  # new lines around a mark
 @example(content=f"a a{END_OF_TEXT}\n\na a", chunk=7, long=0, bpe=True)  # a mark in two chunks
-@example(content="!!  aa" * 9, chunk=4, long=20, bpe=True)  # two spaces are no place to cut between
+@example(content="!!  aa" * 9, chunk=4, long=20, bpe=True)  # no cut between two spaces
 @given(content=TEXTS, chunk=st.integers(1, 40), long=st.sampled_from([0, 20, 2**23]), bpe=st.booleans())
 def test_chunks_never_change_the_ids(
     content: str, chunk: int, long: int, bpe: bool, tmp_path_factory: pytest.TempPathFactory
@@ -391,7 +391,7 @@ def test_a_long_text_of_short_words_without_spaces_is_cut_between_them(
 
 @pytest.fixture
 def novel(tmp_path: Path) -> SplitText:
-    """A folder of texts with documents, cut into its splits."""
+    """Write a folder of texts with documents. Return its splits."""
     generator = np.random.default_rng(0)
     for name in "ab":
         words = generator.choice(["aa", "a's", "11!!", "é", "\n\n", END_OF_TEXT, "   "], 3000)
@@ -458,7 +458,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, cache: Path, mon
     monkeypatch.setattr(on_disk, "SMALL", 0)
     (tmp_path / "a.txt").write_text("a b\n" * 2**19)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))  # Python gets an error then, as from a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))  # Python then gets an error, as from a full disk
     try:
         with pytest.raises(
             DataError, match=r"npy could not be written \(.*\); make room, or set GPTSCOPE_CACHE to another"
@@ -558,7 +558,7 @@ def test_byte_pairs_of_a_very_large_text_are_learnt_from_all_over_it(
     monkeypatch.setattr(text, "CHUNK", 100)
     monkeypatch.setattr(sources, "train_bpe", lambda texts, size: seen.extend(texts) or BPE)
     data.text_source(str(tmp_path / "a.txt"), 4, "bpe", 300)
-    assert "".join(seen) == (tmp_path / "a.txt").read_text()[:8100]  # all of the part to train on, and no more
+    assert "".join(seen) == (tmp_path / "a.txt").read_text()[:8100]  # the whole training split, and no more
     seen.clear()
     monkeypatch.setattr(sources, "MOST_TO_LEARN_FROM", 1000)
     data.text_source(str(tmp_path / "a.txt"), 4, "bpe", 300)

@@ -1,4 +1,4 @@
-"""The counts that the model of stories is measured against: by hand, against plain Python, and as probabilities."""
+"""The n-gram model to which the model of stories is compared: by hand, against plain Python, and as probabilities."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tests.conftest import random_model
 
 
 def test_a_tiny_text_by_hand() -> None:
-    """Too small to estimate discounts, so 1/2 and 1 are taken from counts of 1 and 2.
+    """The text is too small to estimate discounts, so counts of 1 and 2 are discounted by 1/2 and 1.
 
-    After 0 came 1 twice and 2 once: (2 - 1) / 3, (1 - 1/2) / 3, and (1/2 + 1) / 3 for the lower order, in which 0, 1
-    and 2 each came after one other token: (1 - 1/2) / 3, and 1/2 for the 4 ids of the vocabulary alike.
+    After 0, 1 occurs twice and 2 once: (2 - 1) / 3, (1 - 1/2) / 3, and (1/2 + 1) / 3 goes to the lower order. There
+    0, 1 and 2 each follow one other token: (1 - 1/2) / 3, and 1/2 is divided among the 4 ids of the vocabulary.
     """
     found = KneserNey(np.array([0, 1, 0, 1, 0, 2]), V=4, order=2)
     lower = np.array([1 / 6, 1 / 6, 1 / 6, 0]) + 1 / 2 / 4
     by_hand = np.array([0, 1 / 3, 1 / 6, 0]) + 1 / 2 * lower
     assert found.probabilities(np.full((4, 1), 0), np.arange(4)) == pytest.approx(by_hand, abs=1e-12)
-    assert found.probabilities(np.full((4, 1), 3), np.arange(4)) == pytest.approx(lower, abs=1e-12)  # 3 never came
+    assert found.probabilities(np.full((4, 1), 3), np.arange(4)) == pytest.approx(lower, abs=1e-12)  # 3 never occurred
     assert found.probabilities(np.full((4, 1), -1), np.arange(4)) == pytest.approx(lower, abs=1e-12)
-    # After 1 came 0 twice: 1 / 2 for the lower order.
+    # After 1, 0 occurs twice: 1 / 2 goes to the lower order.
     assert found.nats(np.array([0, 1, 3])) == pytest.approx(-np.log(by_hand[1]) - np.log(1 / 2 * lower[3]), abs=1e-12)
 
 
 def test_discounts_are_those_of_the_paper() -> None:
-    """Four n-grams came once, three twice, two three times, one four times: Y = 4 / (4 + 2 * 3) = 0.4."""
+    """Counts: four n-grams occur once, three twice, two three times, one four times: Y = 4 / (4 + 2 * 3) = 0.4."""
     counts = np.array([1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 9, 9])
     assert discounts(counts) == pytest.approx([0, 1 - 2 * 0.4 * 3 / 4, 2 - 3 * 0.4 * 2 / 3, 3 - 4 * 0.4 * 1 / 2])
 
 
 def text(seed: int, V: int, length: int) -> np.ndarray:
-    """Ids with habits: the next is often a function of the last two."""
+    """Make ids with habits: the next one is often a function of the last two."""
     generator = np.random.default_rng(seed)
     row = [0, 1]
     for _ in range(length - 2):
@@ -65,7 +65,7 @@ def test_probabilities_sum_to_one_after_any_context(order: int, V: int) -> None:
 
 
 def plain(row: list[int], V: int, order: int, before: tuple[int, ...], token: int) -> float:
-    """The paper's recursion, with dictionaries and without haste."""
+    """Compute the paper's recursion with dictionaries, without care for speed."""
     counts = Counter(tuple(row[i : i + order]) for i in range(len(row) - order + 1))
     levels = [counts]
     while len(levels) < order:
@@ -137,7 +137,7 @@ def test_sliding_windows_ask_for_every_target_once_with_half_a_context_before(le
 
 
 def test_a_model_is_measured_as_at_the_end_of_its_training() -> None:
-    """Against `gptcore.train.evaluate`, and a model that knows nothing takes log V nats a token."""
+    """The numbers agree with `gptcore.train.evaluate`; an untrained model's loss is log V nats a token."""
     tokenizer = CharTokenizer("abcdefgh")
     row = text(6, 8, 200)
     model = random_model(block_size=16, vocab_size=8)

@@ -1,4 +1,4 @@
-"""The built-in tasks against their rules in plain Python, and what is held out against what is trained on."""
+"""The built-in tasks against their rules in plain Python, and the held-out examples against the training examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gptcore.data.tasks import NOT_ASKED
 
 
 def lines(task: Task, x: torch.Tensor, y: torch.Tensor) -> list[str]:
-    """Each example as text; that inputs and targets are shifted by one is checked on the way."""
+    """Return each example as text, after a check that inputs and targets are shifted by one."""
     asked = y[:, :-1] != NOT_ASKED
     assert torch.equal(x[:, 1:][asked], y[:, :-1][asked])
     return [task.tokenizer.decode(torch.cat([row, last[-1:]])) for row, last in zip(x, y, strict=True)]
@@ -121,7 +121,7 @@ def test_halves_have_many_lengths_the_longest_fills_the_context() -> None:
 
 
 def longest_repeat(line: str) -> tuple[int, int]:
-    """Where the longest sequence of different letters that stands twice in a row begins, and how long it is."""
+    """Return the start and the length of the longest sequence of different letters that is repeated at once."""
     found = [
         (half, at)
         for at in range(len(line))
@@ -138,17 +138,17 @@ def test_training_repeats_sequences_of_any_length_at_any_place() -> None:
     assert {len(line) for line in rows} == {17}
     places = [longest_repeat(line) for line in rows]
     assert {half for _, half in places} == set(range(2, 9))
-    for half in range(3, 9):  # as far as it fits, each at every place
+    for half in range(3, 9):  # each length that fits, at every place
         assert {at for at, length in places if length == half} >= set(range(17 - 2 * half))
     pairs = sum(half == 2 for _, half in places) / len(places)
-    assert 0.3 < pairs < 0.5  # those with pairs alone, and a seventh of the others
+    assert 0.3 < pairs < 0.5  # rows with only pairs, and a seventh of the others
 
 
 def test_any_letter_stands_anywhere() -> None:
     task = Induction(block_size=16, vocab_size=20)
     x = task.examples(4000, 8, torch.Generator().manual_seed(0))[0]
     counts = torch.stack([torch.bincount(x[:, t], minlength=20) for t in range(8)])
-    assert counts.min() > 120 and counts.max() < 280  # 200 each; within six standard deviations
+    assert counts.min() > 120 and counts.max() < 280  # 200 expected; within six standard deviations
 
 
 def test_fresh_sequences_are_not_those_trained_on() -> None:

@@ -1,4 +1,4 @@
-"""Each tokenizer gives back what it was given, to the byte; what it cannot hold is refused with a sentence."""
+"""Tokenizers give back the same text, to the byte; text that they cannot hold is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_labels() -> None:
 
 
 def test_labels_of_what_cannot_be_seen() -> None:
-    """Each its own; but text itself stays as it is, and so does what the screen has signs for."""
+    """Each has its own label; but visible text stays as it is, and so do characters for which the screen has signs."""
     kept = "\t\n\r a\x20\xa0é"
     odd = [*map(chr, [*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0)]), *"\u202a\u202e\u2066\u2069"]
     tokenizer = CharTokenizer("".join(dict.fromkeys([*kept, *odd])))
@@ -209,7 +209,7 @@ def test_a_pattern_that_skips_text_is_an_error_not_a_loss() -> None:
 
 
 def test_a_panic_of_the_library_is_a_value_error() -> None:
-    other = BPETokenizer(GPT2_PATTERN.replace(r"\s++$|", ""), BYTES)  # not GPT-2's: the text is not cut beforehand
+    other = BPETokenizer(GPT2_PATTERN.replace(r"\s++$|", ""), BYTES)  # not GPT-2's: encoded in one piece
     with pytest.raises(ValueError, match=r"tiktoken cannot work with this text: .*StackOverflow"):
         other.encode(" " * 1_000_000 + "x")
 
@@ -234,7 +234,7 @@ def test_a_very_long_run_neither_crashes_nor_hangs(text: str) -> None:
 
 @pytest.mark.parametrize("length", [9_999, 10_000, 10_001, 10_002, 50_000])
 def test_cutting_a_long_run_changes_no_id(length: int) -> None:
-    """Up to here tiktoken's engine takes the text whole: the same ids must come out of the pieces."""
+    """Up to here tiktoken's engine can take the whole text: the pieces must give the same ids."""
     whole = tiktoken.Encoding("whole", pat_str=GPT2_PATTERN, mergeable_ranks=BPE.ranks, special_tokens={})
     for text in (" " * length + " the", "the" + "\n " * (length // 2) + "the  ", "a" + "\u00a0" * length + "\x1c b"):
         assert BPE.encode(text) == whole.encode_ordinary(text)
@@ -244,7 +244,7 @@ def test_gpt2_ids_are_transformers_ids(gpt2: BPETokenizer, gpt2_folder: Path) ->
     transformers = pytest.importorskip("transformers")
     reference = transformers.GPT2Tokenizer.from_pretrained(gpt2_folder)
     for text in [*TEXTS, " " * 30 + "x", "a" * 100, "".join(map(chr, range(0x20, 0x250)))]:
-        if "<|endoftext|>" not in text:  # which transformers does not take for text
+        if "<|endoftext|>" not in text:  # which transformers does not read as text
             assert gpt2.encode(text) == reference(text)["input_ids"]
 
 

@@ -19,7 +19,7 @@ TEXT = "the cat sat on the mat; that cat's hat, the other's: 10 or 100? naïve c
 
 
 def test_each_merge_is_of_the_most_frequent_pair() -> None:
-    """Sennrich et al. 2016, algorithm 1, counted here step by step; pairs of one count may come in any order."""
+    """Algorithm 1 of Sennrich et al. 2016, counted step by step; pairs with equal counts may come in any order."""
     tokenizer = train_bpe([TEXT], vocab_size=290)
     learnt = sorted((index, raw) for raw, index in tokenizer.ranks.items() if index >= 256)
     words = [[bytes([b]) for b in word.encode()] for word in regex.findall(GPT2_PATTERN, TEXT)]
@@ -33,7 +33,7 @@ def test_each_merge_is_of_the_most_frequent_pair() -> None:
 
 
 def merged(word: list[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
-    """The word with this pair joined, from the left."""
+    """Return the word with this pair joined, from the left."""
     made: list[bytes] = []
     while word:
         step = 2 if tuple(word[:2]) == pair else 1
@@ -64,8 +64,8 @@ print(hashlib.sha256(json.dumps(train_bpe([sys.argv[1]], 320).to_json()).encode(
 
 
 def test_every_process_learns_the_same() -> None:
-    """As each of a job on several machines learns its own; and a resumed run learns again."""
-    text = " ".join(f"w{i * 7919 % 1000}" for i in range(500))  # many pairs of the same count
+    """Each process of a job on several machines learns its own vocabulary, and a resumed training learns it again."""
+    text = " ".join(f"w{i * 7919 % 1000}" for i in range(500))  # many pairs with equal counts
     here = hashlib.sha256(json.dumps(train_bpe([text], 320).to_json()).encode()).hexdigest()
     there = subprocess.run([sys.executable, "-c", DIGEST, text], check=True, capture_output=True, text=True).stdout
     assert there.strip() == here

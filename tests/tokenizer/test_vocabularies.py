@@ -1,6 +1,6 @@
-"""Vocabularies as people have them: read exactly as their own libraries read them, or refused with a sentence.
+"""Vocabularies in the formats that people have: read exactly as their own libraries do, or refused with a sentence.
 
-Nothing in a stranger's file is run, and none takes long or much memory, whatever it holds.
+No code in an untrusted file is run, and no file takes much time or memory.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def read_json(content: object, folder: Path) -> BPETokenizer:
 
 
 def ids_of(library: Any, text: str) -> list[int]:
-    library.encode_special_tokens = True  # what stands in a text is text, also <|endoftext|>
+    library.encode_special_tokens = True  # everything in a text is text, also <|endoftext|>
     return library.encode(text, add_special_tokens=False).ids
 
 
 def content_of(vocab: dict[str, int], merges: list[Any]) -> dict[str, Any]:
-    """What `tokenizers` writes of GPT-2's kind."""
+    """Return the file that `tokenizers` writes for GPT-2's kind."""
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     off = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     model = {"type": "BPE"} | dict.fromkeys(off) | {"fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
@@ -122,7 +122,7 @@ def gpt2_folder(outside_data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def gpt2(gpt2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, BPETokenizer, Path]:
-    """GPT-2's own, as transformers writes it: tokenizer.json and tokenizer_config.json."""
+    """Make GPT-2's own files as transformers writes them: tokenizer.json and tokenizer_config.json."""
     transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("gpt2")
     transformers.GPT2Tokenizer.from_pretrained(gpt2_folder).save_pretrained(folder)
@@ -157,7 +157,7 @@ def test_gpt2_ids_are_those_of_the_library(gpt2: tuple[Any, BPETokenizer, Path],
 
 @st.composite
 def merge_lists(draw: st.DrawFn) -> list[list[str]]:
-    """Merges as no training makes them: tokens that never come about, several merges of one token."""
+    """Draw merges that no training makes: tokens that never appear, several merges of one token."""
     tokens, merges = list("abc"[: draw(st.integers(1, 3))]), []
     for _ in range(draw(st.integers(1, 10))):
         merge = [draw(st.sampled_from(tokens)), draw(st.sampled_from(tokens))]
@@ -370,7 +370,7 @@ def test_files_that_are_none_or_too_large_are_not_read(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-# vocab.json and merges.txt, with what lies beside them
+# vocab.json and merges.txt, with the files beside them
 
 
 def write_folder(folder: Path, **files: Any) -> Path:
@@ -429,7 +429,7 @@ def test_what_lies_beside_is_refused_if_it_does_not_fit(tmp_path: Path, files: d
         BPETokenizer.gpt2_from_folder(write_folder(tmp_path, **files))
 
 
-# tokenizer.json, with what lies beside it: transformers itself is the judge
+# tokenizer.json, with the files beside it: transformers is the reference
 
 BESIDE: dict[str, tuple[dict[str, Any], str | None]] = {
     "none": ({}, None),
@@ -528,7 +528,7 @@ def test_the_cache_is_known_as_tiktoken_knows_it() -> None:
 
 
 def meta(chars: str, **extra: Any) -> dict[str, Any]:
-    """As nanoGPT's `data/shakespeare_char/prepare.py` makes it."""
+    """Return a vocabulary as nanoGPT's `data/shakespeare_char/prepare.py` makes it."""
     return {
         "vocab_size": len(chars),
         "itos": dict(enumerate(chars)),
@@ -615,7 +615,7 @@ def short(text: str) -> bytes:
 
 
 def hostile(marker: Path) -> dict[str, bytes]:
-    """Pickles that make `marker` when unpickled, by each opcode that calls, and in several places."""
+    """Make pickles that create `marker` when unpickled, by each opcode that calls, and in several places."""
     shell, code = f"echo > {marker}", f"open({str(marker)!r}, 'w').close()"
     calls = [
         ("os", "system", shell),
@@ -655,7 +655,7 @@ def hostile(marker: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def _extension() -> Iterator[None]:
-    """Extension 240 is os.mkdir, as a program may have registered it."""
+    """Register os.mkdir as extension 240, as a program might have done."""
     copyreg.add_extension("os", "mkdir", 240)
     yield
     copyreg.remove_extension("os", "mkdir", 240)
@@ -680,7 +680,7 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ):
             read_pickle(raw, tmp_path)
         assert not marker.exists(), name
-    monkeypatch.setattr(meta_pkl, "_check_opcodes", lambda raw: None)  # and were that check blind, the next holds
+    monkeypatch.setattr(meta_pkl, "_check_opcodes", lambda raw: None)  # now the unpickler must refuse
     for name, raw in pickles.items():
         with pytest.raises(ValueError, match="cannot be read as a vocabulary"):
             read_pickle(raw, tmp_path)
@@ -689,7 +689,7 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("_extension")
 def test_the_hostile_pickles_are_hostile(tmp_path: Path) -> None:
-    """Without this the test above would pass with pickles that do nothing."""
+    """Otherwise the test above would pass with pickles that do nothing."""
     marker = tmp_path / "marker"
     for name, raw in hostile(marker).items():
         if "alone" in name or "eval" in name:
@@ -734,9 +734,9 @@ def test_other_opcodes_and_damage_are_refused(tmp_path: Path, raw: bytes, senten
 
 
 def laughs(first: int = 0) -> bytes:
-    """Lists of ten of the list before, twenty deep: small as it stands, endless for whoever walks it.
+    """Make lists of ten of the list before, twenty deep: small in the file, endless for code that walks it.
 
-    `first` is how many memo indices are taken already.
+    `first` is the number of memo indices in use before.
     """
     raw = b"(]\x94"
     for level in range(20):
@@ -744,7 +744,7 @@ def laughs(first: int = 0) -> bytes:
     return raw + b"l"
 
 
-P = 2**61 - 1  # Python keeps whole numbers that differ by a multiple of this in one chain
+P = 2**61 - 1  # Python's dict keeps whole numbers that differ by a multiple of this in one chain
 HALF = 2**19
 BOMBS = {
     "a number that says it has 2 GiB": b"\x8b" + struct.pack("<i", 2**31 - 1) + b"x.",
@@ -794,7 +794,7 @@ BOMBS = {
 
 @pytest.fixture
 def unlimited_digits() -> Iterator[None]:
-    """Python refuses to read numbers of thousands of digits, unless it was told not to."""
+    """Switch off Python's limit on the digits of a number."""
     limit = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     yield

@@ -1,4 +1,4 @@
-"""The trainer: it learns, it resumes exactly, it stops when asked, it tells of it, and its folder can be read."""
+"""The trainer: it learns, it resumes exactly, it stops when asked, it reports, and its folder can be read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, text: Path, changes: dict
     stops = iter([False] * 12 + [True])
     assert not Trainer(parts).run(lambda: next(stops))  # stopped between two evaluations
     assert metrics(parts.out)[-1]["step"] == 13
-    RunFolder(parts.out).log({"step": 14, "loss": 99.0})  # a step that is done again counts once
+    RunFolder(parts.out).log({"step": 14, "loss": 99.0})  # a repeated step counts once
     assert Trainer(resumed(parts.out)).run()
     assert metrics(parts.out) == metrics(whole.out)
     assert same_weights(parts.out, whole.out)
@@ -182,12 +182,12 @@ def test_snapshots_do_not_change_the_training(tmp_path: Path, text: Path) -> Non
 
 
 def test_tensorboard_is_told_the_same(tmp_path: Path, text: Path) -> None:
-    """By TensorBoard's own reader; of a resumed run, the steps that were done again count once."""
+    """TensorBoard's own reader shows repeated steps of a resumed training once."""
     settings = small(tmp_path, text, steps=4, eval_interval=2, tensorboard=True)
     stops = iter([False, False, True])
     assert not Trainer(settings).run(lambda: next(stops))
     saved = torch.load(settings.out / "last.pt", weights_only=True)
-    torch.save({**saved, "iter_num": 2}, settings.out / "last.pt")  # as if it had been killed after step 3
+    torch.save({**saved, "iter_num": 2}, settings.out / "last.pt")  # as if killed after step 3
     assert Trainer(resumed(settings.out)).run()
     events = EventAccumulator(str(settings.out / "tensorboard")).Reload()
     told = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
@@ -207,7 +207,7 @@ def test_without_tensorboard_nothing_is_missed(tmp_path: Path, text: Path, monke
 
 
 def test_compiled_it_trains_the_same_model(tmp_path: Path, text: Path) -> None:
-    """Compiled in a process of its own, with snapshots, as their capturing leaves hooks."""
+    """Compiled in a new process, with snapshots, because their capturing leaves hooks."""
     changes = {"steps": 3, "dropout": 0.0, "precision": "float32", "snapshot_every": 2}
     compiled = train(*options(tmp_path / "on", text, compile="on", **changes))
     Trainer(small(tmp_path, text, "off", compile="off", **changes)).run()

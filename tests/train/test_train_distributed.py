@@ -1,4 +1,4 @@
-"""Several processes, for real, by torchrun on the CPU: the same losses as one, one writer, faults, restarts."""
+"""Several real processes, started by torchrun on the CPU: the same losses as one, one writer, faults, restarts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text(tmp_path: Path) -> Path:
 
 
 def workers(parent: int) -> list[int]:
-    """The processes that a torchrun started, by rank."""
+    """Return the processes that a torchrun started, by rank."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -47,14 +47,14 @@ def same_within(a: list[dict[str, Any]], b: list[dict[str, Any]], most: float) -
 @pytest.mark.parametrize(
     ("data", "changes"),
     [
-        ("text", {"accumulate": 2}),  # a batch for each
-        ("sort", {"block_size": 11}),  # half the rows for each, with targets that are not asked for
+        ("text", {"accumulate": 2}),  # a batch for each process
+        ("sort", {"block_size": 11}),  # half the rows for each process, some targets ignored
     ],
 )
 def test_two_processes_have_the_losses_of_one_and_either_goes_on(
     data: str, changes: dict[str, Any], tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two processes begin, one goes on; the other way round for the sorting task. The one is this process."""
+    """Two processes begin and one continues; the other way round for the sorting task. The one is this process."""
 
     def run(processes: int, arguments: list[str]) -> str:
         if processes == 1:
@@ -72,7 +72,7 @@ def test_two_processes_have_the_losses_of_one_and_either_goes_on(
     first, then = (2, 1) if data == "text" else (1, 2)
     assert run(first, options(out, source, **{**changes, "steps": 20})).count("parameters on cpu") == 1
     assert "from step 20 on" in run(then, ["--out", str(out), "--resume", "--steps", "40"])
-    # the learning rate's decay is by the number of steps: up to step 20 it had another end
+    # the learning rate depends on the number of steps: before step 20 it decayed to another end
     again = small(tmp_path, source, "again", **{**changes, "steps": 20})
     Trainer(again).run()
     Trainer(resumed(again.out, "--steps", "40")).run()
@@ -83,7 +83,7 @@ def test_two_processes_have_the_losses_of_one_and_either_goes_on(
 
 
 def test_rows_with_different_numbers_of_targets_weigh_as_in_one_process(tmp_path: Path, text: Path) -> None:
-    """Three ranks share six rows, of which the last two have nothing to answer; gradients are added by hand."""
+    """Three ranks share six rows; the last two rows have no targets. The test adds the gradients itself."""
     trainer = Trainer(small(tmp_path, text, batch_size=6, **EXACT))
     x, y = trainer.source.batch(6, torch.Generator().manual_seed(0))
     y = y.clone()
@@ -126,7 +126,7 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) 
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=1000000), processes=2)
     until(lambda: len(RunFolder(out).read_metrics()) >= 3)
-    with pytest.raises(RunError, match="another training is writing to"):  # the job has locked it once, for all ranks
+    with pytest.raises(RunError, match="another training is writing to"):  # rank 0 has locked it once, for all ranks
         RunFolder(out).lock()
     os.kill(workers(process.pid)[1], signal.SIGTERM)
     status, output, errors = ended(process)
@@ -138,12 +138,12 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) 
 
 
 def test_an_error_is_told_once(tmp_path: Path, text: Path) -> None:
-    """Found on every rank, or on rank 0 alone; torchrun adds its own report."""
+    """The error is found on every rank, or only on rank 0; torchrun adds its own report."""
     status, _, errors = ended(train(*options(tmp_path / "a", text, batch_size=3), processes=2))
     assert status != 0
     assert errors.count("error: batch_size: a step of 1 x 3 sequences") == 1
     assert "rank 1" not in errors.split("torch/distributed")[0]
-    assert errors.index("error: batch_size") < errors.index("Traceback")  # torchrun's own, at its end
+    assert errors.index("error: batch_size") < errors.index("Traceback")  # torchrun's own, at the end
 
 
 @pytest.mark.parametrize("victim", [0, 1])
@@ -162,7 +162,7 @@ def test_a_killed_worker_ends_the_job_with_a_save_to_go_on_from(victim: int, tmp
 
 
 def test_torchrun_starts_again_and_the_job_goes_on(tmp_path: Path, text: Path) -> None:
-    """Its elastic restart repeats the first command, without --resume; the end is that of an undisturbed run."""
+    """The restart repeats the first command, without --resume; the end equals that of an undisturbed training."""
     changes = {**EXACT, "accumulate": 2, "steps": 150, "eval_interval": 5}
     out = tmp_path / "run"
     process = train(*options(out, text, **changes), processes=2, restarts=1)
@@ -180,7 +180,7 @@ def test_torchrun_starts_again_and_the_job_goes_on(tmp_path: Path, text: Path) -
 
 
 def test_a_restart_does_not_go_on_with_another_run(tmp_path: Path, text: Path) -> None:
-    """An error of the user's is started again by torchrun, too: it must not resume the run that was in the way."""
+    """torchrun restarts after a user's error, too: the restart must not resume the older training in the folder."""
     settings = small(tmp_path, text, steps=2)
     Trainer(settings).run()
     status, _, errors = ended(train(*options(settings.out, text, n_embd=32), processes=2, restarts=1))

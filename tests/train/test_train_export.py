@@ -1,4 +1,4 @@
-"""What is shipped of a run: the best weights, its snapshots, its curve, and a card that says what was measured."""
+"""The export of a training: the best weights, its snapshots, its curve, and a card with the measurements."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_curve_is_a_table_of_the_metrics(tmp_path: Path, text: Path) -> None
 
 
 def test_bits_per_byte_count_bytes_not_tokens(tmp_path: Path) -> None:
-    """By hand, for byte pairs: the loss of each target in bits, over the bytes of all targets."""
+    """Computed by hand, for byte pairs: the loss of each target in bits, over the bytes of all targets."""
     path = tmp_path / "t.txt"
     path.write_text(FAIRYTALES + "\n<|endoftext|>\n" + FAIRYTALES)
     source = text_source(str(path), 8, "bpe", 270)
@@ -111,7 +111,7 @@ def test_samples_are_plain_and_repeatable(tmp_path: Path) -> None:
     path.write_text(FAIRYTALES)
     trainer = Trainer(small(tmp_path, path, steps=1))
     made = samples.text_samples(trainer.model.eval(), trainer.source)  # type: ignore[arg-type]
-    torch.manual_seed(99)  # whatever the shared generator does
+    torch.manual_seed(99)  # the state of the global generator does not matter
     assert samples.text_samples(trainer.model, trainer.source) == made  # type: ignore[arg-type]
     assert len(made) == 3
     for prompt, text in made:
@@ -190,7 +190,7 @@ def test_snapshots_are_shipped_and_older_ones_are_not(tmp_path: Path, text: Path
         "index.jsonl",
     ]
     assert load_snapshot(ckpt, found[0]).config.n_embd == 32
-    assert (target / "notes.txt").read_text() == "mine"  # as save leaves it
+    assert (target / "notes.txt").read_text() == "mine"  # `save` leaves other files alone
     exported(small(tmp_path, text, "third", export=target, steps=2))
     assert snapshots(target) == ()
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
@@ -241,7 +241,7 @@ def test_the_command_makes_the_same_settings(changes: dict[str, Any]) -> None:
 
 
 def test_training_goes_on_from_another_checkpoint(tmp_path: Path, text: Path) -> None:
-    """Its sizes, vocabulary and weights, a shorter context; and without it when the run is resumed."""
+    """Sizes, vocabulary and weights come from the checkpoint, with a shorter context; a resume does not need it."""
     original = random_model(block_size=32, vocab_size=29, n_layer=2, n_embd=16, bias=False, activation="gelu_tanh")
     tokenizer = CharTokenizer("".join(sorted(set("abcdefghijklmnopqrstuvwxyz; "))))
     gptcore.save(gptcore.Checkpoint(original, tokenizer, original.config), tmp_path / "old")
@@ -264,7 +264,7 @@ def test_training_goes_on_from_another_checkpoint(tmp_path: Path, text: Path) ->
     assert f"| trained from | {tmp_path / 'old'} |" in card
     assert f"--init-from {tmp_path / 'old'}" in card
     assert "A GPT of 2 layers" in card
-    for made in (settings.out, tmp_path / "model"):  # what was passed over is not told as if it had been
+    for made in (settings.out, tmp_path / "model"):  # the card does not list options that had no effect
         told = gptcore.load(made).info["train_config"]
         assert told["dropout"] == 0.1
         assert not {"n_layer", "tokenizer", "activation"} & set(told)

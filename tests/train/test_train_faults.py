@@ -1,4 +1,4 @@
-"""What goes wrong while training: kills at any moment, a full disk, NaN, data that cannot be trained on."""
+"""Faults during training: kills at any moment, a full disk, NaN, data that cannot be trained on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def last_step(out: Path) -> int:
 
 
 def test_killed_ten_times_it_ends_as_the_uninterrupted_run(tmp_path: Path, text: Path) -> None:
-    """Each kill comes at a random moment after the training has begun again; what is half written is mended."""
+    """Each kill comes at a random moment after the training has resumed; half-written files are repaired."""
     changes = {"steps": 600, "eval_interval": 7, "snapshots": (0, 3, 50, 300), "precision": "float32"}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     uninterrupted = train(*options(whole, text, **changes))
@@ -49,7 +49,7 @@ def test_killed_ten_times_it_ends_as_the_uninterrupted_run(tmp_path: Path, text:
         assert process.is_alive(), "it ended before it was killed: give it more steps"
         process.kill()
         process.join()
-        if kills == 5:  # as a kill can leave them, but seldom does when a test is looking
+        if kills == 5:  # as a kill can leave them, but seldom does in a test
             for file in (parts / "metrics.jsonl", parts / "snapshots" / "index.jsonl"):
                 with file.open("a") as opened:
                     opened.write('{"step": 5')
@@ -91,7 +91,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_as_pytorch_tells_it_is_told_as_the_system_did(tmp_path: Path) -> None:
-    """PyTorch's writer fails once more when it is closed, with an error of its own."""
+    """PyTorch's writer fails once more when it is closed, with another error."""
 
     def fail(file: object) -> None:
         try:
@@ -151,7 +151,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def test_a_file_that_cannot_grow_is_one_sentence(tmp_path: Path, text: Path) -> None:
-    """For real: the operating system refuses the bytes within PyTorch's own writing of last.pt."""
+    """A real limit: the operating system refuses the bytes while PyTorch writes last.pt."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY, "this test needs to set a limit"
     command = [sys.executable, "-c", LIMITED, "8000", *options(tmp_path / "run", text, steps=2)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -187,7 +187,7 @@ def test_a_real_disk_that_fills_up(tmp_path: Path, text: Path) -> None:
 def test_nan_stops_and_keeps_what_was_good(
     interval: int, tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A learning rate beyond all reason: the second step sees weights of 1e30."""
+    """A far too large learning rate: the second step sees weights of 1e30."""
     out = tmp_path / "run"
     reason = {"learning_rate": 1e30, "min_learning_rate": 1e30, "eval_interval": interval, "precision": "float32"}
     assert main(options(out, text, warmup_steps=0, snapshots=(1 if interval == 1 else 2,), **reason)) == 1
@@ -209,7 +209,7 @@ def test_nan_stops_and_keeps_what_was_good(
 
 
 def test_the_first_bad_step_and_the_largest_gradient_are_named() -> None:
-    """On a GPU norms are looked at every few steps only."""
+    """On a GPU, norms are checked only every few steps."""
     model = random_model()
     gradients = dict(model.named_parameters())
     for parameter in gradients.values():
@@ -223,7 +223,7 @@ def test_the_first_bad_step_and_the_largest_gradient_are_named() -> None:
     with pytest.raises(finite.NotFiniteError, match=told):
         norms.look(7, torch.tensor(2.0), model)
     norms.add(torch.tensor(6.0))
-    assert norms.look(8, torch.tensor(2.0), model) == (2.0, 6.0)  # each norm is looked at once
+    assert norms.look(8, torch.tensor(2.0), model) == (2.0, 6.0)  # each norm is checked once
     norms.add(torch.tensor(6.0))
     gradients["transformer.wpe.weight"].grad[1] = float("nan")  # type: ignore[index]
     with pytest.raises(
@@ -233,7 +233,7 @@ def test_the_first_bad_step_and_the_largest_gradient_are_named() -> None:
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, text: Path) -> None:
-    """Stopped between two evaluations, nothing has looked at the weights after the last update."""
+    """Stopped between two evaluations: no check has seen the weights after the last update."""
     trainer = Trainer(small(tmp_path, text))
 
     def stop() -> bool:

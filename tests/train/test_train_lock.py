@@ -1,4 +1,4 @@
-"""One training writes to a run's folder at a time: a second one is turned away, and a killed one is in nobody's way."""
+"""Only one training writes to a folder at a time: a second one is refused, and a killed one blocks nobody."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_second_training_is_turned_away_and_a_killed_one_is_not_in_its_way(
 
 
 def test_another_may_go_on_when_one_has_ended_or_could_not_begin(tmp_path: Path, text: Path) -> None:
-    """In one process, with all that is left of the first, an error's frames included."""
+    """In one process, with everything left of the first training, the frames of an error included."""
     ended = Trainer(small(tmp_path, text, steps=2))
     ended.run()
     with pytest.raises(RunError, match="holds a training already") as again:
@@ -67,7 +67,7 @@ def test_another_may_go_on_when_one_has_ended_or_could_not_begin(tmp_path: Path,
 def test_where_nothing_can_be_locked_it_says_so_and_trains(
     error: Exception, tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As on some network file systems."""
+    """Some network file systems raise this."""
 
     def refuse(*_: object, **__: object) -> None:
         raise error
