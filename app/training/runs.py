@@ -108,7 +108,7 @@ def read(place: str | Path) -> History:
     """
     file = find(place)
     if file is None:
-        raise HistoryError(f"there is no {METRICS} and no {TABLE} at {place}; give the folder of a run")
+        raise HistoryError(f"there is no {METRICS} and no {TABLE} at {place}; give the folder of a training")
     try:
         with file.open("rb") as opened:
             head, size = opened.read(4096).partition(b"\n")[0], file.stat().st_size

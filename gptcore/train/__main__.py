@@ -126,7 +126,7 @@ def _opening(trainer: Trainer) -> str:
     begun = f"from step {trainer.step:,} on" if trainer.resumed else "from the beginning"
     if trainer.settings.init_from and not trainer.resumed:
         begun = f"from {trainer.settings.init_from}"
-    return f"{parameters:,} parameters on {device}{processes}, {begun}; run in {trainer.settings.out}"
+    return f"{parameters:,} parameters on {device}{processes}, {begun}; folder {trainer.settings.out}"
 
 
 if __name__ == "__main__":

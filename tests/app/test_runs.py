@@ -138,13 +138,13 @@ def test_little_of_a_large_file_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("place", ["no/such/run", "a\0b", "x" * 5000, "~nobody/run", ""])
 def test_no_history_is_a_sentence(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(runs.HistoryError, match="give the folder of a run"):
+    with pytest.raises(runs.HistoryError, match="give the folder of a training"):
         runs.read(place)
 
 
 def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "metrics.jsonl")  # opening it would wait for ever
-    with pytest.raises(runs.HistoryError, match="give the folder of a run"):
+    with pytest.raises(runs.HistoryError, match="give the folder of a training"):
         runs.read(tmp_path)
 
 

@@ -26,7 +26,7 @@ from gptcore.tokenizer import BPETokenizer
 from tests.app.test_runs import LINES, as_lines, running, written
 from tests.conftest import random_model
 
-CURVES, START, LESSON = "Curves of a run", "Train a small model", "This prompt, as training sees it"
+CURVES, START, LESSON = "Curves of a training", "Train a small model", "This prompt, as training sees it"
 
 NOT_ASKED = "no target: training does not ask here"
 

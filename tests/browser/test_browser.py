@@ -287,7 +287,7 @@ def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page
             window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: "what the badge has not measured" }));
         }"""
     )
-    section = page.get_by_text("Curves of a run")
+    section = page.get_by_text("Curves of a training")
     section.wait_for()
     page.wait_for_timeout(2000)  # for the answer to the report, behind which the page was empty
     expect(section).to_be_visible()

@@ -114,8 +114,8 @@ def run_on_the_page(page: Page, folder: Path) -> Callable[[int], None]:
     (folder / "settings.json").write_text('{"steps": 1000}')
     for step in range(0, 100, 10):
         write(step)
-    section(page, "Curves of a run")
-    field = page.get_by_role("textbox", name="or the folder of a run")
+    section(page, "Curves of a training")
+    field = page.get_by_role("textbox", name="or the folder of a training")
     field.fill(str(folder))
     field.press("Enter")
     return write
@@ -235,7 +235,7 @@ def test_screenshots(launched: Browser, address: str, scheme: str, width: int, h
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page = open_page(launched, address, width, height, scheme)
     for name, ready in (
-        ("Curves of a run", ".js-plotly-plot .scatterlayer"),
+        ("Curves of a training", ".js-plotly-plot .scatterlayer"),
         ("Train a small model", "text=85,728 parameters"),
         ("This prompt, as training sees it", '[data-panel="losses"]'),
     ):

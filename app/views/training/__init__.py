@@ -9,7 +9,7 @@ from app.views.training.curves import curves
 from app.views.training.prompt import prompt
 from app.views.training.start import start
 
-SECTIONS = {"Curves of a run": curves, "Train a small model": start, "This prompt, as training sees it": prompt}
+SECTIONS = {"Curves of a training": curves, "Train a small model": start, "This prompt, as training sees it": prompt}
 
 
 def training() -> None:

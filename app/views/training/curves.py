@@ -49,11 +49,14 @@ def _chosen() -> Path | None:
     left, right = st.columns([1, 1.4], vertical_alignment="bottom")
     with right:
         typed = st.text_input(
-            "or the folder of a run, by its path", key="run path", placeholder="runs/my-run", persist_state="session"
+            "or the folder of a training, by its path",
+            key="run path",
+            placeholder="runs/my-run",
+            persist_state="session",
         ).strip()
     with left:
         chosen = st.selectbox(
-            "Whose training",
+            "Training",
             [SCREEN, *(str(job.folder) for job in jobs.jobs())],
             format_func=lambda folder: on_screen if folder == SCREEN else Path(folder).name,
             key="run",
