@@ -1,0 +1,122 @@
+"""The app without a browser: reports go in as the browser sends them, and what it would draw comes out."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.browser.driver import ROOT
+
+ARROW = "__streamlit_arrow_ref__"
+"""Where Streamlit's JSON names an array that travels beside it."""
+
+
+def decoded(proto: Any) -> dict[str, Any]:
+    """A component's data as the browser gets it; arrays as numpy's."""
+    kind = proto.WhichOneof("data")
+    if kind != "mixed":
+        whole: dict[str, Any] = json.loads(proto.json)
+        return whole
+
+    def array(found: dict[str, Any]) -> Any:
+        if ARROW not in found:
+            return found
+        raw = proto.mixed.arrow_blobs[found[ARROW]].data
+        (column,) = pa.ipc.open_stream(io.BytesIO(raw)).read_all().columns
+        return column.to_numpy()
+
+    sent: dict[str, Any] = json.loads(proto.mixed.json, object_hook=array)
+    return sent
+
+
+class Page:
+    """The main screen, opened with a checkpoint."""
+
+    def __init__(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.argv", ["app/main.py", str(source)])
+        self.source = str(source.resolve())
+        self.app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+        self._reported: dict[str, dict[str, Any]] = {}
+        self._seq = 0
+
+    # What comes out
+
+    def data(self, name: str = "live") -> dict[str, Any]:
+        """What a component was sent."""
+        assert not self.app.exception
+        protos = [element.proto for element in self.app.get("bidi_component")]
+        (proto,) = [proto for proto in protos if proto.component_name == f"gptscope_{name}"]
+        return decoded(proto)
+
+    def panel(self, name: str) -> dict[str, Any]:
+        """What a panel of the fragment was sent, its arrays among it."""
+        sent = self.data()
+        arrays = {key.partition(".")[2]: value for key, value in sent.items() if key.startswith(f"{name}.")}
+        return {**sent["panels"][name], **arrays}
+
+    def matrix(self) -> tuple[dict[str, Any], np.ndarray]:
+        """The heatmap, and its values as a matrix."""
+        sent = self.panel("matrix")
+        return sent, sent["values"].reshape(sent["rows"], sent["cols"])
+
+    def heads(self) -> np.ndarray:
+        """The thumbnails, (L, H, n, n), from what travels: their lower triangles."""
+        sent = self.panel("heads")
+        n_layer, n_head, size = sent["n_layer"], sent["n_head"], sent["size"]
+        assert sent["packed"]
+        whole = np.zeros((n_layer, n_head, size, size), np.uint8)
+        rows, cols = np.tril_indices(size)
+        whole[:, :, rows, cols] = sent["pixels"].reshape(n_layer, n_head, -1)
+        return whole
+
+    # What goes in
+
+    def report(self, name: str, /, *, state: str = "live", **event: Any) -> None:
+        """As the panel of that name would; the browser repeats what the others last said."""
+        self._seq += 1
+        self._reported[name] = {**event, "seq": self._seq}
+        if state == "live":
+            live = {key: value for key, value in self._reported.items() if key != "badge"}
+            self.app.session_state["live"] = live
+        else:
+            self.app.session_state[state] = {"event": self._reported[name]}
+        self.app.run()
+        assert not self.app.exception
+
+    def type(self, text: str) -> None:
+        """At the keyboard."""
+        self.report("prompt", text=text, rev=self.panel("prompt")["rev"])
+
+    def select(self, node: str) -> None:
+        """A click on a node of the map."""
+        self.report("map", kind="select", id=node, layer=self.panel("map")["layer"])
+
+    def open(self, node: str, layer: int) -> None:
+        """A click on what opens a container."""
+        self.report("map", kind="open", id=node, layer=layer)
+
+    def pick_head(self, layer: int, head: int) -> None:
+        """A click on a thumbnail."""
+        self.report("heads", layer=layer, head=head)
+
+    def move(self, step: int | None, kind: str = "") -> None:
+        """The slider of the timeline."""
+        self.report("timeline", source=self.source, step=step, kind=kind)
+
+    def set_sampling(self, temperature: float, top_k: int) -> None:
+        """The slider and the choice below the next tokens."""
+        self.report("prediction", temperature=temperature, top_k=top_k, append=None)
+
+    def choose(self, key: str, value: object) -> None:
+        """One of the page's own widgets, by its key."""
+        found = [widget for widget in (*self.app.selectbox, *self.app.get("button_group")) if widget.key == key]
+        found[0].set_value(value)
+        self.app.run()
+        assert not self.app.exception

@@ -1,0 +1,474 @@
+"""What each panel of the main screen is sent, against what gptcore computes for the same prompt.
+
+The model is lopsided (tests/lopsided.py), the prompt mostly longer than its context, the head and the layer never the
+first: a swapped axis, another head, the wrong end of the prompt or stale weights then give other numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("streamlit", reason="needs the extra `app`")
+
+import gptcore.model
+from gptcore import Checkpoint, Trace, architecture, save
+from gptcore.analysis.head_scores import KINDS
+from gptcore.analysis.parity import parity
+from gptcore.checkpoint.snapshots import FOLDER, INDEX
+from gptcore.graph.node import ATTENTION, INSIDE, MLP, SDPA
+from gptcore.tokenizer import IdTokenizer
+from tests.app.sent import Page
+from tests.lopsided import FITS, LETTERS, LONG, SIZES, STEPS, encode, lopsided, model_at, run_of, seen, write_folder
+
+MODEL = lopsided()
+LAYER, HEAD = 2, 3
+BLOCK = f"transformer.h.{LAYER}"
+TOKENS = list(seen(LONG, MODEL))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", MODEL)
+
+
+@pytest.fixture
+def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    """The screen with the cropped prompt."""
+    opened = Page(folder, monkeypatch)
+    opened.type(LONG)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    return run_of(MODEL, LONG)
+
+
+def close(one: Any, other: Any) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=0, atol=2e-5, equal_nan=True)
+
+
+def test_the_model_tells_wrong_answers_apart(trace: Trace) -> None:
+    """Without this, the tests below would prove nothing."""
+    sizes = architecture(MODEL.config).shapes(B=1, T=13)
+    assert len({13, 20, 4, 5, 3, 23, 60, 80}) == 8  # T, C, H, D, L, V, 3C, 4C
+    assert sizes[f"{BLOCK}.attn.q"] == (1, 4, 13, 5)
+    patterns = torch.stack([trace[f"transformer.h.{layer}.attn.pattern"][0] for layer in range(3)]).flatten(0, 1)
+    for i in range(len(patterns)):
+        for j in range(i):
+            assert (patterns[i] - patterns[j]).abs().max() > 0.1, (i, j)
+    assert LONG[:13] != LONG[-13:] and list(reversed(TOKENS)) != TOKENS
+    logits = trace.logits[0, -1]
+    assert (logits.softmax(-1) - (logits / 0.6).softmax(-1)).abs().max() > 0.02
+
+
+# ---- prompt ------------------------------------------------------------------------------------------------------
+
+
+def test_the_prompt_is_sent_whole_and_with_what_the_model_does_not_see(page: Page) -> None:
+    sent = page.panel("prompt")
+    assert (sent["text"], sent["labels"], sent["ids"]) == (LONG, list(LONG), encode(LONG))
+    assert (sent["first"], sent["cropped"]) == (0, len(LONG) - 13)
+    assert sent["counter"].startswith("19 / 13 tokens")
+    assert "last 13 of 19 tokens" in sent["notice"]["text"]
+    page.type(FITS)
+    sent = page.panel("prompt")
+    assert (sent["ids"], sent["cropped"], sent["notice"]) == (encode(FITS), 0, None)
+
+
+# ---- map ---------------------------------------------------------------------------------------------------------
+
+
+def shape_of(trace: Trace, name: str) -> str:
+    """The shape of a tensor that the run has; of the folded blocks, of what the last of them makes."""
+    tensor = trace["transformer.h.2.resid_post" if name == "transformer.h" else name]
+    return f"({', '.join(map(str, tensor.shape))})"
+
+
+def test_the_map_tells_the_shapes_of_this_run(page: Page, trace: Trace) -> None:
+    inside = {INSIDE: BLOCK, ATTENTION: f"{BLOCK}.attn", SDPA: f"{BLOCK}.attn.sdpa", MLP: f"{BLOCK}.mlp"}
+    seen_shapes: dict[str, str] = {}
+    for view in ("model", *inside):
+        if view == "model":
+            page.report("map", kind="up", id="model")
+        else:
+            page.open(inside[view], LAYER)
+        sent = page.panel("map")
+        expected = {name: shape_of(trace, name) for name in sent["shapes"]}
+        assert sent["shapes"] == expected, view
+        assert sent["layer"] == (0 if view == "model" else LAYER)
+        assert sent["breadcrumbs"][0] == {"id": "model", "label": "model"}
+        drawing = page.data("drawing")
+        assert drawing["svg_key"] == sent["svg_key"]
+        drawn = set(re.findall(r'data-node="([^"]+)"', drawing["svg"]))
+        assert drawn == set(sent["shapes"]), view
+        seen_shapes |= sent["shapes"]
+    assert seen_shapes[f"{BLOCK}.attn.k_t"] == "(1, 4, 5, 13)"
+    assert seen_shapes[f"{BLOCK}.mlp.gelu"] == "(1, 13, 80)"
+
+
+def test_the_path_and_the_selection_are_those_of_the_click(page: Page) -> None:
+    page.open("transformer.h", LAYER)
+    page.open(f"{BLOCK}.attn", LAYER)
+    page.select(f"{BLOCK}.attn.k")
+    sent = page.panel("map")
+    assert sent["selected"] == f"{BLOCK}.attn.k"
+    assert [crumb["id"] for crumb in sent["breadcrumbs"]] == ["model", BLOCK, f"{BLOCK}.attn"]
+    assert [crumb["label"] for crumb in sent["breadcrumbs"]] == ["model", "block 2", "attention"]
+    page.report("map", kind="layer", id=sent["selected"], layer=1)
+    assert (page.panel("map")["selected"], page.panel("map")["layer"]) == ("transformer.h.1.attn.k", 1)
+
+
+# ---- matrix ------------------------------------------------------------------------------------------------------
+
+AXES = {
+    "idx": ("", "token"),
+    "transformer.wte": ("token", "C"),
+    "transformer.wpe": ("token", "C"),
+    f"{BLOCK}.resid_pre": ("token", "C"),
+    f"{BLOCK}.ln_1": ("token", "C"),
+    f"{BLOCK}.attn.c_attn": ("token", "3C"),
+    f"{BLOCK}.attn.q": ("token", "D"),
+    f"{BLOCK}.attn.k_t": ("D", "token"),
+    f"{BLOCK}.attn.scores": ("query", "key"),
+    f"{BLOCK}.attn.masked": ("query", "key"),
+    f"{BLOCK}.attn.pattern": ("query", "key"),
+    f"{BLOCK}.attn.z": ("token", "D"),
+    f"{BLOCK}.attn.concat": ("token", "C"),
+    f"{BLOCK}.mlp.gelu": ("token", "4C"),
+    "lm_head": ("token", "V"),
+    "probs": ("token", "V"),
+    "loss": ("", "token"),
+}
+"""What the rows and columns of a tensor are, written down by hand."""
+LABELS = {"token": TOKENS, "query": TOKENS, "key": TOKENS, "V": list(LETTERS), "": [""]}
+
+
+def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> None:
+    page.pick_head(LAYER, HEAD)
+    for name, (row_axis, col_axis) in AXES.items():
+        page.select(name)
+        sent, values = page.matrix()
+        axes, shape = trace.shapes()[name]
+        tensor = trace[name][0] if axes[0] == "B" else trace[name]
+        headed = "H" in axes
+        expected = torch.atleast_2d(tensor[HEAD] if headed else tensor).float().numpy()
+        assert close(values, expected), name
+        assert sent["name"] == (f"{name}, head {HEAD}" if headed else name)
+        assert (sent["row_axis"], sent["col_axis"]) == (row_axis, col_axis), name
+        assert (sent["row_labels"], sent["col_labels"]) == (LABELS.get(row_axis), LABELS.get(col_axis)), name
+        positions = ("token", "query", "key")
+        assert (sent["row_tokens"], sent["col_tokens"]) == (row_axis in positions, col_axis in positions), name
+        assert sent["square"] == (row_axis == "query")
+        finite = expected[np.isfinite(expected)].astype(np.float64)
+        told = f"mean {finite.mean():.4g} · std {finite.std():.4g} · min {finite.min():.4g} · max {finite.max():.4g}"
+        of_head = f"head {LAYER}.{HEAD}: " if headed else ""
+        others = expected.size - finite.size
+        assert sent["note"] == f"{shape} · {of_head}{told}" + (f" · {others} masked or unknown" if others else "")
+        low, high = {"pattern": (0, 1), "probs": (0, 1), "idx": (0, finite.max()), "loss": (0, finite.max())}.get(
+            name.rpartition(".")[2], (-np.abs(finite).max(), np.abs(finite).max())
+        )
+        assert close([sent["vmin"], sent["vmax"]], [low, high]), name
+
+
+def test_a_head_is_chosen_by_its_thumbnail_and_by_its_name(page: Page, trace: Trace) -> None:
+    expected = trace["transformer.h.1.attn.pattern"][0].numpy()
+    for head in (3, 1):  # of one layer, one after the other
+        page.pick_head(1, head)
+        assert close(page.matrix()[1], expected[head]), head
+        assert page.panel("heads")["selected"] == {"layer": 1, "head": head}
+    page.choose("head", 2)
+    assert close(page.matrix()[1], expected[2])
+    page.report("map", kind="layer", id="transformer.h.1.attn.pattern", layer=2)
+    assert close(page.matrix()[1], trace["transformer.h.2.attn.pattern"][0, 2].numpy())
+
+
+@pytest.mark.parametrize(
+    ("node", "part", "row_axis", "col_axis"),
+    [
+        ("transformer.wte", "weight", "V", "C"),
+        ("transformer.wpe", "weight", "block_size", "C"),
+        ("transformer.h.1.attn.c_attn", "weight", "3C", "C"),
+        ("transformer.h.1.mlp.c_fc", "weight", "4C", "C"),
+        ("transformer.h.1.mlp.c_proj", "weight", "C", "4C"),
+        ("transformer.h.1.mlp.c_fc", "bias", "", "4C"),
+    ],
+)
+def test_a_weight_is_the_model_s_own(page: Page, node: str, part: str, row_axis: str, col_axis: str) -> None:
+    page.select(node)
+    page.choose("part", part)
+    sent, values = page.matrix()
+    weight = torch.atleast_2d(MODEL.state_dict()[f"{node}.{part}"])
+    assert sent["name"] == f"{node}.{part}"
+    assert np.array_equal(values, weight.numpy())
+    assert (sent["row_axis"], sent["col_axis"]) == (row_axis, col_axis)
+    assert sent["row_labels"] == LABELS.get(row_axis)
+    assert not sent["row_tokens"] and not sent["col_tokens"]
+    page.choose("part", "output")
+    assert page.matrix()[0]["name"] == node
+
+
+def test_a_large_tensor_travels_as_pixels_and_tells_a_cell_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lopsided(vocab_size=2100)
+    save(Checkpoint(model, IdTokenizer(2100), model.config, {}), tmp_path / "large")
+    page = Page(tmp_path / "large", monkeypatch)
+    ids = [7, 2099, 3, 500, 11, 64, 1, 1, 90, 1234]
+    page.type(" ".join(map(str, ids)))
+    page.select("lm_head")
+    logits = gptcore.capture(model, ids).logits[0].numpy()
+    sent = page.panel("matrix")
+    assert "values" not in sent
+    assert (sent["rows"], sent["cols"], sent["p_rows"], sent["p_cols"]) == (10, 2100, 10, 300)
+    assert "a pixel is the value farthest from 0 of 1 × 7" in sent["note"]
+    pixels = sent["pixels"].reshape(10, 300)
+    for row, col in np.ndindex(10, 300):
+        block = logits[row, 7 * col : 7 * col + 7]
+        extreme = block[np.abs(block).argmax()]
+        assert abs(pixels[row, col] - (2 + 253 * (extreme + sent["vmax"]) / (2 * sent["vmax"]))) <= 0.51
+    assert (sent["col_labels"], sent["cell"]) == (None, None)
+    page.report("matrix", name="lm_head", hover={"row": 8, "col": 2001}, pin=None)
+    sent = page.panel("matrix")
+    assert sent["cell"]["value"] == pytest.approx(logits[8, 2001].item(), abs=1e-5)
+    assert (sent["cell"]["row"], sent["cell"]["col"], sent["cell"]["labels"]) == (8, 2001, [None, "2001"])
+    page.report("matrix", name="probs", hover={"row": 8, "col": 2001}, pin=None)  # of what was shown before
+    assert page.panel("matrix")["cell"] is None
+
+
+# ---- next tokens -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("temperature", "top_k"), [(0.6, 20), (1.45, 10)])
+def test_the_next_tokens_are_the_softmax_of_the_last_logits(
+    page: Page, trace: Trace, temperature: float, top_k: int
+) -> None:
+    page.set_sampling(temperature, top_k)
+    sent = page.panel("prediction")
+    logits = trace.logits[0, -1].double()  # (V,)
+    powers = (logits / temperature).exp()
+    expected = powers / powers.sum()
+    order = logits.argsort(descending=True)[:top_k].tolist()
+    assert (sent["temperature"], sent["top_k"]) == (temperature, top_k)
+    assert [row["id"] for row in sent["rows"]] == order
+    assert [row["label"] for row in sent["rows"]] == [LETTERS[index] for index in order]
+    assert [row["rank"] for row in sent["rows"]] == list(range(1, top_k + 1))
+    assert close([row["logit"] for row in sent["rows"]], logits[order])
+    assert close([row["probability"] for row in sent["rows"]], expected[order])
+    assert sent["note"] == f"{expected[order].sum().item():.1%} shown"
+
+
+def test_a_token_that_is_clicked_is_appended_once(page: Page) -> None:
+    page.type(FITS)
+    append = {"id": LETTERS.index("→"), "text": FITS, "seq": 1}
+    page.report("prediction", temperature=0.6, top_k=10, append=append)
+    assert page.panel("prompt")["text"] == FITS + "→"
+    assert page.panel("prompt")["rev"] == 1
+    page.report("prediction", temperature=0.8, top_k=10, append=append)  # the slider; the click is still told
+    assert page.panel("prompt")["ids"] == encode(FITS + "→")
+    late = {"id": 2, "text": FITS, "seq": 2}
+    page.report("prediction", temperature=0.8, top_k=10, append=late)  # of a prompt that has changed since
+    assert page.panel("prompt")["text"] == FITS + "→"
+
+
+# ---- thumbnails --------------------------------------------------------------------------------------------------
+
+
+def pictures(trace: Trace, block: int = 1) -> np.ndarray:
+    """Every head's pattern, (L, H, n, n), as pixels from 0 to 254: each the largest weight of a block of cells."""
+    T, config = trace.T, trace.config
+    n = -(-T // block)
+    found = np.zeros((config.n_layer, config.n_head, n, n))
+    for layer in range(config.n_layer):
+        pattern = trace[f"transformer.h.{layer}.attn.pattern"][0].numpy()
+        for i, j in np.ndindex(n, n):
+            cells = pattern[:, block * i : block * (i + 1), block * j : block * (j + 1)]
+            found[layer, :, i, j] = cells.max(axis=(1, 2)) * 254
+    return found
+
+
+def test_each_thumbnail_is_its_own_head_s_pattern(page: Page, trace: Trace) -> None:
+    assert np.abs(page.heads() - pictures(trace)).max() <= 0.51
+    page.type(LONG + "k")
+    assert np.abs(page.heads() - pictures(run_of(MODEL, LONG + "k"))).max() <= 0.51
+
+
+def test_thumbnails_follow_what_is_typed_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(folder, monkeypatch)
+    for text in (FITS, FITS + "a", FITS + "ah", FITS + "a", "ba→a", "ba→aab", "h", LONG[:13]):
+        page.type(text)
+        assert np.abs(page.heads() - pictures(run_of(MODEL, text))).max() <= 0.51, text
+
+
+def test_thumbnails_of_a_long_prompt_show_the_largest_weight_of_each_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lopsided(block_size=100)
+    page = Page(write_folder(tmp_path / "long", model), monkeypatch)
+    for count, block in ((37, 1), (45, 2), (51, 2), (83, 4), (60, 2)):  # grown over the edges, and shortened
+        text = (LONG + FITS) * 5
+        page.type(text[:count])
+        assert page.panel("heads")["size"] == -(-count // block)
+        assert np.abs(page.heads() - pictures(run_of(model, text[:count]), block)).max() <= 0.51, count
+
+
+# ---- a training --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model with snapshots of its training."""
+    return write_folder(tmp_path_factory.mktemp("trained") / "model", MODEL, snapshots=True)
+
+
+@pytest.fixture
+def looking_back(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    opened = Page(trained, monkeypatch)
+    opened.type(LONG)
+    return opened
+
+
+def index_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
+
+
+def test_the_curves_are_those_of_the_index(looking_back: Page, trained: Path) -> None:
+    sent, lines = looking_back.data("history"), index_of(trained)
+    assert sent["history_key"] == looking_back.panel("timeline")["history_key"]
+    assert (sent["steps"], sent["n_head"], sent["heads"], sent["last"]) == (list(STEPS), 4, 12, "final")
+    assert [kind["name"] for kind in sent["kinds"]] == list(KINDS)
+    for name in ("train_loss", "val_loss", "val_accuracy"):
+        assert sent["losses"][name] == [line[name] for line in lines]
+    scores = sent["scores"].reshape(len(KINDS), len(STEPS), 12)
+    for (k, kind), (i, line) in itertools.product(enumerate(KINDS), enumerate(lines)):
+        assert close(scores[k, i], np.ravel(line["heads"][kind])), (kind, i)
+
+
+def test_the_timeline_tells_of_the_chosen_head_at_the_step(looking_back: Page, trained: Path) -> None:
+    looking_back.pick_head(LAYER, HEAD)
+    looking_back.move(40, "duplicate")
+    sent, line = looking_back.panel("timeline"), index_of(trained)[1]
+    assert (sent["at"], sent["moment"], sent["kind"]) == (40, "step 40 of 450", "duplicate")
+    assert (sent["layer"], sent["head"]) == (LAYER, HEAD)
+    assert sent["score"] == line["heads"]["duplicate"][LAYER][HEAD]
+    assert sent["losses"] == {name: line[name] for name in ("train_loss", "val_loss", "val_accuracy")}
+    assert sent["source"] == looking_back.source
+    looking_back.move(None, "previous")
+    sent = looking_back.panel("timeline")
+    assert (sent["at"], sent["moment"], sent["score"], sent["losses"]) == (None, "final model", None, {})
+
+
+def test_every_panel_shows_the_weights_of_the_step(looking_back: Page) -> None:
+    node = "transformer.h.1.mlp.c_fc"
+    for step in (None, 40, 300, None, 0):
+        model = MODEL if step is None else model_at(step)
+        looking_back.move(step)
+        here = run_of(model, LONG)
+        assert looking_back.data()["step"] == ("final" if step is None else str(step))
+        assert np.abs(looking_back.heads() - pictures(here)).max() <= 0.51, step
+        rows = looking_back.panel("prediction")["rows"]
+        assert close([row["logit"] for row in rows], here.logits[0, -1].topk(10).values), step
+        looking_back.pick_head(LAYER, HEAD)
+        assert close(looking_back.matrix()[1], here[f"{BLOCK}.attn.pattern"][0, HEAD]), step
+        looking_back.select(node)
+        assert close(looking_back.matrix()[1], here[node][0]), step
+        looking_back.choose("part", "weight")
+        assert np.array_equal(looking_back.matrix()[1], model.state_dict()[f"{node}.weight"].numpy()), step
+
+
+def test_a_weight_on_the_screen_moves_with_the_step(looking_back: Page) -> None:
+    name = "transformer.h.1.mlp.c_fc.weight"
+    looking_back.select("transformer.h.1.mlp.c_fc")
+    looking_back.choose("part", "weight")
+    for step in (40, 300, None):  # the selection stays all the while
+        looking_back.move(step)
+        model = MODEL if step is None else model_at(step)
+        assert np.array_equal(looking_back.matrix()[1], model.state_dict()[name].numpy()), step
+
+
+def test_a_key_at_a_step_runs_through_the_weights_of_the_step(looking_back: Page) -> None:
+    looking_back.type(FITS)
+    looking_back.move(300)
+    for text in (FITS + "d", FITS + "dλ", FITS):
+        looking_back.type(text)
+        logits = run_of(model_at(300), text).logits[0, -1]
+        rows = looking_back.panel("prediction")["rows"]
+        assert close([row["logit"] for row in rows], logits.topk(10).values), text
+
+
+# ---- badge -------------------------------------------------------------------------------------------------------
+
+
+def test_the_badge_measures_the_prompt_on_the_screen(page: Page, trace: Trace) -> None:
+    assert page.data("badge")["label"] == "parity …"
+    page.report("badge", state="badge", text=LONG)
+    sent = page.data("badge")
+    assert (sent["text"], sent["kind"], sent["moment"], sent["typed"]) == (LONG, "good", "", True)
+    measured = parity(MODEL, trace)
+    assert 0 < measured < 1e-4
+    assert sent["label"] == f"parity {measured:.1e}"
+
+
+def test_the_badge_tells_when_the_screen_is_wrong(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.type(FITS)
+    with monkeypatch.context() as patch:
+        attend = gptcore.model.attend_to_past
+        patch.setattr(gptcore.model, "attend_to_past", lambda q, k, v, past: attend(q * 1.01, k, v, past))
+        page.type(FITS + "e")  # grown by a wrong attention
+    page.report("badge", state="badge", text=FITS + "e")
+    sent = page.data("badge")
+    assert (sent["text"], sent["kind"]) == (FITS + "e", "bad")
+    assert float(sent["label"].removeprefix("parity ")) > 1e-4
+
+
+def test_the_badge_is_of_the_weights_on_the_screen(looking_back: Page) -> None:
+    looking_back.move(40)
+    looking_back.report("badge", state="badge", text=LONG)
+    sent = looking_back.data("badge")
+    assert (sent["kind"], sent["moment"]) == ("good", "step 40 of 450")
+    assert sent["label"] == f"parity {parity(model_at(40), run_of(model_at(40), LONG)):.1e}"
+
+
+# ---- source ------------------------------------------------------------------------------------------------------
+
+MADE_BY = {
+    "transformer.wte": "self.transformer.wte(",
+    f"{BLOCK}.ln_2": "self.ln_2(",
+    f"{BLOCK}.attn.c_attn": "self.c_attn(",
+    f"{BLOCK}.mlp.c_proj": "self.c_proj(",
+    "lm_head": "self.lm_head(",
+}
+"""A part of the line that makes a tensor, written down by hand."""
+
+
+def test_the_lines_that_are_marked_made_the_tensor(page: Page) -> None:
+    text = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
+    listed = page.data("listing")["lines"]
+    assert ["".join(word for _, word in words) for words in listed] == text
+    for name, made_by in MADE_BY.items():
+        page.select(name)
+        sent = page.data("code")
+        assert sent["name"] == page.data("listing")["name"]
+        first, last = sent["first"], sent["last"]
+        assert any(made_by in line for line in text[first - 1 : last]), (name, text[first - 1 : last])
+        assert last - first < 4
+        where = f"line {first}" if first == last else f"lines {first}-{last}"
+        assert sent["title"] == f"gptcore/model.py · {where}"
+
+
+def test_what_is_said_of_a_node_is_the_map_s(page: Page) -> None:
+    name = f"{BLOCK}.attn.scores"
+    page.select(name)
+    node = architecture(MODEL.config).nodes[name]
+    assert any(f"`{name}`" in text.value and node.label in text.value for text in page.app.markdown)
+    assert [text.value for text in page.app.latex] == [f"$$\n{node.formula}\n$$"]
+    assert node.summary in [text.value for text in page.app.caption]
+    assert page.app.selectbox(key="head").options == [f"head {LAYER}.{head}" for head in range(SIZES["n_head"])]
