@@ -1,0 +1,106 @@
+"""Components on a page of their own in Chromium, without a server: what the app sent goes in, drawings and reports
+come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
+
+import app.components
+from app.theme import SEQUENTIAL
+from tests.app.sent import Page
+from tests.browser.driver import DEEP_QUERY
+
+PLACE = "http://bench.test/"
+LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
+  --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
+  --above-prompt: var(--gs-timeline-height, 0px);
+}</style><body></body>"""
+SENT_ALONE = ("drawing", "listing", "history", "code", "badge")
+
+
+class Bench:
+    """The tab; `show` brings it to what a page of the app was sent last."""
+
+    def __init__(self, tab: Tab, page: Page) -> None:
+        self.tab, self.page = tab, page
+        tab.route(f"{PLACE}**", lambda route: route.fulfill(body=LOOK, content_type="text/html"))
+        tab.add_init_script(DEEP_QUERY)
+        tab.add_init_script(path=Path(__file__).with_name("bench.js"))
+        tab.goto(PLACE)
+        runtime = Path(app.components.__file__).parent / "runtime" / "runtime.js"
+        tab.evaluate("([script, data]) => start(script, data)", [runtime.read_text(), page.data("runtime")])
+        self.show()
+
+    def show(self) -> None:
+        """Draws what the app sent last."""
+        sent = {element.proto.component_name for element in self.page.app.get("bidi_component")}
+        names = [name for name in SENT_ALONE if f"gptscope_{name}" in sent]
+        for name in (*names, "live"):
+            self.draw(name, self.page.data(name))
+
+    def draw(self, name: str, data: dict[str, Any]) -> None:
+        """Draws one component anew; `drawn` then tells of this drawing alone."""
+        plain = {
+            key: {"dtype": value.dtype.name, "values": value.tolist()} if isinstance(value, np.ndarray) else value
+            for key, value in data.items()
+        }
+        self.tab.evaluate("([name, data]) => { window.drawn = []; show(name, data); }", [name, plain])
+
+    def panel(self, name: str) -> str:
+        """The selector of a panel."""
+        return f'[data-panel="{name}"]'
+
+    def all(self, selector: str, script: str) -> list[Any]:
+        """What a script tells of each element that is found."""
+        found: list[Any] = self.tab.locator(selector).evaluate_all(f"all => all.map({script})")
+        return found
+
+    def drawn(self, method: str) -> list[dict[str, Any]]:
+        """Calls of a canvas's method since the last drawing."""
+        found: list[dict[str, Any]] = self.tab.evaluate("(m) => drawn.filter(({ method }) => method === m)", method)
+        return found
+
+    def reported(self, name: str) -> dict[str, Any]:
+        """What a panel, or a component, said last."""
+        self.tab.wait_for_function("(name) => reports.some(([field]) => field === name)", arg=name)
+        found: list[Any] = self.tab.evaluate("(name) => reports.filter(([field]) => field === name).at(-1)", name)
+        event: dict[str, Any] = found[1]
+        return event
+
+    def forget(self) -> None:
+        """Drops what was reported so far."""
+        self.tab.evaluate("() => { window.reports = []; }")
+
+    def colours(self, selector: str, places: Sequence[tuple[float, float]]) -> np.ndarray:
+        """Colours of a canvas, (places, 3)."""
+        script = "(canvas, places) => colours(canvas, places)"
+        return np.array(self.tab.locator(selector).evaluate(script, [list(map(float, place)) for place in places]))
+
+
+@contextmanager
+def bench(browser: Browser, page: Page, width: int = 1440, height: int = 900) -> Iterator[Bench]:
+    """A bench for as long as it is used."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
+    try:
+        yield Bench(context.new_page(), page)
+    finally:
+        context.close()
+
+
+def on_ramp(stops: Sequence[str], share: np.ndarray) -> np.ndarray:
+    """The colours of a ramp, (..., 3), at shares of its length from 0 to 1."""
+    channels = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], float)  # (stops, 3)
+    places = np.linspace(0, 1, len(stops))
+    return np.stack([np.interp(share, places, channel) for channel in channels.T], axis=-1)
+
+
+def of_weight(weight: np.ndarray) -> np.ndarray:
+    """The colour of a weight of attention: the ramp at its square root."""
+    return on_ramp(SEQUENTIAL.light, np.sqrt(weight))
