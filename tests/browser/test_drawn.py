@@ -107,6 +107,14 @@ def test_a_chip_under_the_pointer_marks_its_own_column(screen: Bench) -> None:
     assert framed(screen) == []
 
 
+def test_the_arrow_keys_go_from_chip_to_chip(screen: Bench) -> None:
+    chips = screen.tab.locator('[aria-label="Tokens of the prompt"]')
+    last = len(LONG) - 1
+    for key, at in (("ArrowLeft", last), ("ArrowLeft", last - 1), ("Home", CROPPED), ("ArrowRight", CROPPED + 1)):
+        chips.press(key)
+        assert marked(screen) == ([str(at)], []), key
+
+
 def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: Browser, page: Page) -> None:
     text = ("abcdefghijkl" * 50)[:530]
     page.type(text)

@@ -22,6 +22,7 @@ function build(root, view) {
   view.notice = el("div", { class: "notice scroll", role: "status", "aria-live": "polite" });
   const aside = el("div", { class: "aside" }, view.counter, view.notice);
   root.append(view.area, el("div", { class: "below" }, view.chips, aside));
+  view.marked = null; // the position that is pointed at
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
   listenToChips(view);
