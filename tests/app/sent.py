@@ -36,17 +36,15 @@ def decoded(proto: Any) -> dict[str, Any]:
     return sent
 
 
-class Page:
-    """The main screen, opened with a checkpoint."""
+class Sent:
+    """What a page without a browser would draw."""
 
-    def __init__(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("sys.argv", ["app/main.py", str(source)])
-        self.source = str(source.resolve())
-        self.app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
-        self._reported: dict[str, dict[str, Any]] = {}
-        self._seq = 0
+    def __init__(self, app: AppTest) -> None:
+        self.app = app
 
-    # What comes out
+    def names(self) -> set[str]:
+        """The components on the page."""
+        return {element.proto.component_name.removeprefix("gptscope_") for element in self.app.get("bidi_component")}
 
     def data(self, name: str = "live") -> dict[str, Any]:
         """What a component was sent."""
@@ -54,6 +52,19 @@ class Page:
         protos = [element.proto for element in self.app.get("bidi_component")]
         (proto,) = [proto for proto in protos if proto.component_name == f"gptscope_{name}"]
         return decoded(proto)
+
+
+class Page(Sent):
+    """The main screen, opened with a checkpoint."""
+
+    def __init__(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.argv", ["app/main.py", str(source)])
+        self.source = str(source.resolve())
+        super().__init__(AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run())
+        self._reported: dict[str, dict[str, Any]] = {}
+        self._seq = 0
+
+    # What comes out
 
     def panel(self, name: str) -> dict[str, Any]:
         """What a panel of the fragment was sent, its arrays among it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from playwright.sync_api import Browser
@@ -14,21 +14,23 @@ from playwright.sync_api import Page as Tab
 
 import app.components
 from app.theme import SEQUENTIAL
-from tests.app.sent import Page
+from tests.app.sent import Sent
 from tests.browser.driver import DEEP_QUERY
 
+Shown = TypeVar("Shown", bound=Sent)
 PLACE = "http://bench.test/"
 LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
   --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
   --above-prompt: var(--gs-timeline-height, 0px);
 }</style><body></body>"""
-SENT_ALONE = ("drawing", "listing", "history", "code", "badge")
+ORDER = ("drawing", "listing", "history", "code", "badge", "losses", "live")
+"""Components that are drawn: first those that bring what others show."""
 
 
-class Bench:
+class Bench(Generic[Shown]):
     """The tab; `show` brings it to what a page of the app was sent last."""
 
-    def __init__(self, tab: Tab, page: Page) -> None:
+    def __init__(self, tab: Tab, page: Shown) -> None:
         self.tab, self.page = tab, page
         tab.route(f"{PLACE}**", lambda route: route.fulfill(body=LOOK, content_type="text/html"))
         tab.add_init_script(DEEP_QUERY)
@@ -40,9 +42,8 @@ class Bench:
 
     def show(self) -> None:
         """Draws what the app sent last."""
-        sent = {element.proto.component_name for element in self.page.app.get("bidi_component")}
-        names = [name for name in SENT_ALONE if f"gptscope_{name}" in sent]
-        for name in (*names, "live"):
+        there = self.page.names()
+        for name in (name for name in ORDER if name in there):
             self.draw(name, self.page.data(name))
 
     def draw(self, name: str, data: dict[str, Any]) -> None:
@@ -85,7 +86,7 @@ class Bench:
 
 
 @contextmanager
-def bench(browser: Browser, page: Page, width: int = 1440, height: int = 900) -> Iterator[Bench]:
+def bench(browser: Browser, page: Shown, width: int = 1440, height: int = 900) -> Iterator[Bench[Shown]]:
     """A bench for as long as it is used."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
     try:

@@ -17,12 +17,13 @@ import pytest
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
 from playwright.sync_api import Browser
+from streamlit.testing.v1 import AppTest
 
 import gptcore.model
-from app.theme import DIVERGING
+from app.theme import DIVERGING, SEQUENTIAL
 from gptcore import Trace, architecture
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
-from tests.app.sent import Page
+from tests.app.sent import Page, Sent
 from tests.browser.bench import Bench, bench, of_weight, on_ramp
 from tests.browser.driver import chromium
 from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, run_of, seen, write_folder
@@ -31,6 +32,7 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
+Screen = Bench[Page]
 MODEL = lopsided()
 CROPPED = len(LONG) - MODEL.config.block_size
 BLOCK = "transformer.h.2"
@@ -53,7 +55,7 @@ def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
 
 
 @pytest.fixture
-def screen(launched: Browser, page: Page) -> Iterator[Bench]:
+def screen(launched: Browser, page: Page) -> Iterator[Screen]:
     with bench(launched, page) as opened:
         yield opened
 
@@ -66,7 +68,7 @@ def trace() -> Trace:
 # ---- tokens ------------------------------------------------------------------------------------------------------
 
 
-def test_each_chip_is_its_token_and_the_cropped_ones_fade(screen: Bench) -> None:
+def test_each_chip_is_its_token_and_the_cropped_ones_fade(screen: Screen) -> None:
     script = "(c) => [c.dataset.tokenIndex, ...Array.from(c.children, (n) => n.textContent), c.matches('.cropped')]"
     shown = screen.all("[data-token-index]", script)
     labels = [{" ": "␣"}.get(token, token) for token in LONG]
@@ -74,27 +76,27 @@ def test_each_chip_is_its_token_and_the_cropped_ones_fade(screen: Bench) -> None
     assert shown == [[str(i), label, str(id_), i < CROPPED] for i, (label, id_) in enumerate(expected)]
 
 
-def marked(screen: Bench) -> tuple[list[str], list[str]]:
+def marked(screen: Screen) -> tuple[list[str], list[str]]:
     """Token indices of the chips that are marked as key and as query."""
     found = [screen.all(f"[data-token-index].{name}", "(chip) => chip.dataset.tokenIndex") for name in ("key", "query")]
     return found[0], found[1]
 
 
-def plot_of(screen: Bench) -> tuple[float, float, float, float]:
+def plot_of(screen: Screen) -> tuple[float, float, float, float]:
     """Where the heatmap stands on its canvas: x, y, width, height."""
     sent = screen.page.panel("matrix")
     (found,) = [d for d in screen.drawn("drawImage") if d["pixels"] == [sent["p_cols"], sent["p_rows"]]]
     return found["at"][0], found["at"][1], found["size"][0], found["size"][1]
 
 
-def framed(screen: Bench) -> list[dict[str, list[float]]]:
+def framed(screen: Screen) -> list[dict[str, list[float]]]:
     """The rectangles that mark rows and columns of the heatmap, since they were last asked for."""
     found = [call for call in screen.drawn("strokeRect") if call["canvas"] == "over"]
     screen.tab.evaluate("() => { window.drawn = []; }")
     return found
 
 
-def test_a_chip_under_the_pointer_marks_its_own_column(screen: Bench) -> None:
+def test_a_chip_under_the_pointer_marks_its_own_column(screen: Screen) -> None:
     x, y, width, height = plot_of(screen)
     framed(screen)
     screen.tab.locator(f'[data-token-index="{CROPPED + 3}"]').hover()
@@ -107,7 +109,7 @@ def test_a_chip_under_the_pointer_marks_its_own_column(screen: Bench) -> None:
     assert framed(screen) == []
 
 
-def test_the_arrow_keys_go_from_chip_to_chip(screen: Bench) -> None:
+def test_the_arrow_keys_go_from_chip_to_chip(screen: Screen) -> None:
     chips = screen.tab.locator('[aria-label="Tokens of the prompt"]')
     last = len(LONG) - 1
     for key, at in (("ArrowLeft", last), ("ArrowLeft", last - 1), ("Home", CROPPED), ("ArrowRight", CROPPED + 1)):
@@ -129,7 +131,7 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: Browser, page:
 # ---- heatmap -----------------------------------------------------------------------------------------------------
 
 
-def point(screen: Bench, row: int, col: int) -> dict[str, str]:
+def point(screen: Screen, row: int, col: int) -> dict[str, str]:
     """Puts the pointer into a cell, off its middle; what the panel then tells."""
     sent = screen.page.panel("matrix")
     x, y, width, height = plot_of(screen)
@@ -140,11 +142,11 @@ def point(screen: Bench, row: int, col: int) -> dict[str, str]:
     return found
 
 
-def readout(screen: Bench) -> str:
+def readout(screen: Screen) -> str:
     return screen.tab.locator(f"{screen.panel('inspector')} .readout").inner_text()
 
 
-def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Bench, trace: Trace) -> None:
+def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Screen, trace: Trace) -> None:
     told = point(screen, 10, 4)
     weight = trace[PATTERN][0, 3, 10, 4].item()
     assert (told["row"], told["col"]) == ("10", "4")
@@ -177,7 +179,7 @@ def test_rows_and_columns_are_not_taken_for_each_other(
         assert marked(screen) == ([str(CROPPED + chip)], [])
 
 
-def test_the_keyboard_goes_from_cell_to_cell(screen: Bench, trace: Trace) -> None:
+def test_the_keyboard_goes_from_cell_to_cell(screen: Screen, trace: Trace) -> None:
     panel = screen.tab.locator(screen.panel("inspector"))
     canvas = panel.locator("canvas.over")
     places = (("ArrowUp", 12, 0), ("ArrowUp", 11, 0), ("ArrowRight", 11, 1), ("Shift+ArrowRight", 11, 11))
@@ -245,7 +247,7 @@ def test_the_legend_names_both_ends_of_the_scale(launched: Browser, page: Page, 
 # ---- heads -------------------------------------------------------------------------------------------------------
 
 
-def test_the_picture_under_each_button_is_its_own_head_s(screen: Bench, trace: Trace) -> None:
+def test_the_picture_under_each_button_is_its_own_head_s(screen: Screen, trace: Trace) -> None:
     canvas = f"{screen.panel('attention')} canvas"
     corner = screen.tab.locator(canvas).evaluate("(canvas) => canvas.getBoundingClientRect().toJSON()")
     script = """(b) => {
@@ -262,7 +264,7 @@ def test_the_picture_under_each_button_is_its_own_head_s(screen: Bench, trace: T
         assert np.abs(screen.colours(canvas, places) - expected).max() <= 1, (layer, head)
 
 
-def test_a_thumbnail_reports_its_own_head(screen: Bench) -> None:
+def test_a_thumbnail_reports_its_own_head(screen: Screen) -> None:
     pressed = screen.all("[data-head][aria-pressed=true]", "(button) => [button.dataset.layer, button.dataset.head]")
     assert pressed == [["2", "3"]]
     assert screen.tab.locator(f"{screen.panel('attention')} header .number").inner_text() == "layer 2 · head 3"
@@ -276,7 +278,7 @@ def test_a_thumbnail_reports_its_own_head(screen: Bench) -> None:
     assert pressed == [["1", "2"]]
 
 
-def test_the_arrow_keys_go_from_head_to_head(screen: Bench) -> None:
+def test_the_arrow_keys_go_from_head_to_head(screen: Screen) -> None:
     screen.tab.locator('[data-layer="0"][data-head="1"]').focus()
     focused = (
         "() => deepQuery('[data-head]').filter((b) => b.matches(':focus')).map((b) => b.getAttribute('aria-label'))"
@@ -316,7 +318,7 @@ def test_the_rows_are_the_next_tokens_in_order(launched: Browser, page: Page, tr
         assert screen.tab.locator(f"{screen.panel('prediction')} output").inner_text() == "0.60"
 
 
-def test_a_click_on_a_row_appends_its_token(screen: Bench, trace: Trace) -> None:
+def test_a_click_on_a_row_appends_its_token(screen: Screen, trace: Trace) -> None:
     row = screen.tab.locator("[data-role=next-token]").nth(3)
     row.click()
     event = screen.reported("prediction")
@@ -325,7 +327,7 @@ def test_a_click_on_a_row_appends_its_token(screen: Bench, trace: Trace) -> None
     assert (event["temperature"], event["top_k"]) == (1.0, 10)
 
 
-def test_the_slider_tells_the_temperature(screen: Bench) -> None:
+def test_the_slider_tells_the_temperature(screen: Screen) -> None:
     screen.tab.locator(f"{screen.panel('prediction')} select").select_option("20")
     assert screen.reported("prediction")["top_k"] == 20
     screen.page.set_sampling(1.0, 20)  # the answer: only then the next one is sent
@@ -336,7 +338,7 @@ def test_the_slider_tells_the_temperature(screen: Bench) -> None:
     assert (event["temperature"], event["top_k"]) == (0.95, 20)
 
 
-def acknowledged(screen: Bench, panel: str) -> dict[str, object]:
+def acknowledged(screen: Screen, panel: str) -> dict[str, object]:
     """What was sent last, as the answer to what the panel reported last."""
     sent = screen.page.data()
     sent["panels"][panel]["ack"] = screen.reported(panel)["seq"]
@@ -351,16 +353,16 @@ def points(path: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
 
 
-def test_each_stop_of_the_slider_is_its_step(launched: Browser, page: Page) -> None:
+def test_each_stop_of_the_slider_is_its_step(screen: Screen) -> None:
+    slider = screen.tab.locator("[data-role=timeline]")
+    assert slider.get_attribute("max") == str(len(STEPS))
     for index, step in enumerate((*STEPS, None)):
-        with bench(launched, page) as screen:
-            slider = screen.tab.locator("[data-role=timeline]")
-            assert slider.get_attribute("max") == str(len(STEPS))
-            screen.tab.evaluate("() => { deepQuery('[data-role=timeline]')[0].value = 2; }")
-            slider.evaluate("(s, to) => { s.value = to; s.dispatchEvent(new Event('input')); }", index)
-            event = screen.reported("timeline")
-            assert (event["step"], event["source"]) == (step, page.source)
-            assert slider.get_attribute("aria-valuetext") == ("final model" if step is None else f"step {step}")
+        screen.forget()
+        slider.evaluate("(s, to) => { s.value = to; s.dispatchEvent(new Event('input')); }", index)
+        event = screen.reported("timeline")
+        assert (event["step"], event["source"]) == (step, screen.page.source)
+        assert slider.get_attribute("aria-valuetext") == ("final model" if step is None else f"step {step}")
+        screen.draw("live", acknowledged(screen, "timeline"))
 
 
 def test_the_strip_shows_where_the_page_is(launched: Browser, page: Page, folder: Path) -> None:
@@ -408,7 +410,7 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: Browser, page:
 # ---- map ---------------------------------------------------------------------------------------------------------
 
 
-def test_each_node_tells_its_own_shape(screen: Bench, trace: Trace) -> None:
+def test_each_node_tells_its_own_shape(screen: Screen, trace: Trace) -> None:
     shown = dict(screen.all("g.node", "(n) => [n.dataset.node, n.querySelector('text.shape')?.textContent]"))
     told = {name: shape for name, shape in shown.items() if shape is not None}
     assert told == {name: f"({', '.join(map(str, trace[name].shape))})" for name in told}
@@ -416,7 +418,7 @@ def test_each_node_tells_its_own_shape(screen: Bench, trace: Trace) -> None:
     assert len(told) >= 6
 
 
-def test_the_selected_node_and_what_it_is_made_of_are_marked(screen: Bench) -> None:
+def test_the_selected_node_and_what_it_is_made_of_are_marked(screen: Screen) -> None:
     def nodes(kind: str) -> set[str]:
         return set(screen.all(f"g.node.{kind}", "(node) => node.dataset.node"))
 
@@ -454,7 +456,7 @@ def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: Brow
 # ---- source and badge --------------------------------------------------------------------------------------------
 
 
-def test_the_marked_lines_are_those_that_made_it(screen: Bench) -> None:
+def test_the_marked_lines_are_those_that_made_it(screen: Screen) -> None:
     text = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
     shown = screen.all(".line.marked", "(line) => [line.dataset.line, line.textContent]")
     first, last = architecture(MODEL.config).nodes[PATTERN].source.lines
@@ -473,3 +475,44 @@ def test_the_badge_hides_what_was_measured_on_another_prompt(launched: Browser, 
         screen.draw("live", page.data())
         assert badge.inner_text().strip() == "parity …"
         assert badge.get_attribute("data-kind") == "none"
+
+
+# ---- a prompt as training sees it --------------------------------------------------------------------------------
+
+
+def _lesson() -> None:
+    from app import components
+    from app.state import opening
+    from app.views.training.prompt import prompt
+
+    components.runtime()
+    if opening.ready():
+        prompt()
+
+
+def test_each_position_tells_its_own_guess(
+    launched: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch, trace: Trace
+) -> None:
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(folder)])
+    app = AppTest.from_function(_lesson, default_timeout=60).run()
+    app.text_input(key="lesson prompt").set_value(LONG).run()
+    ids = encode(seen(LONG, MODEL))
+    probs = trace.logits[0].double().softmax(-1)
+    with bench(launched, Sent(app)) as screen:
+        script = """(row) => [row.dataset.position, getComputedStyle(row.children[2]).backgroundColor,
+            ...Array.from(row.children, (cell) => cell.textContent)]"""
+        rows = screen.all("[data-role=guess]", script)
+    assert [int(row[0]) for row in rows] == list(range(13))
+    assert [row[2] for row in rows] == TOKENS
+    assert [row[3] for row in rows] == [*TOKENS[1:], "–"]
+    for row, p, target in zip(rows, probs, ids[1:], strict=False):
+        loss = -p[target].log().item()
+        share = np.rint(255 * min(1.0, loss / np.log(len(LETTERS)))) / 255
+        colour = [int(channel) for channel in re.findall(r"\d+", row[1])]
+        assert np.abs(colour - on_ramp(SEQUENTIAL.light, share)).max() <= 2
+        assert float(row[4]) == pytest.approx(loss, abs=0.001)
+        assert float(row[5].removesuffix(" %")) == pytest.approx(100 * p[target].item(), abs=0.06)
+        rank = 1 + int((p > p[target]).sum())
+        assert row[6] == str(rank)
+        best = {" ": "␣", "\n": "↵"}.get(LETTERS[int(p.argmax())], LETTERS[int(p.argmax())])
+        assert row[7] == "✓" if rank == 1 else row[7].startswith(best)
