@@ -114,13 +114,17 @@ def test_masked_and_not_a_number_keep_codes_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("shape", [(300, 300), (1, 20_000), (20_000, 1), (777, 1031)])
-def test_blocks_cover_every_cell(shape: tuple[int, int]) -> None:
-    heat = heatmap(np.ones(shape), scale="sequential")
-    down, across = heat.block
-    assert down * (heat.p_rows - 1) < shape[0] <= down * heat.p_rows
-    assert across * (heat.p_cols - 1) < shape[1] <= across * heat.p_cols
-    assert heat.pixels is not None
-    assert set(heat.pixels) == {255}
+def test_each_cell_is_in_the_pixel_of_its_block(shape: tuple[int, int]) -> None:
+    rows, cols = shape
+    for row, col in {(0, 0), (rows - 1, cols - 1), (rows - 1, 0), (rows // 3, cols // 2), (0, cols - 1)}:
+        matrix = np.zeros(shape)
+        matrix[row, col] = 1
+        heat = heatmap(matrix, scale="sequential")
+        assert heat.pixels is not None
+        down, across = heat.block
+        pixels = heat.pixels.reshape(heat.p_rows, heat.p_cols)
+        assert np.argwhere(pixels == 255).tolist() == [[row // down, col // across]]
+        assert (pixels == 2).sum() == pixels.size - 1
 
 
 def test_constant_and_masked_matrices_have_a_scale() -> None:

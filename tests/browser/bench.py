@@ -86,9 +86,9 @@ class Bench(Generic[Shown]):
 
 
 @contextmanager
-def bench(browser: Browser, page: Shown, width: int = 1440, height: int = 900) -> Iterator[Bench[Shown]]:
+def bench(browser: Browser, page: Shown) -> Iterator[Bench[Shown]]:
     """A bench for as long as it is used."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
     try:
         yield Bench(context.new_page(), page)
     finally:

@@ -52,12 +52,20 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def server(*arguments: str, wait: bool = True, python: str = sys.executable) -> Iterator[tuple[str, int]]:
+def server(*arguments: str) -> Iterator[tuple[str, int]]:
     """`streamlit run app/main.py` on a free port of this machine: its address and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [python, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}", "--server.headless=true"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app/main.py",
+        f"--server.port={port}",
+        "--server.headless=true",
+    ]
     with subprocess.Popen(
         [*command, "--server.address=127.0.0.1", "--", *arguments],
         cwd=ROOT,
@@ -67,8 +75,7 @@ def server(*arguments: str, wait: bool = True, python: str = sys.executable) -> 
     ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
-            if wait:
-                wait_for(url, process)
+            wait_for(url, process)
             yield url, process.pid
         finally:
             process.terminate()

@@ -70,6 +70,15 @@ def test_what_was_appended_can_be_undone(page: Page) -> None:
     wait_for_text(page, PROMPT + "e")
 
 
+@pytest.mark.parametrize("temperature", [0.6, 1.7])
+def test_the_temperature_moves_the_prediction(page: Page, shakespeare: Checkpoint, temperature: float) -> None:
+    row = page.locator("[data-role=next-token]").first
+    before = row.get_attribute("data-probability")
+    page.get_by_role("slider", name="Temperature").fill(str(temperature))
+    expect(row).not_to_have_attribute("data-probability", before or "")
+    assert_prediction(page, shakespeare, PROMPT, temperature)
+
+
 def test_typing_fast_loses_nothing(page: Page, shakespeare: Checkpoint) -> None:
     typed = "e, that is the question:\nWhether 'tis nobler in the mind to suffer"
     area = page.locator("[data-role=prompt]")
