@@ -113,6 +113,19 @@ def test_the_map_tells_the_shapes_of_this_run(page: Page, trace: Trace) -> None:
         seen_shapes |= sent["shapes"]
     assert seen_shapes[f"{BLOCK}.attn.k_t"] == "(1, 4, 5, 13)"
     assert seen_shapes[f"{BLOCK}.mlp.gelu"] == "(1, 13, 80)"
+    page.type(FITS)
+    assert page.panel("map")["shapes"][f"{BLOCK}.mlp.gelu"] == "(1, 6, 80)"
+
+
+def test_no_two_drawings_have_one_key(page: Page) -> None:
+    """The browser keeps a drawing by its key, and is not sent it again."""
+    drawings: dict[str, str] = {}
+    for layer in (1, 2):
+        for container in (f"transformer.h.{layer}", f"transformer.h.{layer}.attn", f"transformer.h.{layer}.mlp"):
+            page.open(container, layer)
+            sent = page.data("drawing")
+            assert drawings.setdefault(sent["svg_key"], sent["svg"]) == sent["svg"], container
+    assert len(drawings) == 6
 
 
 def test_the_path_and_the_selection_are_those_of_the_click(page: Page) -> None:
