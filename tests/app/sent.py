@@ -87,6 +87,23 @@ class Page(Sent):
         whole[:, :, rows, cols] = sent["pixels"].reshape(n_layer, n_head, -1)
         return whole
 
+    def drawing(self) -> str:
+        """The map's drawing, as text."""
+        sent = self.data("drawing")
+        assert sent["svg_key"] == self.panel("map")["svg_key"]
+        svg: str = sent["svg"]
+        return svg
+
+    def code(self) -> dict[str, Any]:
+        """Which lines of the source are marked."""
+        return self.data("code")
+
+    def about(self) -> tuple[str, str, int]:
+        """What is said of the inspected node: all that can be read, its formula, and how many heads are offered."""
+        words = "\n".join(text.value for text in (*self.app.markdown, *self.app.caption))
+        heads = [len(box.options) for box in self.app.selectbox if box.key == "head"]
+        return words, self.app.latex[0].value.strip("$\n"), sum(heads)
+
     # What goes in
 
     def report(self, name: str, /, *, state: str = "live", **event: Any) -> None:
@@ -125,9 +142,16 @@ class Page(Sent):
         """The slider and the choice below the next tokens."""
         self.report("prediction", temperature=temperature, top_k=top_k, append=None)
 
-    def choose(self, key: str, value: object) -> None:
-        """One of the page's own widgets, by its key."""
-        found = [widget for widget in (*self.app.selectbox, *self.app.get("button_group")) if widget.key == key]
-        found[0].set_value(value)
+    def choose_head(self, head: int) -> None:
+        """Another head of the tensor that is inspected, by its name."""
+        self._choose("head", head)
+
+    def choose_part(self, part: str) -> None:
+        """The output, the weight or the bias of the inspected node."""
+        self._choose("part", part)
+
+    def _choose(self, key: str, value: object) -> None:
+        (found,) = [widget for widget in (*self.app.selectbox, *self.app.get("button_group")) if widget.key == key]
+        found.set_value(value)
         self.app.run()
         assert not self.app.exception

@@ -106,9 +106,7 @@ def test_the_map_tells_the_shapes_of_this_run(page: Page, trace: Trace) -> None:
         assert sent["shapes"] == expected, view
         assert sent["layer"] == (0 if view == "model" else LAYER)
         assert sent["breadcrumbs"][0] == {"id": "model", "label": "model"}
-        drawing = page.data("drawing")
-        assert drawing["svg_key"] == sent["svg_key"]
-        drawn = set(re.findall(r'data-node="([^"]+)"', drawing["svg"]))
+        drawn = set(re.findall(r'data-node="([^"]+)"', page.drawing()))
         assert drawn == set(sent["shapes"]), view
         seen_shapes |= sent["shapes"]
     assert seen_shapes[f"{BLOCK}.attn.k_t"] == "(1, 4, 5, 13)"
@@ -123,8 +121,8 @@ def test_no_two_drawings_have_one_key(page: Page) -> None:
     for layer in (1, 2):
         for container in (f"transformer.h.{layer}", f"transformer.h.{layer}.attn", f"transformer.h.{layer}.mlp"):
             page.open(container, layer)
-            sent = page.data("drawing")
-            assert drawings.setdefault(sent["svg_key"], sent["svg"]) == sent["svg"], container
+            key, drawing = page.panel("map")["svg_key"], page.drawing()
+            assert drawings.setdefault(key, drawing) == drawing, container
     assert len(drawings) == 6
 
 
@@ -198,7 +196,7 @@ def test_a_head_is_chosen_by_its_thumbnail_and_by_its_name(page: Page, trace: Tr
         page.pick_head(1, head)
         assert close(page.matrix()[1], expected[head]), head
         assert page.panel("heads")["selected"] == {"layer": 1, "head": head}
-    page.choose("head", 2)
+    page.choose_head(2)
     assert close(page.matrix()[1], expected[2])
     page.report("map", kind="layer", id="transformer.h.1.attn.pattern", layer=2)
     assert close(page.matrix()[1], trace["transformer.h.2.attn.pattern"][0, 2].numpy())
@@ -217,7 +215,7 @@ def test_a_head_is_chosen_by_its_thumbnail_and_by_its_name(page: Page, trace: Tr
 )
 def test_a_weight_is_the_model_s_own(page: Page, node: str, part: str, row_axis: str, col_axis: str) -> None:
     page.select(node)
-    page.choose("part", part)
+    page.choose_part(part)
     sent, values = page.matrix()
     weight = torch.atleast_2d(MODEL.state_dict()[f"{node}.{part}"])
     assert sent["name"] == f"{node}.{part}"
@@ -225,7 +223,7 @@ def test_a_weight_is_the_model_s_own(page: Page, node: str, part: str, row_axis:
     assert (sent["row_axis"], sent["col_axis"]) == (row_axis, col_axis)
     assert sent["row_labels"] == LABELS.get(row_axis)
     assert not sent["row_tokens"] and not sent["col_tokens"]
-    page.choose("part", "output")
+    page.choose_part("output")
     assert page.matrix()[0]["name"] == node
 
 
@@ -393,14 +391,14 @@ def test_every_panel_shows_the_weights_of_the_step(looking_back: Page) -> None:
         assert close(looking_back.matrix()[1], here[f"{BLOCK}.attn.pattern"][0, HEAD]), step
         looking_back.select(node)
         assert close(looking_back.matrix()[1], here[node][0]), step
-        looking_back.choose("part", "weight")
+        looking_back.choose_part("weight")
         assert np.array_equal(looking_back.matrix()[1], model.state_dict()[f"{node}.weight"].numpy()), step
 
 
 def test_a_weight_on_the_screen_moves_with_the_step(looking_back: Page) -> None:
     name = "transformer.h.1.mlp.c_fc.weight"
     looking_back.select("transformer.h.1.mlp.c_fc")
-    looking_back.choose("part", "weight")
+    looking_back.choose_part("weight")
     for step in (40, 300, None):  # the selection stays all the while
         looking_back.move(step)
         model = MODEL if step is None else model_at(step)
@@ -468,7 +466,7 @@ def test_the_lines_that_are_marked_made_the_tensor(page: Page) -> None:
     assert ["".join(word for _, word in words) for words in listed] == text
     for name, made_by in MADE_BY.items():
         page.select(name)
-        sent = page.data("code")
+        sent = page.code()
         assert sent["name"] == page.data("listing")["name"]
         first, last = sent["first"], sent["last"]
         assert any(made_by in line for line in text[first - 1 : last]), (name, text[first - 1 : last])
@@ -481,7 +479,8 @@ def test_what_is_said_of_a_node_is_the_map_s(page: Page) -> None:
     name = f"{BLOCK}.attn.scores"
     page.select(name)
     node = architecture(MODEL.config).nodes[name]
-    assert any(f"`{name}`" in text.value and node.label in text.value for text in page.app.markdown)
-    assert [text.value for text in page.app.latex] == [f"$$\n{node.formula}\n$$"]
-    assert node.summary in [text.value for text in page.app.caption]
-    assert page.app.selectbox(key="head").options == [f"head {LAYER}.{head}" for head in range(SIZES["n_head"])]
+    words, formula, n_head = page.about()
+    assert name in words and node.label in words and node.summary in words
+    assert (formula, n_head) == (node.formula, SIZES["n_head"])
+    page.select("transformer.h.2.ln_1")
+    assert page.about()[1:] == (architecture(MODEL.config).nodes["transformer.h.2.ln_1"].formula, 0)
