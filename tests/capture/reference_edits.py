@@ -228,24 +228,35 @@ ACTIVATIONS = {"gelu_new": gelu_tanh, "gelu": gelu}
 
 
 def _other(model: GPT2LMHeadModel, change: Change) -> Run | None:
-    """The run over the prompt that a patch names."""
     if change.how != "patch":
         return None
     assert isinstance(change.value, tuple)
-    return run(model, torch.tensor(change.value))
+    return run_over(model, change.value)
+
+
+@functools.lru_cache(maxsize=64)
+def run_over(model: GPT2LMHeadModel, ids: tuple[tuple[int, ...], ...]) -> Run:
+    """The unchanged run over the prompt that a patch names."""
+    return {name: tensor.detach() for name, tensor in run(model, torch.tensor(ids)).items()}
 
 
 # ---- the models ----------------------------------------------------------------------------------------------------
 
 
 @functools.cache
-def reference(seed: int = 0, **options: Any) -> GPT2LMHeadModel:
-    """transformers' GPT-2, 3 layers with 4 heads each, random weights in float64."""
+def reference(seed: int = 0, *, bias: bool = True, **options: Any) -> GPT2LMHeadModel:
+    """transformers' GPT-2, 3 layers with 4 heads each, random weights in float64; without bias, all of them are 0."""
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "n_positions": 32, "vocab_size": 61}
-    return random_gpt2(seed, **(sizes | options))
+    model = random_gpt2(seed, **(sizes | options))
+    if not bias:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name.endswith(".bias"):
+                    parameter.zero_()
+    return model
 
 
-def twin(model: GPT2LMHeadModel, dtype: torch.dtype = torch.float64) -> GPT:
+def twin(model: GPT2LMHeadModel, dtype: torch.dtype = torch.float64, *, bias: bool = True) -> GPT:
     """gptcore's model with the same weights, made anew at each call, so that no test sees another's."""
     config = model.config
     ours = GPT(
@@ -255,14 +266,16 @@ def twin(model: GPT2LMHeadModel, dtype: torch.dtype = torch.float64) -> GPT:
             n_layer=config.n_layer,
             n_head=config.n_head,
             n_embd=config.n_embd,
+            bias=bias,
+            tie_weights=config.tie_word_embeddings,
             activation="gelu" if config.activation_function == "gelu" else "gelu_tanh",
             layer_norm_epsilon=config.layer_norm_epsilon,
         )
-    )
+    ).to(dtype)
     turned = ("c_attn.weight", "c_proj.weight", "c_fc.weight")  # Conv1D keeps (in, out), nn.Linear (out, in)
     state = {name: w.t() if name.endswith(turned) else w for name, w in model.state_dict().items()}
-    ours.load_state_dict(state)
-    return ours.eval().to(dtype)
+    ours.load_state_dict({name: w for name, w in state.items() if bias or not name.endswith(".bias")})
+    return ours.eval()
 
 
 # ---- the comparison ------------------------------------------------------------------------------------------------

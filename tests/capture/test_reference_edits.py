@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 from transformers.models.gpt2 import modeling_gpt2
 
-from gptcore import architecture
+from gptcore import architecture, capture
 from tests.capture.reference_edits import (
     AXES_IN_BLOCK,
     FIXED,
@@ -75,19 +75,30 @@ def hooked(model: GPT2LMHeadModel, place: str, change: Callable[[Tensor], Tensor
         handle.remove()
 
 
-@pytest.mark.parametrize("activation", ["gelu_new", "gelu"])
-def test_without_changes_it_is_transformers(activation: str) -> None:
-    model = reference(activation_function=activation)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"activation_function": "gelu"},
+        {"bias": False, "tie_word_embeddings": False},
+        {"n_layer": 2, "n_head": 1, "layer_norm_epsilon": 1e-2, "embedding": 0.01},
+    ],
+    ids=str,
+)
+def test_without_changes_it_is_transformers(options: dict[str, Any]) -> None:
+    model = reference(**options)
     ours = run(model, IDS)
     with torch.no_grad():
         theirs = model(IDS, output_hidden_states=True, output_attentions=True, labels=IDS)
     assert difference(ours["lm_head"], theirs.logits) <= BOUND
     assert difference(ours["loss"][:, :-1].mean(), theirs.loss) <= 1e-6  # transformers' loss is in float32
-    states = [ours["transformer.drop"], *(ours[f"transformer.h.{i}"] for i in range(2)), ours["transformer.ln_f"]]
+    blocks = [ours[f"transformer.h.{i}"] for i in range(model.config.n_layer - 1)]
+    states = [ours["transformer.drop"], *blocks, ours["transformer.ln_f"]]
     for mine, state in zip(states, theirs.hidden_states, strict=True):
         assert difference(mine, state) <= BOUND
     for i, pattern in enumerate(theirs.attentions):
         assert difference(ours[f"transformer.h.{i}.attn.pattern"], pattern) <= BOUND
+    assert not differing(capture(twin(model, bias=options.get("bias", True)), IDS), ours, 1e-10)
 
 
 def test_it_holds_every_name_of_the_map_with_its_axes() -> None:
