@@ -84,11 +84,12 @@ def cases(name: str, B: int) -> Iterator[Change]:
 
 
 def selectors(length: int, least: int) -> st.SearchStrategy[Selector]:
-    """Nothing, an int, a slice or a sequence, all inside an axis whose length is at least `least`."""
-    place = st.integers(-least, least - 1)
-    end = st.none() | st.integers(-length, length)
+    """Nothing, an int, a slice or a sequence, each with a place among the first `least` and, from the end, the last."""
+    start = st.integers(0, least - 1)
+    stop = st.none() | st.integers(least, length)
     several = st.lists(st.integers(0, least - 1), min_size=1, max_size=3, unique=True)
-    return st.none() | place | st.builds(slice, end, end) | several
+    slices = st.builds(slice, start, stop) | st.builds(slice, st.integers(-least, -1), st.none())
+    return st.none() | st.integers(-least, least - 1) | slices | several
 
 
 @st.composite

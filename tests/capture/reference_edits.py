@@ -124,7 +124,7 @@ def axis_of(name: str, selector: str) -> int:
 
 NEW: dict[str, Callable[[Tensor, Any], Tensor]] = {
     "zero": lambda old, given: torch.zeros_like(old),
-    "set": lambda old, given: torch.as_tensor(given).to(old).expand_as(old),
+    "set": lambda old, given: torch.as_tensor(given, dtype=old.dtype).expand_as(old),
     "scale": lambda old, given: old * given,
     "add": lambda old, given: old + given,
     "patch": lambda old, given: given,

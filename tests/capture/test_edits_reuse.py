@@ -57,13 +57,13 @@ GROWN = [
 @pytest.mark.parametrize("made", GROWN, ids=lambda made: " ".join(f"{c.name}-{c.how}" for c in made))
 def test_growing_token_by_token(made: list[Change]) -> None:
     model = twin(reference())
-    trace = edited(model, torch.tensor([PROMPT[:4]]), made)
-    for T in range(5, len(PROMPT) + 1):
+    trace = edited(model, torch.tensor([PROMPT[:7]]), made)
+    for T in range(8, len(PROMPT) + 1):
         older, before = trace, trace.logits
         trace = edited(model, torch.tensor([PROMPT[:T]]), made, previous=older)
         assert_as_by_hand(trace, made)
         assert torch.equal(older.logits, before)
-    for ids in (PROMPT[:7], [*PROMPT[:5], 60, 59], PROMPT[:4], [*PROMPT[:4], 1, 2, 3, 4], PROMPT):  # delete, retype
+    for ids in (PROMPT[:9], [*PROMPT[:5], 60, 59, 58], PROMPT[:7], [*PROMPT[:7], 1, 2, 3], PROMPT):  # delete, retype
         trace = edited(model, torch.tensor([ids]), made, previous=trace)
         assert_as_by_hand(trace, made)
 

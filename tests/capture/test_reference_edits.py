@@ -250,6 +250,7 @@ def test_selectors_pick_a_block() -> None:
     found = changed(x, Change(name, "set", rows, head=1, position=-1, key=slice(2, 4)))
     assert torch.equal(found[:, 1, 8, 2:4], rows)
     assert int((found != x).sum()) == 4
+    assert changed(x, Change(name, "set", 0.2))[0, 0, 0, 0].item() == 0.2  # a number is not rounded on its way
     k_t = torch.zeros(2, 4, 8, 9)
     assert changed(k_t, Change(f"{B1}.attn.k_t", "set", 1.0, position=6))[..., 6].all()
     assert changed(k_t, Change(f"{B1}.attn.k_t", "set", 1.0, channel=6))[:, :, 6].all()
