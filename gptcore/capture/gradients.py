@@ -46,6 +46,8 @@ def gradients(
     >>> found["transformer.h.1.attn.pattern"].shape
     torch.Size([1, 2, 3, 3])
     """
+    if isinstance(names, str):
+        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
     tokens = checked_ids(model, ids)
     arch = architecture(model.config)
     logits_name = arch.named("logits")
@@ -54,8 +56,6 @@ def gradients(
             raise ValueError(f"the logits are not computed from {name}; take a tensor that stands before them")
         if arch.nodes[name].how == "input":
             raise ValueError(f"{name} holds whole numbers, which have no gradient; take transformer.wte")
-    if isinstance(names, str):
-        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
     hooks.ready(model, stored.modules(model.config))
     B, T = tokens.shape
     checked = bound(edits, model.config, B, T, model)

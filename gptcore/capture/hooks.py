@@ -33,7 +33,7 @@ class Look:
     """The hooks of a model, as they were when ours were last installed."""
 
     tables: list[Table]
-    """The tables of all modules, as PyTorch keeps them: to read them costs much less than a walk through the modules."""
+    """The tables of all modules, as PyTorch keeps them: reading them costs less than a walk through modules."""
     ids: list[int]
     """PyTorch's number of each hook; no two hooks of a process share one."""
     foreign: dict[str, tuple[int, ...]]
@@ -41,7 +41,7 @@ class Look:
 
 
 def ready(model: nn.Module, names: Collection[str], anew: bool = False) -> Look:
-    """Install our hook on the modules of these paths, behind all others; `anew` where a module may have been replaced."""
+    """Install our hook on the modules of these paths, behind all others; `anew` where a module may be a new one."""
     look: Look | None = model.__dict__.get(_LOOK)
     if look is None or anew or _ids(look.tables) != look.ids:
         with _installing:

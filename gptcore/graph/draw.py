@@ -169,7 +169,7 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> Non
 
 
 def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: set[str]) -> None:
-    """Draw an edge: the residual stream goes straight down, through the circles; what is added comes in from the side."""
+    """Draw an edge: the residual stream goes straight down, through the circles; what is added comes from the side."""
     source, target = arch.nodes[edge.source], arch.nodes[edge.target]
     spine = _is_spine(source, target)
     attributes = {"id": f"{edge.source}->{edge.target}", "class": f"concept-{source.concept}"}
