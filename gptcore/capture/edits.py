@@ -88,9 +88,13 @@ class Edit:
         return hash((self.name, self.how, value if value == value else "nan", chosen))
 
     def __repr__(self) -> str:
+        return self.code("other")
+
+    def code(self, other: str) -> str:
+        """Write the edit as Python; a trace that it patches from goes by the name `other`."""
         shown = [repr(self.name), repr(self.how)]
         if self.value is not None:
-            shown.append(_code(self.value))
+            shown.append(_code(self.value) or other)
         chosen = ((which, getattr(self, which)) for which in SELECTORS)
         return f"Edit({', '.join([*shown, *(f'{which}={part!r}' for which, part in chosen if part is not None)])})"
 
@@ -147,10 +151,10 @@ def _shown(value: object) -> str:
 
 
 def _code(value: Any) -> str:
-    """Write a value as Python that gives it back; a trace as the name `other`, which nothing short can give back."""
+    """Write a value as Python that gives it back; nothing for a trace, which nothing short can give back."""
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else f"float({str(value)!r})"
-    return f"torch.tensor({value.tolist()}, dtype={value.dtype})" if isinstance(value, Tensor) else "other"
+    return f"torch.tensor({value.tolist()}, dtype={value.dtype})" if isinstance(value, Tensor) else ""
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,10 @@ def explain(trace: Trace, name: str, index: Sequence[int]) -> Explanation:
         else:
             lines = [f"{a} = {_read(operand)}" for a, operand in zip(NAMES, operands, strict=False)]
             lines.append(f"value = {node.op.code(NAMES[: len(operands)], inputs, cell)}")
+        captures = _Captures(trace)
         for edit in touched:
             changed = _changed(edit, recomputed, cell, trace.T)
-            formula, line = _told(edit, formula, cell, trace.T)
+            formula, line = _told(edit, formula, cell, trace.T, captures.name_of(edit.edit))
             lines.append(line)
             recomputed = changed
     symbol = _symbol(node, cell)
@@ -123,7 +124,7 @@ def explain(trace: Trace, name: str, index: Sequence[int]) -> Explanation:
         edits=tuple(edit.edit for edit in touched),
         formula=f"{symbol} = {formula} = {number(value)}",
         source=node.source,
-        code="\n".join(["import torch", "", "import gptcore", "", *_captured(trace, "trace"), *lines, "print(value)"]),
+        code="\n".join(["import torch", "", "import gptcore", "", *captures.lines, *lines, "print(value)"]),
     )
 
 
@@ -209,8 +210,8 @@ def _full(edit: Bound, shape: list[int], T: int) -> list[int]:
     ]
 
 
-def _told(edit: Bound, formula: str, cell: Cell, T: int) -> tuple[str, str]:
-    """Return the equation and a line of code with the edit in them."""
+def _told(edit: Bound, formula: str, cell: Cell, T: int, other: str) -> tuple[str, str]:
+    """Return the equation and a line of code with the edit in them; it may patch from the trace named `other`."""
     how = edit.edit.how
     if how == "scale":
         by = _changed(edit, 1.0, cell, T)
@@ -219,7 +220,7 @@ def _told(edit: Bound, formula: str, cell: Cell, T: int) -> tuple[str, str]:
         by = _changed(edit, 0.0, cell, T)
         return rf"{formula} + ({number(by)})\;(\text{{edited}})", f"value += {_literal(by)}"
     new = _changed(edit, 0.0, cell, T)
-    made = f'other["{edit.edit.name}"][{_python(cell)}].item()' if how == "patch" else _literal(new)
+    made = f'{other}["{edit.edit.name}"][{_python(cell)}].item()' if how == "patch" else _literal(new)
     return rf"{number(new)}\;(\text{{edited; was }} {formula})", f"value = {made}"
 
 
@@ -247,13 +248,26 @@ def _read(operand: Operand) -> str:
     return f"{holder}[{_python(operand.index)}]"
 
 
-def _captured(trace: Trace, name: str, ids: str = "ids") -> list[str]:
-    """Write the lines that capture a trace anew, and before it those that its edits patch from."""
-    if not trace.edits:
-        return [f"{name} = gptcore.capture(ckpt.model, {ids})"]
-    lines: list[str] = []
-    for edit in trace.edits:
-        if edit.how == "patch":
-            lines += _captured(edit.value, "other", str(edit.value.ids.tolist()))
-    edits = ", ".join(f"gptcore.{edit!r}" for edit in trace.edits)
-    return [*lines, f"{name} = gptcore.capture(ckpt.model, {ids}, edits=[{edits}])"]
+class _Captures:
+    """The lines that capture a trace anew, and before it those that its edits patch from, each under a name."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.names: dict[Trace, str] = {}
+        self.lines = [*self._patched_from(trace), f"trace = {self._call(trace, 'ids')}"]
+
+    def _patched_from(self, trace: Trace) -> list[str]:
+        lines: list[str] = []
+        for edit in trace.edits:
+            if edit.how == "patch" and edit.value not in self.names:
+                lines += self._patched_from(edit.value)
+                name = self.names[edit.value] = f"other_{len(self.names) + 1}"
+                lines.append(f"{name} = {self._call(edit.value, str(edit.value.ids.tolist()))}")
+        return lines
+
+    def _call(self, trace: Trace, ids: str) -> str:
+        edits = ", ".join(f"gptcore.{edit.code(self.name_of(edit))}" for edit in trace.edits)
+        return f"gptcore.capture(ckpt.model, {ids}{f', edits=[{edits}]' if edits else ''})"
+
+    def name_of(self, edit: Edit) -> str:
+        """Return the name of the trace that an edit patches from; empty for other edits."""
+        return self.names[edit.value] if edit.how == "patch" else ""
