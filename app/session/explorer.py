@@ -1,16 +1,23 @@
 """What one person looks at: a model, a moment of its training, a prompt, a place in the map. No Streamlit.
 
-Each action either succeeds as a whole or leaves everything as it was, with a notice: the last good view stays.
+It is changed by `apply(action)` alone: an action succeeds as a whole, or everything stays as it was, with a notice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.components import Notice
 from app.panels import tensor_slice
-from app.session.location import Place
+from app.session.actions import Action, sentence
+from app.session.location import Location
+from app.session.moment import Moment
 from app.session.prompt_run import Parity, Shown
+from app.session.screen import Model, NoPast, Past, Screen
+from app.session.state_text import State
 from app.stores.snapshots import History
-from gptcore import Checkpoint, architecture
+from gptcore import Architecture, Checkpoint
+from gptcore.graph.architecture import Node
 
 FIRST_TOKENS = 8
 """Of a prompt for a model that cannot read the one that was there."""
@@ -28,138 +35,174 @@ def own_prompt(checkpoint: Checkpoint) -> str:
 class Explorer:
     """One person's view of one model."""
 
-    def __init__(self, checkpoint: Checkpoint, text: str | None = None) -> None:
-        """Looks at a model with a prompt; without one, with the model's own."""
-        text = own_prompt(checkpoint) if text is None else text
-        self.final = checkpoint  # the weights that were opened; those on the screen are `checkpoint`
-        self.history = History()
-        self.step: int | None = None  # of the snapshot on the screen; None is the final model
-        self.kind = ""  # of the heads' scores that are drawn; "" is the most telling
-        self._lost: Notice | None = None  # why a snapshot could not be shown
-        self.arch = architecture(checkpoint.config)
-        self.place = Place(self.arch)
-        self.notice: Notice | None = None
-        self.typed = self.meant = text  # what was meant outlives a model that cannot read it
-        self.rev = 0  # counts the texts that did not come from the keyboard
-        self.temperature, self.top_k = 1.0, 10
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        text: str | None = None,
+        *,
+        source: str = "",
+        past: Past | None = None,
+        rev: int = 0,
+    ) -> None:
+        """Look at a model.
+
+        Args:
+            checkpoint: the model.
+            text: the prompt; by default the model's own.
+            source: what the model was opened by.
+            past: where the snapshots of its training are found.
+            rev: one more than that of the explorer before, so that its text is written into the input.
+        """
+        self._model = Model(checkpoint, source, past or NoPast())
+        self._screen = _first(checkpoint, text, rev)
+        self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._parity: tuple[Shown, Parity] | None = None
-        self.shown = self._first(text)
+
+    def apply(self, action: Action) -> None:
+        """Carry out an action; or leave all as it was, with a notice that says why until another action succeeds."""
+        try:
+            after = action.after(self._screen, self._model)
+        except ValueError as error:
+            self._refusal = {"kind": "error", "text": sentence(str(error))}
+            return
+        if after is not self._screen:
+            self._screen, self._refusal = after, None
+
+    def work(self, actions: Sequence[Action]) -> float:
+        """Return the multiplications of the largest run among these actions: parameters times tokens."""
+        most = max((action.tokens(self._screen, self._model) for action in actions), default=0)
+        return float(most) * self._model.parameters
+
+    @property
+    def own_words(self) -> str | None:
+        """The prompt that a person has asked for; None as long as it is the model's own."""
+        return None if self.meant == own_prompt(self.final) else self.meant
+
+    @property
+    def state(self) -> State:
+        """All that brings a person back to this screen; `Restore` does."""
+        now = self._screen
+        return State(
+            model=self.source,
+            prompt=now.shown.text,
+            location=now.location,
+            step=now.step,
+            temperature=now.temperature,
+            top_k=now.top_k,
+            score=now.score,
+        )
+
+    # The model
+
+    @property
+    def final(self) -> Checkpoint:
+        """The weights that were opened; those on the screen are `checkpoint`."""
+        return self._model.final
+
+    @property
+    def source(self) -> str:
+        """What the model was opened by."""
+        return self._model.source
+
+    @property
+    def past(self) -> Past:
+        """Where the training of the model is looked up."""
+        return self._model.past
+
+    @property
+    def arch(self) -> Architecture:
+        """The map of the model."""
+        return self._model.arch
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters the model has."""
+        return self._model.parameters
+
+    # The screen
+
+    @property
+    def shown(self) -> Shown:
+        """The run whose numbers are on the screen."""
+        return self._screen.shown
 
     @property
     def checkpoint(self) -> Checkpoint:
         """The weights on the screen, with what belongs to them."""
         return self.shown.checkpoint
 
-    # The prompt
+    @property
+    def typed(self) -> str:
+        """The text in the input, which may be one that could not be run."""
+        return self._screen.typed
 
-    def type(self, text: str) -> None:
-        """A new prompt. Text that cannot be shown leaves the last good view, and says why."""
-        self.typed = self.meant = text
-        self._lost = None
-        if text == self.shown.text:
-            self.notice = None
-            return
-        try:
-            self.shown = Shown.of(self.checkpoint, text, self.shown)
-            self.notice = None
-        except ValueError as error:
-            self.notice = {
-                "kind": "error",
-                "text": f"Still shown: the last prompt that could be read. {_sentence(str(error))}",
-            }
-        if not text:
-            self.notice = {
-                "kind": "info",
-                "text": "Still shown: the last prompt. Type something: a model needs at least one token.",
-            }
+    @property
+    def meant(self) -> str:
+        """The text that was asked for; it outlives a model that cannot read it."""
+        return self._screen.meant
 
-    def append(self, index: int) -> None:
-        """The prompt with one token more, as generation would append it; not behind text that could not be read."""
-        if self.typed != self.shown.text:
-            return
-        tokenizer = self.checkpoint.tokenizer
-        text = tokenizer.decode([*self.shown.ids, index])
-        try:
-            faithful = tokenizer.encode(text)[-1:] == [index]
-        except ValueError:
-            faithful = False
-        if not faithful:
-            label = tokenizer.label(index)
-            self.notice = {
-                "kind": "warning",
-                "text": f"The token {label!r} is no text by itself, so it cannot be typed.",
-            }
-            return
-        self.rev += 1
-        self.type(text)
+    @property
+    def rev(self) -> int:
+        """How many texts did not come from the keyboard: each of them is written into the input."""
+        return self._screen.rev
 
-    def _first(self, text: str) -> Shown:
-        """The first view: the text if this model can read it, else its own prompt, else its first tokens."""
-        try:
-            return Shown.of(self.final, text)
-        except ValueError as error:
-            self.notice = {"kind": "warning", "text": f"The prompt could not be kept. {_sentence(str(error))}"}
-            try:
-                self.typed = own_prompt(self.final)
-                return Shown.of(self.final, self.typed)
-            except ValueError:
-                self.typed = _readable(self.final)
-                return Shown.of(self.final, self.typed)
+    @property
+    def location(self) -> Location:
+        """The place in the map."""
+        return self._screen.location
+
+    @property
+    def node(self) -> Node:
+        """The selected node."""
+        return self.arch.nodes[self.location.selected]
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by."""
+        return self._screen.temperature
+
+    @property
+    def top_k(self) -> int:
+        """How many next tokens are shown."""
+        return self._screen.top_k
 
     # The moment of the training
 
-    def move(self, step: int | None, checkpoint: Checkpoint) -> None:
-        """Shows the prompt with the weights of a snapshot, or of the final model (None), as if they were loaded."""
-        self.shown = Shown.of(checkpoint, self.shown.text)
-        self.step, self._lost = step, None
-
-    def stay(self, step: int, why: str) -> None:
-        """Tells why a snapshot cannot be shown; what was on the screen is still there."""
-        self._lost = {
-            "kind": "error",
-            "text": f"Still shown: {self.moment}. Step {step:,} cannot be. {_sentence(why)}",
-        }
+    @property
+    def history(self) -> History:
+        """The snapshots of the training."""
+        return self._screen.history
 
     @property
-    def moment(self) -> str:
-        """Which weights are on the screen."""
-        if self.step is not None:
-            return f"step {self.step:,} of {self.steps:,}"
-        before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last == "best" else ""
-        return f"{self.last} model{before}"
+    def step(self) -> int | None:
+        """The step of the snapshot on the screen; None is the final model."""
+        return self._screen.step
 
     @property
-    def last(self) -> str:
-        """What the weights that were opened are to their training: its best, where they are older than its end."""
-        step = self.final.info.get("iter_num")
-        return "best" if type(step) is int and step < self.steps else "final"
+    def score(self) -> str:
+        """The kind of the heads' scores that is drawn; "" where there are none."""
+        chosen = self._screen.score
+        return chosen if chosen in self.history.kinds else self.history.telling
 
     @property
-    def losses(self) -> dict[str, float]:
-        """Those of the weights on the screen, as far as they were measured."""
-        if self.step is None:
-            best = self.final.info.get("best_val_loss")
-            return {} if best is None else {"val_loss": float(best)}
-        here = self.history.at(self.step)
-        return {} if here is None else here.losses
-
-    @property
-    def steps(self) -> int:
-        """How many steps the training has, as far as is known."""
-        settings = self.final.info.get("train_config", {})
-        told = [settings.get("steps"), settings.get("max_iters"), self.final.info.get("iter_num")]
-        known = [number for number in told if type(number) is int]
-        return max([*known, *(each.step for each in self.history.snapshots)], default=0)
+    def moment(self) -> Moment:
+        """The moment of the training whose weights are on the screen."""
+        return self._screen.moment(self._model)
 
     # What is told
 
     @property
+    def notice(self) -> Notice | None:
+        """Why the last action was refused, or what there is to say about the prompt."""
+        return self._refusal or self._screen.notice
+
+    @property
     def message(self) -> Notice | None:
-        """Why a snapshot is not shown, or the notice, or what cropping costs, or nothing."""
-        found = self._lost or self.notice
+        """The notice, or what is wrong with the history, or what cropping costs, or nothing."""
+        found = self.notice
         if found is None and self.history.trouble:
-            found = {"kind": "warning", "text": _sentence(self.history.trouble)}
+            found = {"kind": "warning", "text": sentence(self.history.trouble)}
         if found is not None or not self.shown.cropped:
             return found
         block_size = self.checkpoint.config.block_size
@@ -173,12 +216,12 @@ class Explorer:
 
     def slice(self) -> tensor_slice.Slice:
         """The matrix of the selected node's output, or of its weight; computed once for each view of it."""
-        place = self.place
+        place = self.location
         made_of = self.checkpoint.model if place.weight else self.shown.trace
         key = (place.weight, place.selected, place.head, made_of)
         if self._slice is None or self._slice[0] != key:
             if place.weight is not None:
-                axes = place.node.weight_axes[place.node.weights.index(place.weight)]
+                axes = self.node.weight_axes[self.node.weights.index(place.weight)]
                 made = tensor_slice.of_weight(place.weight, axes, self.checkpoint.model.get_parameter(place.weight))
             else:
                 made = tensor_slice.of_trace(self.shown.trace, place.selected, place.head)
@@ -193,8 +236,25 @@ class Explorer:
         return self._parity[1] if self._parity and self._parity[0] is self.shown else None
 
     def measure_parity(self) -> None:
-        """Runs the prompt once more through the teaching attention."""
+        """Run the prompt once more through the teaching attention."""
         self._parity = self.shown, self.shown.parity()
+
+
+def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
+    """The first screen: the text if this model can read it, else its own prompt, else its first tokens."""
+    meant = own_prompt(checkpoint) if text is None else text
+    try:
+        return Screen(Shown.of(checkpoint, meant), meant, meant, rev=rev)
+    except ValueError as error:
+        why: Notice = {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}
+    notice = None if text is None else why  # nobody has seen the prompt that could not be kept
+    try:
+        typed = own_prompt(checkpoint)
+        shown = Shown.of(checkpoint, typed)
+    except ValueError:
+        typed = _readable(checkpoint)
+        shown = Shown.of(checkpoint, typed)
+    return Screen(shown, typed, meant, rev=rev, notice=notice)
 
 
 def _readable(checkpoint: Checkpoint) -> str:
@@ -206,7 +266,3 @@ def _readable(checkpoint: Checkpoint) -> str:
         return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
     except ValueError:
         return tokenizer.decode([0])
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -2,91 +2,124 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from gptcore import Architecture
-from gptcore.graph.architecture import FOLDED, Node
+from gptcore.graph.architecture import FOLDED
 from gptcore.graph.node import ATTENTION, INSIDE, MODEL, SDPA
 
 
-class Place:
-    """A place in one model's map, and the ways to others."""
+@dataclass(frozen=True)
+class Location:
+    """A place in the map of a model. It never changes: each way to another place gives another location.
 
-    def __init__(self, arch: Architecture) -> None:
-        self.arch = arch
-        self.view, self.layer, self.head = MODEL, 0, 0
-        self.selected = f"{FOLDED}.0.attn.pattern"
-        self.weight: str | None = None
-        """A parameter of the selected node, inspected instead of its output."""
+    The ways raise a ValueError, with what is there instead, where the map has no such node, layer, head or weight.
+    """
 
-    @property
-    def node(self) -> Node:
-        """The selected node."""
-        return self.arch.nodes[self.selected]
+    view: str = MODEL
+    layer: int = 0
+    head: int = 0
+    selected: str = f"{FOLDED}.0.attn.pattern"
+    """The node that is inspected."""
+    weight: str | None = None
+    """A parameter of the selected node, inspected instead of its output."""
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """The same at the same place."""
-        return self.view, self.layer, self.head, self.selected, self.weight
+    def select(self, arch: Architecture, name: str) -> Location:
+        """Inspect a node; the layer follows it."""
+        layer = arch.nodes[_node(arch, name)].layer
+        return replace(self, selected=name, weight=None, layer=self.layer if layer is None else layer)
 
-    def select(self, name: str) -> None:
-        """Inspects a node; the layer follows it."""
-        node = self.arch.nodes[name]
-        self.selected, self.weight = name, None
-        if node.layer is not None:
-            self.layer = node.layer
-
-    def open(self, name: str, layer: int | None = None) -> None:
-        """Shows the inside of a container, of block `layer` where it is one of the blocks."""
-        inside = self.arch.inside(name)
+    def open(self, arch: Architecture, name: str, layer: int | None = None) -> Location:
+        """Show the inside of a container, of block `layer` where it is one of them; inspect what has no inside."""
+        inside = arch.inside(_node(arch, name))
         if inside is None:
-            self.select(name)
-            return
-        wanted = layer if layer is not None else self.arch.nodes[name].layer
-        self.layer = self.layer if wanted is None else wanted
-        self.view = inside.name
-        if name == FOLDED:
-            name = f"{FOLDED}.{self.layer}"
-        self.select(name)
+            return self.select(arch, name)
+        wanted = arch.nodes[name].layer if layer is None else layer
+        wanted = self.layer if wanted is None else _number("block", wanted, arch.config.n_layer)
+        opened = replace(self, view=inside.name, layer=wanted)
+        return opened.select(arch, f"{FOLDED}.{wanted}" if name == FOLDED else name)
 
-    def up(self, name: str) -> None:
-        """Goes back to a breadcrumb's view: the model's, or that of a container's inside."""
+    def up(self, arch: Architecture, name: str) -> Location:
+        """Go back to a breadcrumb's view: the model's, or that of a container's inside."""
         if name == MODEL:
-            self.view = MODEL
-        elif (inside := self.arch.inside(name)) is not None:
-            self.view = inside.name
+            return replace(self, view=MODEL)
+        inside = arch.inside(_node(arch, name))
+        if inside is None:
+            raise ValueError(f"{name} has no inside to go back to; choose a container or {MODEL!r}")
+        return replace(self, view=inside.name)
 
-    def go_to_layer(self, layer: int) -> None:
-        """The same view and node in another block."""
-        here = self.node
-        self.layer = layer
-        if here.layer is not None:
-            self.selected = self.selected.replace(f"{FOLDED}.{here.layer}", f"{FOLDED}.{layer}", 1)
-            self.weight = self.weight and self.weight.replace(f"{FOLDED}.{here.layer}", f"{FOLDED}.{layer}", 1)
+    def go_to_layer(self, arch: Architecture, layer: int) -> Location:
+        """Show the same view and node in another block."""
+        _number("block", layer, arch.config.n_layer)
+        here = arch.nodes[self.selected].layer
+        if here is None:
+            return replace(self, layer=layer)
+        before, after = f"{FOLDED}.{here}", f"{FOLDED}.{layer}"
+        weight = self.weight and self.weight.replace(before, after, 1)
+        return replace(self, layer=layer, selected=self.selected.replace(before, after, 1), weight=weight)
 
-    def pick_head(self, layer: int, head: int) -> None:
-        """One head's pattern, in the map's view where it is made."""
-        self.head, self.view = head, SDPA
-        self.select(f"{FOLDED}.{layer}.attn.pattern")
+    def pick_head(self, arch: Architecture, layer: int, head: int) -> Location:
+        """Inspect one head's pattern, in the map's view where it is made."""
+        _number("block", layer, arch.config.n_layer)
+        there = replace(self.show_head(arch, head), view=SDPA)
+        return there.select(arch, f"{FOLDED}.{layer}.attn.pattern")
 
-    @property
-    def crumbs(self) -> list[tuple[str, str]]:
+    def show_head(self, arch: Architecture, head: int) -> Location:
+        """Show another head of the same tensor."""
+        return replace(self, head=_number("head", head, arch.config.n_head))
+
+    def pick_weight(self, arch: Architecture, weight: str | None) -> Location:
+        """Inspect a parameter of the selected node by its state-dict key, or with None its output again."""
+        weights = arch.nodes[self.selected].weights
+        if weight is not None and weight not in weights:
+            there = f"choose one of {', '.join(weights)}" if weights else "it has none"
+            raise ValueError(f"{self.selected} has no weight {weight!r}; {there}")
+        return replace(self, weight=weight)
+
+    def check(self, arch: Architecture) -> Location:
+        """Return this location if the map has it."""
+        if self.view not in arch.views.names():
+            raise ValueError(f"there is no view {self.view!r}; choose one of {', '.join(arch.views.names())}")
+        _number("block", self.layer, arch.config.n_layer)
+        _number("head", self.head, arch.config.n_head)
+        _node(arch, self.selected)
+        return self.pick_weight(arch, self.weight)
+
+    def crumbs(self, arch: Architecture) -> list[tuple[str, str]]:
         """(id, label) of each view from the model to this one."""
         names = [(MODEL, "model")]
-        for view in self.arch.views:
+        for view in arch.views:
             container = view.container_at(self.layer)
-            if container is not None and self._contains(container):
+            if container is not None and self._contains(arch, container):
                 names.append((container, f"block {self.layer}" if view.name == INSIDE else _short(view.name)))
         return names
 
-    def _contains(self, container: str) -> bool:
-        """Whether the present view shows this container's inside, or something within."""
-        here = self.arch.views[self.view].container_at(self.layer)
+    def _contains(self, arch: Architecture, container: str) -> bool:
+        """Tell if the present view shows this container's inside, or something within."""
+        here = arch.views[self.view].container_at(self.layer)
         return here is not None and (here == container or here.startswith(f"{container}."))
 
-    def shapes(self, T: int) -> dict[str, str]:
+    def shapes(self, arch: Architecture, T: int) -> dict[str, str]:
         """The shape, in a run over T tokens, of each node that the present view draws."""
-        graph = self.arch.graph(self.view, self.layer)
-        sizes = self.arch.shapes(B=1, T=T)
+        graph = arch.graph(self.view, self.layer)
+        sizes = arch.shapes(B=1, T=T)
         return {node.id: _tuple(sizes[node.id]) for node in (*graph.nodes, *graph.entries, *graph.exits)}
+
+
+START = Location()
+"""Where a newcomer looks: at the first head."""
+
+
+def _node(arch: Architecture, name: object) -> str:
+    if not isinstance(name, str) or name not in arch.nodes.names():
+        raise ValueError(f"the map of this model has no node {str(name)[:80]!r}; choose one that it draws")
+    return name
+
+
+def _number(what: str, number: object, count: int) -> int:
+    if type(number) is not int or not 0 <= number < count:
+        raise ValueError(f"there is no {what} {str(number)[:20]}; choose one from 0 to {count - 1}")
+    return number
 
 
 def _tuple(shape: tuple[int, ...]) -> str:

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import takewhile
 
 import torch
 
 from app.components import NextToken
 from app.panels import thumbnails
-from gptcore import Checkpoint, GPTConfig, Trace, architecture, capture
+from gptcore import Checkpoint, Trace, capture
 from gptcore.analysis.parity import parity
 
-MUCH = 1e9
-"""Parameters times new tokens from which a run takes all threads. Below, one is as fast, and on a machine where
-others compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
 ROUNDING = 1e-4
 """Of float32, over the layers of a GPT, as a share of the largest logit."""
-_THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,6 @@ class Shown:
         """
         ids = checkpoint.tokenizer.encode(text)
         cropped = max(0, len(ids) - checkpoint.config.block_size)
-        known = _common(before.ids, ids) if before and not cropped else 0
-        _take_threads(checkpoint.config, len(ids) - cropped - known)
         started = time.perf_counter()
         trace = capture(checkpoint.model, ids[cropped:], previous=before.trace if before else None)
         milliseconds = (time.perf_counter() - started) * 1e3
@@ -93,7 +87,6 @@ class Shown:
 
     def parity(self) -> Parity:
         """Runs the prompt once more, through the teaching attention, and compares."""
-        _take_threads(self.checkpoint.config, self.trace.T)
         difference = parity(self.checkpoint.model, self.trace)
         bound = ROUNDING * max(1.0, self._last_logits().abs().max().item())
         return Parity(difference, difference <= bound)
@@ -103,17 +96,13 @@ class Shown:
         return self.trace.rows("lm_head", self.trace.T - 1, self.trace.T)[0, 0]
 
 
-def _common(before: list[int], after: list[int]) -> int:
-    """How many ids both have in common from the start."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-
-
-def _take_threads(config: GPTConfig, new: int) -> None:
-    """As many as a run of this many new tokens is worth; for the whole process, so only within one's turn."""
-    torch.set_num_threads(_THREADS if new * _parameters(config) > MUCH else 1)
-
-
-@lru_cache(maxsize=16)
-def _parameters(config: GPTConfig) -> int:
-    """A walk through the map, which each key would repeat."""
-    return architecture(config).num_params()
+def new_tokens(before: Shown, text: str) -> int:
+    """Return how many tokens of a text its run could not take over from the one before; 0 if it cannot be read."""
+    try:
+        ids = before.checkpoint.tokenizer.encode(text)
+    except ValueError:
+        return 0
+    block_size = before.checkpoint.config.block_size
+    if len(ids) > block_size:
+        return block_size
+    return len(ids) - sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before.ids, ids, strict=False)))

@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from app.session.explorer import Explorer, own_prompt
-from app.state import server
+from app.state import person, server
 from app.stores import models
 from app.stores.models import File, Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
@@ -55,12 +55,12 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     before: Explorer | None = st.session_state.get("explorer")
     megabytes = models.memory()
     checkpoint = server.models().get(wanted, listener, files)
-    with server.turn():
-        touched = before is not None and before.meant != own_prompt(before.final)
-        after = Explorer(checkpoint, before.meant if before and touched else None)
-    if before is None:
-        after.notice = None  # nobody has seen the prompt that could not be kept
-    after.rev = before.rev + 1 if before else 0
+    text = before.own_words if before else None
+    past = person.Training(wanted, checkpoint)
+    rev = before.rev + 1 if before else 0
+    tokens = len(text or own_prompt(checkpoint))  # or fewer
+    with server.turn(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters())):
+        after = Explorer(checkpoint, text, source=wanted.source, past=past, rev=rev)
     offer(wanted)
     memory = megabytes, models.memory()
     st.session_state.update(explorer=after, loaded=wanted, memory=memory, news=before is not None)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import cast
 
 import streamlit as st
 
+from app.session.actions import Action, MoveInTime
 from app.session.explorer import Explorer
+from app.session.screen import NO_HISTORY
 from app.state import server
 from app.stores.models import Wanted
+from app.stores.snapshots import History
 from gptcore import Checkpoint, CheckpointError
 from gptcore.analysis.token_loss import Lesson
 
@@ -24,24 +28,40 @@ def loaded() -> Wanted:
     return cast(Wanted, st.session_state["loaded"])
 
 
-def look_back(me: Explorer) -> None:
-    """Lets the explorer know the snapshots of its model, those that have appeared since included."""
-    if not loaded().digest:  # what was uploaded has no folder
-        me.history = server.snapshots().history(loaded().source, me.final.config)
+class Training:
+    """The training of a model that a person has opened, in the store that all people share."""
+
+    def __init__(self, wanted: Wanted, final: Checkpoint) -> None:
+        self._wanted, self._final = wanted, final
+
+    def history(self) -> History:
+        """Return the snapshots that there are by now; of what was uploaded there is no folder, so none."""
+        if self._wanted.digest:
+            return NO_HISTORY
+        return server.snapshots().history(self._wanted.source, self._final.config)
+
+    def weights(self, step: int) -> Checkpoint:
+        """Return the model as it was after so many steps.
+
+        Raises:
+            CheckpointError: there is no such snapshot, or it cannot be loaded.
+        """
+        history = self.history()
+        snapshot = history.at(step)
+        if snapshot is None:
+            raise CheckpointError(f"there is no snapshot of step {step} in {history.source}; choose another step")
+        return server.snapshots().checkpoint(self._final, snapshot)
 
 
-def weights_at(me: Explorer, step: int | None) -> Checkpoint:
-    """The model on this person's screen as it was after so many steps; None is the final one.
-
-    Raises:
-        CheckpointError: there is no such snapshot, or it cannot be loaded.
-    """
-    if step is None:
-        return me.final
-    snapshot = me.history.at(step)
-    if snapshot is None:
-        raise CheckpointError(f"there is no snapshot of step {step} in {me.history.source}; choose another step")
-    return server.snapshots().checkpoint(me.final, snapshot)
+@contextmanager
+def fetched(me: Explorer, actions: Sequence[Action]) -> Iterator[None]:
+    """Have the weights that these actions want in memory meanwhile; what cannot be loaded is the action's to tell."""
+    weights = []
+    for action in actions:
+        if isinstance(action, MoveInTime) and type(action.step) is int and action.step != me.step:
+            with suppress(CheckpointError):
+                weights.append(me.past.weights(action.step))
+    yield
 
 
 def drawn(me: Explorer) -> None:
@@ -55,7 +75,7 @@ def stale(me: Explorer) -> bool:
 
 
 def _selection(me: Explorer) -> tuple[object, ...]:
-    return loaded(), me.history.key, *me.place.key
+    return loaded(), me.history.key, me.location
 
 
 def lesson(key: tuple[object, ...], make: Callable[[], Lesson]) -> Lesson:

@@ -8,22 +8,30 @@ import streamlit as st
 
 
 def last(key: str) -> dict[str, Any] | None:
-    """What a panel or a component last reported, handled or not."""
-    panels = st.session_state.get("live") or {}
-    found = panels.get(key) or (st.session_state.get(key) or {}).get("event")
-    return cast("dict[str, Any] | None", found)
+    """What a panel or a component last reported, handled or not; nothing where that has no number."""
+    panels = _dict(st.session_state.get("live"))
+    found = _dict(panels.get(key) or _dict(st.session_state.get(key)).get("event"))
+    return found if type(found.get("seq")) is int else None
 
 
 def new(key: str) -> dict[str, Any] | None:
-    """What a panel or a component reported and nobody has handled yet; handing it out counts as handled."""
+    """What a panel or a component reported and nobody has handled yet; handing it out counts as handled.
+
+    A report may hold another one with a number of its own, which stays there once it was handled: it is left out then.
+    """
     found = last(key)
-    if found is None or _handled().get(key) == found["seq"]:
+    if found is None or not _first_time(key, found["seq"]):
         return None
-    _handled()[key] = found["seq"]
-    return found
+    inner = {name: part["seq"] for name, part in found.items() if type(_dict(part).get("seq")) is int}
+    done = {name for name, number in inner.items() if not _first_time(f"{key}.{name}", number)}
+    return {name: part for name, part in found.items() if name not in done}
 
 
-def first_time(key: str, seq: int) -> bool:
+def _dict(reported: object) -> dict[str, Any]:
+    return reported if isinstance(reported, dict) else {}
+
+
+def _first_time(key: str, seq: int) -> bool:
     """Whether this sequence number is new under this key; asking counts as handled."""
     if _handled().get(key) == seq:
         return False
@@ -34,7 +42,7 @@ def first_time(key: str, seq: int) -> bool:
 def seq(key: str) -> int:
     """The number to acknowledge."""
     found = last(key)
-    return int(found["seq"]) if found else 0
+    return found["seq"] if found else 0
 
 
 def _handled() -> dict[str, int]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
+import torch
 
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
@@ -18,7 +19,12 @@ from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 SHARED = "GPTSCOPE_SHARED"
 """Set to 1 in the environment of a server for a class: nobody opens paths of it, nor has it download anything."""
 
+MUCH = 1e9
+"""Multiplications of a run from which it takes all threads. Below, one is as fast, and on a machine where others
+compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
+
 _TURN = threading.Lock()
+_THREADS = torch.get_num_threads()
 
 
 def shared() -> bool:
@@ -39,10 +45,18 @@ def snapshots() -> Snapshots:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """One session's work at a time: many threads on Python's one lock, which PyTorch takes again after each of its
-    operations, keep each other waiting ten times as long as a queue does (tests/benchmarks/load.py)."""
+def turn(work: float = 0.0) -> Iterator[None]:
+    """Let one session compute at a time, with as many threads as its work is worth.
+
+    Many threads on Python's one lock, which PyTorch takes again after each of its operations, keep each other waiting
+    ten times as long as a queue does (tests/benchmarks/load.py). How many threads PyTorch takes is the whole process's,
+    so it is set here and nowhere else.
+
+    Args:
+        work: multiplications of the largest run, such as `Explorer.work` tells them.
+    """
     with _TURN:
+        torch.set_num_threads(_THREADS if work > MUCH else 1)
         yield
 
 

@@ -28,7 +28,7 @@ def card() -> None:
         _card(folder, shipped)
     with right:
         columns = st.columns(3)
-        columns[0].metric("parameters", f"{me.arch.num_params():,}")
+        columns[0].metric("parameters", f"{me.parameters:,}")
         columns[1].metric("layers × heads", f"{config.n_layer} × {config.n_head}")
         columns[2].metric("context", f"{config.block_size:,}")
         st.table(_facts(info))
@@ -56,8 +56,9 @@ def _facts(info: dict[str, Any]) -> dict[str, str]:
     me = person.explorer()
     size = sum(parameter.nbytes for parameter in me.final.model.parameters())
     before, after = opening.memory()
+    shown = me.moment
     facts = {
-        "shown on Explore": "" if me.step is None else f"the weights of {me.moment}; here is the {me.last} model",
+        "shown on Explore": "" if me.step is None else f"the weights of {shown.name}; here is the {shown.last} model",
         "format": str(info.get("format", "unknown")),
         "vocabulary": f"{me.checkpoint.config.vocab_size:,} ids, {type(me.checkpoint.tokenizer).__name__}",
         "iterations": f"{info['iter_num']:,}" if "iter_num" in info else "",

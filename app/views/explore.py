@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from app import components
 from app.panels import tensor_slice
+from app.session import events
+from app.session.actions import Action, LookBack, PickWeight, ShowHead
 from app.session.explorer import Explorer
-from app.session.location import Place
 from app.state import person, reports, server
-from gptcore import Checkpoint, CheckpointError
 from gptcore.analysis.head_scores import KINDS
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
@@ -32,9 +30,10 @@ def explore() -> None:
     formula, choices and source stand outside the fragment, and `page.css` puts them into the middle column.
     """
     me = person.explorer()
-    person.look_back(me)
+    me.apply(LookBack())
     components.listing(key="listing", name=LISTING, source=source_lines.text())
-    components.drawing(key="drawing", svg=to_svg(me.arch, me.place.view, me.place.layer), svg_key=_drawing_key(me))
+    drawn = to_svg(me.arch, me.location.view, me.location.layer)
+    components.drawing(key="drawing", svg=drawn, svg_key=_drawing_key(me))
     _history(me)
     with st.container(key="inspected"):
         _about(me)
@@ -47,12 +46,11 @@ def explore() -> None:
 @st.fragment
 def _live() -> None:
     me = person.explorer()
-    person.look_back(me)
-    moved, weights = _weights(me)  # outside the turn: nobody else waits while a file is read
-    with server.turn():
-        if moved and weights:
-            me.move(moved["step"], weights)
-        _act(me)
+    me.apply(LookBack())
+    wanted = _wanted(me)
+    with person.fetched(me, wanted), server.turn(me.work(wanted)):  # nobody else waits while a file is read
+        for action in wanted:
+            me.apply(action)
         panels = [] if person.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me)]
         if panels and me.history.snapshots:
             panels.append(_timeline(me))
@@ -63,50 +61,16 @@ def _live() -> None:
     components.live(key="live", panels=panels, step="final" if me.step is None else str(me.step))
 
 
-def _weights(me: Explorer) -> tuple[dict[str, Any] | None, Checkpoint | None]:
-    """What the timeline reported, and the weights of another moment where it asks for them and they can be had."""
-    event = reports.new("timeline")
-    if event is None or event["source"] != me.history.source:
-        return None, None
-    me.kind = event["kind"]
-    step = event["step"]
-    if step == me.step:
-        return event, None
-    try:
-        return event, person.weights_at(me, step)
-    except CheckpointError as error:
-        me.stay(step, str(error))
-        return event, None
-
-
-def _act(me: Explorer) -> None:
-    """Carries out what the browser reported since the last run."""
-    place = me.place
-    if (typed := reports.new("prompt")) and typed["rev"] == me.rev:
-        me.type(typed["text"])
-    if event := reports.new("map"):
-        kind = event["kind"]
-        if kind == "select":
-            place.select(event["id"])
-        elif kind == "open":
-            place.open(event["id"], event.get("layer"))
-        elif kind == "up":
-            place.up(event["id"])
-        else:
-            place.go_to_layer(event["layer"])
-    if event := reports.new("heads"):
-        place.pick_head(event["layer"], event["head"])
-    if event := reports.new("prediction"):
-        me.temperature, me.top_k = event["temperature"], event["top_k"]
-        append = event["append"]
-        if append and reports.first_time("append", append["seq"]) and append["text"] == me.shown.text:
-            me.append(append["id"])
+def _wanted(me: Explorer) -> list[Action]:
+    """What the browser has asked for since the last run."""
+    reported = [(panel, reports.new(panel)) for panel in events.PANELS]
+    return [action for panel, event in reported for action in events.actions(panel, event, me)]
 
 
 def _prompt(me: Explorer) -> components.Panel:
     label = me.checkpoint.tokenizer.label
     return components.prompt(
-        text=me.typed if me.notice else me.shown.text,
+        text=me.typed,
         labels=[label(index) for index in me.shown.ids],
         ids=me.shown.ids,
         rev=me.rev,
@@ -129,40 +93,39 @@ def _history(me: Explorer) -> None:
             kinds={kind: KINDS[kind] for kind in past.kinds},
             scores=past.scores,
             n_head=past.shape[1],
-            last=me.last,
+            last=me.moment.last,
         )
 
 
 def _timeline(me: Explorer) -> components.Panel:
     past = me.history
-    kind = me.kind if me.kind in past.kinds else past.telling
     return components.timeline(
         text=me.shown.text,
         source=past.source,
         history_key=past.key,
         step=me.step,
-        moment=me.moment,
-        losses=me.losses,
-        kind=kind,
-        score=past.score(me.step, kind, me.place.layer, me.place.head),
-        head=(me.place.layer, me.place.head),
+        moment=me.moment.name,
+        losses=me.moment.losses,
+        kind=me.score,
+        score=past.score(me.step, me.score, me.location.layer, me.location.head),
+        head=(me.location.layer, me.location.head),
         growing=past.growing,
         ack=reports.seq("timeline"),
     )
 
 
 def _drawing_key(me: Explorer) -> str:
-    return f"{me.arch.config} {me.place.view} {me.place.layer}"
+    return f"{me.arch.config} {me.location.view} {me.location.layer}"
 
 
 def _map(me: Explorer) -> components.Panel:
     return components.map_panel(
         text=me.shown.text,
         svg_key=_drawing_key(me),
-        shapes=me.place.shapes(me.shown.trace.T),
-        selected=me.place.selected,
-        breadcrumbs=[{"id": name, "label": label} for name, label in me.place.crumbs],
-        layer=me.place.layer,
+        shapes=me.location.shapes(me.arch, me.shown.trace.T),
+        selected=me.location.selected,
+        breadcrumbs=[{"id": name, "label": label} for name, label in me.location.crumbs(me.arch)],
+        layer=me.location.layer,
         n_layer=me.arch.config.n_layer,
         height=TALL,
     )
@@ -170,7 +133,7 @@ def _map(me: Explorer) -> components.Panel:
 
 def _about(me: Explorer) -> None:
     """The selected node's name, axes, formula and choices."""
-    node, weight = me.place.node, me.place.weight
+    node, weight = me.node, me.location.weight
     axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
     st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({',&nbsp;'.join(axes)})")
     st.caption(node.summary)
@@ -181,7 +144,7 @@ def _about(me: Explorer) -> None:
 
 def _source(me: Explorer) -> None:
     """The lines of the model that made it."""
-    found = me.place.node.source
+    found = me.node.source
     first, last = found.lines
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
     components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
@@ -190,8 +153,7 @@ def _source(me: Explorer) -> None:
 def _matrix(me: Explorer) -> components.Panel:
     """The selected tensor or weight as a heatmap."""
     part = me.slice()
-    event = reports.last("matrix")
-    hover = event["hover"] if event and event["name"] == part.name else None
+    hover = events.cell(reports.last("matrix"), part.name)
     tokens = me.shown.tokens
     return components.matrix(
         text=me.shown.text,
@@ -204,8 +166,8 @@ def _matrix(me: Explorer) -> components.Panel:
         row_tokens=part.rows in tensor_slice.POSITIONS,
         col_tokens=part.cols in tensor_slice.POSITIONS,
         square=part.square,
-        value_at=part.value_at(hover["row"], hover["col"]) if hover else None,
-        labels_at=_labels_at(me, part, hover["row"], hover["col"]) if hover else (None, None),
+        value_at=part.value_at(*hover) if hover else None,
+        labels_at=_labels_at(me, part, *hover) if hover else (None, None),
         ack=reports.seq("matrix"),
         note=_note(me, part),
         height=f"calc(100vh - {ABOVE} - var(--above-matrix, 8rem) - 253px)",
@@ -214,8 +176,8 @@ def _matrix(me: Explorer) -> components.Panel:
 
 def _note(me: Explorer, part: tensor_slice.Slice) -> str:
     """The shape of the whole tensor, the statistics of the part that is drawn, and what a pixel stands for."""
-    place = me.place
-    of = f"head {place.layer}.{place.head}: " if "H" in place.node.axes and place.weight is None else ""
+    place = me.location
+    of = f"head {place.layer}.{place.head}: " if "H" in me.node.axes and place.weight is None else ""
     rows, cols = part.heat.block
     pixel = ""
     if rows * cols > 1:
@@ -232,15 +194,15 @@ def _labels_at(me: Explorer, part: tensor_slice.Slice, row: int, col: int) -> tu
 
 def _shape(me: Explorer) -> str:
     """The live shape of the whole tensor that a part is shown of."""
-    if me.place.weight:
-        return str(tuple(me.checkpoint.model.get_parameter(me.place.weight).shape))
-    return str(me.arch.shapes(T=me.shown.trace.T)[me.place.selected])
+    if me.location.weight:
+        return str(tuple(me.checkpoint.model.get_parameter(me.location.weight).shape))
+    return str(me.arch.shapes(T=me.shown.trace.T)[me.location.selected])
 
 
 def _choices(me: Explorer) -> None:
     """Which head of a tensor that has heads; the output or a weight of a node that has weights."""
-    place = me.place
-    if "H" in place.node.axes and place.weight is None:
+    place = me.location
+    if "H" in me.node.axes and place.weight is None:
         reports.set_widget("head", place.head)
         st.selectbox(
             "head",
@@ -249,26 +211,24 @@ def _choices(me: Explorer) -> None:
             format_func=lambda head: f"head {place.layer}.{head}",
             label_visibility="collapsed",
             width=140,
-            on_change=lambda: _pick_head(place),
+            on_change=lambda: _pick_head(me),
         )
-    if place.node.weights:
-        names = ["output", *(key.rpartition(".")[2] for key in place.node.weights)]
+    if me.node.weights:
+        names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
         reports.set_widget("part", place.weight.rpartition(".")[2] if place.weight else "output")
-        st.segmented_control(
-            "part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(place)
-        )
+        st.segmented_control("part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me))
 
 
-def _pick_head(place: Place) -> None:
+def _pick_head(me: Explorer) -> None:
     """The browser may still report the name of a head of the layer, or of the model, that was here before."""
     chosen = reports.widget("head")
     if isinstance(chosen, int):
-        place.head = chosen
+        me.apply(ShowHead(chosen))
 
 
-def _pick_part(place: Place) -> None:
+def _pick_part(me: Explorer) -> None:
     chosen = reports.widget("part")
-    place.weight = next((key for key in place.node.weights if key.rpartition(".")[2] == chosen), None)
+    me.apply(PickWeight(next((key for key in me.node.weights if key.rpartition(".")[2] == chosen), None)))
 
 
 def _statistics(of: tensor_slice.Statistics) -> str:
@@ -293,7 +253,7 @@ def _heads(me: Explorer) -> components.Panel:
     return components.heads(
         text=me.shown.text,
         pixels=me.shown.thumbnails.pixels(),
-        selected=(me.place.layer, me.place.head),
+        selected=(me.location.layer, me.location.head),
         title="Attention of every head",
         height=f"calc(100vh - {ABOVE} - 464px)",
     )

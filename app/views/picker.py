@@ -25,7 +25,7 @@ def model_header(typed: bool) -> None:
     me = person.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
         config, loss = me.arch.config, me.final.info.get("best_val_loss")
-        known = [f"{me.arch.num_params() / 1e6:.1f} M parameters", f"context {config.block_size}"]
+        known = [f"{me.parameters / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge(typed)
         label = _escaped(_name(person.loaded()))
@@ -42,7 +42,7 @@ def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
     if reports.new("badge") or (not typed and me.parity is None):
-        with server.turn():
+        with server.turn(me.parameters * me.shown.trace.T):
             me.measure_parity()
     found = me.parity
     components.badge(
@@ -54,7 +54,7 @@ def _badge(typed: bool) -> None:
             "pass through the teaching attention (each head by itself, explicit mask) on this prompt. It is measured "
             "when typing pauses; what remains is rounding."
         ),
-        moment="" if me.step is None else me.moment,
+        moment="" if me.step is None else me.moment.name,
         typed=typed,
         kind="none" if found is None else "good" if found.is_rounding else "bad",
     )

@@ -11,7 +11,20 @@ import torch
 import gptcore
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.panels import tensor_slice, thumbnails
+from app.session.actions import (
+    Action,
+    Append,
+    GoToLayer,
+    Open,
+    PickHead,
+    PickWeight,
+    Select,
+    ShowHead,
+    Type,
+    Up,
+)
 from app.session.explorer import PROMPT, Explorer
+from app.session.location import Location
 from app.state import reports
 from app.views import explore
 from gptcore import Checkpoint, capture
@@ -32,7 +45,7 @@ def tiny(tokenizer: object = None, **sizes: object) -> Checkpoint:
 
 
 def test_typing_grows_the_trace(me: Explorer) -> None:
-    me.type(PROMPT + "e")
+    me.apply(Type(PROMPT + "e"))
     assert me.shown.trace.reused == len(PROMPT)
     assert me.shown.counter.startswith(f"{len(PROMPT) + 1} / 256 tokens")
     assert me.rev == 0  # what was typed is never written back
@@ -57,33 +70,33 @@ def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
 @pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
 def test_text_that_cannot_be_shown_leaves_the_last_good_view(me: Explorer, text: str, notice: str) -> None:
     before = me.shown
-    me.type(text)
+    me.apply(Type(text))
     assert me.shown is before
     assert me.typed == text
     assert me.message is not None
     assert notice in me.message["text"]
-    me.type(PROMPT)
+    me.apply(Type(PROMPT))
     assert me.message is None
 
 
 def test_the_cost_of_a_long_prompt_is_said(me: Explorer) -> None:
-    me.type("a" * 300)
+    me.apply(Type("a" * 300))
     assert me.shown.cropped == 44
     assert me.shown.trace.T == 256
     assert me.message is not None
     assert "last 256 of 300 tokens" in me.message["text"]
-    me.type("a" * 256)
+    me.apply(Type("a" * 256))
     assert me.message is None
 
 
 def test_appending_a_token_writes_it_into_the_prompt(me: Explorer) -> None:
-    me.append(me.checkpoint.tokenizer.encode("e")[0])
+    me.apply(Append(me.checkpoint.tokenizer.encode("e")[0]))
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "e", PROMPT + "e", 1)
 
 
 def test_nothing_is_appended_behind_text_that_could_not_be_read(me: Explorer) -> None:
-    me.type(PROMPT + "é")
-    me.append(0)
+    me.apply(Type(PROMPT + "é"))
+    me.apply(Append(0))
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "é", PROMPT, 0)
 
 
@@ -92,7 +105,7 @@ def test_a_token_that_is_no_text_is_not_appended() -> None:
     tokenizer = BPETokenizer(r"[\s\S]", ranks)
     model = random_model(vocab_size=256)
     me = Explorer(Checkpoint(model, tokenizer, model.config), "abc")
-    me.append(0xE2)  # the first byte of three
+    me.apply(Append(0xE2))  # the first byte of three
     assert me.shown.text == "abc"
     assert me.message is not None
     assert r"\xe2" in me.message["text"]
@@ -107,37 +120,42 @@ def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_tokens() -> N
 
 
 def test_walking_the_map(me: Explorer) -> None:
-    place = me.place
-    assert place.view == MODEL
-    place.open("transformer.h", layer=2)
-    assert (place.view, place.layer, place.selected) == (INSIDE, 2, "transformer.h.2")
-    place.open("transformer.h.2.attn")
-    assert place.view == ATTENTION
-    place.select("transformer.h.2.attn.q")
-    place.go_to_layer(1)
-    assert (place.view, place.layer, place.selected) == (ATTENTION, 1, "transformer.h.1.attn.q")
-    place.pick_head(3, 2)
-    assert (place.view, place.layer, place.head, place.selected) == (SDPA, 3, 2, "transformer.h.3.attn.pattern")
-    assert [label for _, label in place.crumbs] == ["model", "block 3", "attention", "dot product"]
-    place.up(place.crumbs[1][0])
-    assert (place.view, [label for _, label in place.crumbs]) == (INSIDE, ["model", "block 3"])
-    place.up(MODEL)
-    assert place.view == MODEL
-    place.open("lm_head")  # has no inside: it is inspected
-    assert (place.view, place.selected) == (MODEL, "lm_head")
+    def walk(action: Action) -> Location:
+        me.apply(action)
+        assert me.notice is None
+        return me.location
+
+    def labels() -> list[str]:
+        return [label for _, label in me.location.crumbs(me.arch)]
+
+    assert me.location == Location(MODEL, 0, 0, "transformer.h.0.attn.pattern")
+    assert walk(Open("transformer.h", layer=2)) == Location(INSIDE, 2, 0, "transformer.h.2")
+    assert walk(Open("transformer.h.2.attn")).view == ATTENTION
+    walk(Select("transformer.h.2.attn.q"))
+    assert walk(GoToLayer(1)) == Location(ATTENTION, 1, 0, "transformer.h.1.attn.q")
+    walk(Select("transformer.h.1.attn.c_attn"))
+    walk(PickWeight("transformer.h.1.attn.c_attn.weight"))
+    assert walk(GoToLayer(0)).weight == "transformer.h.0.attn.c_attn.weight"
+    assert walk(PickHead(3, 2)) == Location(SDPA, 3, 2, "transformer.h.3.attn.pattern")
+    assert labels() == ["model", "block 3", "attention", "dot product"]
+    walk(Up(me.location.crumbs(me.arch)[1][0]))
+    assert (me.location.view, labels()) == (INSIDE, ["model", "block 3"])
+    assert walk(Up(MODEL)).view == MODEL
+    assert walk(Open("lm_head")) == Location(MODEL, 3, 2, "lm_head")  # has no inside: it is inspected
+    assert walk(ShowHead(1)) == Location(MODEL, 3, 1, "lm_head")
 
 
 def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
-    me.place.pick_head(2, 3)
+    me.apply(PickHead(2, 3))
     for node in me.arch.nodes:
-        me.place.select(node.id)
+        me.apply(Select(node.id))
         part = me.slice()
         tensor = me.shown.trace[node.id]
         tensor = tensor[0] if node.axes[0] == "B" else tensor
-        tensor = tensor[me.place.head] if "H" in node.axes else tensor
+        tensor = tensor[1] if "H" in node.axes else tensor
         assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
         for key in node.weights:
-            me.place.weight = key
+            me.apply(PickWeight(key))
             weight = me.checkpoint.model.get_parameter(key).detach().numpy()
             assert np.array_equal(me.slice().matrix, np.atleast_2d(weight)), key
 
@@ -205,10 +223,10 @@ def test_nobody_is_told_of_a_prompt_that_nobody_has_seen(monkeypatch: pytest.Mon
 def test_a_late_report_of_another_layer_s_head_is_passed_over(
     me: Explorer, monkeypatch: pytest.MonkeyPatch, reported: object, head: int
 ) -> None:
-    me.place.pick_head(layer=2, head=1)
+    me.apply(PickHead(layer=2, head=1))
     monkeypatch.setattr(reports, "widget", {"head": reported}.get)
-    explore._pick_head(me.place)
-    assert me.place.head == head
+    explore._pick_head(me)
+    assert me.location.head == head
 
 
 def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
@@ -218,12 +236,12 @@ def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
     with torch.no_grad():
         model.get_parameter("transformer.h.1.mlp.c_fc.weight")[3] = torch.nan
     me = Explorer(Checkpoint(model, shakespeare.tokenizer, shakespeare.config))
-    me.type(PROMPT + "e")
+    me.apply(Type(PROMPT + "e"))
     pixels = me.shown.thumbnails.pixels()
     assert (pixels[0, :, -1] != UNKNOWN).all()
     assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
     assert np.isnan(me.shown.next_tokens(1.0, 10)[0]["probability"])
-    me.place.select("transformer.h.2.attn.pattern")
+    me.apply(Select("transformer.h.2.attn.pattern"))
     assert np.isnan(me.slice().matrix).any()
     me.measure_parity()
     assert me.parity is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.session.actions import Type
 from app.session.explorer import PROMPT, Explorer
 from app.stores import models
 from app.stores.models import Models, Wanted, digest
@@ -159,7 +160,7 @@ def test_parity_is_of_the_prompt_on_the_screen(shakespeare: Checkpoint) -> None:
     assert me.parity is not None
     assert 0 < me.parity.difference < 1e-4
     assert me.parity.is_rounding
-    me.type(PROMPT + "e")
+    me.apply(Type(PROMPT + "e"))
     assert me.parity is None  # of another prompt
 
 
@@ -169,7 +170,7 @@ def test_parity_tells_when_the_screen_is_wrong(shakespeare: Checkpoint, monkeypa
     me = Explorer(shakespeare)
     real = module.attend_to_past
     monkeypatch.setattr(module, "attend_to_past", lambda q, k, v, past: real(q * 1.01, k, v, past))
-    me.type(PROMPT + "e")  # grown by a wrong attention
+    me.apply(Type(PROMPT + "e"))  # grown by a wrong attention
     monkeypatch.undo()
     me.measure_parity()
     assert me.parity is not None

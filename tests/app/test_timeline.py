@@ -18,6 +18,7 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit.testing.v1 import AppTest
 
 from app import components
+from app.session.actions import Append, LookBack, MoveInTime, PickWeight, Select, Type
 from app.session.explorer import Explorer
 from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots
@@ -157,8 +158,8 @@ def test_an_index_that_breaks_leaves_what_was_known(folder: Path, final: Checkpo
     history = store.history(str(folder), final.config)
     assert history.snapshots == known.snapshots
     assert told in history.trouble
-    me = Explorer(final, PROMPT)
-    me.history = history
+    me = Explorer(final, PROMPT, past=Recorded(final, history))
+    me.apply(LookBack())
     assert me.message is not None
     assert told in me.message["text"]
 
@@ -259,8 +260,23 @@ def test_the_weights_of_another_model_are_refused(folder: Path, final: Checkpoin
 # ---- the explorer ------------------------------------------------------------------------------------------------
 
 
-def at(final: Checkpoint, step: int) -> Checkpoint:
-    return Checkpoint(model_at(step), final.tokenizer, final.config, {"iter_num": step})
+class Recorded:
+    """The past of a model, of which the tests say what is known."""
+
+    def __init__(self, final: Checkpoint, history: History | None = None) -> None:
+        self.final, self.known = final, history or History()
+
+    def history(self) -> History:
+        return self.known
+
+    def weights(self, step: int) -> Checkpoint:
+        if step == 77:
+            raise CheckpointError("no such file")
+        return Checkpoint(model_at(step), self.final.tokenizer, self.final.config, {"iter_num": step})
+
+
+def explorer(final: Checkpoint) -> Explorer:
+    return Explorer(final, PROMPT, past=Recorded(final))
 
 
 def assert_shows(me: Explorer, model: Any) -> None:
@@ -275,37 +291,37 @@ def assert_shows(me: Explorer, model: Any) -> None:
 
 
 def test_a_move_shows_the_prompt_with_other_weights(final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
+    me = explorer(final)
     assert_shows(me, final.model)
     for step in (10, 0, 200):
-        me.move(step, at(final, step))
+        me.apply(MoveInTime(step))
         assert me.shown.trace.reused == 0
         assert me.shown.text == PROMPT
         assert_shows(me, model_at(step))
-    me.move(None, me.final)
+    me.apply(MoveInTime(None))
     assert_shows(me, final.model)
 
 
 def test_typing_at_a_snapshot_grows_its_own_trace(final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
-    me.type(PROMPT + "e")
-    me.move(10, at(final, 10))
-    me.type(PROMPT + "ef")
+    me = explorer(final)
+    me.apply(Type(PROMPT + "e"))
+    me.apply(MoveInTime(10))
+    me.apply(Type(PROMPT + "ef"))
     assert me.shown.trace.reused == len(PROMPT) + 1
     assert_shows(me, model_at(10))
-    me.append(3)
+    me.apply(Append(3))
     assert me.shown.text == PROMPT + "efd"
     assert_shows(me, model_at(10))
 
 
 def test_weights_and_parity_are_those_of_the_step(final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
+    me = explorer(final)
     name = "transformer.h.0.mlp.c_fc.weight"
-    me.place.select("transformer.h.0.mlp.c_fc")
-    me.place.weight = name
+    me.apply(Select("transformer.h.0.mlp.c_fc"))
+    me.apply(PickWeight(name))
     assert np.array_equal(me.slice().matrix, final.model.get_parameter(name).detach().numpy())
     me.measure_parity()
-    me.move(10, at(final, 10))
+    me.apply(MoveInTime(10))
     assert np.array_equal(me.slice().matrix, model_at(10).get_parameter(name).detach().numpy())
     assert me.parity is None  # that of the other weights tells nothing
     me.measure_parity()
@@ -314,39 +330,41 @@ def test_weights_and_parity_are_those_of_the_step(final: Checkpoint) -> None:
 
 
 def test_the_moment_is_told_with_its_losses(folder: Path, final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
-    me.history = eager().history(str(folder), final.config)
-    assert (me.moment, me.losses) == ("best model, step 150 of 300", {"val_loss": 0.75})
+    past = Recorded(final, eager().history(str(folder), final.config))
+    me = Explorer(final, PROMPT, past=past)
+    me.apply(LookBack())
+    assert (me.moment.name, me.moment.losses) == ("best model, step 150 of 300", {"val_loss": 0.75})
     final.info["iter_num"] = 300
-    assert me.moment == "final model"
-    me.move(10, at(final, 10))
-    assert me.moment == "step 10 of 300"  # as long as the training was to be
-    assert me.losses["val_loss"] == 3.0
-    me.history = History()
-    assert me.losses == {}
+    assert me.moment.name == "final model"
+    me.apply(MoveInTime(10))
+    assert me.moment.name == "step 10 of 300"  # as long as the training was to be
+    assert me.moment.losses["val_loss"] == 3.0
+    past.known = History()
+    me.apply(LookBack())
+    assert me.moment.losses == {}
 
 
 def test_a_prompt_that_cannot_be_read_stays_in_the_input(final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
-    me.type(PROMPT + "Z")
+    me = explorer(final)
+    me.apply(Type(PROMPT + "Z"))
     why = me.message
-    me.move(10, at(final, 10))
+    me.apply(MoveInTime(10))
     assert (me.typed, me.shown.text) == (PROMPT + "Z", PROMPT)
     assert me.message == why
     assert_shows(me, model_at(10))
 
 
 def test_what_cannot_be_shown_leaves_everything(final: Checkpoint) -> None:
-    me = Explorer(final, PROMPT)
-    me.move(10, at(final, 10))
+    me = explorer(final)
+    me.apply(MoveInTime(10))
     before = me.shown
-    me.stay(200, "no such file")
-    assert me.shown is before
+    me.apply(MoveInTime(77))
+    assert (me.shown, me.step) == (before, 10)
     assert me.message == {
         "kind": "error",
-        "text": "Still shown: step 10 of 300. Step 200 cannot be. No such file.",
+        "text": "Still shown: step 10 of 300. Step 77 cannot be. No such file.",
     }
-    me.move(None, final)
+    me.apply(MoveInTime(None))
     assert me.message is None
 
 

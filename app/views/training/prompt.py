@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import components
+from app.session.actions import Write
 from app.session.explorer import Explorer
 from app.state import person, reports, server
 from app.training import plan, runs
@@ -85,9 +86,9 @@ def _typed(me: Explorer) -> None:
 
 
 def _type(me: Explorer) -> None:
-    with server.turn():
-        me.rev += 1
-        me.type(str(reports.widget("lesson prompt")))
+    written = Write(str(reports.widget("lesson prompt")))
+    with server.turn(me.work([written])):
+        me.apply(written)
     reports.set_widget(EXAMPLE, 0)
 
 
@@ -102,7 +103,7 @@ def _example(me: Explorer, data: str, number: int) -> tuple[Trace, token_loss.Le
     """An example as the trainer draws them; those that training never asks for have no target."""
     checkpoint = me.checkpoint
     ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
-    with server.turn():
+    with server.turn(me.parameters * len(ids)):
         trace = capture(checkpoint.model, ids, names=["lm_head"])
         found = person.lesson((checkpoint, data, number), lambda: token_loss.of_trace(trace, targets))
     return trace, found, checkpoint.tokenizer.decode(ids)

@@ -1,0 +1,286 @@
+"""What a person can do, each action a frozen value. No Streamlit, and nothing of what the browser calls it.
+
+`after` gives the screen that follows, or raises a ValueError whose text says why not: a screen never changes, so an
+action that fails in the middle has changed nothing. `Explorer.apply` is the one that calls it. `tokens` says how many
+tokens have to be run for it, which tells what it will cost.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from app.session.prompt_run import Shown, new_tokens
+from app.session.screen import Model, Screen
+from app.session.state_text import State
+from gptcore import CheckpointError
+from gptcore.analysis.head_scores import KINDS
+
+COLDEST, HOTTEST = 0.01, 100.0
+"""Temperatures that are taken: beyond, the softmax is one of zeros and ones, or flat."""
+MOST_ROWS = 200
+"""Next tokens that are shown at most."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A thing that a person can do."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        """Return the screen that follows, or the very same one where nothing changes."""
+        raise NotImplementedError
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        """Return how many tokens have to be run for it."""
+        return 0
+
+
+# The prompt
+
+
+@dataclass(frozen=True)
+class Type(Action):
+    """A new text in the live input. One that cannot be run leaves the last numbers there, and the screen says why."""
+
+    text: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if not isinstance(self.text, str):
+            raise ValueError(f"the prompt is no text but a {type(self.text).__name__}; type one")
+        entered = replace(screen, typed=self.text, meant=self.text, notice=None)
+        if self.text == screen.shown.text:
+            return entered if entered != screen else screen
+        if not self.text:
+            why = "Still shown: the last prompt. Type something: a model needs at least one token."
+            return replace(entered, notice={"kind": "info", "text": why})
+        try:
+            return replace(entered, shown=Shown.of(screen.shown.checkpoint, self.text, screen.shown))
+        except ValueError as error:
+            why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
+            return replace(entered, notice={"kind": "error", "text": why})
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0
+
+
+@dataclass(frozen=True)
+class Write(Action):
+    """A new text that comes from elsewhere, so that the live input has to be brought up to it."""
+
+    text: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        typed = Type(self.text).after(screen, model)
+        return replace(typed, rev=screen.rev + 1)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return Type(self.text).tokens(screen, model)
+
+
+@dataclass(frozen=True)
+class Append(Action):
+    """One token more, as generation would append it; not behind text that could not be read."""
+
+    token: int
+    to: str | None = None
+    """The prompt that it was meant for: it comes too late for another one."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if self.to not in (None, screen.shown.text):
+            return screen
+        if screen.typed != screen.shown.text:
+            raise ValueError("nothing is appended to a prompt that could not be read; correct it before")
+        tokenizer = screen.shown.checkpoint.tokenizer
+        if type(self.token) is not int or not 0 <= self.token < model.final.config.vocab_size:
+            raise ValueError(f"there is no token {self.token!r}; the last is {model.final.config.vocab_size - 1}")
+        text = tokenizer.decode([*screen.shown.ids, self.token])
+        try:
+            faithful = tokenizer.encode(text)[-1:] == [self.token]
+        except ValueError:
+            faithful = False
+        if not faithful:
+            label = tokenizer.label(self.token)
+            raise ValueError(f"the token {label!r} is no text by itself, so it cannot be typed")
+        return Write(text).after(screen, model)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        full = model.final.config.block_size <= screen.shown.trace.T
+        return model.final.config.block_size if full else 1
+
+
+# The map
+
+
+@dataclass(frozen=True)
+class Select(Action):
+    """A node to inspect."""
+
+    node: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.select(model.arch, self.node))
+
+
+@dataclass(frozen=True)
+class Open(Action):
+    """A container whose inside is to be shown, of block `layer` where it is one of the blocks."""
+
+    node: str
+    layer: int | None = None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.open(model.arch, self.node, self.layer))
+
+
+@dataclass(frozen=True)
+class Up(Action):
+    """A view around this one, by its breadcrumb."""
+
+    crumb: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.up(model.arch, self.crumb))
+
+
+@dataclass(frozen=True)
+class GoToLayer(Action):
+    """The same view and node in another block."""
+
+    layer: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.go_to_layer(model.arch, self.layer))
+
+
+@dataclass(frozen=True)
+class PickHead(Action):
+    """A head whose pattern is to be shown, in the map's view where it is made."""
+
+    layer: int
+    head: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.pick_head(model.arch, self.layer, self.head))
+
+
+@dataclass(frozen=True)
+class ShowHead(Action):
+    """Another head of the tensor that is inspected."""
+
+    head: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.show_head(model.arch, self.head))
+
+
+@dataclass(frozen=True)
+class PickWeight(Action):
+    """A parameter of the selected node, by its state-dict key; None is the node's output again."""
+
+    weight: str | None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.pick_weight(model.arch, self.weight))
+
+
+# The prediction
+
+
+@dataclass(frozen=True)
+class SetSampling(Action):
+    """The temperature of the next token's probabilities, and how many rows of them there are."""
+
+    temperature: float
+    top_k: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if type(self.temperature) not in (int, float) or not math.isfinite(self.temperature):
+            raise ValueError(f"the temperature is {self.temperature!r}; choose a number above 0")
+        if not COLDEST <= self.temperature <= HOTTEST:
+            raise ValueError(f"the temperature is {self.temperature:g}; choose one from {COLDEST:g} to {HOTTEST:g}")
+        if type(self.top_k) is not int or not 1 <= self.top_k <= MOST_ROWS:
+            raise ValueError(f"no list of next tokens has {self.top_k!r} rows; choose from 1 to {MOST_ROWS}")
+        return replace(screen, temperature=float(self.temperature), top_k=self.top_k)
+
+
+# The training
+
+
+@dataclass(frozen=True)
+class LookBack(Action):
+    """A look at which snapshots of the training there are by now."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        history = model.past.history()
+        return screen if history is screen.history else replace(screen, history=history)
+
+
+@dataclass(frozen=True)
+class MoveInTime(Action):
+    """A step of the training whose weights are to be shown, as if they had been loaded; None is the final model."""
+
+    step: int | None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if self.step == screen.step:
+            return screen
+        if self.step is not None and type(self.step) is not int:
+            raise ValueError(f"there is no step {self.step!r}; choose a snapshot's")
+        try:
+            checkpoint = model.weights(self.step)
+        except CheckpointError as error:
+            here = screen.moment(model).name
+            raise ValueError(f"Still shown: {here}. Step {self.step:,} cannot be. {sentence(str(error))}") from None
+        return replace(screen, shown=Shown.of(checkpoint, screen.shown.text), step=self.step)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return 0 if self.step == screen.step else screen.shown.trace.T
+
+
+@dataclass(frozen=True)
+class SetTimelineScore(Action):
+    """Which score of the heads the timeline draws; "" is the most telling one."""
+
+    kind: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if not isinstance(self.kind, str) or (self.kind and self.kind not in KINDS):
+            raise ValueError(f"there is no score {self.kind!r}; choose one of {', '.join(KINDS)}")
+        return replace(screen, score=self.kind)
+
+
+# All of it
+
+
+@dataclass(frozen=True)
+class Restore(Action):
+    """A state that was kept, of this very model: prompt, location, moment, sampling and score at once."""
+
+    state: State
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        state = self.state
+        if state.model != model.source:
+            here = f"here is {model.source!r}; open that one first"
+            raise ValueError(f"this is a state of the model {state.model!r}, and {here}")
+        screen = MoveInTime(state.step).after(LookBack().after(screen, model), model)
+        screen = Write(state.prompt).after(screen, model)
+        if screen.shown.text != state.prompt:
+            raise ValueError(screen.notice["text"] if screen.notice else "the prompt cannot be read")
+        screen = SetTimelineScore(state.score).after(screen, model)
+        screen = SetSampling(state.temperature, state.top_k).after(screen, model)
+        return replace(screen, location=state.location.check(model.arch))
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        if self.state.step != screen.step:
+            return max(screen.shown.trace.T, len(self.state.prompt))
+        return Type(self.state.prompt).tokens(screen, model)
+
+
+def sentence(text: str) -> str:
+    """Return a message as a sentence of its own.
+
+    >>> sentence("no such file")
+    'No such file.'
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

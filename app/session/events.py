@@ -1,0 +1,103 @@
+"""From what the browser reports to actions: the one place that knows both. No Streamlit.
+
+A report is data from outside: one that is malformed, or that was sent before the screen became another, is no action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.session.actions import (
+    Action,
+    Append,
+    GoToLayer,
+    MoveInTime,
+    Open,
+    PickHead,
+    Select,
+    SetSampling,
+    SetTimelineScore,
+    Type,
+    Up,
+)
+from app.session.explorer import Explorer
+
+Actions = tuple[Action, ...]
+
+
+def actions(panel: str, event: object, me: Explorer) -> Actions:
+    """Return what a panel's event asks for, in the order in which to do it.
+
+    Args:
+        panel: the folder of its component.
+        event: one of the component's `...Event`s, or anything else.
+        me: what the event was reported about.
+    """
+    reader = _READERS.get(panel)
+    return reader(event, me) if reader else ()
+
+
+def cell(event: object, name: str) -> tuple[int, int] | None:
+    """Return the (row, column) of the matrix `name` that its event asks the value of."""
+    match event:
+        case {"name": str(told), "hover": {"row": int(row), "col": int(col)}} if told == name and min(row, col) >= 0:
+            return row, col
+    return None
+
+
+def _prompt(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"text": str(text), "rev": int(rev)} if rev == me.rev:
+            return (Type(text),)
+    return ()
+
+
+def _map(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "select", "id": str(node)}:
+            return (Select(node),)
+        case {"kind": "open", "id": str(node), "layer": int(layer)}:
+            return (Open(node, layer),)
+        case {"kind": "open", "id": str(node)}:
+            return (Open(node),)
+        case {"kind": "up", "id": str(crumb)}:
+            return (Up(crumb),)
+        case {"kind": "layer", "layer": int(layer)}:
+            return (GoToLayer(layer),)
+    return ()
+
+
+def _heads(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"layer": int(layer), "head": int(head)}:
+            return (PickHead(layer, head),)
+    return ()
+
+
+def _prediction(event: object, me: Explorer) -> Actions:
+    found: list[Action] = []
+    match event:
+        case {"temperature": int() | float() as temperature, "top_k": int(top_k)}:
+            found.append(SetSampling(temperature, top_k))
+    match event:
+        case {"append": {"id": int(token), "text": str(text)}}:
+            found.append(Append(token, text))
+    return tuple(found)
+
+
+def _timeline(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"source": str(source), "kind": str(kind), "step": int() | None as step} if source == me.history.source:
+            return SetTimelineScore(kind), MoveInTime(step)
+    return ()
+
+
+_READERS: dict[str, Callable[[object, Explorer], Actions]] = {
+    "timeline": _timeline,
+    "prompt": _prompt,
+    "map": _map,
+    "heads": _heads,
+    "prediction": _prediction,
+}
+"""The reader of each panel's events, in the order in which panels are heard."""
+PANELS = tuple(_READERS)

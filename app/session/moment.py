@@ -1,0 +1,50 @@
+"""A moment of a model's training: its name, its losses, how far the training went. No run, no Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.stores.snapshots import History
+from gptcore import Checkpoint
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A snapshot of a training, or the model that came of it."""
+
+    final: Checkpoint
+    """The weights that were opened."""
+    history: History
+    step: int | None
+    """The step of the snapshot; None is the final model."""
+
+    @property
+    def name(self) -> str:
+        """Which weights these are, such as "step 600 of 2,000" or "final model"."""
+        if self.step is not None:
+            return f"step {self.step:,} of {self.steps:,}"
+        before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last == "best" else ""
+        return f"{self.last} model{before}"
+
+    @property
+    def last(self) -> str:
+        """What the weights that were opened are to their training: its best, where they are older than its end."""
+        step = self.final.info.get("iter_num")
+        return "best" if type(step) is int and step < self.steps else "final"
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """The losses of these weights, as far as they were measured."""
+        if self.step is None:
+            best = self.final.info.get("best_val_loss")
+            return {} if best is None else {"val_loss": float(best)}
+        here = self.history.at(self.step)
+        return {} if here is None else here.losses
+
+    @property
+    def steps(self) -> int:
+        """How many steps the training has, as far as is known."""
+        settings = self.final.info.get("train_config", {})
+        told = [settings.get("steps"), settings.get("max_iters"), self.final.info.get("iter_num")]
+        known = [number for number in told if type(number) is int]
+        return max([*known, *(each.step for each in self.history.snapshots)], default=0)

@@ -1,0 +1,94 @@
+"""The values behind a screen: the model that was opened, and all that an action can change. No Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from app.components import Notice
+from app.session.location import START, Location
+from app.session.moment import Moment
+from app.session.prompt_run import Shown
+from app.stores.snapshots import History
+from gptcore import Architecture, Checkpoint, CheckpointError, architecture
+
+
+class Past(Protocol):
+    """Where a model's training can be looked up."""
+
+    def history(self) -> History:
+        """Return the snapshots that there are now."""
+
+    def weights(self, step: int) -> Checkpoint:
+        """Return the model as it was at a step of its training.
+
+        Raises:
+            CheckpointError: there is no such snapshot, or it cannot be loaded.
+        """
+
+
+NO_HISTORY = History()
+
+
+class NoPast:
+    """The past of a model that came without the snapshots of its training."""
+
+    def history(self) -> History:
+        return NO_HISTORY
+
+    def weights(self, step: int) -> Checkpoint:
+        raise CheckpointError(f"this model came without snapshots of its training, so without step {step}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was opened; another one has a screen of its own."""
+
+    final: Checkpoint
+    """The weights that were opened. Those on the screen may be a snapshot's."""
+    source: str = ""
+    """What it was opened by: a shipped model's name, a path, a name on the hub."""
+    past: Past = field(default_factory=NoPast)
+
+    @cached_property
+    def arch(self) -> Architecture:
+        """The map of the model."""
+        return architecture(self.final.config)
+
+    @cached_property
+    def parameters(self) -> int:
+        """How many parameters it has, counted once: that is a walk through the map."""
+        return self.arch.num_params()
+
+    def weights(self, step: int | None) -> Checkpoint:
+        """Return the model at a step of its training; None is the final one."""
+        return self.final if step is None else self.past.weights(step)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a person has on the screen. It never changes: each action gives another one."""
+
+    shown: Shown
+    """The run whose numbers are on the screen."""
+    typed: str
+    """The text in the input, which may be one that could not be run."""
+    meant: str
+    """The text that was asked for; it outlives a model that cannot read it."""
+    location: Location = START
+    temperature: float = 1.0
+    top_k: int = 10
+    step: int | None = None
+    """The step of the snapshot on the screen; None is the final model."""
+    score: str = ""
+    """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
+    history: History = NO_HISTORY
+    rev: int = 0
+    """How many texts did not come from the keyboard: each of them is written into the input."""
+    notice: Notice | None = None
+    """What there is to say about the prompt."""
+
+    def moment(self, model: Model) -> Moment:
+        """The moment of the training whose weights are on the screen."""
+        return Moment(model.final, self.history, self.step)
