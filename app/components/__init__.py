@@ -5,7 +5,6 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
-from app.components.drawing import drawing
 from app.components.heads import HeadEvent, heads
 from app.components.history import history
 from app.components.listing import listing
@@ -13,6 +12,7 @@ from app.components.live import Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, map_panel
 from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
+from app.components.node import NodeEvent, node
 from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import Notice, PromptValue, prompt
@@ -29,6 +29,7 @@ __all__ = [
     "MapEvent",
     "MatrixEvent",
     "NextToken",
+    "NodeEvent",
     "Notice",
     "Panel",
     "Position",
@@ -37,7 +38,6 @@ __all__ = [
     "TimelineEvent",
     "badge",
     "code",
-    "drawing",
     "heads",
     "heatmap",
     "history",
@@ -46,6 +46,7 @@ __all__ = [
     "losses",
     "map_panel",
     "matrix",
+    "node",
     "plot",
     "plotly_js",
     "prediction",

@@ -14,9 +14,11 @@ from app.session.actions import (
     MoveInTime,
     Open,
     PickHead,
+    PickWeight,
     Select,
     SetSampling,
     SetTimelineScore,
+    ShowHead,
     Type,
     Up,
 )
@@ -74,6 +76,17 @@ def _heads(event: object, me: Explorer) -> Actions:
     return ()
 
 
+def _node(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"id": str(node)} if node != me.location.selected:
+            return ()
+        case {"kind": "head", "id": _, "head": int(head)}:
+            return (ShowHead(head),)
+        case {"kind": "weight", "id": _, "weight": str() | None as weight}:
+            return (PickWeight(weight),)
+    return ()
+
+
 def _prediction(event: object, me: Explorer) -> Actions:
     found: list[Action] = []
     match event:
@@ -97,6 +110,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "prompt": _prompt,
     "map": _map,
     "heads": _heads,
+    "node": _node,
     "prediction": _prediction,
 }
 """The reader of each panel's events, in the order in which panels are heard."""

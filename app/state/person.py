@@ -65,17 +65,17 @@ def fetched(me: Explorer, actions: Sequence[Action]) -> Iterator[None]:
 
 
 def drawn(me: Explorer) -> None:
-    """Notes which selection the page tells of."""
-    st.session_state["drawn"] = _selection(me)
+    """Note of which model and which history the page tells outside its fragment."""
+    st.session_state["drawn"] = _outside(me)
 
 
 def stale(me: Explorer) -> bool:
-    """Whether another selection was made since, so that the page must be drawn as a whole."""
-    return st.session_state.get("drawn") != _selection(me)
+    """Tell if they are others since, so that the page must be drawn as a whole."""
+    return st.session_state.get("drawn") != _outside(me)
 
 
-def _selection(me: Explorer) -> tuple[object, ...]:
-    return loaded(), me.history.key, me.location
+def _outside(me: Explorer) -> tuple[object, ...]:
+    return loaded(), me.history.key
 
 
 def lesson(key: tuple[object, ...], make: Callable[[], Lesson]) -> Lesson:

@@ -45,6 +45,12 @@ def seq(key: str) -> int:
     return found["seq"] if found else 0
 
 
+def kept() -> set[str]:
+    """The names of the texts that the page keeps, so that they need not be sent again."""
+    names = _dict(st.session_state.get("live")).get("kept")
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+
+
 def _handled() -> dict[str, int]:
     return cast(dict[str, int], st.session_state.setdefault("handled", {}))
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+
 import streamlit as st
 
 from app import components
 from app.panels import tensor_slice
+from app.panels.formulas import formula_svg
 from app.session import events
-from app.session.actions import Action, LookBack, PickWeight, ShowHead
+from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, server
+from gptcore import GPTConfig
 from gptcore.analysis.head_scores import KINDS
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
@@ -24,21 +29,14 @@ LISTING = "model.py"
 
 
 def explore() -> None:
-    """The page: what changes only with the selection is drawn here, what changes with each key in a fragment.
+    """The page: what seldom changes is drawn here, all that a key or a click changes in a fragment, as one element.
 
-    An element that stays the same still costs the browser some milliseconds a key: so the selected node's name,
-    formula, choices and source stand outside the fragment, and `page.css` puts them into the middle column.
+    An element that stays the same still costs the browser some milliseconds a key.
     """
     me = person.explorer()
     me.apply(LookBack())
     components.listing(key="listing", name=LISTING, source=source_lines.text())
-    drawn = to_svg(me.arch, me.location.view, me.location.layer)
-    components.drawing(key="drawing", svg=drawn, svg_key=_drawing_key(me))
     _history(me)
-    with st.container(key="inspected"):
-        _about(me)
-    with st.container(key="source"):
-        _source(me)
     person.drawn(me)
     _live()
 
@@ -51,14 +49,29 @@ def _live() -> None:
     with person.fetched(me, wanted), server.turn(me.work(wanted)):  # nobody else waits while a file is read
         for action in wanted:
             me.apply(action)
-        panels = [] if person.stale(me) else [_map(me), _matrix(me), _prediction(me), _heads(me)]
-        if panels and me.history.snapshots:
-            panels.append(_timeline(me))
-        if panels:
-            panels.append(_prompt(me))  # last: its acknowledgement asks for the next key
+        panels = [] if person.stale(me) else _panels(me)
     if not panels:
         st.rerun(scope="app")
-    components.live(key="live", panels=panels, step="final" if me.step is None else str(me.step))
+    step = "final" if me.step is None else str(me.step)
+    components.live(key="live", panels=panels, step=step, kept=_texts(me))
+
+
+def _panels(me: Explorer) -> list[components.Panel]:
+    """All that tells of this prompt, these weights and this place; the prompt last, whose answer asks for the next."""
+    timeline = [_timeline(me)] if me.history.snapshots else []
+    inspected = [_node(me), _matrix(me), _code(me)]
+    return [_map(me), *inspected, _prediction(me), _heads(me), *timeline, _prompt(me)]
+
+
+def _texts(me: Explorer) -> dict[str, str]:
+    """The drawing of the map and the formula, as far as the page does not have them."""
+    drawing, formula = _drawing_key(me.arch.config, me.location.view, me.location.layer), _key(me.node.formula)
+    texts = {}
+    if drawing not in (kept := reports.kept()):
+        texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
+    if formula not in kept:
+        texts[formula] = formula_svg(me.node.formula)
+    return texts
 
 
 def _wanted(me: Explorer) -> list[Action]:
@@ -114,14 +127,22 @@ def _timeline(me: Explorer) -> components.Panel:
     )
 
 
-def _drawing_key(me: Explorer) -> str:
-    return f"{me.arch.config} {me.location.view} {me.location.layer}"
+@lru_cache(maxsize=256)
+def _drawing_key(config: GPTConfig, view: str, layer: int) -> str:
+    """The name under which the page keeps the drawing of a view."""
+    return _key(f"{config} {view} {layer}")
+
+
+@lru_cache(maxsize=256)
+def _key(text: str) -> str:
+    """A short name for a text: the page sends those of all that it keeps."""
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _map(me: Explorer) -> components.Panel:
     return components.map_panel(
         text=me.shown.text,
-        svg_key=_drawing_key(me),
+        svg_key=_drawing_key(me.arch.config, me.location.view, me.location.layer),
         shapes=me.location.shapes(me.arch, me.shown.trace.T),
         selected=me.location.selected,
         breadcrumbs=[{"id": name, "label": label} for name, label in me.location.crumbs(me.arch)],
@@ -131,23 +152,31 @@ def _map(me: Explorer) -> components.Panel:
     )
 
 
-def _about(me: Explorer) -> None:
+def _node(me: Explorer) -> components.Panel:
     """The selected node's name, axes, formula and choices."""
-    node, weight = me.node, me.location.weight
-    axes = node.weight_axes[node.weights.index(weight)] if weight else node.axes
-    st.markdown(f"**{node.label}** &nbsp; `{weight or node.id}` &nbsp; ({',&nbsp;'.join(axes)})")
-    st.caption(node.summary)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.latex(node.formula)
-        _choices(me)
+    node, place = me.node, me.location
+    has_heads = "H" in node.axes and place.weight is None
+    return components.node(
+        id=node.id,
+        label=node.label,
+        axes=node.weight_axes[node.weights.index(place.weight)] if place.weight else node.axes,
+        summary=node.summary,
+        formula=node.formula,
+        formula_key=_key(node.formula),
+        layer=place.layer,
+        head=place.head,
+        n_head=me.arch.config.n_head if has_heads else 0,
+        weights=node.weights,
+        weight=place.weight,
+    )
 
 
-def _source(me: Explorer) -> None:
+def _code(me: Explorer) -> components.Panel:
     """The lines of the model that made it."""
     found = me.node.source
     first, last = found.lines
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
-    components.code(key="code", name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
+    return components.code(name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
 
 
 def _matrix(me: Explorer) -> components.Panel:
@@ -197,38 +226,6 @@ def _shape(me: Explorer) -> str:
     if me.location.weight:
         return str(tuple(me.checkpoint.model.get_parameter(me.location.weight).shape))
     return str(me.arch.shapes(T=me.shown.trace.T)[me.location.selected])
-
-
-def _choices(me: Explorer) -> None:
-    """Which head of a tensor that has heads; the output or a weight of a node that has weights."""
-    place = me.location
-    if "H" in me.node.axes and place.weight is None:
-        reports.set_widget("head", place.head)
-        st.selectbox(
-            "head",
-            range(me.arch.config.n_head),
-            key="head",
-            format_func=lambda head: f"head {place.layer}.{head}",
-            label_visibility="collapsed",
-            width=140,
-            on_change=lambda: _pick_head(me),
-        )
-    if me.node.weights:
-        names = ["output", *(key.rpartition(".")[2] for key in me.node.weights)]
-        reports.set_widget("part", place.weight.rpartition(".")[2] if place.weight else "output")
-        st.segmented_control("part", names, key="part", label_visibility="collapsed", on_change=lambda: _pick_part(me))
-
-
-def _pick_head(me: Explorer) -> None:
-    """The browser may still report the name of a head of the layer, or of the model, that was here before."""
-    chosen = reports.widget("head")
-    if isinstance(chosen, int):
-        me.apply(ShowHead(chosen))
-
-
-def _pick_part(me: Explorer) -> None:
-    chosen = reports.widget("part")
-    me.apply(PickWeight(next((key for key in me.node.weights if key.rpartition(".")[2] == chosen), None)))
 
 
 def _statistics(of: tensor_slice.Statistics) -> str:

@@ -235,6 +235,14 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
     ("map", {"kind": "up", "id": "model"}, (Up("model"),)),
     ("map", {"kind": "layer", "id": "lm_head", "layer": 2}, (GoToLayer(2),)),
     ("heads", {"layer": 2, "head": 1}, (PickHead(2, 1),)),
+    ("node", {"kind": "head", "id": "transformer.h.1.mlp.c_fc", "head": 1}, (ShowHead(1),)),
+    ("node", {"kind": "weight", "id": "transformer.h.1.mlp.c_fc", "weight": None}, (PickWeight(None),)),
+    (
+        "node",
+        {"kind": "weight", "id": "transformer.h.1.mlp.c_fc", "weight": "transformer.h.1.mlp.c_fc.weight"},
+        (PickWeight("transformer.h.1.mlp.c_fc.weight"),),
+    ),
+    ("node", {"kind": "head", "id": "transformer.h.1.attn.q", "head": 1}, ()),  # of the node before
     ("prediction", {"temperature": 1, "top_k": 20, "append": None}, (SetSampling(1, 20),)),
     (
         "prediction",

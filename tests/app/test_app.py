@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import torch
 import gptcore
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.panels import tensor_slice, thumbnails
+from app.panels.formulas import formula_svg
 from app.session.actions import (
     Action,
     Append,
@@ -25,9 +29,8 @@ from app.session.actions import (
 )
 from app.session.explorer import PROMPT, Explorer
 from app.session.location import Location
-from app.state import reports
-from app.views import explore
 from gptcore import Checkpoint, capture
+from gptcore.graph.draw import to_svg
 from gptcore.graph.node import ATTENTION, INSIDE, MODEL, SDPA
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
 from tests.browser.driver import ROOT
@@ -204,8 +207,58 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
-    expected = ("runtime", "drawing", "listing", "code", "live", "badge", "history")
+    expected = ("runtime", "listing", "live", "badge", "history")
     assert {f"gptscope_{name}" for name in expected} == names
+
+
+def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
+    page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
+
+    def sent() -> tuple[dict[str, str], str, str]:
+        (proto,) = (each.proto for each in page.get("bidi_component") if each.proto.component_name == "gptscope_live")
+        data = json.loads(proto.mixed.json)
+        return data["kept"], data["panels"]["map"]["svg_key"], data["panels"]["node"]["formula_key"]
+
+    arch = page.session_state["explorer"].arch
+    for _ in range(2):  # a message that is overtaken never arrives: all is sent again
+        kept, drawing, formula = sent()
+        assert kept == {
+            drawing: to_svg(arch, MODEL, 0),
+            formula: formula_svg(arch.nodes["transformer.h.0.attn.pattern"].formula),
+        }
+        page.run()
+    page.session_state["live"] = {"kept": [drawing, formula]}
+    page.run()
+    assert sent()[0] == {}
+    for head, more in ((1, 1), (2, 0)):  # the first pick opens the view where patterns are made
+        page.session_state["live"] = {
+            "heads": {"layer": 2, "head": head, "seq": head},
+            "kept": [drawing, formula, *sent()[0]],
+        }
+        page.run()
+        kept, drawing, formula = sent()
+        assert list(kept.values()) == [to_svg(arch, SDPA, 2)] * more
+    page.session_state["live"] = {"kept": "nonsense"}
+    page.run()
+    assert len(sent()[0]) == 2
+
+
+def test_every_formula_of_the_map_can_be_drawn() -> None:
+    formulas = {node.formula for preset in ("gpt2", "nano-sort", "baby-gpt") for node in map_of(preset).nodes}
+    for latex in formulas:
+        svg = ElementTree.fromstring(formula_svg(latex))
+        assert float(svg.attrib["width"]) > 10, latex
+        assert {use.attrib["fill"] for use in svg.iter("{http://www.w3.org/2000/svg}use")} == {"currentColor"}
+        drawn = [each for each in svg.iter() if each.tag.endswith(("use", "path", "rect"))]
+        letters = re.sub(r"\\[A-Za-z]+|[{}^_\\,;!&\s]", "", latex)
+        assert len(drawn) >= len(letters), latex  # nothing is left out
+
+
+def map_of(preset: str) -> gptcore.Architecture:
+    return gptcore.architecture(gptcore.GPTConfig.preset(preset))
 
 
 def test_nobody_is_told_of_a_prompt_that_nobody_has_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -217,16 +270,6 @@ def test_nobody_is_told_of_a_prompt_that_nobody_has_seen(monkeypatch: pytest.Mon
     page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
     me = page.session_state["explorer"]
     assert (me.shown.text, me.notice) == ("0 1 2 3 4 5 6 7", None)  # the usual first prompt is no ids
-
-
-@pytest.mark.parametrize(("reported", "head"), [(2, 2), ("head 0.0", 1), (None, 1)])
-def test_a_late_report_of_another_layer_s_head_is_passed_over(
-    me: Explorer, monkeypatch: pytest.MonkeyPatch, reported: object, head: int
-) -> None:
-    me.apply(PickHead(layer=2, head=1))
-    monkeypatch.setattr(reports, "widget", {"head": reported}.get)
-    explore._pick_head(me)
-    assert me.location.head == head
 
 
 def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:

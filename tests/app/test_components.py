@@ -155,7 +155,6 @@ def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "badge",
         "code",
-        "drawing",
         "heads",
         "history",
         "listing",
@@ -163,6 +162,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "losses",
         "map",
         "matrix",
+        "node",
         "plot",
         "prediction",
         "prompt",
@@ -299,7 +299,6 @@ def _page() -> None:
     from app import components as ui
 
     ui.runtime()
-    ui.drawing(key="drawing", svg="<svg/>", svg_key="model")
     drawn_map = ui.map_panel(
         text="ab",
         svg_key="model",
@@ -323,7 +322,8 @@ def _page() -> None:
     row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
     prediction = ui.prediction(text="ab", rows=[row])
     ui.listing(key="listing", name="x", source="x = 1\n")
-    ui.code(key="code", name="x", first=1, last=1)
+    code = ui.code(name="x", first=1, last=1)
+    node = ui.node(id="idx", label="Ids", axes=("B", "T"), summary="Given.", formula="x", formula_key="f")
     ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
     unknown = {"target": None, "loss": None, "probability": None, "rank": None}
     position = cast(
@@ -340,7 +340,8 @@ def _page() -> None:
     strip = ui.timeline(
         text="ab", source="x", history_key="k", step=9, moment="step 9 of 9", losses={"val_loss": float("nan")}
     )
-    ui.live(key="live", panels=[drawn_map, heads, matrix, prediction, strip, prompt], step="9")
+    panels = [drawn_map, node, heads, matrix, code, prediction, strip, prompt]
+    ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"})
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -358,11 +359,11 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"badge", "code", "drawing", "history", "listing", "live", "losses", "plot", "runtime"}
+    alone = {"badge", "history", "listing", "live", "losses", "plot", "runtime"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
-    assert set(data) == {"panels", "step", "matrix.values", "heads.pixels"}
+    assert set(data) == {"panels", "step", "kept", "matrix.values", "heads.pixels"}
     assert alone | set(data["panels"]) == MODULES | {"runtime"}
     assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"
@@ -370,7 +371,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)
     assert (data["step"], data["panels"]["timeline"]["losses"]) == ("9", {"val_loss": "nan"})
     assert "scores" not in data["panels"]["timeline"]  # nor the curves
-    assert "svg" not in data["panels"]["map"]  # the drawing is a message of its own
+    assert data["kept"] == {"model": "<svg/>"}
 
 
 def test_a_message_carries_a_stub_and_not_the_sources() -> None:

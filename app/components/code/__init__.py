@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from app.components._assets import check_payload, length, register
+from app.components._assets import deliver, length
+from app.components.live import Panel
 
-_CODE = register("code")
+deliver("code")
 
 
-def code(*, key: str, name: str, first: int, last: int, title: str = "", height: int | str = 180) -> None:
-    """Mount the source. It does not depend on the prompt.
+def code(*, name: str, first: int, last: int, title: str = "", height: int | str = 180) -> Panel:
+    """Return the source as a panel. It does not depend on the prompt.
 
     Args:
-        key: key of the component.
         name: name of the listing.
         first: first highlighted line, from 1.
         last: last highlighted line.
@@ -19,4 +19,4 @@ def code(*, key: str, name: str, first: int, last: int, title: str = "", height:
         height: pixels or any CSS length; the source scrolls inside.
     """
     data = {"name": name, "first": first, "last": last, "title": title, "height": length(height)}
-    _CODE(key=key, data=check_payload(data))
+    return Panel("code", data)

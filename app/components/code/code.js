@@ -12,9 +12,9 @@ function build(root, view) {
   view.cleanups.push(() => window.removeEventListener("gptscope:listing", arrived));
 }
 
-function drawLine(words, number, marked) {
+function drawLine(words, number) {
   const parts = words.map(([kind, text]) => (kind ? el("span", { class: kind }, text) : text));
-  return el("div", { class: marked ? "line marked" : "line", "data-line": number }, el("i", {}, number), ...parts, "\n");
+  return el("div", { class: "line", "data-line": number }, el("i", {}, number), ...parts, "\n");
 }
 
 function scrollTo(view, first, last) {
@@ -30,14 +30,15 @@ function scrollTo(view, first, last) {
 function draw(view) {
   const { name, first, last, title, height } = view.data;
   const lines = window.gptscopeListings?.get(name);
-  const now = JSON.stringify(view.data);
-  if (!lines || view.drawn === now) return; // on the way: "gptscope:listing" calls again; or as it is
+  const now = JSON.stringify([name, first, last, title, height]);
+  if (!lines || (view.drawn === now && view.words === lines)) return; // on the way: "gptscope:listing" calls; or as it is
   view.drawn = now;
   view.root.style.setProperty("--height", height);
   view.title.textContent = title;
   view.box.setAttribute("aria-label", `${title}, lines ${first} to ${last}`);
-  const drawn = lines.map((words, i) => drawLine(words, i + 1, i + 1 >= first && i + 1 <= last));
-  view.lines.replaceChildren(...drawn);
+  if (view.words !== lines) view.lines.replaceChildren(...lines.map((words, i) => drawLine(words, i + 1)));
+  view.words = lines;
+  for (const [i, line] of [...view.lines.children].entries()) line.classList.toggle("marked", i + 1 >= first && i < last);
   scrollTo(view, first, last);
   Object.assign(view.root.dataset, { first, last });
   painted(view, "code");

@@ -1,10 +1,12 @@
 """All panels that change with each key, as one component: one message carries all numbers of a key.
 
-Each message costs the server and the browser a millisecond or more, whatever its size.
+Each message costs the server and the browser a millisecond or more, whatever its size. A large text that seldom
+changes, such as a drawing, travels with it once: the page keeps such texts by name, and reports which it has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +23,16 @@ class Panel(NamedTuple):
     data: dict[str, Any]
 
 
-def live(*, key: str, panels: list[Panel], step: str = "final") -> None:
+def live(*, key: str, panels: list[Panel], step: str = "final", kept: Mapping[str, str] | None = None) -> None:
     """Mount the panels, each at its place in `live.css`, in this order.
 
     Args:
         key: `st.session_state[key][name]` is the last report of the panel of that name: its `...Event`, or the
-            prompt's `PromptValue`.
+            prompt's `PromptValue`. `st.session_state[key]["kept"]` lists the names of the texts that the page has.
         panels: at most one of each component.
         step: the training step of the weights that all panels show; for tests.
+        kept: texts for the panels, by the names that their data holds: all those that the page has not reported,
+            because a message that is overtaken by the next never reaches it.
     """
     names = [panel.name for panel in panels]
     if len(set(names)) < len(names):
@@ -41,4 +45,4 @@ def live(*, key: str, panels: list[Panel], step: str = "final") -> None:
                 arrays[f"{name}.{field}"] = value
             else:
                 plain[name][field] = value
-    _LIVE(key=key, data=check_payload({"panels": plain, "step": step, **arrays}))
+    _LIVE(key=key, data=check_payload({"panels": plain, "step": step, "kept": dict(kept or {}), **arrays}))

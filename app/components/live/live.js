@@ -2,6 +2,8 @@
 // it gets a shadow root, its part of the data, and what it reports goes on under its name.
 
 const STAGES = new WeakMap(); // shadow root -> stage
+const MOST = 40; // texts kept; the oldest goes first
+const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name
 
 function stageOf(parentElement) {
   let stage = STAGES.get(parentElement);
@@ -38,6 +40,18 @@ function partsOf(stage, data) {
   return stage.parts;
 }
 
+/**
+ * Tells the server which texts need not come again, together with what is reported. They are thrown away only here:
+ * what was told to be there has to be there when the answer comes.
+ */
+function tellKept(stage, component) {
+  while (kept.size > MOST) kept.delete(kept.keys().next().value);
+  const names = [...kept.keys()];
+  if (stage.told === names.join()) return;
+  stage.told = names.join();
+  component.setStateValue("kept", names);
+}
+
 /** Takes away the panels that are no longer sent. */
 function leave(stage, wanted) {
   for (const [name, host] of stage.hosts) {
@@ -52,12 +66,16 @@ function leave(stage, wanted) {
 export default function (component) {
   const { data, parentElement } = component;
   const stage = stageOf(parentElement);
+  for (const [name, text] of Object.entries(data.kept)) kept.set(name, text);
   const parts = partsOf(stage, data);
   leave(stage, parts);
   for (const [name, part] of parts) {
     const mount = window.gptscopeModules.get(name);
     const parent = hostOf(stage, name).shadowRoot;
-    const setStateValue = (_, value) => component.setStateValue(name, value);
+    const setStateValue = (_, value) => {
+      tellKept(stage, component);
+      component.setStateValue(name, value);
+    };
     stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
   }
   return () => {

@@ -46,7 +46,7 @@ def map_panel(
 
     Args:
         text: the prompt of the live shapes.
-        svg_key: name of the drawing, an SVG that `drawing` sends. In it each node is
+        svg_key: name of the drawing, an SVG that `live` keeps. In it each node is
             `<g data-node="<id>" class="node concept-<name> …">` with a shape of class `box` and texts of the classes
             `title`, `axes` and `shape`, the last a placeholder for the live shape. Further classes: `container` (has
             an inside), `stack` (represents all blocks), `port` (belongs to the view around this one), `add`. Edges

@@ -1,5 +1,5 @@
-// The map: a Graphviz drawing made navigable. The drawing comes through the `drawing` component (it seldom changes);
-// live shapes, the selection and the path come here with each keystroke.
+// The map: a Graphviz drawing made navigable. `live` keeps the drawings; live shapes, the selection and the path come
+// here with each keystroke.
 
 import { cleanup, el, painted, report, viewOf } from "../shared.js";
 
@@ -18,9 +18,6 @@ function build(root, view) {
   root.append(el("header", {}, el("h2", {}, "Map"), view.picker), view.path, view.box, view.hint);
   view.box.addEventListener("click", (event) => clicked(view, event));
   view.box.addEventListener("keydown", (event) => pressed(view, event));
-  const arrived = () => view.data && draw(view);
-  window.addEventListener("gptscope:drawing", arrived);
-  view.cleanups.push(() => window.removeEventListener("gptscope:drawing", arrived));
   const observer = new ResizeObserver(() => fit(view));
   observer.observe(view.box);
   view.cleanups.push(() => observer.disconnect());
@@ -232,9 +229,9 @@ function drawShape({ live, width }, shape) {
 
 function draw(view) {
   const { svg_key, shapes, selected } = view.data;
-  const text = window.gptscopeDrawings?.get(svg_key);
   if (view.svgKey !== svg_key) {
-    if (text === undefined) return; // its drawing is on the way: "gptscope:drawing" calls again
+    const text = window.gptscopeKept.get(svg_key);
+    if (text === undefined) return; // it comes with the next message
     parse(view, text);
   }
   for (const node of view.order) {
