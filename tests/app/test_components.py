@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -195,29 +194,15 @@ def test_scripts_never_turn_text_into_markup_or_reach_the_network(path: Path) ->
     assert len(text.splitlines()) <= 300
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_parse(path: Path, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("needs node, which only this check uses")
-    module = tmp_path / "module.mjs"
-    module.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-    subprocess.run([node, "--check", str(module)], check=True, capture_output=True)
-
-
-def test_the_numbers_of_a_next_token_fit_their_columns(tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("needs node, which only this check uses")
-    module = tmp_path / "numbers.mjs"
-    shutil.copy(COMPONENTS / "prediction" / "numbers.js", module)
+def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
+    deno = pytest.importorskip("deno", reason="needs deno, which runs scripts outside a browser").find_deno_bin()
+    brief, percent = (COMPONENTS / folder / "numbers.js" for folder in ("prediction", "shared"))
     logits = [sign * 10.0**power * lead for sign in (-1, 1) for power in range(-9, 39) for lead in (1, 2.3456, 9.99999)]
     probabilities = [0.0, 1e-9, 9.9e-5, 1e-4, 0.0123456, 0.0994999, 0.0995, 0.5, 0.99999, 1.0]
-    script = f"""import {{ brief, percent }} from {json.dumps(module.as_uri())};
+    script = f"""import {{ brief }} from {json.dumps(brief.as_uri())};
+    import {{ percent }} from {json.dumps(percent.as_uri())};
     console.log(JSON.stringify([{logits}.map(brief), {probabilities}.map(percent)]));"""
-    told = subprocess.run(
-        [node, "--input-type=module", "-e", script], check=True, capture_output=True, encoding="utf-8"
-    )
+    told = subprocess.run([deno, "eval", script], check=True, capture_output=True, encoding="utf-8")
     of_logits, of_probabilities = json.loads(told.stdout)
     assert max(map(len, of_logits + of_probabilities)) <= 8
     for logit, text in zip(logits, of_logits, strict=True):
@@ -228,7 +213,8 @@ def test_the_numbers_of_a_next_token_fit_their_columns(tmp_path: Path) -> None:
 def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", text)
-    known = set(re.findall(r"(--gs-[\w-]+):", theme.css() + (COMPONENTS / "shared.css").read_text(encoding="utf-8")))
+    shared = (COMPONENTS / "shared" / "shared.css").read_text(encoding="utf-8")
+    known = set(re.findall(r"(--gs-[\w-]+):", theme.css() + shared))
     assert set(re.findall(r"var\((--gs-[\w-]+)", text)) <= known
 
 

@@ -1,6 +1,8 @@
 // A line of text that asks to be measured anew when the prompt has come to rest (prompt.js says when).
 
-import { cleanup, el, report, viewOf } from "../shared.js";
+import { el } from "../shared/dom.js";
+import { report } from "../shared/sending.js";
+import { cleanup, listen, viewOf } from "../shared/view.js";
 
 const SIGNS = { good: "✓", bad: "≠", none: "" };
 
@@ -9,19 +11,9 @@ function build(root, view) {
   view.sign = el("span", { "aria-hidden": "true" });
   view.label = el("span", { class: "number" });
   root.append(view.moment, view.sign, view.label);
-  const rested = (event) => {
-    askIfNew(view, event.detail);
-  };
-  const moved = (event) => tellMoment(view, event.detail);
-  const shown = (event) => tellText(view, event.detail);
-  window.addEventListener("gptscope:rested", rested);
-  window.addEventListener("gptscope:moment", moved);
-  window.addEventListener("gptscope:shown", shown);
-  view.cleanups.push(() => {
-    window.removeEventListener("gptscope:rested", rested);
-    window.removeEventListener("gptscope:moment", moved);
-    window.removeEventListener("gptscope:shown", shown);
-  });
+  listen(view, "gptscope:rested", (event) => askIfNew(view, event.detail));
+  listen(view, "gptscope:moment", (event) => tellMoment(view, event.detail));
+  listen(view, "gptscope:shown", (event) => tellText(view, event.detail));
 }
 
 /** Which weights the page shows: no number of the header may be taken for theirs. */

@@ -1,15 +1,14 @@
 // Source code with the lines that made the inspected tensor highlighted, scrolled to in a box of its own.
 
-import { cleanup, el, painted, viewOf } from "../shared.js";
+import { el } from "../shared/dom.js";
+import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 
 function build(root, view) {
   view.title = el("div", { class: "name" });
   view.lines = el("code", {});
   view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
   root.append(view.title, view.box);
-  const arrived = () => view.data && draw(view);
-  window.addEventListener("gptscope:listing", arrived);
-  view.cleanups.push(() => window.removeEventListener("gptscope:listing", arrived));
+  listen(view, "gptscope:listing", () => view.data && draw(view));
 }
 
 function drawLine(words, number) {

@@ -1,7 +1,12 @@
 // All heads of all layers as thumbnails over one canvas; a button over each takes focus and clicks.
 
-import { cleanup, clamp, el, fitCanvas, onResize, packed, painted, pixelCanvas, ramp, report } from "../shared.js";
-import { spaceOf, typedArray, viewOf } from "../shared.js";
+import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
+import { packed, ramp } from "../shared/colours.js";
+import { el } from "../shared/dom.js";
+import { clamp, typedArray } from "../shared/numbers.js";
+import { report } from "../shared/sending.js";
+import { onResize, spaceOf } from "../shared/size.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const GAP = 4;
 const LABELS = { left: 26, top: 20 };
@@ -20,10 +25,7 @@ function build(root, view) {
   view.grid.addEventListener("keydown", (event) => move(view, event));
   view.grid.addEventListener("pointerover", (event) => describe(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("pointerleave", () => describe(view, null));
-  view.redraw = () => {
-    if (view.data.size > 0) drawAtlas(view);
-    draw(view);
-  };
+  view.redraw = () => drawAll(view);
   onResize(view, view.box, () => draw(view));
 }
 
@@ -146,6 +148,11 @@ function draw(view) {
   });
 }
 
+function drawAll(view) {
+  if (view.data.size > 0) drawAtlas(view);
+  draw(view);
+}
+
 /** Scrolls the box (never the page) so that the chosen head can be seen. */
 function reveal(view, { layer, head }) {
   const step = view.side + GAP;
@@ -161,7 +168,7 @@ export default function (component) {
   view.root.style.setProperty("--height", data.height);
   view.title.textContent = data.title;
   makeButtons(view, data.n_layer, data.n_head);
-  view.redraw();
+  drawAll(view);
   const chosen = JSON.stringify(data.selected);
   if (view.chosen !== chosen && data.selected) reveal(view, data.selected);
   view.chosen = chosen;

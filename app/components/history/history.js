@@ -1,6 +1,7 @@
 // Keeps the curves of trainings for the timeline, as drawing.js keeps drawings for the map.
 
-import { typedArray } from "../shared.js";
+import { hide } from "../shared/dom.js";
+import { typedArray } from "../shared/numbers.js";
 
 const MOST = 8; // histories kept; the oldest goes first
 
@@ -11,7 +12,6 @@ export default function (component) {
     if (histories.size >= MOST) histories.delete(histories.keys().next().value);
     histories.set(history_key, { ...told, scores: typedArray(scores) });
   }
-  const container = component.parentElement.host.closest('[data-testid="stElementContainer"]');
-  if (container) container.style.display = "none"; // no room, and no gap, on the page
+  hide(component);
   window.dispatchEvent(new Event("gptscope:history"));
 }

@@ -1,6 +1,8 @@
 // All panels that a key draws again, side by side. Each panel is a component of its own that knows nothing of this one:
 // it gets a shadow root, its part of the data, and what it reports goes on under its name.
 
+import { whenGone } from "../shared/view.js";
+
 const STAGES = new WeakMap(); // shadow root -> stage
 const MOST = 40; // texts kept; the oldest goes first
 const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name
@@ -70,7 +72,7 @@ export default function (component) {
   const parts = partsOf(stage, data);
   leave(stage, parts);
   for (const [name, part] of parts) {
-    const mount = window.gptscopeModules.get(name);
+    const mount = /** @type {Mount} */ (window.gptscopeModules.get(name)); // all are there before any is mounted
     const parent = hostOf(stage, name).shadowRoot;
     const setStateValue = (_, value) => {
       tellKept(stage, component);
@@ -78,10 +80,9 @@ export default function (component) {
     };
     stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
   }
-  return () => {
-    if (parentElement.host.isConnected) return; // of an update that was overtaken, as in shared.js
+  return whenGone(component, () => {
     leave(stage, new Map());
     stage.root.remove();
     STAGES.delete(parentElement);
-  };
+  });
 }

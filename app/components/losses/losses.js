@@ -1,6 +1,11 @@
 // A prompt as training sees it: lines of positions, each with its input, its target, and how well it was guessed.
 
-import { cleanup, el, onResize, painted, ramp, short, spaceOf, viewOf, visible } from "../shared.js";
+import { ramp } from "../shared/colours.js";
+import { el } from "../shared/dom.js";
+import { percent, short } from "../shared/numbers.js";
+import { onResize, spaceOf } from "../shared/size.js";
+import { visible } from "../shared/text.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const NAMES = ["input", "target", "loss, nats", "p(target)", "its rank", "most probable"];
 const LEVELS = 256;
@@ -18,10 +23,8 @@ function build(root, view) {
   onResize(view, view.lines, () => draw(view));
 }
 
-function percent(probability) {
-  if (typeof probability === "string") return short(probability);
-  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)} %`;
-  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
+function chance(probability) {
+  return typeof probability === "string" ? short(probability) : percent(probability);
 }
 
 /** Three places, so that numbers of a line can be compared at a glance; a huge one has none left to compare. */
@@ -62,7 +65,7 @@ function column(view, position, index) {
     strip.dataset.tone = tone;
   }
   const won = known && rank === 1;
-  const winner = el("span", { class: "winner" }, visible(best), el("small", { class: "number" }, percent(best_probability)));
+  const winner = el("span", { class: "winner" }, visible(best), el("small", { class: "number" }, chance(best_probability)));
   return el(
     "div",
     {
@@ -79,7 +82,7 @@ function column(view, position, index) {
     cell("input", chip(token, index)),
     cell("target", known ? chip(target, index + 1) : "–"),
     strip,
-    cell("p number", known ? percent(probability) : ""),
+    cell("p number", known ? chance(probability) : ""),
     cell("rank number", known ? `${rank}` : ""),
     cell("best", won ? el("span", { class: "won" }, "✓") : winner),
   );

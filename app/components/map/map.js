@@ -1,7 +1,9 @@
 // The map: a Graphviz drawing made navigable. `live` keeps the drawings; live shapes, the selection and the path come
 // here with each keystroke.
 
-import { cleanup, el, painted, report, viewOf } from "../shared.js";
+import { el, svg } from "../shared/dom.js";
+import { report } from "../shared/sending.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const BADGE = { round: 20, wide: 72 }; // the button that opens a container, in the drawing's units
 const FONT = 11; // of live shapes, in the drawing's units
@@ -130,24 +132,17 @@ function markSelected(view, id) {
 
 // ---- decorating the drawing ----------------------------------------------------------------------------------
 
-function svgNode(tag, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 /** A container carries a badge on its right border that opens it, in place of the drawing's own small mark. */
 function decorateContainer(group, { right, top, bottom }) {
   group.querySelector(".open")?.remove();
   const width = group.classList.contains("stack") ? BADGE.wide : BADGE.round;
   const x = right + width / 2 - (width === BADGE.wide ? 12 : 5); // beside the text, not on it
-  const label = svgNode("text", { x: -7, y: 4, "text-anchor": "middle" });
-  const pill = svgNode("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
-  const chevron = svgNode("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
-  const title = svgNode("title", {}, "open");
+  const label = svg("text", { x: -7, y: 4, "text-anchor": "middle" });
+  const pill = svg("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
+  const chevron = svg("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
+  const title = svg("title", {}, "open");
   const at = `translate(${x} ${(top + bottom) / 2})`;
-  group.append(svgNode("g", { class: "open", transform: at }, title, pill, label, chevron));
+  group.append(svg("g", { class: "open", transform: at }, title, pill, label, chevron));
   return { label, right: x + width / 2 };
 }
 
@@ -177,33 +172,33 @@ function decorateNode(group) {
   return { id: group.dataset.node, group, container, live: text("shape"), badge: badge?.label, ...at };
 }
 
-function decorate(svg) {
+function decorate(drawing) {
   const nodes = new Map();
-  for (const group of svg.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group));
-  const edges = [...svg.querySelectorAll("g.edge")].map((group) => {
+  for (const group of drawing.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group));
+  const edges = [...drawing.querySelectorAll("g.edge")].map((group) => {
     return { group, from: group.dataset.source, to: group.dataset.target };
   });
   const order = [...nodes.values()].sort((a, b) => a.y - b.y || a.x - b.x);
-  makeRoom(svg, order);
+  makeRoom(drawing, order);
   return { nodes, edges, order };
 }
 
 /** Widens the drawing, on both sides so that it stays centred, by what its badges need. */
-function makeRoom(svg, order) {
-  const box = svg.viewBox.baseVal;
-  const shift = Number(svg.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)/)?.[1] ?? 0);
+function makeRoom(drawing, order) {
+  const box = drawing.viewBox.baseVal;
+  const shift = Number(drawing.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)/)?.[1] ?? 0);
   const missing = Math.max(0, ...order.map((node) => node.right + shift + 2 - (box.x + box.width)));
   const balance = missing && order.some((node) => node.x + shift < missing + 6) ? missing / 2 : 0;
-  svg.setAttribute("viewBox", `${box.x - balance} ${box.y} ${box.width + missing + balance} ${box.height}`);
+  drawing.setAttribute("viewBox", `${box.x - balance} ${box.y} ${box.width + missing + balance} ${box.height}`);
 }
 
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 function parse(view, text) {
-  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
-  Object.assign(view, decorate(svg), { svg, svgKey: view.data.svg_key, picked: null });
+  const drawing = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  Object.assign(view, decorate(drawing), { svg: drawing, svgKey: view.data.svg_key, picked: null });
   const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
-  view.box.replaceChildren(svg);
+  view.box.replaceChildren(drawing);
   view.box.scrollTop = 0;
   fit(view);
   if (hadFocus || view.focusFirst) (view.nodes.get(view.data.selected) ?? view.order[0])?.group.focus();

@@ -1,6 +1,10 @@
 // Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes, legend.
 
-import { clamp, pixelCanvas, property, ramp, spaceOf, visible } from "../shared.js";
+import { pixelCanvas } from "../shared/canvas.js";
+import { property, ramp } from "../shared/colours.js";
+import { clamp } from "../shared/numbers.js";
+import { spaceOf } from "../shared/size.js";
+import { visible } from "../shared/text.js";
 
 const LEGEND = { gap: 14, width: 10, text: 44 };
 const UPRIGHT = 16; // px: shorter column labels are never turned

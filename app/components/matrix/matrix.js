@@ -2,8 +2,15 @@
 // Small matrices come as float32; large ones as pixels that each stand for a block of cells, and the value of a
 // cell is asked for.
 
-import { cleanup, clamp, el, fitCanvas, hover, oneInFlight, onHover, onResize, painted } from "../shared.js";
-import { property, short, spaceOf, typedArray, viewOf, visible } from "../shared.js";
+import { fitCanvas } from "../shared/canvas.js";
+import { property } from "../shared/colours.js";
+import { el } from "../shared/dom.js";
+import { hover, onHover } from "../shared/hover.js";
+import { clamp, short, typedArray } from "../shared/numbers.js";
+import { oneInFlight } from "../shared/sending.js";
+import { onResize, spaceOf } from "../shared/size.js";
+import { visible } from "../shared/text.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 import { drawAxes, drawFrame, drawLegend, layout } from "./axes.js";
 import { hatchAll, paintPixels } from "./pixels.js";
 

@@ -1,6 +1,8 @@
 // From values to colours: one pixel per cell or block, and hatches over what is no number.
 
-import { clamp, packed, pixelCanvas, property, ramp } from "../shared.js";
+import { contextOf, pixelCanvas } from "../shared/canvas.js";
+import { packed, property, ramp } from "../shared/colours.js";
+import { clamp } from "../shared/numbers.js";
 
 const CODE = { masked: 0, nan: 1, first: 2 }; // what pixels mean; see heatmap.py
 
@@ -47,7 +49,7 @@ function hatch(view, context, code, codes) {
     for (let i = 0; i < codes.length; i++) if (codes[i] === code) out[i] = 0xff000000;
   });
   const layer = new OffscreenCanvas(Math.ceil(width), Math.ceil(height));
-  const pen = layer.getContext("2d");
+  const pen = contextOf(layer);
   pen.imageSmoothingEnabled = false;
   pen.drawImage(mask, 0, 0, width, height);
   pen.globalCompositeOperation = "source-in";

@@ -1,6 +1,8 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a head, of a weight or the output.
 
-import { cleanup, el, painted, report, viewOf } from "../shared.js";
+import { el } from "../shared/dom.js";
+import { report } from "../shared/sending.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 function build(root, view) {
   view.label = el("strong", {});

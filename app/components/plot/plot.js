@@ -1,6 +1,8 @@
 // Draws plotly's figures, each again in its own plot. The library comes once, packed, as the data of a mount of its own.
 
-import { typedArray } from "../shared.js";
+import { hide } from "../shared/dom.js";
+import { typedArray } from "../shared/numbers.js";
+import { whenGone } from "../shared/view.js";
 
 const plots = new WeakMap(); // the element of a mounted component -> its plot
 let unpack;
@@ -15,12 +17,6 @@ async function takeLibrary(packed) {
   document.head.append(script);
 }
 
-/** Takes no room on the page: Streamlit leaves a gap for each element that is displayed. */
-function hide(parentElement) {
-  const container = parentElement.closest('[data-testid="stElementContainer"]');
-  if (container) container.style.display = "none";
-}
-
 function newPlot(parentElement) {
   const plot = document.createElement("div");
   parentElement.append(plot);
@@ -30,7 +26,7 @@ function newPlot(parentElement) {
 export default function (component) {
   const { data, parentElement } = component;
   if (data.library) {
-    hide(parentElement);
+    hide(component);
     if (!window.gptscopePlotly) takeLibrary(typedArray(data.library));
     window.gptscopePlotly = true;
     return undefined;
@@ -44,9 +40,8 @@ export default function (component) {
   unpacked.then((Plotly) => {
     if (drawn.newest === data.figure) Plotly.react(drawn.plot, figure.data, figure.layout, data.config);
   });
-  return () => {
-    if (parentElement.isConnected) return; // of an update that was overtaken, as in shared.js
+  return whenGone(component, () => {
     unpacked.then((Plotly) => Plotly.purge(drawn.plot));
     plots.delete(parentElement);
-  };
+  });
 }

@@ -1,10 +1,5 @@
 // A row's numbers in at most eight characters each, which is what its columns hold; the row's title has all digits.
 
-export function percent(probability) {
-  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)} %`;
-  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
-}
-
 /** A logit, finite: differences between rows matter, so all have the same places, and large ones fewer. */
 export function brief(logit) {
   const size = Math.abs(logit);

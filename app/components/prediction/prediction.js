@@ -1,7 +1,11 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
-import { cleanup, el, nextNumber, oneInFlight, painted, short, viewOf, visible } from "../shared.js";
-import { brief, percent } from "./numbers.js";
+import { el, write } from "../shared/dom.js";
+import { percent, short } from "../shared/numbers.js";
+import { nextNumber, oneInFlight } from "../shared/sending.js";
+import { visible } from "../shared/text.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
+import { brief } from "./numbers.js";
 
 function build(root, view) {
   root.classList.add("card");
@@ -22,7 +26,7 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   view.rows.addEventListener("click", (event) => append(view, event.target.closest("button")));
-  view.rows.addEventListener("keydown", (event) => move(view, event));
+  view.rows.addEventListener("keydown", move);
 }
 
 // ---- reporting -----------------------------------------------------------------------------------------------
@@ -49,7 +53,7 @@ function append(view, row) {
   tell(view);
 }
 
-function move(view, event) {
+function move(event) {
   const row = event.target.closest("button");
   const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
   if (!next) return;
@@ -65,10 +69,6 @@ function newRow() {
   const row = el("button", { type: "button", class: "row", role: "listitem", "data-role": "next-token" });
   row.append(cell("rank number"), cell("token"), bar, cell("p number"), cell("logit number"));
   return row;
-}
-
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 function drawRow(row, { id, label, probability, logit, rank }) {

@@ -1,6 +1,11 @@
 // The prompt: a text area that is never written while the user types, its tokens as chips, counter and notice.
 
-import { cleanup, el, hover, oneInFlight, onHover, onResize, painted, quiet, spaceOf, viewOf, visible } from "../shared.js";
+import { el } from "../shared/dom.js";
+import { hover, onHover } from "../shared/hover.js";
+import { oneInFlight, quiet } from "../shared/sending.js";
+import { onResize, spaceOf } from "../shared/size.js";
+import { visible } from "../shared/text.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const MAX_LINES = 4;
 const REST = 600; // ms without a key, after which the badge is measured
@@ -172,7 +177,7 @@ function append(view, text) {
 function focusedElement() {
   let found = document.activeElement;
   while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
-  return found;
+  return /** @type {HTMLElement | null} */ (found);
 }
 
 function overwrite(view, { text, rev, autofocus, placeholder }) {

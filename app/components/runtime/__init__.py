@@ -30,10 +30,10 @@ def _sources() -> dict[str, Any]:
     """Return `scripts` by the path of their imports, `styles` by component, and `shared` styles that precede each."""
     folders = [_COMPONENTS / name for name in sorted(MODULES)]
     sheets = {folder.name: folder / f"{folder.name}.css" for folder in folders}
-    files = [*sorted(_COMPONENTS.glob("*.js")), *(file for folder in folders for file in sorted(folder.glob("*.js")))]
+    files = sorted(file for folder in (_COMPONENTS / "shared", *folders) for file in folder.glob("*.js"))
     data = {
         "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
-        "shared": [theme.css(), _read(_COMPONENTS / "shared.css")],
+        "shared": [theme.css(), _read(_COMPONENTS / "shared" / "shared.css")],
         "styles": {name: _read(sheet) if sheet.exists() else None for name, sheet in sheets.items()},
     }
     version = hashlib.sha256(json.dumps(data).encode()).hexdigest()

@@ -1,6 +1,8 @@
 // The curves behind the slider: losses over the left axis; accuracy and the heads' scores, both from 0 to 1, over the
 // right one. A stop of the slider is a place on the x axis.
 
+import { svg } from "../shared/dom.js";
+
 const TOP = 7;
 const BOTTOM = 19; // px for the steps below the axis
 const SIDES = 48; // px for the y axes
@@ -10,13 +12,6 @@ const LOSSES = ["train_loss", "val_loss"];
 
 /** How far the slider stands from both ends, so that the middle of its thumb (14 px) meets the stops. */
 export const MARGIN = SIDES - 7;
-
-function svg(tag, attributes, text) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 /** A path through the values that are known; a value that is not leaves a gap. */
 function pathOf(values, x, y) {

@@ -1,7 +1,11 @@
 // The timeline: one stop for each snapshot and one for the model that was opened; behind the slider the curves of the training,
 // which come through the `history` component (they seldom change). Stops are evenly spaced: their labels tell the steps.
 
-import { cleanup, el, oneInFlight, onResize, painted, short, spaceOf, viewOf } from "../shared.js";
+import { el, svg, write } from "../shared/dom.js";
+import { short } from "../shared/numbers.js";
+import { oneInFlight } from "../shared/sending.js";
+import { onResize, spaceOf } from "../shared/size.js";
+import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 import { drawCurves, MARGIN } from "./curves.js";
 
 const BEAT = 250; // ms from stop to stop while it plays
@@ -12,14 +16,10 @@ const ICONS = { play: "M4 2.5v11l9-5.5z", pause: "M4 3h3v10H4zM9 3h3v10H9z" };
 
 function build(root, view) {
   root.classList.add("card");
-  view.icon = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  const sign = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  sign.setAttribute("viewBox", "0 0 16 16");
-  sign.setAttribute("aria-hidden", "true");
-  sign.append(view.icon);
+  view.icon = svg("path");
+  const sign = svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, view.icon);
   view.button = el("button", { type: "button", class: "play", onclick: () => (view.playing ? pause(view) : play(view)) }, sign);
-  view.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  view.svg.setAttribute("aria-hidden", "true");
+  view.svg = svg("svg", { "aria-hidden": "true" });
   view.slider = el("input", { type: "range", min: 0, step: 1, "aria-label": "Step of the training", "data-role": "timeline" });
   view.slider.style.cssText = `left: ${MARGIN}px; width: calc(100% - ${2 * MARGIN}px)`;
   view.slider.addEventListener("input", () => slid(view));
@@ -40,18 +40,16 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.redraw = () => draw(view);
   onResize(view, view.chart, () => draw(view));
-  listen(view);
+  comeAndGo(view);
   pause(view);
 }
 
 /** Tells the page how much room the strip takes, and leaves nothing behind when it goes. */
-function listen(view) {
-  const arrived = () => view.data && update(view);
+function comeAndGo(view) {
   const asking = setInterval(() => askForMore(view), ASK);
   document.documentElement.style.setProperty("--gs-timeline-height", `${HEIGHT}px`);
-  window.addEventListener("gptscope:history", arrived);
+  listen(view, "gptscope:history", () => view.data && update(view));
   view.cleanups.push(() => {
-    window.removeEventListener("gptscope:history", arrived);
     document.documentElement.style.removeProperty("--gs-timeline-height");
     clearInterval(asking);
     clearInterval(view.playing);
@@ -156,10 +154,6 @@ function drawKinds(view) {
   view.kind.hidden = kinds.length === 0;
   if (!view.flight.idle()) return; // the user is ahead of the server
   view.kind.value = view.data.kind;
-}
-
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 function drawValues(view) {

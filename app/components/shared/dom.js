@@ -1,0 +1,51 @@
+// Building and changing elements. Text from users is only ever written with textContent.
+
+/**
+ * Makes an element with attributes (`on…` keys are listeners) and children; null children are left out.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {any[]} children - elements and texts
+ * @returns {any}
+ */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/**
+ * Makes a part of a drawing.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string)[]} children
+ * @returns {any}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/**
+ * Writes a text where another one stands: a text that is written again is laid out again.
+ * @param {Node} node
+ * @param {string} text
+ */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * Takes the room of a mounted component from the page: Streamlit leaves a gap for each element that is displayed.
+ * @param {Mounted} component
+ */
+export function hide({ parentElement }) {
+  const container = (parentElement.host ?? parentElement).closest('[data-testid="stElementContainer"]');
+  if (container) container.style.display = "none";
+}
