@@ -14,6 +14,7 @@ import torch
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
 from gptcore import Checkpoint, CheckpointError, load
+from gptcore.checkpoint.run_files import LAST
 from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 
 SHARED = "GPTSCOPE_SHARED"
@@ -66,7 +67,7 @@ def newest_weights(run: Path) -> Checkpoint:
     Raises:
         CheckpointError: there is none yet, or it cannot be read.
     """
-    last = run / "last.pt"
+    last = run / LAST
     try:
         saved = last.stat().st_mtime_ns
         newest = [each for each in snapshots_of(run)[-1:] if each.path.stat().st_mtime_ns > saved]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, shipped_models
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint import shipped_folder
+from gptcore.checkpoint.run_files import METRICS
 from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot, snapshots
 
 BUDGET = 512_000_000
@@ -212,7 +213,7 @@ def _signature(folder: Path) -> tuple[int, int] | None:
 def _growing(folder: Path) -> bool:
     """Return True if a training has recently written into this folder."""
     try:
-        return time.time() - (folder / "metrics.jsonl").stat().st_mtime < STILL
+        return time.time() - (folder / METRICS).stat().st_mtime < STILL
     except (OSError, ValueError):
         return False
 

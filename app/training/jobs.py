@@ -21,6 +21,8 @@ from typing import Literal, NamedTuple
 from app.training import processes, runs
 from app.training.processes import NOTE, Note
 from gptcore import load, save
+from gptcore.checkpoint.run_files import BEST, LAST, LOSS_TABLE, METRICS, SETTINGS
+from gptcore.checkpoint.snapshots import FOLDER as SNAPSHOTS
 
 FOLDER = "GPTSCOPE_RUNS"
 """Environment variable with the path of the folder of trainings, in place of the user's cache."""
@@ -178,12 +180,12 @@ def resume(job: Job) -> None:
     job = _found(job.folder)
     if job.alive or job.state == "finished":
         raise JobError(f"{job.name} is {job.state}, so it cannot be resumed")
-    if (job.folder / "last.pt").is_file():
+    if (job.folder / LAST).is_file():
         _launch(job.folder, job.note, ["--resume"], job.step)
         return
-    for name in (runs.METRICS, "best.pt"):  # it ended before its first save, so it starts again
+    for name in (METRICS, BEST):  # it ended before its first save, so it starts again
         (job.folder / name).unlink(missing_ok=True)
-    shutil.rmtree(job.folder / "snapshots", ignore_errors=True)
+    shutil.rmtree(job.folder / SNAPSHOTS, ignore_errors=True)
     _launch(job.folder, job.note, job.note["arguments"], 0)
 
 
@@ -205,15 +207,15 @@ def keep(job: Job) -> Kept:
         OSError: the disk is full.
     """
     target = runs_folder() / KEPT / job.name
-    checkpoint, last = load(job.folder), job.folder / "last.pt"
+    checkpoint, last = load(job.folder), job.folder / LAST
     if checkpoint.info.get("iter_num") == 0 and last.is_file():
         checkpoint = load(last)
         checkpoint.info.pop("best_val_loss", None)  # it belongs to other weights
     save(checkpoint, target)
-    snapshots = job.folder / "snapshots"
+    snapshots = job.folder / SNAPSHOTS
     if snapshots.is_dir():
-        shutil.copytree(snapshots, target / "snapshots", dirs_exist_ok=True)
-    (target / runs.TABLE).write_text(runs.as_table(runs.read(job.folder)), encoding="utf-8")
+        shutil.copytree(snapshots, target / SNAPSHOTS, dirs_exist_ok=True)
+    (target / LOSS_TABLE).write_text(runs.as_table(runs.read(job.folder)), encoding="utf-8")
     return Kept(target, checkpoint.info.get("iter_num", 0))
 
 
@@ -263,6 +265,6 @@ def _launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None
 def _since(folder: Path) -> float:
     """Return the time when the newest process began to train: the time of its settings file."""
     try:
-        return (folder / runs.SETTINGS).stat().st_mtime
+        return (folder / SETTINGS).stat().st_mtime
     except OSError:
         return 0.0

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gptcore.checkpoint.run_files import LOSS_TABLE, METRICS, SETTINGS
+
 MOST = 2**24
 """Largest number of bytes read, from the end of a history: some 150,000 lines."""
 QUIET = 120.0
 """Seconds without a new line after which a training no longer counts as running."""
 KINDS = ("loss", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
-METRICS, TABLE, SETTINGS = "metrics.jsonl", "loss.csv", "settings.json"
 
 
 class HistoryError(ValueError):
@@ -91,10 +92,10 @@ def find(place: str | Path) -> Path | None:
     """Return the file of a history: of a training's folder, a checkpoint folder, or a file in one; None without one."""
     try:
         path = Path(place).expanduser()
-        if path.name in (METRICS, TABLE) and path.is_file():
+        if path.name in (METRICS, LOSS_TABLE) and path.is_file():
             return path
         folder = path if path.is_dir() else path.parent if path.is_file() else None
-        found = [] if folder is None else [folder / name for name in (METRICS, TABLE)]
+        found = [] if folder is None else [folder / name for name in (METRICS, LOSS_TABLE)]
         return next((file for file in found if file.is_file()), None)
     except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, `~` of an unknown user
         return None
@@ -108,7 +109,7 @@ def read(place: str | Path) -> History:
     """
     file = find(place)
     if file is None:
-        raise HistoryError(f"there is no {METRICS} and no {TABLE} at {place}; give the folder of a training")
+        raise HistoryError(f"there is no {METRICS} and no {LOSS_TABLE} at {place}; give the folder of a training")
     try:
         with file.open("rb") as opened:
             head, size = opened.read(4096).partition(b"\n")[0], file.stat().st_size
@@ -121,7 +122,7 @@ def read(place: str | Path) -> History:
         raw = raw.partition(b"\n")[2]
         notices.append(f"Only the last {MOST >> 20} MB of {file.name} are shown: it has {size >> 20} MB.")
     whole = raw.rpartition(b"\n")[0]  # the last line may be half-written
-    rows = _table(head, whole) if file.name == TABLE else _lines(whole)
+    rows = _table(head, whole) if file.name == LOSS_TABLE else _lines(whole)
     curves, damaged = _curves(rows)
     if damaged:
         notices.append(f"{damaged:,} lines of {file.name} could not be read and are left out.")

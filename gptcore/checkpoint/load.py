@@ -13,6 +13,7 @@ from gptcore.checkpoint import hub, vocabulary
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
 from gptcore.checkpoint.formats import huggingface, mingpt, nanogpt, native
 from gptcore.checkpoint.parts import first_five
+from gptcore.checkpoint.run_files import BEST, LAST, SETTINGS
 from gptcore.checkpoint.safetensors_file import starts_like_one
 from gptcore.checkpoint.sandbox.client import open_pickled
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
@@ -23,8 +24,6 @@ from gptcore.tokenizer import Tokenizer
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
 """Suffixes that mark a text as a path, although it could also be spelled like owner/name on the hub."""
 
-RUN_SETTINGS, RUN_FILES = "settings.json", ("best.pt", "last.pt")
-"""Files that mark a folder of `gptcore.train`, and its weights: the best, or the last if there is no best."""
 
 
 def load(
@@ -137,7 +136,7 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         return native.read(path, config, tokenizer)
     if (content := huggingface.config_of(path)) is not None:
         return huggingface.read(path, content, config, tokenizer)
-    if (path / RUN_SETTINGS).is_file() and (best := next((f for f in RUN_FILES if (path / f).is_file()), None)):
+    if (path / SETTINGS).is_file() and (best := next((f for f in (BEST, LAST) if (path / f).is_file()), None)):
         return _read(path / best, config, tokenizer)
     files = sorted(entry.name for entry in path.iterdir())
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
@@ -147,9 +146,9 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         raise CheckpointError(
             f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them"
         )
-    if (path / RUN_SETTINGS).is_file():
+    if (path / SETTINGS).is_file():
         raise CheckpointError(
-            f"{path} is the folder of a training (it holds {RUN_SETTINGS}) and has no weights yet; wait for its first "
+            f"{path} is the folder of a training (it holds {SETTINGS}) and has no weights yet; wait for its first "
             "evaluation"
         )
     raise CheckpointError(

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from gptcore import checkpoint
+from gptcore.checkpoint.run_files import LOSS_TABLE
 from gptcore.checkpoint.snapshots import FOLDER
 from gptcore.train.card import card
 from gptcore.train.loop import Trainer
@@ -48,7 +49,7 @@ def export(trainer: Trainer) -> None:
     written = checkpoint.load(target, device=trainer.device)  # the card measures these weights, rounding included
     text = card(trainer, written.model, best.info["iter_num"], command(settings))
     write_whole(target / "README.md", lambda file: file.write(text.encode()))
-    write_whole(target / "loss.csv", lambda file: file.write(curve(trainer.folder).encode()))
+    write_whole(target / LOSS_TABLE, lambda file: file.write(curve(trainer.folder).encode()))
 
 
 def command(settings: Settings) -> str:

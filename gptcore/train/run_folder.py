@@ -19,7 +19,8 @@ from typing import IO, Any
 import torch
 from filelock import FileLock, Timeout
 
-from gptcore.train.settings import SETTINGS, Settings
+from gptcore.checkpoint.run_files import BEST, LAST, METRICS, SETTINGS
+from gptcore.train.settings import Settings
 
 LOCK = "run.lock"
 TEMPORARY = ".tmp"
@@ -36,10 +37,9 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.last, self.best = path / "last.pt", path / "best.pt"
-        self.metrics, self.settings, self.tokenizer = (
-            path / name for name in ("metrics.jsonl", SETTINGS, "tokenizer.json")
-        )
+        self.last, self.best = path / LAST, path / BEST
+        self.metrics, self.settings = path / METRICS, path / SETTINGS
+        self.tokenizer = path / "tokenizer.json"
         self._lock = FileLock(path / LOCK, thread_local=False)
 
     def lock(self) -> None:

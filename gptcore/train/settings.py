@@ -12,12 +12,11 @@ import torch
 import tyro
 
 from gptcore import data
+from gptcore.checkpoint.run_files import SETTINGS
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "on", "off"]
-SETTINGS = "settings.json"
-"""File of the settings in a training's folder."""
 OF_INIT_FROM = ("tokenizer", "vocab_size", "n_layer", "n_head", "n_embd", "bias", "tie_weights", "activation")
 """Options without effect with `init_from`, because the checkpoint decides them."""
 

@@ -10,13 +10,15 @@ from app.state import opening
 from app.stores.models import Wanted
 from app.views.explore import explore
 from gptcore import CheckpointError
+from gptcore.checkpoint.formats.native import CONFIG
+from gptcore.checkpoint.run_files import BEST, LAST
 
 
 def weights(folder: Path) -> dict[str, Path]:
     """Return the weights of a training's folder or a checkpoint folder that can be opened, by their names."""
-    found = {"best": folder / "best.pt", "last": folder / "last.pt"}
+    found = {"best": folder / BEST, "last": folder / LAST}
     there = {name: path for name, path in found.items() if path.is_file()}
-    return there or ({"kept": folder} if (folder / "config.json").is_file() else {})
+    return there or ({"kept": folder} if (folder / CONFIG).is_file() else {})
 
 
 def look_inside(path: Path, name: str, *, key: str, step: int | None = None) -> None:

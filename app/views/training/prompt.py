@@ -15,6 +15,7 @@ from app.training import plan, runs
 from app.views.training.curves import of_screen
 from gptcore import Trace, capture
 from gptcore.analysis import token_loss
+from gptcore.checkpoint.run_files import SETTINGS
 from gptcore.data import DATASETS
 
 SENTENCE = (
@@ -115,7 +116,7 @@ def _data() -> str | None:
     if folder is None:
         return None
     folder = folder if folder.is_dir() else folder.parent
-    named = runs.read_json(folder / runs.SETTINGS).get("data") or _named_in_card(folder / "README.md")
+    named = runs.read_json(folder / SETTINGS).get("data") or _named_in_card(folder / "README.md")
     if named in plan.known_texts():
         return str(named)
     return str(named) if named and not server.shared() and Path(str(named)).is_file() else None
