@@ -108,7 +108,7 @@ class Visit(BaseHTTPRequestHandler):
 
     def _listing(self, name: str, revision: str) -> None:
         repo = self.server.repos.get(name)
-        sha = repo and repo.commit(revision)
+        sha = repo.commit(revision) if repo else None
         if repo is None or sha is None:
             return self._missing("RepoNotFound" if repo is None else "RevisionNotFound")
         siblings = [{"rfilename": file} for file in repo.commits[sha]]
@@ -117,7 +117,7 @@ class Visit(BaseHTTPRequestHandler):
 
     def _file(self, name: str, revision: str, file: str) -> None:
         repo = self.server.repos.get(name)
-        sha = repo and repo.commit(revision)
+        sha = repo.commit(revision) if repo else None
         if repo is None or sha is None:
             return self._missing("RepoNotFound" if repo is None else "RevisionNotFound")
         if repo.refusal is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from gptcore import ConfigError, GPTConfig
 
-GOOD = {"block_size": 8, "vocab_size": 5, "n_layer": 1, "n_head": 2, "n_embd": 4}
+GOOD: dict[str, Any] = {"block_size": 8, "vocab_size": 5, "n_layer": 1, "n_head": 2, "n_embd": 4}
 
 
 @pytest.mark.parametrize(

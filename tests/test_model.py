@@ -29,9 +29,9 @@ def as_transformers(model: GPT) -> GPT2LMHeadModel:
             tie_word_embeddings=config.tie_weights,
             bos_token_id=None,
             eos_token_id=None,
-            attn_implementation="eager",
+            attn_implementation="eager",  # type: ignore[call-arg]
         )
-    ).eval()
+    ).eval()  # type: ignore[no-untyped-call]
     theirs = theirs.to(model.lm_head.weight.dtype)
     transposed = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
     state = {name: tensor.t() if name.endswith(transposed) else tensor for name, tensor in model.state_dict().items()}

@@ -34,9 +34,10 @@ def imports(file: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are absolute"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            module = str(node.module)
+            names = [f"{module}.{alias.name}" for alias in node.names]
             # `from gptcore import load` imports from gptcore's own file; `from app import theme` imports a room
-            yield from (name if room_of(name)[1] in ROOMS.get(room_of(name)[0], ()) else node.module for name in names)
+            yield from (name if room_of(name)[1] in ROOMS.get(room_of(name)[0], ()) else module for name in names)
 
 
 def backwards(root: Path) -> list[str]:

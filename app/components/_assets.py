@@ -59,7 +59,7 @@ def length(value: int | str) -> str:
     return f"{value}px" if isinstance(value, int) else value
 
 
-def number(value: float) -> float | str:
+def number(value: float | np.floating[Any]) -> float | str:
     """Return a float as JSON can hold it: infinities and NaN become words.
 
     >>> number(0.5), number(float("-inf"))

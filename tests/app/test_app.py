@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -42,7 +44,7 @@ def me(shakespeare: Checkpoint) -> Explorer:
     return Explorer(shakespeare)
 
 
-def tiny(tokenizer: object = None, **sizes: object) -> Checkpoint:
+def tiny(tokenizer: object = None, **sizes: Any) -> Checkpoint:
     model = random_model(vocab_size=17, **sizes)
     return Checkpoint(model, tokenizer or CharTokenizer("abcdefghijklmnopq"), model.config)  # type: ignore[arg-type]
 

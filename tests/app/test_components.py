@@ -53,13 +53,13 @@ def test_payloads_that_would_not_arrive_are_refused(bad: object, names: str) -> 
 
 
 def test_good_payloads_pass_unchanged() -> None:
-    data = {"a": None, "b": [1, 2.5, "x", True, (1, 2)], "c": {"d": {}}}
+    data: dict[str, Any] = {"a": None, "b": [1, 2.5, "x", True, (1, 2)], "c": {"d": {}}}
     assert check_payload(data) == data
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
 def test_arrays_travel_as_one_column_of_their_own_type(dtype: type) -> None:
-    array = np.array([0, 1, 250], dtype)
+    array: np.ndarray = np.array([0, 1, 250], dtype)
     table = check_payload({"e": array})["e"]
     assert table.num_columns == 1
     sent = table.column(0).to_numpy()

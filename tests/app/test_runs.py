@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -197,6 +198,10 @@ def test_names_beside_a_pattern_have_room(count: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("data", ["sort", "induction", "addition", plan.OWN_TEXT])
+def unread(out: Path) -> NoReturn:
+    raise AssertionError("nothing is resumed")
+
+
 def test_what_a_plan_tells_is_what_the_trainer_makes_of_it(data: str, tmp_path: Path) -> None:
     from gptcore.train.settings import parse
 
@@ -206,7 +211,7 @@ def test_what_a_plan_tells_is_what_the_trainer_makes_of_it(data: str, tmp_path: 
         planned = plan.Plan(**{**vars(planned), "text": "some text of mine. " * 100})
     source = str(tmp_path / "text.txt") if data == plan.OWN_TEXT else data
     arguments = [f"--out={tmp_path / 'run'}", f"--data={source}", f"--steps={planned.steps}", *planned.arguments]
-    settings = parse(arguments, lambda out: None)
+    settings = parse(arguments, unread)
     made, config = vars(settings), planned.config
     for name in ("n_layer", "n_head", "n_embd", "block_size", "bias", "tie_weights", "dropout"):
         assert made[name] == getattr(config, name), name

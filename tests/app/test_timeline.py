@@ -24,7 +24,7 @@ from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots
 from gptcore import Checkpoint, CheckpointError, capture, load, save
 from gptcore.analysis.head_scores import KINDS
-from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot
+from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot
 from gptcore.tokenizer import CharTokenizer
 from gptcore.train import snapshots as writing
 from tests.browser.driver import ROOT
@@ -187,7 +187,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(snapshot.step)
         return original(checkpoint, snapshot)
 
-    original = snapshots.load_snapshot
+    original = load_snapshot
     monkeypatch.setattr(snapshots, "load_snapshot", counted)
     return found
 

@@ -53,7 +53,7 @@ class KneserNey:
     def _add(self, grams: Ints, counts: Ints) -> None:
         discount = discounts(counts)[np.minimum(counts, 3)]
         contexts, which = np.unique(grams // self.V, return_inverse=True)
-        totals, rests = (np.bincount(which, weights=weights) for weights in (counts, discount))
+        totals, rests = (np.bincount(which, weights=weights).astype(np.float64) for weights in (counts, discount))
         self.grams.insert(0, (grams, counts - discount))
         self.contexts.insert(0, (contexts, totals, rests))
 

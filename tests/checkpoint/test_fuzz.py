@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -153,7 +155,7 @@ def test_formats_are_fuzzed_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Formats run in new processes; the table keeps the order of the options. A process that dies is a failure."""
-    monkeypatch.setattr(fuzz.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     names = ["ours", "huggingface-safetensors"]
     asked = [word for name in names for word in ("--format", name)]
     assert fuzz.main(["--cases", "3", *asked]) == 0
@@ -165,9 +167,9 @@ def test_formats_are_fuzzed_side_by_side(
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(fuzz.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(fuzz.faulthandler, "enable", lambda: None)
-    monkeypatch.setattr(fuzz.faulthandler, "dump_traceback_later", lambda *_, **__: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(faulthandler, "enable", lambda: None)
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)
     assert fuzz.main(["--cases", "3", "--format", "ours"]) == 0
     assert re.search(r"\| ours \| 3 \| [23] \| [01] \| 0\.\d\d s \| \d+ MB \| 0 \|\n$", capsys.readouterr().out)
     assert os.listdir(tmp_path) == []

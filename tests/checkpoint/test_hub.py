@@ -31,8 +31,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 8, "vocab_size": 20, "n_positions": 16}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=0, eos_token_id=0))
+    sizes = GPT2Config(n_layer=2, n_head=2, n_embd=8, vocab_size=20, n_positions=16, bos_token_id=0, eos_token_id=0)
+    model = GPT2LMHeadModel(sizes)
     folder = tmp_path_factory.mktemp("saved")
     model.save_pretrained(folder / "whole")
     model.save_pretrained(folder / "parts", max_shard_size="4KB")
@@ -340,7 +340,9 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, error: 
         raise error
 
     files = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
-    info = huggingface_hub.ModelInfo(id="a/b", sha="0" * 40, siblings=files)
+    info = huggingface_hub.ModelInfo(  # type: ignore[no-untyped-call]
+        id="a/b", sha="0" * 40, siblings=files
+    )
     monkeypatch.setattr(huggingface_hub, "model_info", lambda *_, **__: info)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", broken)
     with pytest.raises(

@@ -6,6 +6,7 @@ import itertools
 import re
 import shlex
 from pathlib import Path
+from typing import Literal, NoReturn
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def figures(name: str, row: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+\.\d+", line.split("|")[2])]
 
 
-def unread(out: Path) -> None:
+def unread(out: Path) -> NoReturn:
     raise AssertionError("nothing is resumed")
 
 
@@ -152,7 +153,8 @@ def test_a_text_is_known_as_well_as_its_card_says(
     """Measured on the held-out text; the training text is many times longer, and measured when the card is written."""
     monkeypatch.setenv("GPTSCOPE_DATA", str(outside_data))
     ckpt = load(name)
-    data, kind = ckpt.info["train_config"]["data"], "bpe" if isinstance(ckpt.tokenizer, BPETokenizer) else "char"
+    data = ckpt.info["train_config"]["data"]
+    kind: Literal["bpe", "char"] = "bpe" if isinstance(ckpt.tokenizer, BPETokenizer) else "char"
     source = text_source(data, ckpt.config.block_size, kind, tokenizer=ckpt.tokenizer)
     assert isinstance(source, TextSource)
     if source.spans.test:

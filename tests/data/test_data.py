@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -555,8 +555,13 @@ def test_byte_pairs_of_a_very_large_text_are_learnt_from_all_over_it(
 ) -> None:
     (tmp_path / "a.txt").write_text("".join(f"word{i:04} " for i in range(1000)))  # 9 kB
     seen: list[str] = []
+
+    def learnt(texts: Iterable[str], size: int) -> BPETokenizer:
+        seen.extend(texts)
+        return BPE
+
     monkeypatch.setattr(text, "CHUNK", 100)
-    monkeypatch.setattr(sources, "train_bpe", lambda texts, size: seen.extend(texts) or BPE)
+    monkeypatch.setattr(sources, "train_bpe", learnt)
     data.text_source(str(tmp_path / "a.txt"), 4, "bpe", 300)
     assert "".join(seen) == (tmp_path / "a.txt").read_text()[:8100]  # the whole training split, and no more
     seen.clear()

@@ -292,7 +292,7 @@ def write_files(folder: Path, vocab: object, merges: str) -> Path:
 
 
 def letters() -> dict[str, int]:
-    from gptcore.tokenizer.gpt2_files import BYTE_OF_CHARACTER
+    from gptcore.tokenizer.merges import BYTE_OF_CHARACTER
 
     return {char: index for index, char in enumerate(BYTE_OF_CHARACTER)}
 

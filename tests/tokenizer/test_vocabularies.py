@@ -626,7 +626,7 @@ def hostile(marker: Path) -> dict[str, bytes]:
         ("os", "mkdir", str(marker)),
         ("posix", "mkdir", str(marker)),
     ]
-    parts = {}
+    parts: dict[str, bytes] = {}
     for module, name, argument in calls:
         named, text = f"{module}\n{name}\n".encode(), b"V" + argument.encode() + b"\n"
         parts |= {

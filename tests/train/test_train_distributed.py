@@ -17,7 +17,7 @@ from gptcore.train.loop import Trainer
 from gptcore.train.run_folder import RunError, RunFolder
 from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until
 
-EXACT = {"dropout": 0.0, "precision": "float32"}
+EXACT: dict[str, Any] = {"dropout": 0.0, "precision": "float32"}
 
 
 @pytest.fixture

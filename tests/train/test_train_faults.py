@@ -44,7 +44,7 @@ def test_killed_ten_times_it_ends_as_the_uninterrupted_run(tmp_path: Path, text:
         begun = (parts / "settings.json").exists()
         goal = last_step(parts) + moment.randint(1, 25)
         process = forked(*(["--out", str(parts), "--resume"] if begun else options(parts, text, **changes)))
-        until(lambda goal=goal, process=process: last_step(parts) >= goal or not process.is_alive())
+        until(lambda: last_step(parts) >= goal or not process.is_alive())  # noqa: B023 - called at once
         time.sleep(moment.uniform(0, 0.01))
         assert process.is_alive(), "it ended before it was killed: give it more steps"
         process.kill()
