@@ -11,7 +11,7 @@ from app.components.listing import listing
 from app.components.live import Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, map_panel
-from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix
+from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
 from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
@@ -46,6 +46,7 @@ __all__ = [
     "losses",
     "map_panel",
     "matrix",
+    "matrix_alone",
     "node",
     "plot",
     "plotly_js",

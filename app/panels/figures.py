@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.theme import CONCEPTS, LINE, RAISED, SEQUENTIAL, TEXT, Pair
+from app.theme import CONCEPTS, LINE, RAISED, TEXT, Pair
 from app.training.runs import Curve, History, smoothed
 
 MOST_POINTS = 3000
@@ -24,8 +21,6 @@ BESIDE = {
     "grad_norm": ("norm of the gradient", ("grad_norm",), ".3g"),
 }
 """Smaller curves: title, kinds, and number format."""
-LETTER, LINE_HEIGHT, SQUARE = 8, 15, 0.6
-"""Sizes of a pattern: pixels of a letter of a name, pixels of a line, least share of the height for the square."""
 
 
 def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
@@ -94,50 +89,6 @@ def beside(history: History, *, dark: bool) -> go.Figure | None:
     figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_layout(dark))
     figure.update_layout(margin_t=26)
     return figure
-
-
-def pattern(weights: Sequence[Sequence[float]], tokens: Sequence[str], *, dark: bool, height: int = 380) -> go.Figure:
-    """Draw a head's attention pattern (T, T), rows are queries, colours are sqrt(weight) on the scale 0 to 1.
-
-    With many tokens, only every k-th is named on the axes, so that no names touch; a hover names each.
-    """
-    named = [shown(token) for token in tokens]
-    stops = SEQUENTIAL.dark if dark else SEQUENTIAL.light
-    scale = [[(i / (len(stops) - 1)) ** 2, stop] for i, stop in enumerate(stops)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=[list(row) for row in weights],
-            customdata=[[[query, key] for key in named] for query in named],
-            colorscale=scale,
-            zmin=0,
-            zmax=1,
-            colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "weight", "side": "right"}},
-            hovertemplate="query %{y} ‘%{customdata[0]}’ → key %{x} ‘%{customdata[1]}’: %{z:.4f}<extra></extra>",
-        )
-    )
-    longest = max((len(token) for token in tokens), default=0)
-    across, down = (_ticks(named, room, SQUARE * height) for room in (LETTER * longest + LETTER, LINE_HEIGHT))
-    figure.update_xaxes(title="key", side="top", constrain="domain", **across)
-    figure.update_yaxes(title="query", autorange="reversed", scaleanchor="x", constrain="domain", **down)
-    figure.update_layout(height=height, uirevision="pattern", **_layout(dark))
-    return figure
-
-
-def _ticks(names: Sequence[str], room: float, side: float) -> dict[str, Any]:
-    """Return an axis that names as many places of a side as fit, at even distances from the first."""
-    every = max(1, math.ceil(room * len(names) / side))
-    places = list(range(0, len(names), every))
-    look = {"tickangle": 0, "showgrid": False, "zeroline": False, "tickfont": {"size": 12}}
-    return {"tickvals": places, "ticktext": [names[place] for place in places], **look}
-
-
-def shown(label: str) -> str:
-    """Return a token that plotly can draw: white space visible, and no tags.
-
-    >>> shown("<b> "), shown("\\n")
-    ('&lt;b&gt;␣', '↵')
-    """
-    return html.escape(label.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥").replace("\r", "␍"), quote=False)
 
 
 def _layout(dark: bool) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import itertools
 import json
 import os
 import subprocess
@@ -173,25 +172,6 @@ def test_a_long_curve_is_thinned_to_points_of_its_own() -> None:
     assert 2000 < len(thin.steps) <= 3001
     assert (thin.steps[0], thin.steps[-1]) == (0, 9999)
     assert all(value == step * step for step, value in zip(thin.steps, thin.values, strict=True))
-
-
-def test_tokens_are_no_markup_in_a_plot() -> None:
-    figure = figures.pattern([[1.0, 0.0], [0.25, 0.75]], ["<a href='x'>", " "], dark=True)
-    assert figure.layout.xaxis.ticktext == ("&lt;a␣href='x'&gt;", "␣")
-    assert [list(row) for row in figure.data[0].z] == [[1.0, 0.0], [0.25, 0.75]]
-
-
-@pytest.mark.parametrize("count", [1, 11, 48, 64])
-@pytest.mark.parametrize("name", ["a", "longer"])
-def test_names_beside_a_pattern_have_room(count: int, name: str) -> None:
-    tokens = [f"{name}{index % 10}" for index in range(count)]
-    figure = figures.pattern([[0.0] * count] * count, tokens, dark=False, height=330)
-    for axis, room in ((figure.layout.xaxis, 7 * len(tokens[0])), (figure.layout.yaxis, 14)):
-        named = list(axis.tickvals)
-        assert named[0] == 0
-        assert list(axis.ticktext) == [tokens[place] for place in named]
-        assert all((b - a) * 0.6 * 330 / count >= room for a, b in itertools.pairwise(named))
-    assert list(figure.data[0].customdata[-1][0]) == [tokens[-1], tokens[0]]  # told where it is pointed at
 
 
 # ---- planning ----------------------------------------------------------------------------------------------------

@@ -81,7 +81,9 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     known = dict(zip(*vars(runs.read(job.folder).curves["loss"]).values(), strict=True))
     assert losses == [known[step] for step in steps]  # the file's numbers
     assert min(losses) < 0.8 * losses[0]  # it learns
-    page.get_by_text("After step").first.wait_for(timeout=SLOW)  # one head of it
+    one_head = page.locator('[data-panel="watched"]')
+    one_head.wait_for(timeout=SLOW)
+    assert one_head.get_attribute("data-rows") == one_head.get_attribute("data-cols") == "11"
     button(page, "Pause")
     page.get_by_role("button", name="Resume").wait_for(timeout=SLOW)
     (paused,) = jobs.jobs()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from app.components._assets import deliver, length, number
+from app.components._assets import check_payload, length, number, register
 from app.components.live import Panel
 from app.components.matrix.heatmap import Heatmap, Scale, heatmap
 
-__all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix"]
+__all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix", "matrix_alone"]
 
-deliver("matrix")
+_ALONE = register("matrix")
 
 
 class Cell(TypedDict):
@@ -22,7 +22,9 @@ class Cell(TypedDict):
 
 
 class MatrixEvent(TypedDict):
-    """The state of `live`: not an action but a state, so that a repeated message does no harm.
+    """The state of `live`, and under "event" that of `matrix_alone`.
+
+    It is not an action but a state, so that a repeated message does no harm.
 
     `hover` is the cell whose value the browser asks for, if it has only pixels: answer with `value_at`. `name` is the
     matrix of both cells: ignore them if another one is shown now. Send `seq` back as `ack`.
@@ -36,7 +38,7 @@ class MatrixEvent(TypedDict):
 
 def matrix(
     *,
-    text: str,
+    text: str | None,
     name: str,
     heat: Heatmap,
     row_axis: str,
@@ -58,7 +60,7 @@ def matrix(
     """Return the heatmap as a panel; a click, or a hover that the browser cannot answer, becomes a `MatrixEvent`.
 
     Args:
-        text: the prompt of the values.
+        text: the prompt of the values; None if they belong to no prompt of this page.
         name: name of the matrix, such as "transformer.h.0.attn.pattern, head 1"; a new name clears pin and crosshair.
         heat: result of `heatmap(...)`.
         row_axis: name of the rows' axis, such as "query", "token", "C".
@@ -81,7 +83,7 @@ def matrix(
         if labels is not None and len(labels) != size:
             raise ValueError(f"{len(labels)} {axis} labels for {size} {axis}s; give one label for each {axis}")
     data = {
-        "text": text,
+        **({} if text is None else {"text": text}),
         "name": name,
         "rows": heat.rows,
         "cols": heat.cols,
@@ -108,3 +110,8 @@ def matrix(
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }
     return Panel("matrix", data)
+
+
+def matrix_alone(panel: Panel, *, key: str) -> None:
+    """Mount a heatmap by itself, on a page whose panels do not go by `live`."""
+    _ALONE(key=key, data=check_payload(panel.data))

@@ -190,8 +190,21 @@ def _head(job: Job) -> None:
     step = checkpoint.info.get("snapshot", checkpoint.info.get("iter_num", 0))
     st.caption(f"After step {step:,}, on an example of its training{_scores(job, layer, head)}")
     tokens = [checkpoint.tokenizer.label(index) for index in ids]
-    figure = figures.pattern(weights_of_head.to(torch.float32).tolist(), tokens, dark=reports.dark(), height=330)
-    components.plot(figure, key="watched head", bar=False)
+    heatmap = components.matrix(
+        text=None,
+        name=f"{name}, head {head}",
+        heat=components.heatmap(weights_of_head.to("cpu", torch.float32).numpy(), scale="sequential"),
+        row_axis="query",
+        col_axis="key",
+        row_labels=tokens,
+        col_labels=tokens,
+        square=True,
+        ack=reports.seq("watched head"),
+        note="point at a cell to read its weight",
+        panel="watched",
+        height=356,
+    )
+    components.matrix_alone(heatmap, key="watched head")
 
 
 def _scores(job: Job, layer: int, head: int) -> str:
