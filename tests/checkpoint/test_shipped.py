@@ -139,6 +139,7 @@ def test_a_task_is_answered_as_well_as_its_card_says(name: str) -> None:
     assert found["loss"] == pytest.approx(loss, abs=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "row", "unit", "most"),
     [

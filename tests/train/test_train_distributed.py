@@ -48,7 +48,8 @@ def same_within(a: list[dict[str, Any]], b: list[dict[str, Any]], most: float) -
     ("data", "changes"),
     [
         ("text", {"accumulate": 2}),  # a batch for each process
-        ("sort", {"block_size": 11}),  # half the rows for each process, some targets ignored
+        # half the rows for each process, some targets ignored
+        pytest.param("sort", {"block_size": 11}, marks=pytest.mark.slow),
     ],
 )
 def test_two_processes_have_the_losses_of_one_and_either_goes_on(
@@ -146,7 +147,7 @@ def test_an_error_is_told_once(tmp_path: Path, text: Path) -> None:
     assert errors.index("error: batch_size") < errors.index("Traceback")  # torchrun's own, at the end
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_worker_ends_the_job_with_a_save_to_go_on_from(victim: int, tmp_path: Path, text: Path) -> None:
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=5), processes=2)
@@ -161,6 +162,7 @@ def test_a_killed_worker_ends_the_job_with_a_save_to_go_on_from(victim: int, tmp
     assert Trainer(resumed(out)).step == saved
 
 
+@pytest.mark.slow
 def test_torchrun_starts_again_and_the_job_goes_on(tmp_path: Path, text: Path) -> None:
     """The restart repeats the first command, without --resume; the end equals that of an undisturbed training."""
     changes = {**EXACT, "accumulate": 2, "steps": 150, "eval_interval": 5}
@@ -179,6 +181,7 @@ def test_torchrun_starts_again_and_the_job_goes_on(tmp_path: Path, text: Path) -
     assert same_weights(out, whole)
 
 
+@pytest.mark.slow
 def test_a_restart_does_not_go_on_with_another_run(tmp_path: Path, text: Path) -> None:
     """torchrun restarts after a user's error, too: the restart must not resume the older training in the folder."""
     settings = small(tmp_path, text, steps=2)
