@@ -194,6 +194,28 @@ def test_scripts_never_turn_text_into_markup_or_reach_the_network(path: Path) ->
     assert len(text.splitlines()) <= 300
 
 
+def test_the_loader_finds_the_imports_that_a_parser_finds(tmp_path: Path) -> None:
+    deno = pytest.importorskip("deno", reason="needs deno, which parses scripts").find_deno_bin()
+    every = tmp_path / "every.js"
+    every.write_text("".join(f'import "{path.as_uri()}";\n' for path in SCRIPTS))
+    told = subprocess.run([deno, "info", "--json", str(every)], check=True, capture_output=True, encoding="utf-8")
+    parsed = {
+        module["specifier"]: [imported["specifier"] for imported in module.get("dependencies", ())]
+        for module in json.loads(told.stdout)["modules"]
+    }
+    assert parsed.pop(every.as_uri()) == [path.as_uri() for path in SCRIPTS]
+    loader = json.dumps((COMPONENTS / "runtime" / "runtime.js").as_uri())
+    script = f"""globalThis.window = globalThis;
+    const {{ importsOf }} = await import({loader});
+    const found = {json.dumps(list(parsed))}.map((url) => [url, importsOf(Deno.readTextFileSync(new URL(url)))]);
+    console.log(JSON.stringify(Object.fromEntries(found)));"""
+    told = subprocess.run([deno, "eval", script], check=True, capture_output=True, encoding="utf-8")
+    assert {url: sorted(found) for url, found in json.loads(told.stdout).items()} == {
+        url: sorted(found) for url, found in parsed.items()
+    }
+    assert sum(map(len, parsed.values())) > 40
+
+
 def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
     deno = pytest.importorskip("deno", reason="needs deno, which runs scripts outside a browser").find_deno_bin()
     brief, percent = (COMPONENTS / folder / "numbers.js" for folder in ("prediction", "shared"))

@@ -177,11 +177,11 @@ def test_a_long_curve_is_thinned_to_points_of_its_own() -> None:
 # ---- planning ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", ["sort", "induction", "addition", plan.OWN_TEXT])
 def unread(out: Path) -> NoReturn:
     raise AssertionError("nothing is resumed")
 
 
+@pytest.mark.parametrize("data", ["sort", "induction", "addition", plan.OWN_TEXT])
 def test_what_a_plan_tells_is_what_the_trainer_makes_of_it(data: str, tmp_path: Path) -> None:
     from gptcore.train.settings import parse
 

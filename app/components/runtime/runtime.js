@@ -3,17 +3,33 @@
 
 const shelf = (window.gptscopeModules ??= new Map());
 
-/** A URL under which the browser can import the script at `path`, and before it all that this one imports. */
+const IMPORT = /^(import [^"\n]* from )"(\.[^"\n]+)";$/gm; // in the one form that the scripts use
+
+/**
+ * Returns what a script imports, as it spells it. (The tests hold this against a parser, for every script.)
+ * @param {string} text
+ */
+export function importsOf(text) {
+  return [...text.matchAll(IMPORT)].map((found) => found[2]);
+}
+
+/**
+ * Returns a URL under which the browser can import the script at `path`, and before it all that this one imports.
+ * @param {string} path
+ * @param {Record<string, string>} scripts
+ * @param {Map<string, string>} urls
+ * @returns {string}
+ */
 function urlOf(path, scripts, urls) {
   if (!urls.has(path)) {
-    const text = scripts[path].replace(/from "(\.[^"]+)"/g, (_, wanted) => {
+    const text = scripts[path].replace(IMPORT, (_, names, wanted) => {
       const imported = new URL(wanted, `file:///${path}`).pathname.slice(1);
-      return `from "${urlOf(imported, scripts, urls)}"`;
+      return `${names}"${urlOf(imported, scripts, urls)}";`;
     });
     const named = `${text}\n//# sourceURL=gptscope/${path}`;
     urls.set(path, URL.createObjectURL(new Blob([named], { type: "text/javascript" })));
   }
-  return urls.get(path);
+  return /** @type {string} */ (urls.get(path));
 }
 
 function sheet(text) {
@@ -32,7 +48,7 @@ function mountOf(module, sheets) {
   };
 }
 
-/** Takes no room on the page: Streamlit leaves a gap for each element that is displayed. */
+/** Takes no room on the page, as dom.js does for others; a script that loads the others imports none. */
 function hide(parentElement) {
   const container = parentElement.closest('[data-testid="stElementContainer"]');
   if (container) container.style.display = "none";
