@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,14 +12,17 @@ from gptcore.graph.ops import Given, Rows
 from gptcore.graph.ops.op import number, products
 from tests.conftest import random_model
 
-OPTIONS = ({}, {"bias": False, "activation": "gelu_tanh", "tie_weights": False, "layer_norm_epsilon": 1e-3})
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"bias": False, "activation": "gelu_tanh", "tie_weights": False, "layer_norm_epsilon": 1e-3},
+)
 IDS = torch.tensor([[3, 1, 4, 1, 5, 9, 2], [2, 7, 1, 8, 2, 8, 1]])
 NAMES = [node.id for node in architecture(random_model().config).nodes if not isinstance(node.op, Given)]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=("nanoGPT", "minGPT"))
 @pytest.mark.parametrize("name", NAMES)
-def test_an_op_makes_what_the_module_returned(name: str, options: dict[str, object]) -> None:
+def test_an_op_makes_what_the_module_returned(name: str, options: dict[str, Any]) -> None:
     trace = capture(random_model(dtype=torch.float64, **options), IDS)
     axis = architecture(trace.config).nodes[name].axes.index("T")
     with torch.no_grad():
@@ -28,7 +33,7 @@ def test_an_op_makes_what_the_module_returned(name: str, options: dict[str, obje
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=("nanoGPT", "minGPT"))
-def test_a_cell_is_made_from_the_slices_that_its_op_names_and_no_others(options: dict[str, object]) -> None:
+def test_a_cell_is_made_from_the_slices_that_its_op_names_and_no_others(options: dict[str, Any]) -> None:
     """Each named slice matters, and nothing else does: the cell computed from them alone is the cell."""
     trace = capture(random_model(dtype=torch.float64, **options), IDS)
     chooser = torch.Generator().manual_seed(0)
