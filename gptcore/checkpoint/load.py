@@ -25,7 +25,6 @@ OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
 """Suffixes that mark a text as a path, although it could also be spelled like owner/name on the hub."""
 
 
-
 def load(
     path_or_name: str | os.PathLike[str],
     *,
