@@ -11,10 +11,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("gptcore", "app")
 ROOMS_TO_DO: frozenset[str] = frozenset(
     {
-        "gptcore/model.py",
-        "gptcore/graph",
-        "gptcore/capture",
-        "gptcore/analysis",
         "app/session",
         "app/state",
         "app/frame.py",
