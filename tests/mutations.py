@@ -266,7 +266,8 @@ def _zipped(records: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) 
         warnings.simplefilter("ignore")  # the repeated name is intended
         with zipfile.ZipFile(file, "w", method) as archive:
             for name, content in records:
-                archive.writestr(name or "x", content)
+                entry = zipfile.ZipInfo(name or "x")  # with a fixed date, so that the same seed gives the same bytes
+                archive.writestr(entry, content, method)
     return file.getvalue()
 
 
