@@ -1,4 +1,4 @@
-"""The inspected node: its name, axes, what it does, its formula; which head of it is shown, and which weight."""
+"""The inspected node: its name, axes, summary and formula, and the choice of a head or a weight of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ deliver("node")
 
 
 class NodeEvent(TypedDict):
-    """What the state of `live` holds after a choice; act once per `seq`.
+    """The state of `live` after a choice; act once per `seq`.
 
-    head: show `head` of node `id`. weight: show the parameter `weight` of node `id`, or its output where that is None.
+    head: show `head` of node `id`. weight: show the parameter `weight` of node `id`, or its output if that is None.
     """
 
     kind: Literal["head", "weight"]
@@ -38,20 +38,20 @@ def node(
     weights: Sequence[str] = (),
     weight: str | None = None,
 ) -> Panel:
-    """What is inspected; `NodeEvent` tells what was chosen. It depends on no prompt.
+    """Return the node as a panel; a choice becomes a `NodeEvent`. It does not depend on the prompt.
 
     Args:
-        id: of the node.
-        label: its name for people.
-        axes: of the tensor that is shown, such as ("B", "H", "T", "T").
-        summary: a sentence.
-        formula: LaTeX, which is read aloud.
-        formula_key: names the formula's picture, an SVG that `live` keeps.
+        id: id of the node.
+        label: readable name of the node.
+        axes: axes of the tensor on the screen, such as ("B", "H", "T", "T").
+        summary: a sentence about the node.
+        formula: LaTeX, for screen readers.
+        formula_key: name of the formula's picture, an SVG that `live` keeps.
         layer: the node's block, for the names of heads.
-        head: the one that is shown.
-        n_head: this many heads are offered; none for 0.
-        weights: keys of the parameters that are offered beside the output.
-        weight: the one of them that is shown; None is the output.
+        head: the head on the screen.
+        n_head: number of heads to choose from; 0 hides the choice.
+        weights: keys of the parameters to choose from, beside the output.
+        weight: the parameter on the screen; None is the output.
     """
     data = {
         "id": id,
