@@ -49,7 +49,7 @@ interface Window {
   /** The mount functions of all components, by name (runtime.js). */
   gptscopeModules: Map<string, Mount>;
   gptscopeVersion?: string;
-  gptscopeDrawings?: Map<string, string>;
+  gptscopeKept?: Map<string, string>;
   gptscopeHistories?: Map<string, any>;
   gptscopeListings?: Map<string, [string, string][][]>;
   gptscopePlotly?: boolean;

@@ -19,10 +19,13 @@ from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Rows
 from gptcore.model import GPT, KeysValues
 
+Ids = Sequence[int] | Sequence[Sequence[int]] | Tensor
+"""Token ids: (T,) or (B, T)."""
+
 
 def capture(
     model: GPT,
-    ids: Sequence[int] | Tensor,
+    ids: Ids,
     *,
     names: Sequence[str] | None = None,
     previous: Trace | None = None,
@@ -39,7 +42,7 @@ def capture(
 
     Args:
         model: in eval mode, on any device.
-        ids: token ids, a list, (T,) or (B, T), with 1 <= T <= block_size.
+        ids: token ids, (T,) or (B, T), as lists or a tensor, with 1 <= T <= block_size.
         names: what to cache; all that can be derived from it is readable too.
         previous: an earlier trace. It stays as it is.
         edits: changes of the run, applied in the order given; see `Edit`.
@@ -256,7 +259,7 @@ def _door(config: GPTConfig, layer: int) -> str:
     return arch.named("residual", config.n_layer - 1)
 
 
-def checked_ids(model: GPT, ids: Sequence[int] | Tensor) -> Tensor:
+def checked_ids(model: GPT, ids: Ids) -> Tensor:
     """Return the ids as (B, T) int64 on the model's device, for a run that gives the model's own numbers.
 
     Raises:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gptcore.capture import hooks, stored
-from gptcore.capture.capture import checked_ids
+from gptcore.capture.capture import Ids, checked_ids
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit, bound
 from gptcore.graph.architecture import architecture
@@ -18,7 +18,7 @@ from gptcore.model import GPT
 
 def gradients(
     model: GPT,
-    ids: Sequence[int] | Tensor,
+    ids: Ids,
     metric: Callable[[Tensor], Tensor],
     names: Sequence[str],
     *,

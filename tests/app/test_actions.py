@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit
 from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import strategies as some
 
-from app.session import actions, events
+from app.session import events
 from app.session.actions import (
     Action,
     Append,
@@ -33,6 +34,7 @@ from app.session.actions import (
 )
 from app.session.explorer import Explorer
 from app.session.location import Location
+from app.session.prompt_run import Shown
 from app.session.state_text import State
 from app.state import reports
 from app.stores.snapshots import History
@@ -72,9 +74,11 @@ def checkpoint(seed: int = 0) -> Checkpoint:
 def me() -> Explorer:
     """Somewhere that is nobody's start, so that a state which was reset shows."""
     explorer = Explorer(checkpoint(), PROMPT, source="letters", past=Recorded())
-    for action in (LookBack(), MoveInTime(10), PickHead(2, 1), Select("transformer.h.1.mlp.c_fc")):
+    chosen: tuple[Action, ...] = (LookBack(), MoveInTime(10), PickHead(2, 1), Select("transformer.h.1.mlp.c_fc"))
+    for action in chosen:
         explorer.apply(action)
-    for action in (PickWeight("transformer.h.1.mlp.c_fc.bias"), SetSampling(0.7, 3), SetTimelineScore("first")):
+    chosen = (PickWeight("transformer.h.1.mlp.c_fc.bias"), SetSampling(0.7, 3), SetTimelineScore("first"))
+    for action in chosen:
         explorer.apply(action)
     assert explorer.notice is None
     return explorer
@@ -162,7 +166,7 @@ def test_what_fails_in_the_middle_has_changed_nothing(me: Explorer, monkeypatch:
         raise ValueError("out of numbers")
 
     before = screen(me)
-    monkeypatch.setattr(actions.Shown, "of", broken)
+    monkeypatch.setattr(Shown, "of", broken)
     me.apply(Restore(GOOD))
     me.apply(MoveInTime(None))
     assert screen(me) == before
@@ -262,10 +266,10 @@ def test_each_report_is_its_action(
     assert events.actions(panel, {**event, "seq": 5}, me) == expected
 
 
-NAMES = st.sampled_from(["id", "text", "row"])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+NAMES = some.sampled_from(["id", "text", "row"])
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=3),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(NAMES, inner, max_size=3),
     max_leaves=5,
 )
 
@@ -286,9 +290,9 @@ def test_a_report_that_lacks_a_field_or_holds_a_wrong_one_raises_nothing(
 
 
 @given(
-    panel=st.sampled_from([*events.PANELS, "matrix", "nowhere"]),
+    panel=some.sampled_from([*events.PANELS, "matrix", "nowhere"]),
     event=JSON,
-    field=st.sampled_from(range(30)),
+    field=some.sampled_from(range(30)),
     value=JSON,
 )
 def test_any_report_at_all_raises_nothing(panel: str, event: object, field: int, value: object) -> None:
@@ -321,7 +325,7 @@ def test_the_cell_that_is_asked_for(hover: object, cell: object) -> None:
 
 @pytest.mark.parametrize("live", [None, 5, [], {"map": 5}, {"map": {}}, {"map": {"seq": "1"}}, {"map": {"seq": True}}])
 def test_a_report_without_a_number_is_none(live: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports.st, "session_state", {"live": live})
+    monkeypatch.setattr(streamlit, "session_state", {"live": live})
     assert reports.new("map") is None
     assert reports.seq("map") == 0
 
@@ -329,7 +333,7 @@ def test_a_report_without_a_number_is_none(live: object, monkeypatch: pytest.Mon
 def test_a_report_is_handed_out_once_and_so_is_one_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     append = {"id": 3, "text": "ab", "seq": 7}
     state: dict[str, Any] = {"live": {"prediction": {"top_k": 10, "append": append, "seq": 8}}}
-    monkeypatch.setattr(reports.st, "session_state", state)
+    monkeypatch.setattr(streamlit, "session_state", state)
     assert reports.new("prediction") == {"top_k": 10, "append": append, "seq": 8}
     assert reports.new("prediction") is None
     state["live"] = {"prediction": {"top_k": 20, "append": append, "seq": 9}}

@@ -43,7 +43,7 @@ class Wire:
         while time.monotonic() - self.last < QUIET:
             self.page.wait_for_timeout(100)
 
-    def of(self, act: Callable[[], None]) -> list[ForwardMsg]:
+    def of(self, act: Callable[[], object]) -> list[ForwardMsg]:
         """All that is sent for an action."""
         self.rest()
         before = len(self.messages)
@@ -83,7 +83,7 @@ def node(page: Page, name: str) -> None:
 
 def test_a_look_elsewhere_is_one_run_and_one_message(wired: tuple[Page, Wire]) -> None:
     page, wire = wired
-    looks: dict[str, Callable[[], None]] = {
+    looks: dict[str, Callable[[], object]] = {
         "transformer.h.2.attn.pattern": lambda: page.locator('[data-layer="2"][data-head="1"]').click(),
         "transformer.h.0.attn.pattern": lambda: page.get_by_label("Transformer block", exact=True).select_option("0"),
         "transformer.h.0.attn.scores": lambda: page.locator('[data-node="transformer.h.0.attn.scores"]').click(),

@@ -32,12 +32,13 @@ def other_prompt(length: int, B: int = 1) -> tuple[tuple[int, ...], ...]:
 
 def edit_of(model: GPT, change: Change) -> gptcore.Edit:
     """The same change, as gptcore takes it."""
-    if change.how == "zero":
-        return gptcore.Edit(change.name, change.how, **change.selectors)
+    how: Any = change.how
+    if how == "zero":
+        return gptcore.Edit(change.name, how, **change.selectors)
     value: Any = change.value
     if isinstance(value, tuple):
         value = gptcore.capture(model, torch.tensor(value))
-    return gptcore.Edit(change.name, change.how, value, **change.selectors)
+    return gptcore.Edit(change.name, how, value, **change.selectors)
 
 
 def edited(model: GPT, ids: Tensor, changes: Sequence[Change], **options: Any) -> Trace:
@@ -72,11 +73,11 @@ def cases(name: str, B: int) -> Iterator[Change]:
     for how in HOWS:
         yield change(name, how, B)
         yield change(name, how, B, **last)
-        yield change(name, how, B, **(mixed | {"position": slice(2, -2)}))
+        inner: dict[str, Selector] = {**mixed, "position": slice(2, -2)}
+        yield change(name, how, B, **inner)
     for selector, length in there.items():
-        for how, chosen in zip(
-            ("add", "scale", "set", "patch"), (length // 2, slice(1, None, 2), [2, 0], -1), strict=True
-        ):
+        parts: tuple[Selector, ...] = (length // 2, slice(1, None, 2), [2, 0], -1)
+        for how, chosen in zip(("add", "scale", "set", "patch"), parts, strict=True):
             yield change(name, how, B, **{selector: chosen})
 
 

@@ -25,12 +25,13 @@ def test_an_edit_is_frozen() -> None:
     chosen = [1, 2]
     edit = gptcore.Edit(f"{A1}.z", "zero", position=chosen)
     chosen.append(3)
-    assert list(edit.position) == [1, 2]
+    assert edit.position == (1, 2)
 
 
 def test_edits_are_equal_by_value_and_hashable() -> None:
     def make(**fields: Any) -> gptcore.Edit:
-        return gptcore.Edit(**({"name": f"{A1}.z", "how": "scale", "value": 2.0, "head": 1} | fields))
+        usual: dict[str, Any] = {"name": f"{A1}.z", "how": "scale", "value": 2.0, "head": 1}
+        return gptcore.Edit(**(usual | fields))
 
     variants: list[dict[str, Any]] = [
         {},

@@ -260,7 +260,8 @@ def test_only_what_is_named_is_held() -> None:
 
 
 def test_one_token() -> None:
-    model, places = twin(reference()), ({}, {"position": 0}, {"position": -1}, {"position": slice(-3, 1)})
+    model = twin(reference())
+    places: tuple[dict[str, Any], ...] = ({}, {"position": 0}, {"position": -1}, {"position": slice(-3, 1)})
     for i, name in enumerate(NODES):
         made = change(name, ("add", "scale", "set")[i % 3], **places[i % 4])
         assert_as_by_hand(edited(model, IDS[:, :1], [made]), IDS[:, :1], [made])

@@ -451,7 +451,8 @@ def full_index(operand: Any, shape: Sequence[int], place: int) -> Index:
 
 def walk(trace: Trace, state: dict[str, Tensor], start: tuple[str, Index], breadth: int, most: int) -> list[str]:
     """Explains a cell, then the largest few of each operand, and so on; the names on the way, each step checked."""
-    queue, seen, reached = [start], {start}, []
+    reached: list[str] = []
+    queue, seen = [start], {start}
     while queue and len(reached) < most:
         name, index = queue.pop()  # the last first, so that it gets down
         found = check(trace, state, name, index, FLOAT32)

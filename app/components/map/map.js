@@ -225,7 +225,7 @@ function drawShape({ live, width }, shape) {
 function draw(view) {
   const { svg_key, shapes, selected } = view.data;
   if (view.svgKey !== svg_key) {
-    const text = window.gptscopeKept.get(svg_key);
+    const text = window.gptscopeKept?.get(svg_key);
     if (text === undefined) return; // it comes with the next message
     parse(view, text);
   }

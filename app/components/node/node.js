@@ -77,7 +77,7 @@ export default function (component) {
     view.axes.textContent = `(${axes.join(", ")})`;
     view.summary.textContent = summary;
   }
-  const formula = window.gptscopeKept.get(formula_key);
+  const formula = window.gptscopeKept?.get(formula_key);
   if (formula !== undefined && changed(view, "formula", formula_key)) drawFormula(view, formula);
   drawHeads(view);
   drawParts(view);
