@@ -339,21 +339,31 @@ class Stop(BaseException):
     """As a Ctrl-C, or Streamlit's, would come."""
 
 
-@pytest.mark.parametrize("where", ["transformer.h.1.ln_1", "transformer.h.1.mlp", "transformer.ln_f"])
-def test_an_edited_run_that_is_stopped_leaves_nothing(where: str) -> None:
+@pytest.mark.parametrize("where", ["transformer.h.1.ln_1", "transformer.h.2.mlp", "transformer.ln_f"])
+def test_an_edited_run_that_is_stopped_leaves_nothing(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, made = twin(reference()), [Change(f"{A1}.pattern", "add", 0.5), Change("transformer.h.0.mlp", "zero")]
     plain = capture(model, IDS[:, :5])
 
     def stop(*_: object) -> None:
         raise Stop
 
-    handle = model.get_submodule(where).register_forward_hook(stop)
-    for previous in (None, plain):
-        with pytest.raises(Stop):
-            edited(model, IDS, made, previous=previous)
-    handle.remove()
+    with monkeypatch.context() as patch:
+        patch.setattr(model.get_submodule(where), "forward", stop)
+        for previous in (None, plain):
+            with pytest.raises(Stop):
+                edited(model, IDS, made, previous=previous)
     assert_as_by_hand(capture(model, IDS, previous=plain), IDS, [])
     assert_as_by_hand(edited(model, IDS, made, previous=plain), IDS, made)
+
+
+def test_third_party_hooks_and_edits_do_not_go_together() -> None:
+    """An edited run may pass by a module that carries a hook, so it says which ones to remove."""
+    model, made = twin(reference()), [Change(f"{A1}.z", "zero")]
+    handle = model.get_submodule(f"{A1}.c_proj").register_forward_hook(lambda _module, _args, _output: None)
+    with pytest.raises(ValueError, match=r"hooks on transformer\.h\.1\.attn\.c_proj; remove"):
+        edited(model, IDS, made)
+    handle.remove()
+    assert_as_by_hand(edited(model, IDS, made), IDS, made)
 
 
 def test_threads_on_one_model_do_not_see_each_others_edits() -> None:
