@@ -1,7 +1,6 @@
 // Mounts components as Streamlit would, on a page of their own, and keeps what they report and draw.
 (() => {
-  const EMPTY = { reports: [], drawn: [] };
-  Object.assign(window, structuredClone(EMPTY));
+  window.reports = [];
   const mounted = new Map(); // name -> the element that holds its shadow root
 
   /** An array of the payload as Arrow hands it over. */
@@ -33,17 +32,29 @@
     const setStateValue = (field, value) => window.reports.push([field, value]);
     const parentElement = mounted.get(name).shadowRoot;
     window.gptscopeModules.get(name)({ name, key: name, data: unpacked(data), parentElement, setStateValue });
+    // What has found its size is drawn again: in the next frame, or in the one behind it.
+    return new Promise((settled) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(settled))));
   };
 
   // What is drawn on canvases, with its place in CSS pixels from the canvas's own corner.
   const { prototype } = CanvasRenderingContext2D;
+  const calls = new Map(); // canvas -> what was drawn on it since it was cleared
+  window.drawn = (wanted) => {
+    const shown = [...calls].filter(([canvas]) => canvas.isConnected).flatMap(([, list]) => list);
+    return shown.filter(({ method }) => method === wanted);
+  };
+  const { clearRect } = prototype;
+  prototype.clearRect = function (...given) {
+    calls.set(this.canvas, []);
+    return clearRect.apply(this, given);
+  };
   const keep = (method, describe) => {
     const original = prototype[method];
     prototype[method] = function (...given) {
       const m = this.getTransform();
       const scale = window.devicePixelRatio || 1;
       const at = (x, y) => [(m.a * x + m.c * y + m.e) / scale, (m.b * x + m.d * y + m.f) / scale];
-      if (this.canvas.isConnected) window.drawn.push({ method, canvas: this.canvas.className, ...describe(at, given) });
+      calls.get(this.canvas)?.push({ method, canvas: this.canvas.className, ...describe(at, given) });
       return original.apply(this, given);
     };
   };

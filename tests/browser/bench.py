@@ -21,8 +21,7 @@ Shown = TypeVar("Shown", bound=Sent)
 PLACE = "http://bench.test/"
 LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
   --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
-  --above-prompt: var(--gs-timeline-height, 0px);
-}</style><body></body>"""
+}</style><style>@page.css</style><body data-testid="stMainBlockContainer"></body>"""
 ORDER = ("drawing", "listing", "history", "code", "badge", "losses", "live")
 """Components that are drawn: first those that bring what others show."""
 
@@ -32,12 +31,14 @@ class Bench(Generic[Shown]):
 
     def __init__(self, tab: Tab, page: Shown) -> None:
         self.tab, self.page = tab, page
-        tab.route(f"{PLACE}**", lambda route: route.fulfill(body=LOOK, content_type="text/html"))
+        sources = Path(app.components.__file__).parent
+        look = LOOK.replace("@page.css", (sources.parent / "page.css").read_text(encoding="utf-8"))
+        tab.route(f"{PLACE}**", lambda route: route.fulfill(body=look, content_type="text/html"))
         tab.add_init_script(DEEP_QUERY)
         tab.add_init_script(path=Path(__file__).with_name("bench.js"))
         tab.goto(PLACE)
-        runtime = Path(app.components.__file__).parent / "runtime" / "runtime.js"
-        tab.evaluate("([script, data]) => start(script, data)", [runtime.read_text(), page.data("runtime")])
+        script = (sources / "runtime" / "runtime.js").read_text(encoding="utf-8")
+        tab.evaluate("([script, data]) => start(script, data)", [script, page.data("runtime")])
         self.show()
 
     def show(self) -> None:
@@ -47,12 +48,12 @@ class Bench(Generic[Shown]):
             self.draw(name, self.page.data(name))
 
     def draw(self, name: str, data: dict[str, Any]) -> None:
-        """Draws one component anew; `drawn` then tells of this drawing alone."""
+        """Draws one component anew."""
         plain = {
             key: {"dtype": value.dtype.name, "values": value.tolist()} if isinstance(value, np.ndarray) else value
             for key, value in data.items()
         }
-        self.tab.evaluate("([name, data]) => { window.drawn = []; show(name, data); }", [name, plain])
+        self.tab.evaluate("([name, data]) => show(name, data)", [name, plain])
 
     def panel(self, name: str) -> str:
         """The selector of a panel."""
@@ -64,8 +65,8 @@ class Bench(Generic[Shown]):
         return found
 
     def drawn(self, method: str) -> list[dict[str, Any]]:
-        """Calls of a canvas's method since the last drawing."""
-        found: list[dict[str, Any]] = self.tab.evaluate("(m) => drawn.filter(({ method }) => method === m)", method)
+        """The calls of a canvas's method by which what is on the canvases was drawn."""
+        found: list[dict[str, Any]] = self.tab.evaluate("(method) => drawn(method)", method)
         return found
 
     def reported(self, name: str) -> dict[str, Any]:

@@ -90,15 +90,12 @@ def plot_of(screen: Screen) -> tuple[float, float, float, float]:
 
 
 def framed(screen: Screen) -> list[dict[str, list[float]]]:
-    """The rectangles that mark rows and columns of the heatmap, since they were last asked for."""
-    found = [call for call in screen.drawn("strokeRect") if call["canvas"] == "over"]
-    screen.tab.evaluate("() => { window.drawn = []; }")
-    return found
+    """The rectangles that mark rows and columns of the heatmap."""
+    return [call for call in screen.drawn("strokeRect") if call["canvas"] == "over"]
 
 
 def test_a_chip_under_the_pointer_marks_its_own_column(screen: Screen) -> None:
     x, y, width, height = plot_of(screen)
-    framed(screen)
     screen.tab.locator(f'[data-token-index="{CROPPED + 3}"]').hover()
     assert marked(screen) == ([str(CROPPED + 3)], [])
     (column,) = framed(screen)
