@@ -16,7 +16,7 @@ ICON = Path(__file__).with_name("icon.svg")
 
 
 def frame() -> None:
-    """Draws the frame, then the page that was chosen."""
+    """Draw the frame, then the page that was chosen."""
     st.set_page_config(page_title="gptscope", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     runtime(drop=".st-key-choose button")

@@ -1,4 +1,4 @@
-"""What `streamlit run` runs at each change of each session: the frame."""
+"""The script that `streamlit run` runs at each change of each session: it draws the frame."""
 
 import gc
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
-from gptcore import Trace
+from gptcore import Trace, architecture
 from gptcore.tokenizer import Tokenizer
 
 Matrix = NDArray[np.floating[Any]]
@@ -21,10 +21,10 @@ POSITIONS = {"T": "token", "query": "query", "key": "key"}
 """Axes whose places are positions of the context."""
 MOST_LABELS = 1024
 """Largest vocabulary whose labels are sent with each key."""
-NOT_NEGATIVE = ("loss", "idx")
-"""Tensors that are drawn on a scale from 0 to their largest value."""
-SEQUENTIAL = ("pattern", "attn_dropout", "probs")
-"""Name endings of tensors with weights between 0 and 1."""
+NOT_NEGATIVE = ("loss", "tokens")
+"""Roles of tensors that are drawn on a scale from 0 to their largest value."""
+SEQUENTIAL = ("pattern", "pattern after dropout", "probabilities")
+"""Roles of tensors with weights between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ def of_trace(trace: Trace, name: str, head: int) -> Slice:
         axes, tensor, title = axes[1:], tensor[head], f"{name}, head {head}"
     if axes == ("T", "T"):
         axes = ("query", "key")
-    high = float(tensor.nan_to_num().max()) or 1.0 if name in NOT_NEGATIVE else None
-    return _slice(title, axes, tensor, "sequential" if high or name.endswith(SEQUENTIAL) else "diverging", high)
+    role = architecture(trace.config).nodes[name].role
+    high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE else None
+    return _slice(title, axes, tensor, "sequential" if high or role in SEQUENTIAL else "diverging", high)
 
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:

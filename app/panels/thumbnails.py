@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components.heads import FULL, MAX_SIZE, UNKNOWN
-from gptcore import Trace
+from gptcore import Trace, architecture
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def _draw(weights: NDArray[np.float32], block: int, first: int, trace: Trace) ->
     """Fill the rows of pixels from `first` on."""
     start = first * block
     if start < trace.T:
+        arch = architecture(trace.config)
         for layer in range(trace.config.n_layer):
-            rows = trace.rows(f"transformer.h.{layer}.attn.pattern", start, trace.T)[0]  # (H, t, T)
+            rows = trace.rows(arch.named("pattern", layer), start, trace.T)[0]  # (H, t, T)
             weights[layer, :, first:] = _pool(rows.float().cpu().numpy(), block)
     return Thumbnails(weights, block, trace.T)
 

@@ -1,1 +1,1 @@
-"""What one person looks at, without Streamlit."""
+"""One person's view of a model, without Streamlit."""

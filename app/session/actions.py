@@ -1,4 +1,4 @@
-"""What a person can do, each action a frozen value. No Streamlit, and nothing of what the browser calls it.
+"""Actions: the things that a person can do, each a frozen value. No Streamlit, and no name of an event here.
 
 `after` gives the screen that follows, or raises a ValueError whose text says why not: a screen never changes, so an
 action that fails in the middle has changed nothing. `Explorer.apply` is the one that calls it. `tokens` says how many

@@ -1,4 +1,4 @@
-"""What one person looks at: a model, a moment of its training, a prompt, a place in the map. No Streamlit.
+"""One person's view: a model, a moment of its training, a prompt, a place in the map. No Streamlit.
 
 It is changed by `apply(action)` alone: an action succeeds as a whole, or everything stays as it was, with a notice.
 """
@@ -20,14 +20,14 @@ from gptcore import Architecture, Checkpoint
 from gptcore.graph.architecture import Node
 
 FIRST_TOKENS = 8
-"""Of a prompt for a model that cannot read the one that was there."""
+"""Number of tokens in the prompt of a model that can read no other prompt."""
 PROMPT = "To be, or not to b"
-"""What a newcomer finds typed, where a model has no prompt of its own."""
+"""The first prompt of a model that has none of its own."""
 MOST_PROMPT = 1000
 
 
 def own_prompt(checkpoint: Checkpoint) -> str:
-    """What a model is first shown with: what its folder says, as the shipped ones' do."""
+    """Return the prompt that a model is first shown with: its folder may name one, as the shipped ones do."""
     told = checkpoint.info.get("prompt")
     return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
 
@@ -102,12 +102,12 @@ class Explorer:
 
     @property
     def source(self) -> str:
-        """What the model was opened by."""
+        """The name or path by which the model was opened."""
         return self._model.source
 
     @property
     def past(self) -> Past:
-        """Where the training of the model is looked up."""
+        """The place where the training of the model is looked up."""
         return self._model.past
 
     @property
@@ -117,7 +117,7 @@ class Explorer:
 
     @property
     def parameters(self) -> int:
-        """How many parameters the model has."""
+        """The number of parameters of the model."""
         return self._model.parameters
 
     # The screen
@@ -144,7 +144,7 @@ class Explorer:
 
     @property
     def rev(self) -> int:
-        """How many texts did not come from the keyboard: each of them is written into the input."""
+        """The number of texts that did not come from the keyboard: each of them is written into the input."""
         return self._screen.rev
 
     @property
@@ -159,12 +159,12 @@ class Explorer:
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by."""
+        """The divisor of the logits."""
         return self._screen.temperature
 
     @property
     def top_k(self) -> int:
-        """How many next tokens are shown."""
+        """The number of next tokens that are shown."""
         return self._screen.top_k
 
     # The moment of the training
@@ -194,7 +194,7 @@ class Explorer:
 
     @property
     def notice(self) -> Notice | None:
-        """Why the last action was refused, or what there is to say about the prompt."""
+        """The reason for which the last action was refused, or a remark on the prompt."""
         return self._refusal or self._screen.notice
 
     @property
@@ -215,7 +215,7 @@ class Explorer:
     # What stands at the place
 
     def slice(self) -> tensor_slice.Slice:
-        """The matrix of the selected node's output, or of its weight; computed once for each view of it."""
+        """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
         place = self.location
         made_of = self.checkpoint.model if place.weight else self.shown.trace
         key = (place.weight, place.selected, place.head, made_of)
@@ -232,7 +232,7 @@ class Explorer:
 
     @property
     def parity(self) -> Parity | None:
-        """Of the prompt on the screen; None until it is measured."""
+        """The parity of the prompt on the screen; None until it is measured."""
         return self._parity[1] if self._parity and self._parity[0] is self.shown else None
 
     def measure_parity(self) -> None:
@@ -241,7 +241,7 @@ class Explorer:
 
 
 def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
-    """The first screen: the text if this model can read it, else its own prompt, else its first tokens."""
+    """Return the first screen: the text if this model can read it, else its own prompt, else its first tokens."""
     meant = own_prompt(checkpoint) if text is None else text
     try:
         return Screen(Shown.of(checkpoint, meant), meant, meant, rev=rev)
@@ -258,7 +258,7 @@ def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
 
 
 def _readable(checkpoint: Checkpoint) -> str:
-    """A prompt that this model can surely read: the first of its tokens that are text."""
+    """Return a prompt that this model can surely read: the first of its tokens that are text."""
     tokenizer, config = checkpoint.tokenizer, checkpoint.config
     ids = list(range(min(FIRST_TOKENS, tokenizer.vocab_size, config.block_size)))
     text = tokenizer.decode(ids)

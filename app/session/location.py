@@ -1,4 +1,4 @@
-"""Where one looks in the map: a view, a layer and a head, the selected node or its weight. No run, no Streamlit."""
+"""A place in the map: a view, a layer and a head, the selected node or its weight. No run, no Streamlit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Location:
         """Inspect one head's pattern, in the map's view where it is made."""
         _number("block", layer, arch.config.n_layer)
         there = replace(self.show_head(arch, head), view=SDPA)
-        return there.select(arch, f"{FOLDED}.{layer}.attn.pattern")
+        return there.select(arch, arch.named("pattern", layer))
 
     def show_head(self, arch: Architecture, head: int) -> Location:
         """Show another head of the same tensor."""
@@ -86,7 +86,7 @@ class Location:
         return self.pick_weight(arch, self.weight)
 
     def crumbs(self, arch: Architecture) -> list[tuple[str, str]]:
-        """(id, label) of each view from the model to this one."""
+        """Return (id, label) of each view from the model to this one."""
         names = [(MODEL, "model")]
         for view in arch.views:
             container = view.container_at(self.layer)
@@ -100,14 +100,14 @@ class Location:
         return here is not None and (here == container or here.startswith(f"{container}."))
 
     def shapes(self, arch: Architecture, T: int) -> dict[str, str]:
-        """The shape, in a run over T tokens, of each node that the present view draws."""
+        """Return the shape, in a run over T tokens, of each node that the present view draws."""
         graph = arch.graph(self.view, self.layer)
         sizes = arch.shapes(B=1, T=T)
         return {node.id: _tuple(sizes[node.id]) for node in (*graph.nodes, *graph.entries, *graph.exits)}
 
 
 START = Location()
-"""Where a newcomer looks: at the first head."""
+"""The first place: the first head."""
 
 
 def _node(arch: Architecture, name: object) -> str:

@@ -28,7 +28,7 @@ class Moment:
 
     @property
     def last(self) -> str:
-        """What the weights that were opened are to their training: its best, where they are older than its end."""
+        """The part of the opened weights in their training: its best, where they are older than its end."""
         step = self.final.info.get("iter_num")
         return "best" if type(step) is int and step < self.steps else "final"
 
@@ -43,7 +43,7 @@ class Moment:
 
     @property
     def steps(self) -> int:
-        """How many steps the training has, as far as is known."""
+        """The number of steps of the training, as far as it is known."""
         settings = self.final.info.get("train_config", {})
         told = [settings.get("steps"), settings.get("max_iters"), self.final.info.get("iter_num")]
         known = [number for number in told if type(number) is int]

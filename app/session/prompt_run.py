@@ -14,16 +14,16 @@ import torch
 
 from app.components import NextToken
 from app.panels import thumbnails
-from gptcore import Checkpoint, Trace, capture
+from gptcore import Checkpoint, Trace, architecture, capture
 from gptcore.analysis.parity import parity
 
 ROUNDING = 1e-4
-"""Of float32, over the layers of a GPT, as a share of the largest logit."""
+"""Rounding error of float32 over the layers of a GPT, as a share of the largest logit."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the logits on the screen are from those of another path through the code."""
+    """The difference between the logits on the screen and those of another path through the code."""
 
     difference: float
     is_rounding: bool
@@ -36,7 +36,7 @@ class Shown:
     checkpoint: Checkpoint
     text: str
     ids: list[int]
-    """Of the whole prompt; the model sees the last block_size."""
+    """Token ids of the whole prompt. The model sees only the last `block_size`."""
     cropped: int
     trace: Trace
     thumbnails: thumbnails.Thumbnails
@@ -44,7 +44,7 @@ class Shown:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, text: str, before: Shown | None = None) -> Shown:
-        """Runs the prompt; of a run of the same weights `before`, what is the same is not computed again.
+        """Run the prompt. What is the same in `before`, a run of the same weights, is not computed again.
 
         Raises:
             ValueError: the tokenizer cannot read the text, or there is none.
@@ -59,7 +59,7 @@ class Shown:
 
     @property
     def counter(self) -> str:
-        """How much of the context is used, and what the run cost."""
+        """The used part of the context, and the cost of the run."""
         return f"{len(self.ids)} / {self.checkpoint.config.block_size} tokens · {self.milliseconds:.0f} ms"
 
     @cached_property
@@ -69,7 +69,7 @@ class Shown:
         return [label(index) for index in self.ids[self.cropped :]]
 
     def next_tokens(self, temperature: float, top_k: int) -> list[NextToken]:
-        """The most likely next tokens: softmax of the last position's logits over the temperature."""
+        """Return the most likely next tokens: softmax of the last position's logits over the temperature."""
         logits = self._last_logits().double()  # (V,)
         probabilities = torch.softmax(logits / temperature, dim=-1)
         top = torch.topk(logits, min(top_k, logits.numel()))
@@ -86,14 +86,15 @@ class Shown:
         ]
 
     def parity(self) -> Parity:
-        """Runs the prompt once more, through the teaching attention, and compares."""
+        """Run the prompt once more, through the teaching attention, and compare."""
         difference = parity(self.checkpoint.model, self.trace)
         bound = ROUNDING * max(1.0, self._last_logits().abs().max().item())
         return Parity(difference, difference <= bound)
 
     def _last_logits(self) -> torch.Tensor:
-        """(V,), of the last position."""
-        return self.trace.rows("lm_head", self.trace.T - 1, self.trace.T)[0, 0]
+        """Return the logits of the last position, (V,)."""
+        logits = architecture(self.trace.config).named("logits")
+        return self.trace.rows(logits, self.trace.T - 1, self.trace.T)[0, 0]
 
 
 def new_tokens(before: Shown, text: str) -> int:

@@ -15,7 +15,7 @@ from gptcore import Architecture, Checkpoint, CheckpointError, architecture
 
 
 class Past(Protocol):
-    """Where a model's training can be looked up."""
+    """A place where a model's training can be looked up."""
 
     def history(self) -> History:
         """Return the snapshots that there are now."""
@@ -48,7 +48,7 @@ class Model:
     final: Checkpoint
     """The weights that were opened. Those on the screen may be a snapshot's."""
     source: str = ""
-    """What it was opened by: a shipped model's name, a path, a name on the hub."""
+    """The text by which it was opened: a shipped model's name, a path, a name on the hub."""
     past: Past = field(default_factory=NoPast)
 
     @cached_property
@@ -58,7 +58,7 @@ class Model:
 
     @cached_property
     def parameters(self) -> int:
-        """How many parameters it has, counted once: that is a walk through the map."""
+        """The number of its parameters, counted once: that is a walk through the map."""
         return self.arch.num_params()
 
     def weights(self, step: int | None) -> Checkpoint:
@@ -68,7 +68,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Screen:
-    """What a person has on the screen. It never changes: each action gives another one."""
+    """The content of one person's screen. It never changes: each action gives another one."""
 
     shown: Shown
     """The run whose numbers are on the screen."""
@@ -85,10 +85,10 @@ class Screen:
     """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
     history: History = NO_HISTORY
     rev: int = 0
-    """How many texts did not come from the keyboard: each of them is written into the input."""
+    """The number of texts that did not come from the keyboard: each of them is written into the input."""
     notice: Notice | None = None
-    """What there is to say about the prompt."""
+    """A remark on the prompt."""
 
     def moment(self, model: Model) -> Moment:
-        """The moment of the training whose weights are on the screen."""
+        """Return the moment of the training whose weights are on the screen."""
         return Moment(model.final, self.history, self.step)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.session.location import START, Location
 
 VERSION = 1
-"""What the fields mean; a text without a version is of this one."""
+"""Version of the fields' meaning; a text without a version has this one."""
 MOST = 32_768
 """Characters of a text, which is about what servers take as a URL."""
 
@@ -29,7 +29,7 @@ class State:
     """All that brings a person back to what is on the screen."""
 
     model: str
-    """What the model was opened by: a shipped model's name, a path, a name on the hub."""
+    """The text by which the model was opened: a shipped model's name, a path, a name on the hub."""
     prompt: str
     location: Location = START
     step: int | None = None
@@ -132,7 +132,7 @@ def decode(text: str) -> State:
 
 
 def _sentence(error: ValidationError) -> str:
-    """What the first wrong field should have been."""
+    """Return a sentence on the first wrong field: what was wanted, and what came."""
     first = error.errors(include_url=False)[0]
     name, got = str(first["loc"][0])[:40], str(first["input"])[:40]
     if first["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""How a model gets onto one person's screen, and what the dialog keeps of it: opened before, failed, to be told."""
+"""Opening a model on one person's screen, and the dialog's memory: opened before, failed, to be told."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECENT = 6
 
 
 def ready() -> bool:
-    """Makes this person's explorer of the first model, or says in a sentence why there is none."""
+    """Make this person's explorer of the first model, or say in a sentence why there is none."""
     place = st.empty()  # in each run, so that what follows keeps its place
     if "explorer" in st.session_state:
         return True
@@ -42,12 +42,12 @@ def ready() -> bool:
 
 
 def first() -> Wanted:
-    """What is opened at the start: the checkpoint named on the command line, or the default model."""
+    """Return the model to open at the start: the checkpoint named on the command line, or the default model."""
     return Wanted(one_spelling(sys.argv[1]) if sys.argv[1:] else DEFAULT)
 
 
 def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> None:
-    """Makes it the model on this person's screen, with the prompt that was there where its tokenizer can read it.
+    """Make it the model on this person's screen, with the prompt that was there if its tokenizer can read that.
 
     Raises:
         CheckpointError: it cannot be loaded; everything is as it was before.
@@ -67,29 +67,29 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
 
 
 def recent() -> list[Wanted]:
-    """What this person has opened, the last first; not the shipped models, nor what would have to be uploaded again."""
+    """Return what this person has opened, the last first; not shipped models, nor what would need another upload."""
     found = cast(list[Wanted], st.session_state.get("recent", []))
     return [w for w in found if w.source not in shipped_models() and (not w.digest or server.models().has(w))]
 
 
 def offer(wanted: Wanted) -> None:
-    """Has the dialog offer it, as if it had been opened before."""
+    """Let the dialog offer it, as if it had been opened before."""
     others = [other for other in st.session_state.get("recent", []) if other != wanted]
     st.session_state["recent"] = [wanted, *others][:RECENT]
 
 
 def memory() -> tuple[float, float]:
-    """Megabytes of the server before and after this person's model was opened."""
+    """Return the server's memory in megabytes, before and after this person's model was opened."""
     return cast(tuple[float, float], st.session_state["memory"])
 
 
 def news() -> bool:
-    """Whether a model was opened since this was last asked."""
+    """Return True if a model was opened since the last call."""
     return bool(st.session_state.pop("news", False))
 
 
 def failed(wanted: Wanted | None, error: ValueError | None) -> None:
-    """Keeps why a model could not be loaded, until one can."""
+    """Keep the reason for which a model could not be loaded, until one can."""
     st.session_state["failure"] = None if wanted is None or error is None else (wanted, error)
 
 
@@ -105,5 +105,5 @@ def afresh() -> None:
 
 
 def opened() -> int:
-    """How often the dialog was opened."""
+    """Return how often the dialog was opened."""
     return int(st.session_state.get("opened", 0))

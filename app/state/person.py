@@ -1,4 +1,4 @@
-"""What one person looks at: the explorer of the model on the screen, and what was made for it."""
+"""One person's session: the explorer of the model on the screen, and what was made for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from gptcore.analysis.token_loss import Lesson
 
 
 def explorer() -> Explorer:
-    """This person's explorer; `opening.ready()` has made it."""
+    """Return this person's explorer; `opening.ready()` has made it."""
     return cast(Explorer, st.session_state["explorer"])
 
 
 def loaded() -> Wanted:
-    """The model that is on the screen."""
+    """Return the model that is on the screen."""
     return cast(Wanted, st.session_state["loaded"])
 
 
@@ -79,7 +79,7 @@ def _outside(me: Explorer) -> tuple[object, ...]:
 
 
 def lesson(key: tuple[object, ...], make: Callable[[], Lesson]) -> Lesson:
-    """What `make` gives, made again only when the key is another."""
+    """Return what `make` gives; call it again only when the key is another."""
     found = st.session_state.get("lesson")
     if found is None or found[0] != key:
         found = (key, make())

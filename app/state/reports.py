@@ -1,4 +1,4 @@
-"""What the browser reported to this person's session, each report handled once; what its native widgets hold."""
+"""The browser's reports to this person's session, each handled once, and the values of its native widgets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import streamlit as st
 
 
 def last(key: str) -> dict[str, Any] | None:
-    """What a panel or a component last reported, handled or not; nothing where that has no number."""
+    """Return the last report of a panel or a component, handled or not; None where it has no number."""
     panels = _dict(st.session_state.get("live"))
     found = _dict(panels.get(key) or _dict(st.session_state.get(key)).get("event"))
     return found if type(found.get("seq")) is int else None
 
 
 def new(key: str) -> dict[str, Any] | None:
-    """What a panel or a component reported and nobody has handled yet; handing it out counts as handled.
+    """Return a report that was not handled yet; handing it out counts as handled.
 
     A report may hold another one with a number of its own, which stays there once it was handled: it is left out then.
     """
@@ -32,7 +32,7 @@ def _dict(reported: object) -> dict[str, Any]:
 
 
 def _first_time(key: str, seq: int) -> bool:
-    """Whether this sequence number is new under this key; asking counts as handled."""
+    """Return True if this sequence number is new under this key; asking counts as handled."""
     if _handled().get(key) == seq:
         return False
     _handled()[key] = seq
@@ -40,13 +40,13 @@ def _first_time(key: str, seq: int) -> bool:
 
 
 def seq(key: str) -> int:
-    """The number to acknowledge."""
+    """Return the number to acknowledge."""
     found = last(key)
     return found["seq"] if found else 0
 
 
 def kept() -> set[str]:
-    """The names of the texts that the page keeps, so that they need not be sent again."""
+    """Return the names of the texts that the page keeps, so that they need not be sent again."""
     names = _dict(st.session_state.get("live")).get("kept")
     return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
@@ -56,20 +56,20 @@ def _handled() -> dict[str, int]:
 
 
 def set_widget(key: str, value: object) -> None:
-    """What a native widget shows; only before it is drawn."""
+    """Set the value of a native widget, before it is drawn."""
     st.session_state[key] = value
 
 
 def widget(key: str) -> Any:
-    """What a native widget holds."""
+    """Return the value of a native widget."""
     return st.session_state.get(key)
 
 
 def taken(key: str) -> str:
-    """A sentence that was left to be told once; asking for it takes it away."""
+    """Take a sentence that was left to be told once."""
     return str(st.session_state.pop(key, ""))
 
 
 def dark() -> bool:
-    """Whether the page is drawn in the dark theme."""
+    """Return True if the page is drawn in the dark theme."""
     return st.context.theme.type == "dark"

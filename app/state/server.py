@@ -1,4 +1,4 @@
-"""What all people of a server share: its models and snapshots, its turns, and whether it is for a class."""
+"""Shared by all people of a server: its models and snapshots, its turns, and the switch for a class."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _THREADS = torch.get_num_threads()
 
 
 def shared() -> bool:
-    """Whether this server is for people who should not read its files."""
+    """Return True if this server is for people who should not read its files."""
     return os.environ.get(SHARED, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 @st.cache_resource(show_spinner=False)
 def models() -> Models:
-    """The models that are loaded."""
+    """Return the models that are loaded."""
     return Models()
 
 
 @st.cache_resource(show_spinner=False)
 def snapshots() -> Snapshots:
-    """The histories of trainings, and their weights that are loaded."""
+    """Return the histories of trainings, and their weights that are loaded."""
     return Snapshots()
 
 
@@ -62,7 +62,7 @@ def turn(work: float = 0.0) -> Iterator[None]:
 
 
 def newest_weights(run: Path) -> Checkpoint:
-    """Of a run that is being written: its last save, or a snapshot where one is newer; `info["iter_num"]` is the step.
+    """Return the newest weights of a training that is going on: its last save, or a newer snapshot.
 
     Raises:
         CheckpointError: there is none yet, or it cannot be read.

@@ -20,16 +20,16 @@ from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
 
 ABOVE = "var(--above-panels, 110px)"
-"""How high the timeline and the prompt are (page.css)."""
+"""Height of the timeline and the prompt (page.css)."""
 TALL = f"calc(100vh - {ABOVE} - 72px)"
-"""What is left of the window below them."""
+"""Height of the rest of the window below them."""
 
 
 LISTING = "model.py"
 
 
 def explore() -> None:
-    """The page: what seldom changes is drawn here, all that a key or a click changes in a fragment, as one element.
+    """Draw the page: here what seldom changes; in a fragment, as one element, all that a key or a click changes.
 
     An element that stays the same still costs the browser some milliseconds a key.
     """
@@ -57,14 +57,14 @@ def _live() -> None:
 
 
 def _panels(me: Explorer) -> list[components.Panel]:
-    """All that tells of this prompt, these weights and this place; the prompt last, whose answer asks for the next."""
+    """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
     timeline = [_timeline(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
     return [_map(me), *inspected, _prediction(me), _heads(me), *timeline, _prompt(me)]
 
 
 def _texts(me: Explorer) -> dict[str, str]:
-    """The drawing of the map and the formula, as far as the page does not have them."""
+    """Return the drawing of the map and the formula, if the page does not have them yet."""
     drawing, formula = _drawing_key(me.arch.config, me.location.view, me.location.layer), _key(me.node.formula)
     texts = {}
     if drawing not in (kept := reports.kept()):
@@ -75,7 +75,7 @@ def _texts(me: Explorer) -> dict[str, str]:
 
 
 def _wanted(me: Explorer) -> list[Action]:
-    """What the browser has asked for since the last run."""
+    """Return the actions that the browser has asked for since the last run."""
     reported = [(panel, reports.new(panel)) for panel in events.PANELS]
     return [action for panel, event in reported for action in events.actions(panel, event, me)]
 
@@ -95,7 +95,7 @@ def _prompt(me: Explorer) -> components.Panel:
 
 
 def _history(me: Explorer) -> None:
-    """The curves under the timeline's slider, which do not change with its place."""
+    """Mount the curves under the timeline's slider, which do not change with its place."""
     past = me.history
     if past.snapshots:
         components.history(
@@ -129,13 +129,13 @@ def _timeline(me: Explorer) -> components.Panel:
 
 @lru_cache(maxsize=256)
 def _drawing_key(config: GPTConfig, view: str, layer: int) -> str:
-    """The name under which the page keeps the drawing of a view."""
+    """Return the name under which the page keeps the drawing of a view."""
     return _key(f"{config} {view} {layer}")
 
 
 @lru_cache(maxsize=256)
 def _key(text: str) -> str:
-    """A short name for a text: the page sends those of all that it keeps."""
+    """Return a short name for a text: the page sends the names of all that it keeps."""
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
@@ -153,7 +153,7 @@ def _map(me: Explorer) -> components.Panel:
 
 
 def _node(me: Explorer) -> components.Panel:
-    """The selected node's name, axes, formula and choices."""
+    """Return the panel of the selected node: name, axes, formula and choices."""
     node, place = me.node, me.location
     has_heads = "H" in node.axes and place.weight is None
     return components.node(
@@ -172,7 +172,7 @@ def _node(me: Explorer) -> components.Panel:
 
 
 def _code(me: Explorer) -> components.Panel:
-    """The lines of the model that made it."""
+    """Return the panel of the lines that make it."""
     found = me.node.source
     first, last = found.lines
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
@@ -180,7 +180,7 @@ def _code(me: Explorer) -> components.Panel:
 
 
 def _matrix(me: Explorer) -> components.Panel:
-    """The selected tensor or weight as a heatmap."""
+    """Return the selected tensor or weight as a heatmap."""
     part = me.slice()
     hover = events.cell(reports.last("matrix"), part.name)
     tokens = me.shown.tokens
@@ -204,7 +204,7 @@ def _matrix(me: Explorer) -> components.Panel:
 
 
 def _note(me: Explorer, part: tensor_slice.Slice) -> str:
-    """The shape of the whole tensor, the statistics of the part that is drawn, and what a pixel stands for."""
+    """Write the shape of the whole tensor, the statistics of the drawn part, and the meaning of a pixel."""
     place = me.location
     of = f"head {place.layer}.{place.head}: " if "H" in me.node.axes and place.weight is None else ""
     rows, cols = part.heat.block
@@ -216,13 +216,13 @@ def _note(me: Explorer, part: tensor_slice.Slice) -> str:
 
 
 def _labels_at(me: Explorer, part: tensor_slice.Slice, row: int, col: int) -> tuple[str | None, str | None]:
-    """What a hovered cell's row and column are called, where the browser was not told."""
+    """Return the labels of a hovered cell's row and column, if the browser does not have them."""
     tokenizer = me.checkpoint.tokenizer
     return tensor_slice.label(part.rows, tokenizer, row), tensor_slice.label(part.cols, tokenizer, col)
 
 
 def _shape(me: Explorer) -> str:
-    """The live shape of the whole tensor that a part is shown of."""
+    """Write the live shape of the whole tensor."""
     if me.location.weight:
         return str(tuple(me.checkpoint.model.get_parameter(me.location.weight).shape))
     return str(me.arch.shapes(T=me.shown.trace.T)[me.location.selected])

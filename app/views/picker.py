@@ -17,7 +17,7 @@ KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 
 def model_header(typed: bool) -> None:
-    """What is open, whether its numbers can be believed, and the way to another model.
+    """Draw the name of the open model, its parity, and the button that opens another model.
 
     Args:
         typed: whether the page has the prompt, which says when it has come to rest.
@@ -105,7 +105,7 @@ def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
 
 
 def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
-    """Loads it with a progress bar; then the dialog closes. A failure is kept, to be told at the top."""
+    """Load it with a progress bar; then close the dialog. A failure is kept, to be told at the top."""
     bar = st.progress(0.0, "Opening …")
 
     def tell(share: float, what: str) -> None:
@@ -121,7 +121,7 @@ def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
 
 
 def _retry(files: Sequence[models.File]) -> None:
-    """Why the last one could not be loaded, and what can be done about it here."""
+    """Tell why the last one could not be loaded, and offer what can be done about it."""
     failure = opening.failure()
     if failure is None:
         return
@@ -144,7 +144,7 @@ def _retry(files: Sequence[models.File]) -> None:
 
 
 def _tell_news() -> None:
-    """What a model that was just opened brought with it; all of it stands on its page, too."""
+    """Tell the notices of a model that was just opened; all of them stand on its page, too."""
     me, (before, after) = person.explorer(), opening.memory()
     notices = me.final.info.get("notices", [])
     said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(person.loaded()))}"]
@@ -155,15 +155,15 @@ def _tell_news() -> None:
 
 
 def _main_file(files: Sequence[models.File]) -> models.File:
-    """The one that holds the weights; the others come along."""
+    """Return the file that holds the weights; the others come along."""
     return next((file for file in files if file.name.endswith((".pt", ".pth", ".bin", ".safetensors"))), files[0])
 
 
 def _name(wanted: Wanted) -> str:
-    """A model's name, or the end of a path."""
+    """Return a model's name, or the end of a path."""
     return wanted.source if len(wanted.source) < 40 else f"…{wanted.source[-38:]}"
 
 
 def _escaped(text: str) -> str:
-    """A stranger's text as Markdown that reads as itself."""
+    """Return a stranger's text as Markdown that reads as itself."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text.replace("\n", " "))

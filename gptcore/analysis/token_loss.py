@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from gptcore.capture.trace import Trace
+from gptcore.graph.architecture import architecture
 
 ROWS = 64
 """The number of positions whose logits are in memory at a time: all of GPT-2's at T = 1024 are 200 MB."""
@@ -96,7 +97,7 @@ def next_tokens(ids: Sequence[int], first_asked: int) -> list[int | None]:
 
 
 def _guesses(trace: Trace, ids: list[int], wanted: list[int | None], start: int, stop: int) -> list[Guess]:
-    logits = trace.rows("lm_head", start, stop)[0]  # (t, V)
+    logits = trace.rows(architecture(trace.config).named("logits"), start, stop)[0]  # (t, V)
     log_probs = logits.float().log_softmax(-1)
     targets = torch.tensor([0 if target is None else target for target in wanted], device=logits.device)
     of_target = log_probs.gather(1, targets[:, None])  # (t, 1)

@@ -217,7 +217,7 @@ def _attention_half(config: GPTConfig) -> tuple[Row, ...]:
         _row("attn.attn_dropout", SDPA, "Dropout", "operation", "pattern", "derived", Same(), "B H T T", "attn.pattern",
              r"\mathrm{Dropout}(\mathbf{A})",
              "Drops random weights in training; in eval mode it passes the pattern on, unchanged.",
-             at=Where("CausalSelfAttention.forward", "use", "self.attn_dropout")),
+             at=Where("CausalSelfAttention.forward", "use", "self.attn_dropout"), role="pattern after dropout"),
         _row("attn.z", ATTENTION, "Z", "activation", "plain", "tap", MatMul(), "B H T D", "attn.attn_dropout attn.v",
              r"\mathbf{Z} = \mathbf{A}\mathbf{V}",
              "For each head and position, the values mixed by the pattern: the output of attention proper.",

@@ -30,6 +30,7 @@ Role = Literal[
     "scores",
     "masked scores",
     "pattern",
+    "pattern after dropout",
     "weighted values",
     "residual between",
     "mlp",

@@ -24,12 +24,12 @@ SENTENCE = (
     "once**; their mean loss is what the optimizer lowers."
 )
 EXAMPLE = "training example"
-"""Where the session keeps which example is shown; 0 is the prompt."""
+"""Session key of the number of the example that is shown; 0 is the prompt."""
 
 
 @st.fragment
 def prompt() -> None:
-    """The section."""
+    """Draw the section."""
     me = person.explorer()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _typed(me)
@@ -81,7 +81,7 @@ def prompt() -> None:
 
 
 def _typed(me: Explorer) -> None:
-    """The prompt that all pages share, to be changed here, too."""
+    """Draw the prompt that all pages share; it can be changed here, too."""
     reports.set_widget("lesson prompt", me.typed)
     st.text_input("Prompt", key="lesson prompt", on_change=lambda: _type(me), width="stretch")
 
@@ -101,17 +101,17 @@ def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, token_loss.Lesson, s
 
 
 def _example(me: Explorer, data: str, number: int) -> tuple[Trace, token_loss.Lesson, str]:
-    """An example as the trainer draws them; those that training never asks for have no target."""
+    """Return an example as the trainer draws them; positions that training never asks for have no target."""
     checkpoint = me.checkpoint
     ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
     with server.turn(me.parameters * len(ids)):
-        trace = capture(checkpoint.model, ids, names=["lm_head"])
+        trace = capture(checkpoint.model, ids, names=[me.arch.named("logits")])
         found = person.lesson((checkpoint, data, number), lambda: token_loss.of_trace(trace, targets))
     return trace, found, checkpoint.tokenizer.decode(ids)
 
 
 def _data() -> str | None:
-    """The text that this model was trained on, where that is known and at hand."""
+    """Return the text that this model was trained on, if it is known and at hand."""
     folder = of_screen()
     if folder is None:
         return None
@@ -123,7 +123,7 @@ def _data() -> str | None:
 
 
 def _named_in_card(card: Path) -> str | None:
-    """The data set that a model card's table names: `| data | tinyshakespeare (...) |`."""
+    """Return the data set that a model card's table names: `| data | tinyshakespeare (...) |`."""
     try:
         with card.open(encoding="utf-8", errors="replace") as file:
             text = file.read(20_000)
@@ -134,14 +134,14 @@ def _named_in_card(card: Path) -> str | None:
 
 
 def _missing(guess: token_loss.Guess, asked: bool) -> str:
-    """Why a position has no target; empty where it has one."""
+    """Return the reason for which a position has no target; empty if it has one."""
     if guess.target is not None:
         return ""
     return "no target yet: the next token is not known" if asked else "no target: training does not ask here"
 
 
 def _given(first_asked: int, found: token_loss.Lesson) -> None:
-    """Why positions have no target, and so no part in the mean."""
+    """Tell why positions have no target, and so no part in the mean."""
     if first_asked:
         st.caption(
             f"Training on this task asks from position {first_asked} on: all up to there is given, so the positions "

@@ -14,7 +14,7 @@ from app.stores.models import Wanted, one_spelling
 from app.training import jobs, plan, runs
 from app.training.jobs import Job
 from app.views.training.inside import look_inside, weights
-from gptcore import Checkpoint, CheckpointError, GPTConfig, capture
+from gptcore import Checkpoint, CheckpointError, GPTConfig, architecture, capture
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint.snapshots import snapshots
 from gptcore.tokenizer import Tokenizer
@@ -184,7 +184,7 @@ def _head(job: Job) -> None:
         st.caption("The heads appear with the first save.")
         return
     layer, head = _chosen(checkpoint)
-    name = f"transformer.h.{layer}.attn.pattern"
+    name = architecture(checkpoint.config).named("pattern", layer)
     with server.turn():
         weights_of_head = capture(checkpoint.model, ids, names=[name])[name][0, head]
     step = checkpoint.info.get("snapshot", checkpoint.info.get("iter_num", 0))
