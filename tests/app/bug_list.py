@@ -196,22 +196,22 @@ BUGS: Final = (
     Bug(
         "shapes of the whole context, not of the run",
         "views/explore.py",
-        "me.place.shapes(me.shown.trace.T)",
-        "me.place.shapes(me.arch.config.block_size)",
+        "me.location.shapes(me.arch, me.shown.trace.T)",
+        "me.location.shapes(me.arch, me.arch.config.block_size)",
         f"{SENT}::test_the_map_tells_the_shapes_of_this_run",
     ),
     Bug(
         "the block left out of a drawing's key",
         "views/explore.py",
-        "{me.place.view} {me.place.layer}",
-        "{me.place.view}",
+        "{config} {view} {layer}",
+        "{config} {view}",
         f"{SENT}::test_no_two_drawings_have_one_key",
     ),
     Bug(
         "the score of another kind than the chosen one",
         "views/explore.py",
-        "past.score(me.step, kind, me.place",
-        "past.score(me.step, past.telling, me.place",
+        "past.score(me.step, me.score, me.location",
+        "past.score(me.step, past.telling, me.location",
         f"{SENT}::test_the_timeline_tells_of_the_chosen_head_at_the_step",
     ),
     Bug(
@@ -224,7 +224,7 @@ BUGS: Final = (
     Bug(
         "the badge is of the final weights",
         "views/picker.py",
-        'moment="" if me.step is None else me.moment',
+        'moment="" if me.step is None else me.moment.name',
         'moment=""',
         f"{SENT}::test_the_badge_is_of_the_weights_on_the_screen",
     ),
@@ -510,8 +510,8 @@ BUGS: Final = (
     Bug(
         "marked lines counted from 0",
         "components/code/code.js",
-        "i + 1 >= first && i + 1 <= last",
-        "i >= first && i <= last",
+        "i + 1 >= first && i < last",
+        "i >= first && i < last",
         f"{DRAWN}::test_the_marked_lines_are_those_that_made_it",
     ),
     Bug(

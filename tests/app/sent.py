@@ -89,20 +89,17 @@ class Page(Sent):
 
     def drawing(self) -> str:
         """The map's drawing, as text."""
-        sent = self.data("drawing")
-        assert sent["svg_key"] == self.panel("map")["svg_key"]
-        svg: str = sent["svg"]
+        svg: str = self.data()["kept"][self.panel("map")["svg_key"]]
         return svg
 
     def code(self) -> dict[str, Any]:
         """Which lines of the source are marked."""
-        return self.data("code")
+        return self.panel("code")
 
     def about(self) -> tuple[str, str, int]:
         """What is said of the inspected node: all that can be read, its formula, and how many heads are offered."""
-        words = "\n".join(text.value for text in (*self.app.markdown, *self.app.caption))
-        heads = [len(box.options) for box in self.app.selectbox if box.key == "head"]
-        return words, self.app.latex[0].value.strip("$\n"), sum(heads)
+        sent = self.panel("node")
+        return "\n".join([sent["label"], sent["id"], sent["summary"]]), sent["formula"], sent["n_head"]
 
     # What goes in
 
@@ -144,14 +141,10 @@ class Page(Sent):
 
     def choose_head(self, head: int) -> None:
         """Another head of the tensor that is inspected, by its name."""
-        self._choose("head", head)
+        self.report("node", kind="head", id=self.panel("node")["id"], head=head)
 
     def choose_part(self, part: str) -> None:
         """The output, the weight or the bias of the inspected node."""
-        self._choose("part", part)
-
-    def _choose(self, key: str, value: object) -> None:
-        (found,) = [widget for widget in (*self.app.selectbox, *self.app.get("button_group")) if widget.key == key]
-        found.set_value(value)
-        self.app.run()
-        assert not self.app.exception
+        sent = self.panel("node")
+        weight = next((key for key in sent["weights"] if key.endswith(f".{part}")), None)
+        self.report("node", kind="weight", id=sent["id"], weight=weight)
