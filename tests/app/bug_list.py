@@ -222,6 +222,13 @@ BUGS: Final = (
         f"{SENT}::test_the_lines_that_are_marked_made_the_tensor",
     ),
     Bug(
+        "the axes of the output over a weight",
+        "views/explore.py",
+        "if place.weight else node.axes",
+        "if not node.axes else node.axes",
+        f"{SENT}::test_the_inspected_node_is_told_with_its_head_and_its_weights",
+    ),
+    Bug(
         "the badge is of the final weights",
         "views/picker.py",
         'moment="" if me.step is None else me.moment.name',
@@ -506,6 +513,20 @@ BUGS: Final = (
         'kind: "open", id: node.id, layer: view.data.layer',
         'kind: "open", id: node.id, layer: 0',
         f"{DRAWN}::test_the_path_the_picker_and_the_badge_report_where_they_lead",
+    ),
+    Bug(
+        "layer and head swapped in a head's name",
+        "components/node/node.js",
+        "`head ${layer}.${i}`",
+        "`head ${i}.${layer}`",
+        f"{DRAWN}::test_the_inspected_node_offers_its_heads_and_weights",
+    ),
+    Bug(
+        "a weight's button leads back to the output",
+        "components/node/node.js",
+        "weight: button.dataset.weight ?? null",
+        "weight: button.dataset.part ?? null",
+        f"{DRAWN}::test_the_inspected_node_offers_its_heads_and_weights",
     ),
     Bug(
         "marked lines counted from 0",

@@ -484,3 +484,16 @@ def test_what_is_said_of_a_node_is_the_map_s(page: Page) -> None:
     assert (formula, n_head) == (node.formula, SIZES["n_head"])
     page.select("transformer.h.2.ln_1")
     assert page.about()[1:] == (architecture(MODEL.config).nodes["transformer.h.2.ln_1"].formula, 0)
+
+
+def test_the_inspected_node_is_told_with_its_head_and_its_weights(page: Page) -> None:
+    page.pick_head(LAYER, HEAD)
+    sent = page.panel("node")
+    assert (sent["layer"], sent["head"], sent["axes"]) == (LAYER, HEAD, ["B", "H", "T", "T"])
+    page.select(f"{BLOCK}.mlp.c_proj")
+    sent = page.panel("node")
+    assert (sent["axes"], sent["weight"]) == (["B", "T", "C"], None)
+    assert sent["weights"] == [f"{BLOCK}.mlp.c_proj.weight", f"{BLOCK}.mlp.c_proj.bias"]
+    page.choose_part("weight")
+    sent = page.panel("node")
+    assert (sent["axes"], sent["weight"]) == (["C", "4C"], f"{BLOCK}.mlp.c_proj.weight")

@@ -450,6 +450,31 @@ def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: Brow
         assert (event["kind"], event["layer"]) == ("layer", 1)
 
 
+# ---- the inspected node ------------------------------------------------------------------------------------------
+
+
+def test_the_inspected_node_offers_its_heads_and_weights(launched: Browser, page: Page) -> None:
+    with bench(launched, page) as screen:
+        heads = screen.tab.locator(f"{screen.panel('node')} select")
+        assert screen.all(f"{screen.panel('node')} option", "(o) => o.textContent") == [f"head 2.{i}" for i in range(4)]
+        assert heads.input_value() == "3"
+        heads.select_option("head 2.1")
+        event = screen.reported("node")
+        assert (event["kind"], event["id"], event["head"]) == ("head", PATTERN, 1)
+        page.select(f"{BLOCK}.mlp.c_fc")
+        page.choose_part("bias")
+        screen.show()
+        assert not heads.is_visible()
+        parts = screen.all(f"{screen.panel('node')} button", "(b) => [b.textContent, b.getAttribute('aria-pressed')]")
+        assert parts == [["output", "false"], ["weight", "false"], ["bias", "true"]]
+        assert f"{BLOCK}.mlp.c_fc.bias" in screen.tab.locator(screen.panel("node")).inner_text()
+        for part, weight in (("weight", f"{BLOCK}.mlp.c_fc.weight"), ("output", None)):
+            screen.forget()
+            screen.tab.get_by_role("button", name=part, exact=True).click()
+            event = screen.reported("node")
+            assert (event["kind"], event["id"], event["weight"]) == ("weight", f"{BLOCK}.mlp.c_fc", weight)
+
+
 # ---- source and badge --------------------------------------------------------------------------------------------
 
 
