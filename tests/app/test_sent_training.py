@@ -21,6 +21,7 @@ from app.training import jobs, plan, processes
 from gptcore import GPT
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.train import snapshots as writing
+from tests.app.sent import Sent
 from tests.app.test_runs import LINES, as_lines, running, written
 from tests.app.test_training_page import CURVES, LESSON, START, _page, payload, plots, section
 from tests.lopsided import FITS, LETTERS, LONG, encode, lopsided, model_at, run_of, seen, write_folder
@@ -186,14 +187,11 @@ def run(tmp_path: Path, folder: Path) -> Path:
     return made
 
 
-def head_figure(at: AppTest) -> tuple[np.ndarray, list[str], dict[str, Any]]:
-    """The pattern that is drawn, the tokens beside it, and the figure."""
-    figure = plots(at)[-1]
-    (trace,) = figure["data"]
-    keys = [{"␣": " ", "↵": "\n"}.get(key, key) for _, key in trace["customdata"][0]]
-    queries = [{"␣": " ", "↵": "\n"}.get(row[0][0], row[0][0]) for row in trace["customdata"]]
-    assert keys == queries
-    return np.array(trace["z"]), keys, figure
+def watched_head(at: AppTest) -> tuple[np.ndarray, list[str], dict[str, Any]]:
+    """The pattern that is drawn, the tokens beside it, and all that was sent."""
+    sent = Sent(at).data("matrix")
+    assert sent["row_labels"] == sent["col_labels"]
+    return sent["values"].reshape(sent["rows"], sent["cols"]), sent["row_labels"], sent
 
 
 def test_the_head_is_of_the_newest_weights(at: AppTest, run: Path) -> None:
@@ -202,11 +200,12 @@ def test_the_head_is_of_the_newest_weights(at: AppTest, run: Path) -> None:
 
     def assert_drawn(model: GPT, layer: int, head: int, step: int) -> None:
         assert not at.exception
-        drawn, tokens, _ = head_figure(at)
+        drawn, tokens, sent = watched_head(at)
         text = "".join(tokens)
         assert text in TEXT and len(text) == 13
         expected = run_of(model, text)[f"transformer.h.{layer}.attn.pattern"][0, head].numpy()
         assert np.allclose(drawn, expected, atol=1e-5)
+        assert sent["name"] == f"transformer.h.{layer}.attn.pattern, head {head}"
         assert any(text.value.startswith(f"After step {step},") for text in at.caption)
 
     assert_drawn(lopsided(seed=77), 1, 2, 25)
@@ -227,7 +226,6 @@ def test_what_is_said_of_the_head_is_its_own(at: AppTest, run: Path) -> None:
     heads = json.loads((run / FOLDER / INDEX).read_text().splitlines()[-1])["heads"]
     told = ", ".join(f"{kind} {heads[kind][2][1]:.2f}" for kind in ("previous", "induction", "duplicate", "first"))
     assert any(text.value.endswith(f"Its scores at step 20: {told}") for text in at.caption)
-    layout = head_figure(at)[2]["layout"]
-    assert layout["xaxis"]["title"]["text"] == "key"
-    assert layout["yaxis"]["title"]["text"] == "query"
-    assert layout["yaxis"]["autorange"] == "reversed"  # the first query stands at the top
+    sent = watched_head(at)[2]
+    assert (sent["row_axis"], sent["col_axis"], sent["square"]) == ("query", "key", True)
+    assert (sent["scale"], sent["vmin"], sent["vmax"]) == ("sequential", 0, 1)
