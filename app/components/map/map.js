@@ -1,7 +1,7 @@
 // The map: a Graphviz drawing made navigable. `live` keeps the drawings; live shapes, the selection and the path come
 // here with each keystroke.
 
-import { el, svg } from "../shared/dom.js";
+import { el, parsed, svg } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
@@ -195,7 +195,7 @@ function makeRoom(drawing, order) {
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 function parse(view, text) {
-  const drawing = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  const drawing = parsed(text);
   Object.assign(view, decorate(drawing), { svg: drawing, svgKey: view.data.svg_key, picked: null });
   const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
   view.box.replaceChildren(drawing);

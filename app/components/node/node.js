@@ -1,6 +1,6 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a head, of a weight or the output.
 
-import { el } from "../shared/dom.js";
+import { el, parsed } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
@@ -34,8 +34,7 @@ function changed(view, name, ...values) {
 
 /** The formula is an SVG in the colour of the text. */
 function drawFormula(view, text) {
-  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
-  view.formula.replaceChildren(svg);
+  view.formula.replaceChildren(parsed(text));
   view.formula.setAttribute("aria-label", view.data.formula);
 }
 

@@ -33,6 +33,15 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Returns the drawing that a text of ours describes as SVG.
+ * @param {string} text
+ * @returns {any}
+ */
+export function parsed(text) {
+  return document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+}
+
+/**
  * Writes a text where another one stands: a text that is written again is laid out again.
  * @param {Node} node
  * @param {string} text
