@@ -157,7 +157,7 @@ def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
         part = me.slice()
         tensor = me.shown.trace[node.id]
         tensor = tensor[0] if node.axes[0] == "B" else tensor
-        tensor = tensor[1] if "H" in node.axes else tensor
+        tensor = tensor[3] if "H" in node.axes else tensor
         assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
         for key in node.weights:
             me.apply(PickWeight(key))

@@ -401,6 +401,6 @@ def test_only_what_the_app_made_is_deleted(folder: Path, tmp_path: Path) -> None
     for place in (tmp_path / "elsewhere", folder / "link"):
         job = jobs.find(place)
         assert job is not None
-        with pytest.raises(jobs.JobError, match="it stays"):
+        with pytest.raises(jobs.JobError, match="so it is not deleted"):
             jobs.delete(job)
     assert (tmp_path / "elsewhere" / processes.NOTE).exists()
