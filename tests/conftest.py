@@ -34,7 +34,10 @@ torch.set_num_threads(1)  # small models; many threads, each with a team of work
 settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-SPREAD = {"test_fuzz", "test_trace", "test_train", "test_train_distributed", "test_train_export", "test_train_faults"}
+SPREAD = {
+    *("test_edits", "test_edits_reuse", "test_explain", "test_fuzz", "test_trace"),
+    *("test_train", "test_train_distributed", "test_train_export", "test_train_faults"),
+}
 """Long files whose tests share nothing: any process may run any of them. Tests of another file stay in one process."""
 
 

@@ -26,12 +26,12 @@ NODES = [name for name in AXES if name not in FIXED] + [f"transformer.h.1.{rest}
 
 
 def other_prompt(length: int, B: int = 1) -> tuple[tuple[int, ...], ...]:
-    """The prompt that a patch of this length comes from; the second row of a batch is turned around."""
+    """Return the prompt that a patch of this length comes from; the second row of a batch is turned around."""
     return (LONG[:length], LONG[length - 1 :: -1])[:B]
 
 
 def edit_of(model: GPT, change: Change) -> gptcore.Edit:
-    """The same change, as gptcore takes it."""
+    """Return the same change as gptcore takes it."""
     how: Any = change.how
     if how == "zero":
         return gptcore.Edit(change.name, how, **change.selectors)
@@ -42,23 +42,23 @@ def edit_of(model: GPT, change: Change) -> gptcore.Edit:
 
 
 def edited(model: GPT, ids: Tensor, changes: Sequence[Change], **options: Any) -> Trace:
-    """A capture with these changes as edits."""
+    """Capture a run with these changes as edits."""
     return gptcore.capture(model, ids, edits=[edit_of(model, change) for change in changes], **options)
 
 
 def number(how: str, name: str) -> float:
-    """A value that moves what it touches; positive where minus infinities would become plus."""
+    """Return a value that moves what it touches; positive where minus infinities would become plus."""
     return 1.7 if how == "scale" and name.endswith(".masked") else {"set": 0.3, "scale": -1.7, "add": 0.6}[how]
 
 
 def change(name: str, how: str, B: int = 1, **selectors: Selector) -> Change:
-    """A change of this kind at this place, with a value that suits it."""
+    """Return a change of this kind at this place, with a value that suits it."""
     value = None if how == "zero" else other_prompt(T, B) if how == "patch" else number(how, name)
     return Change(name, how, value, **selectors)
 
 
 def lengths(name: str, T: int) -> dict[str, int]:
-    """The selectors that a tensor has, each with the length of its axis."""
+    """Return the selectors that a tensor has, each with the length of its axis."""
     axes = axes_of(name)
     there = [selector for selector, axis in (("head", "H"), ("position", "T")) if axis in axes]
     there.append("key" if axes.count("T") == 2 else "channel")
@@ -66,18 +66,18 @@ def lengths(name: str, T: int) -> dict[str, int]:
 
 
 def cases(name: str, B: int) -> Iterator[Change]:
-    """Every `how` everywhere and at one place; every selector as an int, a slice and a sequence."""
+    """Yield every `how` everywhere and at one place, and every selector as an int, a slice and a sequence."""
     there = lengths(name, T)
-    last = {selector: length - 2 for selector, length in there.items()}
+    last: dict[str, Selector] = {selector: length - 2 for selector, length in there.items()}
     mixed: dict[str, Selector] = {selector: [0, length - 1] for selector, length in there.items()}
+    mixed["position"] = slice(2, -2)
     for how in HOWS:
         yield change(name, how, B)
         yield change(name, how, B, **last)
-        inner: dict[str, Selector] = {**mixed, "position": slice(2, -2)}
-        yield change(name, how, B, **inner)
+        yield change(name, how, B, **mixed)
     for selector, length in there.items():
-        parts: tuple[Selector, ...] = (length // 2, slice(1, None, 2), [2, 0], -1)
-        for how, chosen in zip(("add", "scale", "set", "patch"), parts, strict=True):
+        picks: list[Selector] = [length // 2, slice(1, None, 2), [2, 0], -1]
+        for how, chosen in zip(("add", "scale", "set", "patch"), picks, strict=True):
             yield change(name, how, B, **{selector: chosen})
 
 
@@ -95,7 +95,7 @@ def selectors(length: int, least: int) -> st.SearchStrategy[Selector]:
 
 @st.composite
 def changes(draw: st.DrawFn, n_layer: int = 3, T: int = T, least: int = T) -> Change:
-    """Any change of a B = 1 run over T tokens that leaves all numbers finite but masked ones.
+    """Draw any change of a B = 1 run over T tokens that leaves all numbers finite but masked ones.
 
     Its ints lie inside a prompt of `least` tokens. Patches come from the first T tokens of `LONG`.
     """
@@ -115,11 +115,11 @@ def changes(draw: st.DrawFn, n_layer: int = 3, T: int = T, least: int = T) -> Ch
 
 
 def at_length(change: Change, T: int) -> Change:
-    """The same change in a prompt of another length: a patch needs another run's first T tokens."""
+    """Return the same change in a prompt of another length: a patch needs another run's first T tokens."""
     if change.how != "patch":
         return change
     return Change(change.name, change.how, other_prompt(T), **change.selectors)
 
 
 CUT = -math.inf
-"""What an edge is set to before the softmax."""
+"""The score, before the softmax, of an edge that is cut."""

@@ -65,7 +65,7 @@ AXES_IN_BLOCK = {
     "resid_post": "B T C",
 }
 FIXED = ("idx", "probs", "loss")
-"""What no change can be made at."""
+"""Tensors that no change can be made at."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Change:
 
 
 def split(name: str) -> tuple[str, str]:
-    """A name as its block ("" outside of blocks) and the rest: `transformer.h.1`, `attn.q`."""
+    """Split a name into its block ("" outside of blocks) and the rest: `transformer.h.1`, `attn.q`."""
     parts = name.split(".")
     if parts[:2] == ["transformer", "h"] and len(parts) > 2:
         return ".".join(parts[:3]), ".".join(parts[3:])
@@ -97,19 +97,19 @@ def split(name: str) -> tuple[str, str]:
 
 
 def axes_of(name: str) -> tuple[str, ...]:
-    """The axes of a tensor of the map."""
+    """Return the axes of a tensor of the map."""
     block, rest = split(name)
     return tuple((AXES_IN_BLOCK if block else AXES)[rest].split())
 
 
 def names(n_layer: int) -> list[str]:
-    """Every name of the map."""
+    """Return every name of the map."""
     blocks = [f"transformer.h.{i}.{rest}".rstrip(".") for i in range(n_layer) for rest in AXES_IN_BLOCK]
     return [*AXES, *blocks]
 
 
 def axis_of(name: str, selector: str) -> int:
-    """The axis along which a selector picks: of the two T axes the first is the position, the second the key."""
+    """Return the axis along which a selector picks: of the two T axes the first is the position, the second the key."""
     axes = axes_of(name)
     if selector == "head":
         return axes.index("H")
@@ -132,7 +132,7 @@ NEW: dict[str, Callable[[Tensor, Any], Tensor]] = {
 
 
 def changed(value: Tensor, change: Change, other: Run | None = None) -> Tensor:
-    """The tensor after the change; `other` is the run that a patch comes from."""
+    """Return the tensor after the change; `other` is the run that a patch comes from."""
     chosen = {axis_of(change.name, name): picked for name, picked in change.selectors.items()}
     places = [_places(chosen.get(axis), length) for axis, length in enumerate(value.shape)]
     block = torch.meshgrid(*places, indexing="ij")  # an index for each axis, all of the block's shape
@@ -158,7 +158,7 @@ def _places(chosen: Selector, length: int) -> Tensor:
 
 
 def run(model: GPT2LMHeadModel, ids: Tensor, changes: Sequence[Change] = ()) -> Run:
-    """Every tensor of a run over (B, T) ids. What is changed is seen by all that reads it, and by nothing else.
+    """Return every tensor of a run over (B, T) ids. What is changed is seen by all that reads it, and by nothing else.
 
     Where a tensor only passes through under another name (`resid_post`, the block, the next block's `resid_pre`), a
     change shows from its name on, and not under the names before.
@@ -236,7 +236,7 @@ def _other(model: GPT2LMHeadModel, change: Change) -> Run | None:
 
 @functools.lru_cache(maxsize=64)
 def run_over(model: GPT2LMHeadModel, ids: tuple[tuple[int, ...], ...]) -> Run:
-    """The unchanged run over the prompt that a patch names."""
+    """Return the unchanged run over the prompt that a patch names."""
     return {name: tensor.detach() for name, tensor in run(model, torch.tensor(ids)).items()}
 
 
@@ -245,7 +245,7 @@ def run_over(model: GPT2LMHeadModel, ids: tuple[tuple[int, ...], ...]) -> Run:
 
 @functools.cache
 def reference(seed: int = 0, *, bias: bool = True, **options: Any) -> GPT2LMHeadModel:
-    """transformers' GPT-2, 3 layers with 4 heads each, random weights in float64; without bias, all of them are 0."""
+    """Make transformers' GPT-2: 3 layers of 4 heads, random weights in float64; without bias, all biases are 0."""
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "n_positions": 32, "vocab_size": 61}
     model = random_gpt2(seed, **(sizes | options))
     if not bias:
@@ -257,7 +257,7 @@ def reference(seed: int = 0, *, bias: bool = True, **options: Any) -> GPT2LMHead
 
 
 def twin(model: GPT2LMHeadModel, dtype: torch.dtype = torch.float64, *, bias: bool = True) -> GPT:
-    """gptcore's model with the same weights, made anew at each call, so that no test sees another's."""
+    """Make gptcore's model with the same weights, anew at each call, so that no test sees another's."""
     config = model.config
     ours = GPT(
         GPTConfig(
@@ -282,7 +282,7 @@ def twin(model: GPT2LMHeadModel, dtype: torch.dtype = torch.float64, *, bias: bo
 
 
 def difference(ours: Tensor, expected: Tensor) -> float:
-    """The largest difference of two tensors, infinite where shapes differ, or the places of infinities and of NaN."""
+    """Return the largest difference of two tensors: infinite if shapes differ, or the places of infinity and NaN."""
     if ours.shape != expected.shape:
         return math.inf
     ours, expected = ours.detach().double(), expected.detach().double()
@@ -295,6 +295,6 @@ def difference(ours: Tensor, expected: Tensor) -> float:
 
 
 def differing(ours: Mapping[str, Tensor], expected: Run, bound: float, only: Iterable[str] = ()) -> dict[str, float]:
-    """The names, of all or of some, whose tensors differ by more than the bound, each with the difference."""
+    """Return the names, of all or of some, whose tensors differ by more than the bound, each with the difference."""
     off = {name: difference(ours[name], expected[name]) for name in only or expected}
     return {name: value for name, value in off.items() if not value <= bound}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 import gptcore
 from gptcore import capture
@@ -30,8 +31,8 @@ def test_an_edit_is_frozen() -> None:
 
 def test_edits_are_equal_by_value_and_hashable() -> None:
     def make(**fields: Any) -> gptcore.Edit:
-        usual: dict[str, Any] = {"name": f"{A1}.z", "how": "scale", "value": 2.0, "head": 1}
-        return gptcore.Edit(**(usual | fields))
+        given: dict[str, Any] = {"name": f"{A1}.z", "how": "scale", "value": 2.0, "head": 1} | fields
+        return gptcore.Edit(**given)
 
     variants: list[dict[str, Any]] = [
         {},
@@ -123,7 +124,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
 
 
 def second_of_two(model: gptcore.GPT, fields: dict[str, Any], previous: gptcore.Trace | None) -> gptcore.Trace:
-    """A capture under an edit that can be applied and another."""
+    """Capture a run under an edit that can be applied and another."""
     edits = [gptcore.Edit("lm_head", "zero"), gptcore.Edit(**fields)]
     return gptcore.capture(model, IDS, edits=edits, previous=previous)
 
@@ -141,18 +142,23 @@ def test_an_edit_that_cannot_be_applied_is_a_sentence(fields: dict[str, Any], pa
     assert difference(again.logits, run(reference(), IDS)["lm_head"]) <= 1e-9
 
 
+def two(length: int) -> Tensor:
+    """Return a batch of two equal prompts."""
+    return torch.tensor([LONG[:length]] * 2)
+
+
 def test_a_patch_that_does_not_fit_is_a_sentence() -> None:
     model = twin(reference())
     name = "transformer.h.1.resid_post"
-    fits = capture(model, [LONG[:T], LONG[:T]])
+    fits = capture(model, two(T))
     gptcore.capture(model, IDS, edits=[gptcore.Edit(name, "patch", fits, position=6)])
     for other, parts in (
-        (capture(model, [LONG[: T - 1]] * 2), [rf"\b{T - 1}\b", rf"\b{T}\b"]),
-        (capture(model, [LONG[: T + 1]] * 2), [rf"\b{T + 1}\b", rf"\b{T}\b"]),
-        (capture(model, [LONG[:T]]), [r"\b1\b", r"\b2\b"]),
-        (capture(twin(reference(seed=1)), [LONG[:T]] * 2), ["model"]),
-        (capture(twin(reference(n_head=2)), [LONG[:T]] * 2), ["model"]),
-        (capture(model, [LONG[:T]] * 2, names=["transformer.h.0.ln_1"]), [r"resid_post"]),
+        (capture(model, two(T - 1)), [rf"\b{T - 1}\b", rf"\b{T}\b"]),
+        (capture(model, two(T + 1)), [rf"\b{T + 1}\b", rf"\b{T}\b"]),
+        (capture(model, LONG[:T]), [r"\b1\b", r"\b2\b"]),
+        (capture(twin(reference(seed=1)), two(T)), ["model"]),
+        (capture(twin(reference(n_head=2)), two(T)), ["model"]),
+        (capture(model, two(T), names=["transformer.h.0.ln_1"]), [r"resid_post"]),
     ):
         for previous in (None, fits):
             with pytest.raises(ValueError, match=r".") as refused:

@@ -192,7 +192,7 @@ def test_a_value_of_another_precision_is_taken_as_a_number() -> None:
 
 def test_a_patch_takes_the_other_traces_numbers() -> None:
     model = twin(reference())
-    other = capture(model, [LONG[:T]])
+    other = capture(model, torch.tensor([LONG[:T]]))
     for name in NODES:
         trace = gptcore.capture(model, IDS[:1], edits=[gptcore.Edit(name, "patch", other, position=6)])
         axis = axis_of(name, "position")
@@ -201,7 +201,7 @@ def test_a_patch_takes_the_other_traces_numbers() -> None:
 
 def test_a_patch_of_everything_is_the_other_run_from_there_on() -> None:
     model = twin(reference())
-    other = capture(model, [LONG[:T]])
+    other = capture(model, torch.tensor([LONG[:T]]))
     for name in ("transformer.h.1.resid_post", "transformer.h.2.resid_pre", "transformer.ln_f", "lm_head"):
         trace = gptcore.capture(model, IDS[:1], edits=[gptcore.Edit(name, "patch", other)])
         assert difference(trace.logits, other.logits) <= BOUND
@@ -260,10 +260,9 @@ def test_only_what_is_named_is_held() -> None:
 
 
 def test_one_token() -> None:
-    model = twin(reference())
-    places: tuple[dict[str, Any], ...] = ({}, {"position": 0}, {"position": -1}, {"position": slice(-3, 1)})
+    model, positions = twin(reference()), (None, 0, -1, slice(-3, 1))
     for i, name in enumerate(NODES):
-        made = change(name, ("add", "scale", "set")[i % 3], **places[i % 4])
+        made = change(name, ("add", "scale", "set")[i % 3], position=positions[i % 4])
         assert_as_by_hand(edited(model, IDS[:, :1], [made]), IDS[:, :1], [made])
 
 

@@ -100,7 +100,7 @@ def test_an_edit_that_moves_leaves_nothing_behind(name: str) -> None:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[int, list[int], list[Change], int, bool]]:
-    """Steps, each with: tokens kept, tokens typed, edits, which of the earlier traces to take over from, all names."""
+    """Draw steps: tokens kept and typed, edits, the number of the earlier trace to take over from, all names or few."""
     step = st.tuples(
         st.integers(0, 14),
         st.lists(st.integers(0, 60), max_size=5),
@@ -116,7 +116,7 @@ def histories(draw: st.DrawFn) -> list[tuple[int, list[int], list[Change], int, 
 def test_whatever_was_edited_before(history: list[tuple[int, list[int], list[Change], int, bool]]) -> None:
     """Edits come, change and go while the prompt grows and shrinks, from any earlier trace."""
     model = twin(reference())
-    ids, traces, lists = PROMPT[:6], [capture(model, [PROMPT[:6]])], [[Change("", "")]]
+    ids, traces, lists = PROMPT[:6], [capture(model, PROMPT[:6])], [[Change("", "")]]
     for keep, typed, made, which, everything in history:
         ids = [*PROMPT[:6], *ids[6 : max(6, keep)], *typed][:20]
         # each list of edits returns now and then, so that traces of equal edits meet
@@ -175,7 +175,7 @@ def test_another_model_and_batch_reuse_nothing() -> None:
 
 @contextmanager
 def counted(model: GPT) -> Iterator[Counter[int]]:
-    """The rows that pass each layer's MLP."""
+    """Count the rows that pass each layer's MLP."""
     rows: Counter[int] = Counter()
 
     def count(layer: int, forward: Any) -> Any:
@@ -198,10 +198,10 @@ def counted(model: GPT) -> Iterator[Counter[int]]:
 def test_layers_below_an_edit_are_not_run_again() -> None:
     model = twin(reference())
     made, later = ([Change("transformer.h.2.attn.pattern", "scale", by, head=1)] for by in (0.5, 0.7))
-    plain = capture(model, [PROMPT])
+    plain = capture(model, PROMPT)
     T = len(PROMPT)
     with counted(model) as rows:
-        capture(model, [PROMPT])
+        capture(model, PROMPT)
         assert rows == {0: T, 1: T, 2: T}
     with counted(model) as rows:
         first = edited(model, plain.ids, made, previous=plain)
@@ -215,7 +215,7 @@ def test_layers_below_an_edit_are_not_run_again() -> None:
 
 def test_positions_before_an_edit_are_not_run_again() -> None:
     model = twin(reference())
-    plain = capture(model, [PROMPT])
+    plain = capture(model, PROMPT)
     made = [Change("transformer.h.0.resid_mid", "add", 1.0, position=9, channel=3)]
     with counted(model) as rows:
         trace = edited(model, plain.ids, made, previous=plain)
@@ -259,7 +259,7 @@ def test_names_that_are_few_grow_too() -> None:
 
 def test_a_slider_keeps_no_history() -> None:
     model = twin(reference())
-    trace = capture(model, [PROMPT])
+    trace = capture(model, PROMPT)
     fresh = trace.nbytes()
     seen = []
     for i in range(60):

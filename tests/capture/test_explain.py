@@ -36,7 +36,7 @@ def checkpoint(dtype: torch.dtype = torch.float64, **options: Any) -> Checkpoint
 
 
 def sampled(shape: Sequence[int], count: int, seed: int = 0) -> list[Index]:
-    """Cells spread over a tensor, its corners among them; all of them if they are few."""
+    """Return cells spread over a tensor, its corners among them; all of them if they are few."""
     if math.prod(shape) <= count:
         return list(itertools.product(*(range(length) for length in shape)))
     chooser = random.Random(f"{seed} {tuple(shape)}")
@@ -48,7 +48,7 @@ def sampled(shape: Sequence[int], count: int, seed: int = 0) -> list[Index]:
 
 
 class Operands:
-    """What an explanation says it needs, by the name's last part: `values("q")`; and nothing else."""
+    """The operands that an explanation names, by the name's last part: `values("q")`; and nothing else."""
 
     def __init__(self, found: Any) -> None:
         self._found = {operand.name: operand for operand in found.operands}
@@ -175,7 +175,7 @@ RECOMPUTED: dict[str, Callable[[Operands, Index, Any], float]] = {
 
 
 def recomputed(found: Any, config: Any) -> float:
-    """The number from the operands alone, by this file's formula; every operand must be of use."""
+    """Return the number from the operands alone, by this file's formula; every operand must be of use."""
     name, index = found.name, tuple(found.index)
     block, rest = split(name)
     given = Operands(found)
@@ -207,7 +207,7 @@ def close(a: float, b: float, bound: float) -> bool:
 
 
 def read(trace: Trace, name: str, index: Sequence[int | slice]) -> Tensor:
-    """A part of a tensor, bit by bit as the trace gives it: of one position, as `rows` of that position does.
+    """Return a part of a tensor, bit by bit as the trace gives it: of one position, as `rows` of that position does.
 
     The whole tensor, computed in one product of another size, may differ in the last bit.
     """
@@ -250,7 +250,7 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 @functools.cache
 def opened(name: str) -> tuple[Checkpoint, Trace, dict[str, Tensor]]:
-    """A shipped model and a run of it over a prompt that fills half of its context."""
+    """Return a shipped model and a run of it over a prompt that fills half of its context."""
     ckpt = gptcore.load(name)
     count = min(24, max(4, ckpt.config.block_size // 2))
     ids = [(7 * i * i + 3 * i + 1) % ckpt.config.vocab_size for i in range(count)]
@@ -380,7 +380,7 @@ def test_every_kind_names_its_lines() -> None:
 
 
 def executed(found: Any, ckpt: Checkpoint, ids: Any) -> tuple[float, str]:
-    """What the printed code leaves in `value`, and what it prints; in a namespace that holds nothing else."""
+    """Run the printed code; return what it leaves in `value`, and what it prints."""
     namespace: dict[str, Any] = {"ckpt": ckpt, "ids": ids}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -441,7 +441,7 @@ def test_the_formula_holds_the_numbers() -> None:
 
 
 def full_index(operand: Any, shape: Sequence[int], place: int) -> Index:
-    """The cell of the whole tensor that the operand's `place`-th number is."""
+    """Return the cell of the whole tensor that the operand's `place`-th number is."""
     axes = [
         [chosen] if isinstance(chosen, int) else list(range(length))[chosen]
         for chosen, length in zip(operand.index, shape, strict=True)
@@ -450,9 +450,9 @@ def full_index(operand: Any, shape: Sequence[int], place: int) -> Index:
 
 
 def walk(trace: Trace, state: dict[str, Tensor], start: tuple[str, Index], breadth: int, most: int) -> list[str]:
-    """Explains a cell, then the largest few of each operand, and so on; the names on the way, each step checked."""
-    reached: list[str] = []
+    """Explain a cell, then the largest few of each operand, and so on; the names on the way, each step checked."""
     queue, seen = [start], {start}
+    reached: list[str] = []
     while queue and len(reached) < most:
         name, index = queue.pop()  # the last first, so that it gets down
         found = check(trace, state, name, index, FLOAT32)
@@ -551,7 +551,7 @@ def test_several_edits_of_one_cell_are_told_in_their_order() -> None:
 def test_values_of_a_part_and_patches_of_several_traces() -> None:
     ckpt, name = checkpoint(), "transformer.h.1.attn.z"
     numbers = torch.arange(24, dtype=torch.float64).view(3, 8) / 7
-    patches = [capture(ckpt.model, [LONG[i : i + T], LONG[i + 3 : i + 3 + T]]) for i in (0, 9)]
+    patches = [capture(ckpt.model, torch.tensor([LONG[i : i + T], LONG[i + 3 : i + 3 + T]])) for i in (0, 9)]
     edits = [
         gptcore.Edit(name, "set", numbers, head=1, position=slice(2, 5)),
         gptcore.Edit(name, "patch", patches[0], head=2, position=4),

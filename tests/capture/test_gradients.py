@@ -141,7 +141,7 @@ def test_in_float32_and_without_gradients_around() -> None:
 
 
 def traces_of(model: GPT) -> list[Any]:
-    """What a run of autograd could leave on a model."""
+    """Return all that a run of autograd could leave on a model."""
     left: list[Any] = [(p.requires_grad, p.grad is None, p.grad_fn) for p in model.parameters()]
     left += [(len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks)) for m in model.modules()]
     left += [sorted(vars(module)) for module in model.modules()]

@@ -63,7 +63,7 @@ CHANGES = [
 
 @contextmanager
 def hooked(model: GPT2LMHeadModel, place: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """A module of transformers whose output is changed; attention's first, where there are several."""
+    """Change the output of a module of transformers; attention's first, where there are several."""
 
     def hook(_module: object, _args: object, output: Any) -> Any:
         return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
@@ -136,7 +136,7 @@ def test_a_change_of_attention_as_a_whole_and_of_positions(layer: int) -> None:
 
 @contextmanager
 def attention(change: dict[str, Callable[[Tensor], Tensor]], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """transformers' eager attention, with its arguments or its result changed, in layer 1."""
+    """Change the arguments or the result of transformers' eager attention in layer 1."""
     eager: Any = modeling_gpt2.eager_attention_forward
 
     def same(x: Tensor) -> Tensor:
