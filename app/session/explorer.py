@@ -247,7 +247,7 @@ def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
         return Screen(Shown.of(checkpoint, meant), meant, meant, rev=rev)
     except ValueError as error:
         why: Notice = {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}
-    notice = None if text is None else why  # nobody has seen the prompt that could not be kept
+    notice = None if text is None and not rev else why  # of a first model nobody has seen the prompt
     try:
         typed = own_prompt(checkpoint)
         shown = Shown.of(checkpoint, typed)

@@ -110,7 +110,7 @@ class _Capture:
         """Return how many positions from the first have the same ids in both runs; 0 where anything else differs."""
         if previous._model is not self.model or previous.B != self.B or previous._precision != self.precision:
             return 0
-        if self.foreign or previous._foreign or not previous._cached >= self.wanted:
+        if self.foreign or previous._foreign or not stored.covers(self.config, previous._cached, self.wanted):
             return 0
         return _common_prefix(previous.ids, self.tokens) if previous._weights.still_in(self.model) else 0
 

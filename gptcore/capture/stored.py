@@ -87,6 +87,14 @@ def wanted(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
 
 
 @cache
+def covers(config: GPTConfig, cached: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Return True where a trace that caches some names serves for others: keys and values may be cut from theirs."""
+    pairs = zip(projections(config), keys_values(config), strict=True)
+    cut = {name for projection, pair in pairs if projection in cached for name in pair}
+    return wanted <= cached | cut
+
+
+@cache
 def available(config: GPTConfig, cached: frozenset[str]) -> Mapping[str, Axes]:
     """Return every name that can be read where these are cached, with its axes, in the order of the map."""
     found: dict[str, bool] = {}
