@@ -34,13 +34,16 @@ def last_step(out: Path) -> int:
     return max((line["step"] for line in metrics(out)), default=0)
 
 
-def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(tmp_path: Path, text: Path) -> None:
+@pytest.mark.parametrize(("times", "steps"), [(6, 400), pytest.param(10, 600, marks=pytest.mark.slow)])
+def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(
+    times: int, steps: int, tmp_path: Path, text: Path
+) -> None:
     """Each kill comes at a random moment after the training has resumed; half-written files are repaired."""
-    changes = {"steps": 400, "eval_interval": 7, "snapshots": (0, 3, 50, 300), "precision": "float32"}
+    changes = {"steps": steps, "eval_interval": 7, "snapshots": (0, 3, 50, 300), "precision": "float32"}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     uninterrupted = train(*options(whole, text, **changes))
     moment = random.Random(0)
-    for kills in range(1, 7):
+    for kills in range(1, times + 1):
         begun = (parts / "settings.json").exists()
         goal = last_step(parts) + moment.randint(1, 25)
         process = forked(*(["--out", str(parts), "--resume"] if begun else options(parts, text, **changes)))
