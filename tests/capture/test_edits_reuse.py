@@ -98,6 +98,27 @@ def test_an_edit_that_moves_leaves_nothing_behind(name: str) -> None:
         assert_as_by_hand(trace, made)
 
 
+@pytest.mark.parametrize("opened", ["masked", "pattern", "attn_dropout"])
+def test_a_late_edit_reaches_earlier_queries_that_see_it(opened: str) -> None:
+    """Query 2 sees key 6, so what is changed at position 6 changes position 2 in all layers above."""
+    model, ids = twin(reference()), torch.tensor([PROMPT])
+    window = Change(f"{A1}.{opened}", "set", 0.4, position=2, key=6)
+    late = [Change("transformer.h.0.mlp", "add", value, position=6, channel=3) for value in (1.0, 2.0)]
+    above = Change("transformer.h.2.mlp", "add", 1.0, position=9, channel=3)
+    trace = capture(model, ids)
+    for made in (
+        [window],
+        [window, late[0]],
+        [window, late[1]],
+        [late[1]],
+        [late[0], window],
+        [window, above],
+        [above],
+    ):
+        trace = edited(model, ids, made, previous=trace)
+        assert_as_by_hand(trace, made)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[int, list[int], list[Change], int, bool]]:
     """Draw steps: tokens kept and typed, edits, the number of the earlier trace to take over from, all names or few."""
