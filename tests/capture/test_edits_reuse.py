@@ -50,6 +50,7 @@ GROWN = [
     [Change(f"{A1}.pattern", "add", 0.1, head=3)],
     [Change("transformer.h.0.attn.attn_dropout", "set", 0.2, position=1)],
     [Change(f"{A1}.masked", "set", 0.5, head=0, position=slice(0, 3), key=slice(3, None))],
+    [Change(f"{A1}.masked", "set", 0.5, position=2, key=[0, 6])],
     [Change(f"{A1}.scores", "add", 2.0, head=0, position=2)],  # before the mask, so the future stays hidden
 ]
 
