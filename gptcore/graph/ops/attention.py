@@ -7,28 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gptcore.graph.ops.op import Base, Cell, Inputs, Read, Rows, number
+from gptcore.graph.ops.op import Base, Cell, Inputs, Move, Read, Rows, number
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class _Move(Base):
-    """Numbers at other places, none changed: each cell is one cell of the input."""
-
-    def value(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> float:
-        return float(values[0])
-
-    def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
-        return number(float(values[0]))
-
-    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
-        return f"{names[0]}.item()"
-
-
-@dataclass(frozen=True)
-class SplitHeads(_Move):
+class SplitHeads(Move):
     """One third of the joint projection, cut into H heads of D numbers: queries (0), keys (1) or values (2)."""
 
     third: int
@@ -50,7 +36,7 @@ class SplitHeads(_Move):
 
 
 @dataclass(frozen=True)
-class Transpose(_Move):
+class Transpose(Move):
     """The last two axes exchanged."""
 
     @property
@@ -66,7 +52,7 @@ class Transpose(_Move):
 
 
 @dataclass(frozen=True)
-class Concat(_Move):
+class Concat(Move):
     """The heads side by side again: H times D is C."""
 
     @property

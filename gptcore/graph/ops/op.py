@@ -161,3 +161,17 @@ def products(left: Tensor, right: Tensor) -> str:
     """Write a dot product: the first products, then dots."""
     pairs = zip(left[:SHOWN].tolist(), right[:SHOWN].tolist(), strict=True)
     return sum_of([rf"{factor(a)} \cdot {factor(b)}" for a, b in pairs], len(left))
+
+
+@dataclass(frozen=True)
+class Move(Base):
+    """Numbers at other places, none changed: each cell is one cell of the input."""
+
+    def value(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> float:
+        return float(values[0])
+
+    def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
+        return number(float(values[0]))
+
+    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
+        return f"{names[0]}.item()"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gptcore.config import Activation
-from gptcore.graph.ops.op import Base, Cell, Inputs, Read, Rows, factor, fitted, number
+from gptcore.graph.ops.op import Base, Cell, Inputs, Move, Read, Rows, factor, fitted, number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ class Given(Base):
 
 
 @dataclass(frozen=True)
-class Same(Base):
+class Same(Move):
     """Its input, unchanged: a container's output, the residual stream at a block's door, dropout in eval mode."""
 
     @property
@@ -47,15 +47,6 @@ class Same(Base):
 
     def reads(self, inputs: Inputs, cell: Cell) -> tuple[Read, ...]:
         return (Read(0, cell),)
-
-    def value(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> float:
-        return float(values[0])
-
-    def latex(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> str:
-        return number(float(values[0]))
-
-    def code(self, names: Sequence[str], inputs: Inputs, cell: Cell) -> str:
-        return f"{names[0]}.item()"
 
 
 @dataclass(frozen=True)
