@@ -23,7 +23,7 @@ class Bug:
 
     @property
     def in_python(self) -> bool:
-        """Of the server's side; what else there is runs in the browser."""
+        """True for a bug on the server's side; others are in the browser."""
         return self.file.endswith(".py")
 
 

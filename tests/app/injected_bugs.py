@@ -41,7 +41,7 @@ LIBRARIES = (
         "playwright.sync_api",
     ),
 )
-"""What the tests import, but for app/ itself."""
+"""The modules that the tests import, but for app/ itself."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Run:
 
     @property
     def output(self) -> str:
-        """What pytest said."""
+        """The output of pytest."""
         return (self.copy / "output").read_text(errors="replace")
 
 

@@ -37,7 +37,7 @@ def decoded(proto: Any) -> dict[str, Any]:
 
 
 class Sent:
-    """What a page without a browser would draw."""
+    """Return what a page without a browser would draw."""
 
     def __init__(self, app: AppTest) -> None:
         self.app = app
@@ -47,7 +47,7 @@ class Sent:
         return {element.proto.component_name.removeprefix("gptscope_") for element in self.app.get("bidi_component")}
 
     def data(self, name: str = "live") -> dict[str, Any]:
-        """What a component was sent."""
+        """Return what a component was sent."""
         assert not self.app.exception
         protos = [element.proto for element in self.app.get("bidi_component")]
         (proto,) = [proto for proto in protos if proto.component_name == f"gptscope_{name}"]
