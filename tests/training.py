@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from gptcore.train.run_folder import RunFolder
 from gptcore.train.settings import Settings, parse
+from gptcore.train.training_folder import TrainingFolder
 
 SMALL = {"block_size": 16, "n_layer": 1, "n_head": 2, "n_embd": 16, "batch_size": 4, "eval_windows": 4}
 RUN = {**SMALL, "steps": 40, "eval_interval": 20, "log_interval": 1, "dropout": 0.2, "warmup_steps": 5}
@@ -31,7 +31,7 @@ def a_text(folder: Path) -> Path:
 
 def resumed(out: Path, *more: str) -> Settings:
     """Return the settings to resume a training."""
-    return parse(["--out", str(out), "--resume", *more], lambda out: RunFolder(out).read_settings())
+    return parse(["--out", str(out), "--resume", *more], lambda out: TrainingFolder(out).read_settings())
 
 
 def small(tmp_path: Path, text: Path | str, run: str = "run", **changes: object) -> Settings:
@@ -99,7 +99,7 @@ def until(true: Callable[[], Any], seconds: float = 400) -> None:
 
 def metrics(out: Path) -> list[dict[str, Any]]:
     """Return the log lines of a training, without times."""
-    return [{k: v for k, v in line.items() if k != "tokens_per_s"} for line in RunFolder(out).read_metrics()]
+    return [{k: v for k, v in line.items() if k != "tokens_per_s"} for line in TrainingFolder(out).read_metrics()]
 
 
 def weights(out: Path, file: str = "last.pt") -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.theme import CONCEPTS, LINE, RAISED, TEXT, Pair
-from app.training.runs import Curve, History, smoothed
+from app.training.learning_curves import Curve, LearningCurves, smoothed
 
 MOST_POINTS = 3000
 """Largest number of points of a curve: more than the width of a screen."""
@@ -23,7 +23,7 @@ BESIDE = {
 """Smaller curves: title, kinds, and number format."""
 
 
-def losses(history: History, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
+def losses(history: LearningCurves, *, weight: float, log: bool, dark: bool, height: int = 460) -> go.Figure:
     """Draw the losses of a history, in nats, over its steps. The numbers are exactly the file's.
 
     Single batches are faint, and smoothed by `weight`; evaluations are points; the best one is marked.
@@ -57,7 +57,7 @@ def losses(history: History, *, weight: float, log: bool, dark: bool, height: in
     return figure
 
 
-def beside(history: History, *, dark: bool) -> go.Figure | None:
+def beside(history: LearningCurves, *, dark: bool) -> go.Figure | None:
     """Draw accuracy, learning rate, tokens per second and the gradient's norm, if the history has any; else None."""
     shown = [found for found in BESIDE.values() if any(kind in history.curves for kind in found[1])]
     if not shown:

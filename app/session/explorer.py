@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from app.components import Notice
 from app.panels import tensor_slice
 from app.session.actions import Action, sentence
-from app.session.location import Location
+from app.session.location import START, Location
 from app.session.moment import Moment
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, NoPast, Past, Screen
 from app.session.state_text import State
 from app.stores.snapshots import History
-from gptcore import Architecture, Checkpoint
+from gptcore import Architecture, Checkpoint, architecture
 from gptcore.graph.architecture import Node
 
 FIRST_TOKENS = 8
@@ -243,8 +243,9 @@ class Explorer:
 def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
     """Return the first screen: the text if this model can read it, else its own prompt, else its first tokens."""
     meant = own_prompt(checkpoint) if text is None else text
+    place = START.check(architecture(checkpoint.config))
     try:
-        return Screen(Shown.of(checkpoint, meant), meant, meant, rev=rev)
+        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev)
     except ValueError as error:
         why: Notice = {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}
     notice = None if text is None and not rev else why  # of a first model nobody has seen the prompt
@@ -254,7 +255,7 @@ def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
     except ValueError:
         typed = _readable(checkpoint)
         shown = Shown.of(checkpoint, typed)
-    return Screen(shown, typed, meant, rev=rev, notice=notice)
+    return Screen(shown, typed, meant, place, rev=rev, notice=notice)
 
 
 def _readable(checkpoint: Checkpoint) -> str:

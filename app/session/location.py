@@ -13,14 +13,15 @@ from gptcore.graph.node import ATTENTION, INSIDE, MODEL, SDPA
 class Location:
     """A place in the map of a model. It never changes: each way to another place gives another location.
 
-    The ways raise a ValueError, with what is there instead, where the map has no such node, layer, head or weight.
+    `check` makes sure that a map has it; all other ways take that for granted. Each raises a ValueError, with what is
+    there instead, where the map has no such node, layer, head or weight.
     """
 
     view: str = MODEL
     layer: int = 0
     head: int = 0
-    selected: str = f"{FOLDED}.0.attn.pattern"
-    """The node that is inspected."""
+    selected: str = ""
+    """The node that is inspected; "" is the block's pattern, whatever the model calls it, until `check` names it."""
     weight: str | None = None
     """A parameter of the selected node, inspected instead of its output."""
 
@@ -77,13 +78,13 @@ class Location:
         return replace(self, weight=weight)
 
     def check(self, arch: Architecture) -> Location:
-        """Return this location if the map has it."""
+        """Return this location if the map has it, with the block's pattern where it names no node."""
         if self.view not in arch.views.names():
             raise ValueError(f"there is no view {self.view!r}; choose one of {', '.join(arch.views.names())}")
         _number("block", self.layer, arch.config.n_layer)
         _number("head", self.head, arch.config.n_head)
-        _node(arch, self.selected)
-        return self.pick_weight(arch, self.weight)
+        named = replace(self, selected=_node(arch, self.selected or arch.named("pattern", self.layer)))
+        return named.pick_weight(arch, self.weight)
 
     def crumbs(self, arch: Architecture) -> list[tuple[str, str]]:
         """Return (id, label) of each view from the model to this one."""
@@ -107,7 +108,7 @@ class Location:
 
 
 START = Location()
-"""The first place: the first head."""
+"""The first place: the first head, by whatever name a model's map has it."""
 
 
 def _node(arch: Architecture, name: object) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from app.components import Notice
-from app.session.location import START, Location
+from app.session.location import Location
 from app.session.moment import Moment
 from app.session.prompt_run import Shown
 from app.stores.snapshots import History
@@ -76,7 +76,7 @@ class Screen:
     """The text in the input, which may be one that could not be run."""
     meant: str
     """The text that was asked for; it outlives a model that cannot read it."""
-    location: Location = START
+    location: Location
     temperature: float = 1.0
     top_k: int = 10
     step: int | None = None

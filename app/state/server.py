@@ -14,8 +14,8 @@ import torch
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
 from gptcore import Checkpoint, CheckpointError, load
-from gptcore.checkpoint.run_files import LAST
 from gptcore.checkpoint.snapshots import snapshots as snapshots_of
+from gptcore.checkpoint.training_files import LAST
 
 SHARED = "GPTSCOPE_SHARED"
 """Set to 1 in the environment of a server for a class: nobody opens paths of it, nor has it download anything."""
@@ -46,8 +46,8 @@ def snapshots() -> Snapshots:
 
 
 @contextmanager
-def turn(work: float = 0.0) -> Iterator[None]:
-    """Let one session compute at a time, with as many threads as its work is worth.
+def turn(work: float = 0.0, threads: int | None = None) -> Iterator[None]:
+    """Let one session compute at a time, with as many threads as its work is worth, or with so many.
 
     Many threads on Python's one lock, which PyTorch takes again after each of its operations, keep each other waiting
     ten times as long as a queue does (tests/benchmarks/load.py). How many threads PyTorch takes is the whole process's,
@@ -55,9 +55,10 @@ def turn(work: float = 0.0) -> Iterator[None]:
 
     Args:
         work: multiplications of the largest run, such as `Explorer.work` tells them.
+        threads: their number, where something else decides it.
     """
     with _TURN:
-        torch.set_num_threads(_THREADS if work > MUCH else 1)
+        torch.set_num_threads(threads or (_THREADS if work > MUCH else 1))
         yield
 
 

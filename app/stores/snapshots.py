@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, shipped_models
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint import shipped_folder
-from gptcore.checkpoint.run_files import METRICS
 from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot, snapshots
+from gptcore.checkpoint.training_files import METRICS
 
 BUDGET = 512_000_000
 """Bytes of cached weights, even if no session shows them: every snapshot of a small model, a few of a large one."""

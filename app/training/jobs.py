@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from app.training import processes, runs
+from app.training import learning_curves, processes
 from app.training.processes import NOTE, Note
 from gptcore import load, save
-from gptcore.checkpoint.run_files import BEST, LAST, LOSS_TABLE, METRICS, SETTINGS
 from gptcore.checkpoint.snapshots import FOLDER as SNAPSHOTS
+from gptcore.checkpoint.training_files import BEST, LAST, LOSS_TABLE, METRICS, SETTINGS
 
 FOLDER = "GPTSCOPE_RUNS"
 """Environment variable with the path of the folder of trainings, in place of the user's cache."""
@@ -120,9 +120,9 @@ def find(folder: Path) -> Job | None:
         return None
     process = processes.find(note)  # before the files, so that the last writes of an ended process are read
     try:
-        history = runs.read(folder)
+        history = learning_curves.read(folder)
         step, finished, best = history.step, history.finished, history.best
-    except runs.HistoryError:
+    except learning_curves.CurvesError:
         step, finished, best = 0, False, None
     asked = note["asked"]
     state: State
@@ -215,7 +215,7 @@ def keep(job: Job) -> Kept:
     snapshots = job.folder / SNAPSHOTS
     if snapshots.is_dir():
         shutil.copytree(snapshots, target / SNAPSHOTS, dirs_exist_ok=True)
-    (target / LOSS_TABLE).write_text(runs.as_table(runs.read(job.folder)), encoding="utf-8")
+    (target / LOSS_TABLE).write_text(learning_curves.as_table(learning_curves.read(job.folder)), encoding="utf-8")
     return Kept(target, checkpoint.info.get("iter_num", 0))
 
 

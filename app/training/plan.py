@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
 import torch
 
-from app.training import processes
 from gptcore import GPT, GPTConfig, architecture
 from gptcore.data import DATA_FOLDER, DATASETS, DEFAULTS, TASKS, task_source
 from gptcore.data.tasks import NOT_ASKED
@@ -226,33 +224,23 @@ def seconds(plan: Plan) -> float:
 
 @lru_cache(maxsize=64)
 def probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
-    """Train such a model on random ids for a moment, in a new thread with as many threads as a training gets."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_probe, config, batch_size, data).result()
-
-
-def _probe(config: GPTConfig, batch_size: int, data: str) -> Speed:
-    before = torch.get_num_threads()
-    torch.set_num_threads(processes.threads())
-    try:
-        generator = torch.Generator().manual_seed(0)
-        with torch.random.fork_rng():  # the initial weights come from the global RNG, which all sessions share
-            model = GPT(config)
-        optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-        rows = int(PROBE_FLOPS / (3 * architecture(config).flops(T=config.block_size)))
-        rows = max(1, min(rows, batch_size))
-        ids = torch.randint(config.vocab_size, (rows, config.block_size), generator=generator)
-        times: list[float] = []
-        while len(times) < 2 or sum(times) < PROBE_SECONDS:
-            began = time.perf_counter()
-            _, loss = model(ids, ids)
-            assert loss is not None
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            times.append(time.perf_counter() - began)
-    finally:
-        torch.set_num_threads(before)
+    """Train such a model on random ids for a moment. Called in a turn with as many threads as a training gets."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():  # the initial weights come from the global RNG, which all sessions share
+        model = GPT(config)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    rows = int(PROBE_FLOPS / (3 * architecture(config).flops(T=config.block_size)))
+    rows = max(1, min(rows, batch_size))
+    ids = torch.randint(config.vocab_size, (rows, config.block_size), generator=generator)
+    times: list[float] = []
+    while len(times) < 2 or sum(times) < PROBE_SECONDS:
+        began = time.perf_counter()
+        _, loss = model(ids, ids)
+        assert loss is not None
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.perf_counter() - began)
     step = sorted(times)[len(times) // 2] * batch_size / rows
     forward_passes = _evaluated(data, config) / (batch_size * config.block_size)
     return Speed(step, forward_passes * step / 3)  # a forward pass is a third of a step

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from app.training.runs import read_json
+from app.training.learning_curves import read_json
 
 NOTE, LOG = "training.json", "log.txt"
 MOST_LOG = 2**14

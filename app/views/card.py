@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.panels import figures
 from app.state import opening, person, reports
-from app.training import runs
+from app.training import learning_curves
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
@@ -32,8 +32,8 @@ def card() -> None:
         columns[1].metric("layers × heads", f"{config.n_layer} × {config.n_head}")
         columns[2].metric("context", f"{config.block_size:,}")
         st.table(_facts(info))
-        if shipped and runs.find(folder):
-            figure = figures.losses(runs.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
+        if shipped and learning_curves.find(folder):
+            figure = figures.losses(learning_curves.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
             st.plotly_chart(figure, width="stretch")
         for notice in info.get("notices", []):
             st.text(f"• {notice}")

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from gptcore.capture import hooks, stored, third_party
 from gptcore.capture.banks import Banks
+from gptcore.capture.bound_edits import Edits, bound, first_difference, same_until
 from gptcore.capture.changed_run import ChangedRun
-from gptcore.capture.edits import Edit, Edits, bound, first_difference, same_until
+from gptcore.capture.edits import Edit
 from gptcore.capture.trace import Precision, Trace, precision
 from gptcore.capture.values import Piece
 from gptcore.capture.weight_fingerprint import WeightsSeen
@@ -112,7 +113,7 @@ class _Capture:
             return 0
         if self.foreign or previous._foreign or not stored.covers(self.config, previous._cached, self.wanted):
             return 0
-        return _common_prefix(previous.ids, self.tokens) if previous._weights.still_in(self.model) else 0
+        return 0 if previous._weights.stale(self.model) else _common_prefix(previous.ids, self.tokens)
 
     # Three ways to a trace
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.capture import hooks, stored
-from gptcore.capture.edits import Edits
+from gptcore.capture.bound_edits import Edits
 from gptcore.capture.values import NodeInputs, Values
 from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from gptcore.capture import stored
-from gptcore.capture.edits import Bound, Edit
+from gptcore.capture.bound_edits import Bound
+from gptcore.capture.edits import Edit
 from gptcore.capture.trace import Trace
 from gptcore.capture.values import NodeInputs, Values
 from gptcore.graph.node import Node

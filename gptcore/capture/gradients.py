@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from gptcore.capture import hooks, stored
+from gptcore.capture.bound_edits import bound
 from gptcore.capture.capture import Ids, checked_ids
 from gptcore.capture.changed_run import ChangedRun
-from gptcore.capture.edits import Edit, bound
+from gptcore.capture.edits import Edit
 from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Same
 from gptcore.model import GPT

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gptcore.capture import stored
 from gptcore.capture.banks import Banks
-from gptcore.capture.edits import Edit, Edits
+from gptcore.capture.bound_edits import Edits
+from gptcore.capture.edits import Edit
 from gptcore.capture.values import Values
 from gptcore.capture.weight_fingerprint import WeightsSeen
 from gptcore.graph.architecture import architecture
@@ -96,8 +97,14 @@ class Trace(Mapping[str, Tensor]):
         return {name: (axes, sizes[name]) for name, axes in stored.available(self.config, self._cached).items()}
 
     def nbytes(self) -> int:
-        """Return the bytes that this trace keeps in memory, those it shares with other traces included."""
-        return self._banks.nbytes() + (0 if self._last_logits is None else self._last_logits.nbytes)
+        """Return the bytes that this trace keeps in memory.
+
+        Those that it shares with other traces count, and the traces and tensors that its edits take values from.
+        """
+        own = self._banks.nbytes() + (0 if self._last_logits is None else self._last_logits.nbytes)
+        values = {id(edit.value): edit.value for edit in self.edits}.values()
+        tensors = sum(value.nbytes for value in values if isinstance(value, Tensor))
+        return own + tensors + sum(value.nbytes() for value in values if isinstance(value, Trace))
 
     # What is read
 
@@ -135,7 +142,7 @@ class Trace(Mapping[str, Tensor]):
         return self._banks.read(name, *rows)
 
     def _check_weights(self) -> None:
-        if not self._weights.still_in(self._model):
+        if self._weights.stale(self._model):
             raise RuntimeError(
                 "the logits are derived from lm_head's weight, and the model's weights have changed since this "
                 "trace was captured; capture again"

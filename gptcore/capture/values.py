@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gptcore.capture import stored
-from gptcore.capture.edits import Edits
+from gptcore.capture.bound_edits import Edits
 from gptcore.config import GPTConfig
 from gptcore.graph.node import Node
 from gptcore.graph.ops import Axes, Concat, Rows, Same, SplitHeads, Transpose

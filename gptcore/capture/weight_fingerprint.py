@@ -32,19 +32,19 @@ class WeightsSeen:
     def now(cls, model: nn.Module) -> WeightsSeen:
         """Return the model's weights as they are; the same object as before where they have not changed."""
         seen = _seen.get(model)
-        if seen is None or not seen.still_in(model):
+        if seen is None or seen.stale(model):
             seen = _seen[model] = cls(model)
         return seen
 
-    def still_in(self, model: nn.Module) -> bool:
-        """Return True where the model has these very weights, unchanged."""
-        if self._identity is None or not self._modules.still_in(model):
-            return False
+    def stale(self, model: nn.Module) -> bool:
+        """Return True where these are not the model's weights any more, or none of which that can be known."""
+        if self._identity is None or self._modules.stale(model):
+            return True
         if _identity(self._modules.parameters()) != self._identity:
-            return False
+            return True
         # Bit for bit: a NaN equals nothing, not even itself.
         pairs = zip(self._look(), self._sample, strict=True)
-        return all(torch.equal(now.view(torch.uint8), then.view(torch.uint8)) for now, then in pairs)
+        return not all(torch.equal(now.view(torch.uint8), then.view(torch.uint8)) for now, then in pairs)
 
     def _look(self) -> list[Tensor]:
         """Return the sampled values, joined for each type and device (one, as a rule)."""
@@ -68,11 +68,11 @@ class _Modules:
         self._seen = [list(children.values()) for children in self._children]
         self._tables = [module._parameters for module in modules]
 
-    def still_in(self, model: nn.Module) -> bool:
-        """Return True where this is the same model, and no module of it was replaced."""
+    def stale(self, model: nn.Module) -> bool:
+        """Return True where this is another model, or a module of it was replaced."""
         if model._modules is not self._children[0]:
-            return False
-        return all(list(now.values()) == then for now, then in zip(self._children, self._seen, strict=True))
+            return True
+        return any(list(now.values()) != then for now, then in zip(self._children, self._seen, strict=True))
 
     def parameters(self) -> list[Tensor]:
         """Return every parameter that the modules have now."""

@@ -13,10 +13,10 @@ from gptcore.checkpoint import hub, vocabulary
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
 from gptcore.checkpoint.formats import huggingface, mingpt, nanogpt, native
 from gptcore.checkpoint.parts import first_five
-from gptcore.checkpoint.run_files import BEST, LAST, SETTINGS
 from gptcore.checkpoint.safetensors_file import starts_like_one
 from gptcore.checkpoint.sandbox.client import open_pickled
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
+from gptcore.checkpoint.training_files import BEST, LAST, SETTINGS
 from gptcore.checkpoint.vocabulary import Vocabulary
 from gptcore.config import PRESETS, GPTConfig
 from gptcore.tokenizer import Tokenizer

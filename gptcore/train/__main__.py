@@ -16,8 +16,8 @@ import torch
 from gptcore.train.distributed import ElsewhereError, Job, LostError, job
 from gptcore.train.finite import NotFiniteError
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunFolder
 from gptcore.train.settings import Settings, parse
+from gptcore.train.training_folder import TrainingFolder
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -51,7 +51,9 @@ class _Command:
     def run(self, arguments: list[str]) -> int:
         with job() as self.job:
             restarted = self.job.restarts > 0
-            settings = self.job.shared(lambda: parse(arguments, lambda out: RunFolder(out).read_settings(), restarted))
+            settings = self.job.shared(
+                lambda: parse(arguments, lambda out: TrainingFolder(out).read_settings(), restarted)
+            )
             self.settings = settings
             stop = _Interrupt()
             trainer = Trainer(settings, self.job)

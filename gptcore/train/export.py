@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 
 from gptcore import checkpoint
-from gptcore.checkpoint.run_files import LOSS_TABLE
 from gptcore.checkpoint.snapshots import FOLDER
+from gptcore.checkpoint.training_files import LOSS_TABLE
 from gptcore.train.card import card
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import TEMPORARY, RunFolder, write_whole
 from gptcore.train.settings import OF_INIT_FROM, Settings
+from gptcore.train.training_folder import TEMPORARY, TrainingFolder, write_whole
 
 COLUMNS = ("step", "loss", "train_loss", "val_loss", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
 OF_THIS_MACHINE = ("out", "export", "resume", "init_from")
@@ -72,7 +72,7 @@ def command(settings: Settings) -> str:
     return shlex.join(map(str, words))
 
 
-def curve(folder: RunFolder) -> str:
+def curve(folder: TrainingFolder) -> str:
     """Return metrics.jsonl as a CSV table; cells without a value stay empty."""
     lines = folder.read_metrics()
     known = {name for line in lines for name in line}

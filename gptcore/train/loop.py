@@ -16,10 +16,10 @@ from torch import Tensor
 from gptcore.train import evaluate, finite, snapshots
 from gptcore.train.distributed import Job
 from gptcore.train.optimizer import learning_rate, make_optimizer
-from gptcore.train.run_folder import RunFolder
 from gptcore.train.settings import Settings, choose_compile, choose_device, choose_precision
 from gptcore.train.start import fresh_model, start
 from gptcore.train.tracking import Tracker
+from gptcore.train.training_folder import TrainingFolder
 
 
 class Trainer:
@@ -29,11 +29,11 @@ class Trainer:
         """Read the data and make the model, or read the one to resume from `settings.out`.
 
         Raises:
-            RunError: the folder holds a training and `resume` is off, or one of another model and it is on.
+            TrainingError: the folder holds a training and `resume` is off, or one of another model and it is on.
             ValueError: data, sizes, a checkpoint or a device are unusable.
         """
         self.settings, self.job = settings, job or Job()
-        self.folder = RunFolder(settings.out)
+        self.folder = TrainingFolder(settings.out)
         self.device = self.job.together(self._device)
         self.precision = choose_precision(settings.precision, self.device)
         self.autocast = torch.autocast(

@@ -12,7 +12,7 @@ import torch
 import tyro
 
 from gptcore import data
-from gptcore.checkpoint.run_files import SETTINGS
+from gptcore.checkpoint.training_files import SETTINGS
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from gptcore.analysis.head_scores import head_scores
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.model import GPT
-from gptcore.train.run_folder import whole_lines, write_whole
+from gptcore.train.training_folder import whole_lines, write_whole
 
 
 def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:

@@ -15,8 +15,8 @@ from gptcore.data import Source
 from gptcore.model import GPT, INIT_STD
 from gptcore.tokenizer import Tokenizer, tokenizer_from_json
 from gptcore.train.distributed import Job
-from gptcore.train.run_folder import RunError, RunFolder
 from gptcore.train.settings import Settings
+from gptcore.train.training_folder import TrainingError, TrainingFolder
 
 WPE = "transformer.wpe.weight"
 
@@ -42,11 +42,11 @@ class Start:
     """Content of last.pt if the training is resumed; else None."""
 
 
-def start(settings: Settings, folder: RunFolder, job: Job) -> Start:
+def start(settings: Settings, folder: TrainingFolder, job: Job) -> Start:
     """Read everything. Only rank 0 reads checkpoints, makes the vocabulary, and locks the training's folder.
 
     Raises:
-        RunError: the training in `folder` is of another model, or another process is training there.
+        TrainingError: the training in `folder` is of another model, or another process is training there.
         gptcore.data.DataError, gptcore.ConfigError, gptcore.CheckpointError: data, sizes or checkpoint are unusable.
     """
     job.shared(lambda: folder.lock() if settings.resume and folder.path.is_dir() else None)  # before last.pt is read
@@ -57,7 +57,7 @@ def start(settings: Settings, folder: RunFolder, job: Job) -> Start:
         raise
 
 
-def _read_all(settings: Settings, folder: RunFolder, job: Job) -> Start:
+def _read_all(settings: Settings, folder: TrainingFolder, job: Job) -> Start:
     last = job.shared(lambda: folder.read_last() if settings.resume else None)
     given = _of_run(last) if last else job.shared(lambda: _of_checkpoint(settings))
     block_size = settings.block_size or (given.config.block_size if given else 0)
@@ -65,7 +65,7 @@ def _read_all(settings: Settings, folder: RunFolder, job: Job) -> Start:
     config = _config(settings, source, given if settings.init_from else None)
     if last and last["model_args"] != config.to_dict():
         raise job.told(
-            RunError(
+            TrainingError(
                 f"{folder.last} holds a model of {last['model_args']}, but these settings make one of "
                 f"{config.to_dict()}; keep the data and the model's sizes as they were"
             )

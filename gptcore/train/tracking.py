@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gptcore.train.run_folder import RunFolder
+from gptcore.train.training_folder import TrainingFolder
 
 TENSORBOARD = "tensorboard"
 
@@ -15,7 +15,9 @@ TENSORBOARD = "tensorboard"
 class Tracker:
     """The progress of one training, reported by its rank 0."""
 
-    def __init__(self, folder: RunFolder, steps: int, step: int, tokens: int, tensorboard: bool, shown: bool) -> None:
+    def __init__(
+        self, folder: TrainingFolder, steps: int, step: int, tokens: int, tensorboard: bool, shown: bool
+    ) -> None:
         """Start with `step` of `steps` done; each step uses `tokens` tokens."""
         self.folder, self.tokens = folder, tokens
         self.bar = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not shown)
@@ -61,7 +63,7 @@ class Tracker:
                 self.writer.add_scalar(name, line[name], line["step"])
 
 
-def _writer(folder: RunFolder, step: int) -> Any:
+def _writer(folder: TrainingFolder, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -22,7 +22,7 @@ from gptcore import GPT
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.train import snapshots as writing
 from tests.app.sent import Sent
-from tests.app.test_runs import LINES, as_lines, running, written
+from tests.app.test_learning_curves import LINES, as_lines, running, written
 from tests.app.test_training_page import CURVES, LESSON, START, _page, payload, plots, section
 from tests.lopsided import FITS, LETTERS, LONG, encode, lopsided, model_at, run_of, seen, write_folder
 

@@ -23,7 +23,7 @@ from app.views.training.start import _costs
 from gptcore import Checkpoint, capture, save
 from gptcore.analysis import token_loss
 from gptcore.tokenizer import BPETokenizer
-from tests.app.test_runs import LINES, as_lines, running, written
+from tests.app.test_learning_curves import LINES, as_lines, running, written
 from tests.conftest import random_model
 
 CURVES, START, LESSON = "Curves of a training", "Train a small model", "This prompt, as training sees it"

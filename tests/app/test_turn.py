@@ -58,11 +58,10 @@ def test_a_turn_that_fails_lets_the_next_one_in() -> None:
 
 
 def test_the_number_of_threads_is_set_in_one_place() -> None:
-    """A plan of a training measures its costs with the threads that the training will have."""
     found = {
         str(file.relative_to(ROOT))
         for file in (ROOT / "app").rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "set_num_threads"
     }
-    assert found == {"app/state/server.py", "app/training/plan.py"}
+    assert found == {"app/state/server.py"}

@@ -15,7 +15,7 @@ pytest.importorskip("tyro", reason="needs the extra `train`")
 from playwright.sync_api import Browser, Page, expect
 
 from app.session.explorer import PROMPT
-from app.training import jobs, processes, runs
+from app.training import jobs, learning_curves, processes
 from gptcore import Checkpoint, capture, load
 from tests.browser.driver import chromium, open_page, server
 from tests.browser.test_browser import ARTEFACTS
@@ -78,7 +78,7 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     )
     (job,) = jobs.jobs()
     steps, losses = drawn(page, 0, "batch")
-    known = dict(zip(*vars(runs.read(job.folder).curves["loss"]).values(), strict=True))
+    known = dict(zip(*vars(learning_curves.read(job.folder).curves["loss"]).values(), strict=True))
     assert losses == [known[step] for step in steps]  # the file's numbers
     assert min(losses) < 0.8 * losses[0]  # it learns
     one_head = page.locator('[data-panel="watched"]')

@@ -14,7 +14,7 @@ import gptcore
 from gptcore.checkpoint.snapshots import load_snapshot, snapshots
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunFolder
+from gptcore.train.training_folder import TrainingFolder
 from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until, weights
 
 
@@ -42,7 +42,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, text: Path, changes: dict
     stops = iter([False] * 12 + [True])
     assert not Trainer(parts).run(lambda: next(stops))  # stopped between two evaluations
     assert metrics(parts.out)[-1]["step"] == 13
-    RunFolder(parts.out).log({"step": 14, "loss": 99.0})  # a repeated step counts once
+    TrainingFolder(parts.out).log({"step": 14, "loss": 99.0})  # a repeated step counts once
     assert Trainer(resumed(parts.out)).run()
     assert metrics(parts.out) == metrics(whole.out)
     assert same_weights(parts.out, whole.out)
@@ -102,7 +102,7 @@ def test_metrics_tell_the_gradient_before_it_is_clipped(tmp_path: Path, text: Pa
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, text: Path) -> None:
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=1000000))
-    until(lambda: len(RunFolder(out).read_metrics()) >= 3)
+    until(lambda: len(TrainingFolder(out).read_metrics()) >= 3)
     process.send_signal(signal.SIGINT)
     status, output, errors = ended(process)
     assert status == 130, errors
@@ -117,7 +117,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, text: Path) -> None:
 def test_the_folder_of_a_run_is_not_overwritten(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = small(tmp_path, text)
     Trainer(settings)
-    RunFolder(settings.out).log({"step": 1})
+    TrainingFolder(settings.out).log({"step": 1})
     assert main(["--out", str(settings.out), "--data", str(text), "--block-size", "16"]) == 1
     assert "holds a training already; add --resume" in capsys.readouterr().err
 
@@ -191,7 +191,7 @@ def test_tensorboard_is_told_the_same(tmp_path: Path, text: Path) -> None:
     assert Trainer(resumed(settings.out)).run()
     events = EventAccumulator(str(settings.out / "tensorboard")).Reload()
     told = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-    lines = RunFolder(settings.out).read_metrics()
+    lines = TrainingFolder(settings.out).read_metrics()
     wanted = {
         name: [(line["step"], pytest.approx(line[name], rel=1e-6)) for line in lines if name in line]
         for name in set().union(*lines) - {"step"}

@@ -14,7 +14,7 @@ import gptcore
 from gptcore.train.__main__ import main
 from gptcore.train.distributed import Job
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunError, RunFolder
+from gptcore.train.training_folder import TrainingError, TrainingFolder
 from tests.training import a_text, ended, metrics, options, resumed, same_weights, small, train, until
 
 EXACT: dict[str, Any] = {"dropout": 0.0, "precision": "float32"}
@@ -126,9 +126,11 @@ def test_ranks_drop_different_activations(tmp_path: Path, text: Path) -> None:
 def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) -> None:
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=1000000), processes=2)
-    until(lambda: len(RunFolder(out).read_metrics()) >= 3)
-    with pytest.raises(RunError, match="another training is writing to"):  # rank 0 has locked it once, for all ranks
-        RunFolder(out).lock()
+    until(lambda: len(TrainingFolder(out).read_metrics()) >= 3)
+    with pytest.raises(
+        TrainingError, match="another training is writing to"
+    ):  # rank 0 has locked it once, for all ranks
+        TrainingFolder(out).lock()
     os.kill(workers(process.pid)[1], signal.SIGTERM)
     status, output, errors = ended(process)
     assert status == 0, errors

@@ -17,10 +17,10 @@ import torch
 
 import gptcore
 from gptcore.checkpoint.snapshots import snapshots
-from gptcore.train import finite, run_folder
+from gptcore.train import finite, training_folder
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunFolder, write_whole
+from gptcore.train.training_folder import TrainingFolder, write_whole
 from tests.conftest import random_model
 from tests.training import a_text, ended, forked, metrics, options, resumed, same_weights, small, train, until, weights
 
@@ -75,7 +75,7 @@ def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(
 def test_killed_before_its_first_save_it_begins_again(tmp_path: Path, text: Path) -> None:
     settings = small(tmp_path, text, steps=4)
     Trainer(settings)
-    RunFolder(settings.out).log({"step": 0, "val_loss": 1.0})
+    TrainingFolder(settings.out).log({"step": 0, "val_loss": 1.0})
     assert Trainer(resumed(settings.out)).run()
     assert [line["step"] for line in metrics(settings.out)] == [0, 1, 2, 3, 4, 4]
 
@@ -114,14 +114,14 @@ def test_a_full_disk_keeps_the_last_save(
     """The disk is full from step 20 on, for one of the files."""
     out = tmp_path / "run"
     full = OSError(errno.ENOSPC, "No space left on device", what)
-    write, log = run_folder.write_whole, RunFolder.log
+    write, log = training_folder.write_whole, TrainingFolder.log
 
     def written(path: Path, content: object) -> None:
         if what in str(path) and (out / "last.pt").exists() and len(metrics(out)) > 15:
             raise full
         write(path, content)  # type: ignore[arg-type]
 
-    def logged(self: RunFolder, line: dict[str, object]) -> None:
+    def logged(self: TrainingFolder, line: dict[str, object]) -> None:
         if what == "metrics.jsonl" and line["step"] == 20:
             with self.metrics.open("a") as file:
                 file.write('{"step": 20, "lo')
@@ -129,9 +129,9 @@ def test_a_full_disk_keeps_the_last_save(
         log(self, line)
 
     with monkeypatch.context() as patch:
-        for module in ("run_folder", "snapshots"):
+        for module in ("training_folder", "snapshots"):
             patch.setattr(f"gptcore.train.{module}.write_whole", written)
-        patch.setattr(RunFolder, "log", logged)
+        patch.setattr(TrainingFolder, "log", logged)
         assert main(options(out, text, snapshots=(20,))) == 1
     errors = capsys.readouterr().err
     assert "error: the disk is full ([Errno 28] No space left on device" in errors

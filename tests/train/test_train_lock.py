@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from gptcore.train import run_folder
+from gptcore.train import training_folder
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
-from gptcore.train.run_folder import RunError, RunFolder
+from gptcore.train.training_folder import TrainingError, TrainingFolder
 from tests.training import a_text, metrics, options, resumed, small, train, until
 
 
 @pytest.fixture
 def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(run_folder, "PATIENCE", 0.1)
+    monkeypatch.setattr(training_folder, "PATIENCE", 0.1)
     return a_text(tmp_path)
 
 
@@ -50,14 +50,14 @@ def test_another_may_go_on_when_one_has_ended_or_could_not_begin(tmp_path: Path,
     """In one process, with everything left of the first training, the frames of an error included."""
     ended = Trainer(small(tmp_path, text, steps=2))
     ended.run()
-    with pytest.raises(RunError, match="holds a training already") as again:
+    with pytest.raises(TrainingError, match="holds a training already") as again:
         Trainer(small(tmp_path, text))
-    with pytest.raises(RunError, match="keep the data and the model's sizes") as other:
+    with pytest.raises(TrainingError, match="keep the data and the model's sizes") as other:
         Trainer(resumed(ended.folder.path, "--n-embd", "32"))
     with pytest.raises(ValueError, match="no file") as nothing:
         Trainer(resumed(ended.folder.path, "--data", str(tmp_path / "none.txt")))
     going_on = Trainer(resumed(ended.folder.path, "--steps", "3"))
-    with pytest.raises(RunError, match="another training is writing to"):
+    with pytest.raises(TrainingError, match="another training is writing to"):
         Trainer(resumed(ended.folder.path))
     assert going_on.run()
     assert again.tb and other.tb and nothing.tb
@@ -83,7 +83,7 @@ def test_a_disk_that_is_read_only_is_an_error_without_a_traceback(
     tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Trainer(small(tmp_path, text, steps=2)).run()
-    before = RunFolder(tmp_path / "run").read_metrics()
+    before = TrainingFolder(tmp_path / "run").read_metrics()
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "--bind", tmp_path / "run", disk], check=False).returncode:
@@ -95,6 +95,6 @@ def test_a_disk_that_is_read_only_is_an_error_without_a_traceback(
         assert "Read-only file system" in errors.splitlines()[-1]
         assert errors.splitlines()[-1].startswith("error: ")
         assert "Traceback" not in errors
-        assert RunFolder(disk).read_metrics() == before
+        assert TrainingFolder(disk).read_metrics() == before
     finally:
         subprocess.run(["umount", disk], check=True)

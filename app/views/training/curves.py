@@ -9,7 +9,7 @@ import streamlit as st
 from app import components
 from app.panels import figures
 from app.state import person, reports, server
-from app.training import jobs, runs
+from app.training import jobs, learning_curves
 from app.views.training.inside import look_inside, weights
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
@@ -27,8 +27,8 @@ def curves() -> None:
         st.info("The model on the screen has no history of its training.", icon=":material/info:")
         return
     try:
-        running = runs.read(place).running
-    except runs.HistoryError:
+        running = learning_curves.read(place).running
+    except learning_curves.CurvesError:
         running = False
     st.fragment(_drawn, run_every=PAUSE if running else None)(str(place), running)
 
@@ -38,7 +38,7 @@ def of_screen() -> Path | None:
     wanted = person.loaded()
     if wanted.source in shipped_models():
         return shipped_folder() / wanted.source
-    return None if wanted.digest or runs.find(wanted.source) is None else Path(wanted.source)
+    return None if wanted.digest or learning_curves.find(wanted.source) is None else Path(wanted.source)
 
 
 def _chosen() -> Path | None:
@@ -76,8 +76,8 @@ def _short() -> str:
 def _drawn(place: str, running: bool) -> None:
     """Draw the history's present state. A fragment that runs repeatedly."""
     try:
-        history = runs.read(place)
-    except runs.HistoryError as error:
+        history = learning_curves.read(place)
+    except learning_curves.CurvesError as error:
         st.error("This training could not be read.", icon=":material/error:")
         st.text(str(error))  # as plain text: a path may hold anything
         return
@@ -107,7 +107,7 @@ def _drawn(place: str, running: bool) -> None:
         st.caption(f":material/warning: {notice}")
 
 
-def _line(history: runs.History, running: bool) -> None:
+def _line(history: learning_curves.LearningCurves, running: bool) -> None:
     """Draw a line with the training's step and its lowest loss."""
     of = f" of {history.steps:,}" if history.steps else ""
     best = history.best

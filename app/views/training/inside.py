@@ -11,7 +11,7 @@ from app.stores.models import Wanted
 from app.views.explore import explore
 from gptcore import CheckpointError
 from gptcore.checkpoint.formats.native import CONFIG
-from gptcore.checkpoint.run_files import BEST, LAST
+from gptcore.checkpoint.training_files import BEST, LAST
 
 
 def weights(folder: Path) -> dict[str, Path]:

@@ -11,11 +11,11 @@ from app import components
 from app.session.actions import Write
 from app.session.explorer import Explorer
 from app.state import person, reports, server
-from app.training import plan, runs
+from app.training import learning_curves, plan
 from app.views.training.curves import of_screen
 from gptcore import Trace, capture
 from gptcore.analysis import token_loss
-from gptcore.checkpoint.run_files import SETTINGS
+from gptcore.checkpoint.training_files import SETTINGS
 from gptcore.data import DATASETS
 
 SENTENCE = (
@@ -116,7 +116,7 @@ def _data() -> str | None:
     if folder is None:
         return None
     folder = folder if folder.is_dir() else folder.parent
-    named = runs.read_json(folder / SETTINGS).get("data") or _named_in_card(folder / "README.md")
+    named = learning_curves.read_json(folder / SETTINGS).get("data") or _named_in_card(folder / "README.md")
     if named in plan.known_texts():
         return str(named)
     return str(named) if named and not server.shared() and Path(str(named)).is_file() else None

@@ -43,7 +43,7 @@ def _form() -> None:
         return
     planned = _planned()
     try:
-        with st.spinner("Measuring how fast this machine trains it …"):
+        with st.spinner("Measuring how fast this machine trains it …"), server.turn(threads=processes.threads()):
             seconds = plan.seconds(planned)
     except (ConfigError, DataError, OSError) as error:
         st.warning(str(error), icon=":material/warning:")

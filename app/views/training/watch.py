@@ -11,7 +11,7 @@ from app import components
 from app.panels import figures
 from app.state import opening, reports, server
 from app.stores.models import Wanted, one_spelling
-from app.training import jobs, plan, runs
+from app.training import jobs, learning_curves, plan
 from app.training.jobs import Job
 from app.views.training.inside import look_inside, weights
 from gptcore import Checkpoint, CheckpointError, GPTConfig, architecture, capture
@@ -166,11 +166,11 @@ def _keep(job: Job) -> None:
 
 def _loss(job: Job) -> None:
     try:
-        history = runs.read(job.folder)
-    except runs.HistoryError:
+        history = learning_curves.read(job.folder)
+    except learning_curves.CurvesError:
         st.caption("The loss appears with the first evaluation.")
         return
-    weight = 0.8 if len(history.curves.get("loss", runs.Curve()).steps) > 20 else 0.0
+    weight = 0.8 if len(history.curves.get("loss", learning_curves.Curve()).steps) > 20 else 0.0
     figure = figures.losses(history, weight=weight, log=False, dark=reports.dark(), height=400)
     components.plot(figure, key="watched loss", bar=False)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gptcore.checkpoint.run_files import LOSS_TABLE, METRICS, SETTINGS
+from gptcore.checkpoint.training_files import LOSS_TABLE, METRICS, SETTINGS
 
 MOST = 2**24
 """Largest number of bytes read, from the end of a history: some 150,000 lines."""
@@ -25,7 +25,7 @@ QUIET = 120.0
 KINDS = ("loss", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
 
 
-class HistoryError(ValueError):
+class CurvesError(ValueError):
     """There is no history at a place; the sentence says why."""
 
 
@@ -46,7 +46,7 @@ class Curve:
 
 
 @dataclass
-class History:
+class LearningCurves:
     """The curves and settings of a training so far."""
 
     file: Path
@@ -101,22 +101,22 @@ def find(place: str | Path) -> Path | None:
         return None
 
 
-def read(place: str | Path) -> History:
+def read(place: str | Path) -> LearningCurves:
     """Read the history at a place; see `find`.
 
     Raises:
-        HistoryError: there is none, or it cannot be read.
+        CurvesError: there is none, or it cannot be read.
     """
     file = find(place)
     if file is None:
-        raise HistoryError(f"there is no {METRICS} and no {LOSS_TABLE} at {place}; give the folder of a training")
+        raise CurvesError(f"there is no {METRICS} and no {LOSS_TABLE} at {place}; give the folder of a training")
     try:
         with file.open("rb") as opened:
             head, size = opened.read(4096).partition(b"\n")[0], file.stat().st_size
             opened.seek(max(0, size - MOST))
             raw = opened.read(MOST)
     except OSError as error:
-        raise HistoryError(f"{file} cannot be read: {error.strerror or error}") from None
+        raise CurvesError(f"{file} cannot be read: {error.strerror or error}") from None
     notices = []
     if size > MOST:
         raw = raw.partition(b"\n")[2]
@@ -127,11 +127,11 @@ def read(place: str | Path) -> History:
     if damaged:
         notices.append(f"{damaged:,} lines of {file.name} could not be read and are left out.")
     if not curves and damaged:
-        raise HistoryError(f"{file} holds no losses: none of its lines could be read")
-    return History(file, curves, read_json(file.with_name(SETTINGS)), notices)
+        raise CurvesError(f"{file} holds no losses: none of its lines could be read")
+    return LearningCurves(file, curves, read_json(file.with_name(SETTINGS)), notices)
 
 
-def as_table(history: History) -> str:
+def as_table(history: LearningCurves) -> str:
     """Return a history as the text of a `loss.csv`, which `read` can read."""
     kinds = [kind for kind in KINDS if kind in history.curves]
     found: dict[int, dict[str, float]] = {}

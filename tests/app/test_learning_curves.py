@@ -21,7 +21,7 @@ pytest.importorskip("tyro", reason="needs the extra `train`")
 
 import gptcore
 from app.panels import figures
-from app.training import jobs, plan, processes, runs
+from app.training import jobs, learning_curves, plan, processes
 from gptcore.checkpoint.snapshots import snapshots
 from tests.browser.driver import ROOT
 
@@ -48,45 +48,47 @@ def as_lines(rows: list[dict[str, float]] = LINES) -> bytes:
 
 
 def test_the_curves_are_the_files_numbers(tmp_path: Path) -> None:
-    history = runs.read(written(tmp_path, as_lines()))
-    for kind in runs.KINDS:
+    history = learning_curves.read(written(tmp_path, as_lines()))
+    for kind in learning_curves.KINDS:
         expected = [(row["step"], row[kind]) for row in LINES if kind in row]
-        found = history.curves.get(kind, runs.Curve())
+        found = history.curves.get(kind, learning_curves.Curve())
         assert list(zip(found.steps, found.values, strict=True)) == expected, kind
     assert (history.step, history.best, history.notices) == (20, (20, 0.625), [])
 
 
 def test_a_table_tells_the_same_as_the_lines_it_was_made_of(tmp_path: Path) -> None:
-    whole = runs.read(written(tmp_path / "run", as_lines()))
-    table = written(tmp_path / "model", runs.as_table(whole).encode(), "loss.csv")
-    assert runs.read(table).curves == whole.curves
+    whole = learning_curves.read(written(tmp_path / "run", as_lines()))
+    table = written(tmp_path / "model", learning_curves.as_table(whole).encode(), "loss.csv")
+    assert learning_curves.read(table).curves == whole.curves
     shipped = gptcore.checkpoint.shipped_folder() / "shakespeare-char"
     with (shipped / "loss.csv").open() as file:
         known = [(float(row["val_loss"]), int(row["step"])) for row in csv.DictReader(file) if row["val_loss"]]
-    assert runs.read(shipped).best == min(known)[::-1]
+    assert learning_curves.read(shipped).best == min(known)[::-1]
 
 
 def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
-    history = runs.read(written(tmp_path, as_lines() + b'{"step": 30, "loss": 0.2'))
+    history = learning_curves.read(written(tmp_path, as_lines() + b'{"step": 30, "loss": 0.2'))
     assert history.step == 20
     assert history.notices == []
     assert history.running  # as the file is fresh, and nothing tells how many steps there will be
     (tmp_path / "settings.json").write_text('{"steps": 20}')
-    assert runs.read(tmp_path).finished
-    assert not runs.read(tmp_path).running
+    assert learning_curves.read(tmp_path).finished
+    assert not learning_curves.read(tmp_path).running
     (tmp_path / "settings.json").write_text('{"steps": 40}')
     os.utime(tmp_path / "metrics.jsonl", (0, 0))
-    assert not runs.read(tmp_path).running  # given up long ago
+    assert not learning_curves.read(tmp_path).running  # given up long ago
 
 
 def test_the_table_of_a_model_is_not_being_written(tmp_path: Path) -> None:
-    history = runs.read(written(tmp_path, b"step,loss,val_loss\n0,2.5,2.4\n", "loss.csv"))
+    history = learning_curves.read(written(tmp_path, b"step,loss,val_loss\n0,2.5,2.4\n", "loss.csv"))
     assert history.step == 0 and history.steps is None and not history.running  # however fresh the file is
 
 
 def test_a_step_that_was_done_again_counts_once_and_in_its_place(tmp_path: Path) -> None:
     rows = [{"step": step, "loss": loss} for step, loss in ((10, 3.0), (20, 9.0), (10, 3.5), (20, 2.0))]
-    assert runs.read(written(tmp_path, as_lines(rows))).curves["loss"] == runs.Curve([10, 20], [3.5, 2.0])
+    assert learning_curves.read(written(tmp_path, as_lines(rows))).curves["loss"] == learning_curves.Curve(
+        [10, 20], [3.5, 2.0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,9 +102,9 @@ def test_a_step_that_was_done_again_counts_once_and_in_its_place(tmp_path: Path)
     ],
 )
 def test_hostile_lines_are_left_out_and_told(tmp_path: Path, raw: bytes, damaged: int) -> None:
-    with pytest.raises(runs.HistoryError, match="none of its lines could be read"):
-        runs.read(written(tmp_path, raw))
-    history = runs.read(written(tmp_path, raw + as_lines()))
+    with pytest.raises(learning_curves.CurvesError, match="none of its lines could be read"):
+        learning_curves.read(written(tmp_path, raw))
+    history = learning_curves.read(written(tmp_path, raw + as_lines()))
     assert history.step == 20
     assert history.notices == [f"{damaged:,} lines of metrics.jsonl could not be read and are left out."]
 
@@ -112,24 +114,24 @@ def test_what_is_no_number_is_no_point(tmp_path: Path) -> None:
     raw = (
         b'{"step": 2, "loss": NaN}\n{"step": 3, "loss": -Infinity}\n{"step": 4, "loss": "x"}\n{"step": 5, "loss": 2}\n'
     )
-    assert runs.read(written(tmp_path, huge + raw)).curves == {"loss": runs.Curve([5], [2.0])}
+    assert learning_curves.read(written(tmp_path, huge + raw)).curves == {"loss": learning_curves.Curve([5], [2.0])}
 
 
 @pytest.mark.parametrize("raw", [b"", b"step,loss\n"])
 def test_an_empty_table_has_no_curves(tmp_path: Path, raw: bytes) -> None:
-    assert runs.read(written(tmp_path, raw, "loss.csv")).curves == {}
+    assert learning_curves.read(written(tmp_path, raw, "loss.csv")).curves == {}
 
 
 @pytest.mark.parametrize("raw", [b'x\n"\n1\n', b"step,step,loss\n\0,,\n\n", b"a" * 200_000 + b"\n1\n"])
 def test_hostile_tables_end_in_a_sentence(tmp_path: Path, raw: bytes) -> None:
-    with pytest.raises(runs.HistoryError, match="none of its lines could be read"):
-        runs.read(written(tmp_path, raw, "loss.csv"))
+    with pytest.raises(learning_curves.CurvesError, match="none of its lines could be read"):
+        learning_curves.read(written(tmp_path, raw, "loss.csv"))
 
 
 def test_little_of_a_large_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"step": step, "loss": float(step)} for step in range(5000)]
-    monkeypatch.setattr(runs, "MOST", 2000)
-    history = runs.read(written(tmp_path, as_lines(rows)))
+    monkeypatch.setattr(learning_curves, "MOST", 2000)
+    history = learning_curves.read(written(tmp_path, as_lines(rows)))
     assert 10 < len(history.curves["loss"].steps) < 100
     assert history.step == 4999
     assert "Only the last" in history.notices[0]
@@ -138,21 +140,21 @@ def test_little_of_a_large_file_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("place", ["no/such/run", "a\0b", "x" * 5000, "~nobody/run", ""])
 def test_no_history_is_a_sentence(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(runs.HistoryError, match="give the folder of a training"):
-        runs.read(place)
+    with pytest.raises(learning_curves.CurvesError, match="give the folder of a training"):
+        learning_curves.read(place)
 
 
 def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "metrics.jsonl")  # opening it would wait for ever
-    with pytest.raises(runs.HistoryError, match="give the folder of a training"):
-        runs.read(tmp_path)
+    with pytest.raises(learning_curves.CurvesError, match="give the folder of a training"):
+        learning_curves.read(tmp_path)
 
 
 # ---- drawing -----------------------------------------------------------------------------------------------------
 
 
 def test_the_plot_holds_the_files_numbers(tmp_path: Path) -> None:
-    history = runs.read(written(tmp_path, as_lines()))
+    history = learning_curves.read(written(tmp_path, as_lines()))
     figure = figures.losses(history, weight=0.5, log=True, dark=False)
     traces = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
     assert traces["batch"] == ([10, 20], [1.0, 0.5])
@@ -167,7 +169,7 @@ def test_the_plot_holds_the_files_numbers(tmp_path: Path) -> None:
 
 
 def test_a_long_curve_is_thinned_to_points_of_its_own() -> None:
-    curve = runs.Curve(list(range(10_000)), [float(x * x) for x in range(10_000)])
+    curve = learning_curves.Curve(list(range(10_000)), [float(x * x) for x in range(10_000)])
     thin = curve.thinned(3000)
     assert 2000 < len(thin.steps) <= 3001
     assert (thin.steps[0], thin.steps[-1]) == (0, 9999)
@@ -309,7 +311,7 @@ def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None
     wait_until(lambda: now(job).state == "running" and now(job).step > paused.step + 5)
     jobs.ask(now(job), "stop")
     wait_until(lambda: now(job).state == "stopped")
-    steps = runs.read(job.folder).curves["loss"].steps
+    steps = learning_curves.read(job.folder).curves["loss"].steps
     assert steps == list(range(1, steps[-1] + 1))  # no step is lost or done twice
     kept = jobs.keep(now(job))  # its only evaluation was before the first step
     loaded = gptcore.load(kept.folder)
@@ -336,7 +338,7 @@ def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
     loaded = gptcore.load(kept)
     assert loaded.tokenizer.vocab_size == 3
     assert [snapshot.step for snapshot in snapshots(kept)] == [0, 20, 40]
-    history = runs.read(kept)
+    history = learning_curves.read(kept)
     assert history.best is not None
     assert history.best == (step, loaded.info["best_val_loss"])
     assert step == loaded.info["iter_num"] == finished.best_step > 0

@@ -1,6 +1,6 @@
 """The names of the files in a training's folder, for those who write them, load them or draw them.
 
-`gptcore.train.run_folder` tells what they hold; the weights of earlier steps lie beside them (snapshots.py).
+`gptcore.train.training_folder` tells what they hold; the weights of earlier steps lie beside them (snapshots.py).
 """
 
 from __future__ import annotations

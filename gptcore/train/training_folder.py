@@ -19,7 +19,7 @@ from typing import IO, Any
 import torch
 from filelock import FileLock, Timeout
 
-from gptcore.checkpoint.run_files import BEST, LAST, METRICS, SETTINGS
+from gptcore.checkpoint.training_files import BEST, LAST, METRICS, SETTINGS
 from gptcore.train.settings import Settings
 
 LOCK = "run.lock"
@@ -28,11 +28,11 @@ PATIENCE = 2.0
 """Seconds to wait for the lock: the system may need a moment to free the lock of a killed process."""
 
 
-class RunError(ValueError):
+class TrainingError(ValueError):
     """A folder in which a training cannot start or resume."""
 
 
-class RunFolder:
+class TrainingFolder:
     """The files of one training."""
 
     def __init__(self, path: Path) -> None:
@@ -49,14 +49,14 @@ class RunFolder:
         full, some network file systems), print a warning and continue without a lock.
 
         Raises:
-            RunError: another training has the lock.
+            TrainingError: another training has the lock.
         """
         if self._lock.is_locked:
             return
         try:
             self._lock.acquire(timeout=PATIENCE)
         except Timeout:
-            raise RunError(
+            raise TrainingError(
                 f"another training is writing to {self.path}; wait until it ends, stop it, or choose another --out"
             ) from None
         except (OSError, NotImplementedError) as error:
@@ -70,14 +70,16 @@ class RunFolder:
         """Make and lock the folder of a new training, or of one that was killed before its first save.
 
         Raises:
-            RunError: another training writes to it; or it already holds a training and `settings.resume` is off: a
+            TrainingError: another training writes to it; or it already holds a training and `settings.resume` is off: a
                 training is never overwritten.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock()
         if not settings.resume and (self.last.exists() or self.metrics.exists()):
             self.unlock()
-            raise RunError(f"{self.path} holds a training already; add --resume to continue it, or use another --out")
+            raise TrainingError(
+                f"{self.path} holds a training already; add --resume to continue it, or use another --out"
+            )
         write_whole(self.tokenizer, lambda file: file.write(json.dumps(tokenizer).encode()))
         self.write_settings(settings)  # last: a folder with settings can be resumed
 
@@ -90,7 +92,7 @@ class RunFolder:
         try:
             return Settings.from_dict(json.loads(self.settings.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"cannot resume from {self.path}: its settings.json cannot be read ({error})") from None
+            raise TrainingError(f"cannot resume from {self.path}: its settings.json cannot be read ({error})") from None
 
     def save(self, file: Path, state: dict[str, Any]) -> None:
         """Replace last.pt or best.pt."""
@@ -103,7 +105,7 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise RunError(f"cannot resume from {self.last}: {error}") from None
+            raise TrainingError(f"cannot resume from {self.last}: {error}") from None
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
