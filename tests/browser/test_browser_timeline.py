@@ -299,8 +299,7 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
     expect(page.locator('[data-panel="badge"] .moment')).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 1000)])
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
 def test_nothing_needs_scrolling(launched: Browser, address: str, scheme: str, width: int, height: int) -> None:
     page = open_page(launched, address, width, height, scheme)
     slider(page)

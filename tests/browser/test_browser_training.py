@@ -231,8 +231,7 @@ def test_a_long_prompt_wraps_and_hostile_text_stays_text(page: Page) -> None:
     assert page.locator("[data-role=guess]").count() == len(text)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 1000)])
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
 def test_screenshots(launched: Browser, address: str, scheme: str, width: int, height: int) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page = open_page(launched, address, width, height, scheme)

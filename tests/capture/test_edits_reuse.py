@@ -299,4 +299,4 @@ def test_a_patch_keeps_its_numbers_when_the_other_trace_is_gone() -> None:
     gc.collect()
     trace = gptcore.capture(model, IDS[:1], edits=[edit])
     assert_as_by_hand(trace, [made])
-    assert difference(trace.rows("lm_head", 8, 9), trace.logits[:, 8:]) == 0
+    assert difference(trace.rows("lm_head", 8, 9), trace.logits[:, 8:]) <= 1e-12

@@ -206,6 +206,7 @@ def test_without_tensorboard_nothing_is_missed(tmp_path: Path, text: Path, monke
     assert Trainer(small(tmp_path, text, steps=1, tensorboard=True)).run()
 
 
+@pytest.mark.slow
 def test_compiled_it_trains_the_same_model(tmp_path: Path, text: Path) -> None:
     """Compiled in a new process, with snapshots, because their capturing leaves hooks."""
     changes = {"steps": 3, "dropout": 0.0, "precision": "float32", "snapshot_every": 2}

@@ -34,7 +34,7 @@ def last_step(out: Path) -> int:
     return max((line["step"] for line in metrics(out)), default=0)
 
 
-@pytest.mark.parametrize(("times", "steps"), [(6, 400), pytest.param(10, 600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("times", "steps"), [(3, 300), pytest.param(10, 600, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(
     times: int, steps: int, tmp_path: Path, text: Path
 ) -> None:
