@@ -26,7 +26,7 @@ _hook = install_import_hook("gptcore.model", "beartype.beartype")
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 torch.set_num_threads(1)  # small models; many threads, each with a team of workers, would wait for each other
 
@@ -84,32 +84,32 @@ def outside_data() -> Path:
     return Path(folder).resolve()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address() -> Iterator[str]:
-    """Start a server of the app, for the tests of a file."""
+    """Start a server of the app, for the tests of a process."""
     from tests.browser.driver import server
 
     with server("shakespeare-char") as (url, _):
         yield url
 
 
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    """Start Chromium, for the tests of a file."""
-    from tests.browser.driver import browser
+@pytest.fixture(scope="session")
+def launched() -> Iterator[BrowserContext]:
+    """Start Chromium, for the tests of a process."""
+    from tests.browser.driver import keeping_browser
 
-    with browser() as chrome:
+    with keeping_browser() as chrome:
         yield chrome
 
 
 @pytest.fixture
-def page(launched: Browser, address: str) -> Iterator[Page]:
+def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     """Open the app in a new window."""
     from tests.browser.driver import open_page
 
     opened = open_page(launched, address)
     yield opened
-    opened.context.close()
+    opened.close()
 
 
 @pytest.fixture

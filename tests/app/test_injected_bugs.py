@@ -42,6 +42,7 @@ def test_the_list_reaches_both_sides_and_each_bug_is_another() -> None:
         assert any(bug.what.startswith(what) for bug in BUGS), what
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks processes")
 def test_the_first_bug_of_each_file_is_found() -> None:
     """On the server's side; those in the browser take minutes, and have the command alone."""

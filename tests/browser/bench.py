@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
 import app.components
@@ -87,13 +87,13 @@ class Bench(Generic[Shown]):
 
 
 @contextmanager
-def bench(browser: Browser, page: Shown) -> Iterator[Bench[Shown]]:
+def bench(browser: BrowserContext, page: Shown) -> Iterator[Bench[Shown]]:
     """A bench for as long as it is used."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    tab = browser.new_page()
     try:
-        yield Bench(context.new_page(), page)
+        yield Bench(tab, page)
     finally:
-        context.close()
+        tab.close()
 
 
 def on_ramp(stops: Sequence[str], share: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -110,9 +111,26 @@ def browser() -> Iterator[Browser]:
             launched.close()
 
 
-def open_page(launched: Browser, url: str, width: int = 1440, height: int = 900, scheme: Any = "light") -> Page:
-    """The app in a fresh context, once its first numbers are drawn."""
-    page = launched.new_context(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
+@contextmanager
+def keeping_browser() -> Iterator[BrowserContext]:
+    """A headless Chromium that keeps the scripts that it has compiled: a page takes half of the time to open."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        launched = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium(), args=FLAGS, viewport={"width": 1440, "height": 900}
+        )
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+def open_page(
+    launched: Browser | BrowserContext, url: str, width: int = 1440, height: int = 900, scheme: Any = "light"
+) -> Page:
+    """The app in a new tab, or of a Browser in a fresh context, once its first numbers are drawn."""
+    page = launched.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)
     page.add_init_script(DEEP_QUERY)
     page.goto(url)
     page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)

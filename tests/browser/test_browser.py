@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.explorer import PROMPT
 from gptcore import Checkpoint, Trace, capture, load
@@ -239,8 +239,10 @@ def test_the_other_page_and_back(page: Page) -> None:
     wait_for_text(page, PROMPT + "ee!")
 
 
-@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
-def test_screenshots(launched: Browser, address: str, scheme: str, width: int, height: int) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 1000)])
+def test_screenshots(launched: BrowserContext, address: str, scheme: str, width: int, height: int) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page = open_page(launched, address, width, height, scheme)
     page.locator('[data-layer="1"][data-head="2"]').click()
@@ -251,7 +253,7 @@ def test_screenshots(launched: Browser, address: str, scheme: str, width: int, h
     page.screenshot(path=target)
     assert target.stat().st_size > 30_000
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.context.close()
+    page.close()
 
 
 def hidden_chips(page: Page) -> tuple[int, int, bool]:
@@ -266,7 +268,7 @@ def hidden_chips(page: Page) -> tuple[int, int, bool]:
     return tuple(page.evaluate(script))
 
 
-def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: Browser) -> None:
+def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: BrowserContext) -> None:
     with server("fairytales") as (url, _):
         page = open_page(launched, url)
         for width in range(1440, 900, -27):  # words wrap at one width or another, large chips and small ones
@@ -284,7 +286,7 @@ def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: Br
             assert (cut == 0) == (lines <= 3), lines
             assert not last_is_cut, lines  # beyond three lines the end is shown
         assert counted >= {3, 4, 5}
-        page.context.close()
+        page.close()
 
 
 def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page) -> None:
@@ -301,9 +303,9 @@ def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page
     expect(section).to_be_visible()
 
 
-def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: Browser) -> None:
+def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: BrowserContext) -> None:
     with server("no/such/model") as (url, _):
-        page = launched.new_context().new_page()
+        page = launched.new_page()
         page.goto(url)
         page.get_by_text("could not be loaded").first.wait_for(timeout=60_000)
         assert "Traceback" not in page.content()
@@ -313,4 +315,4 @@ def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offe
         expect(page.locator("[data-role=prompt]")).to_have_value(usual.info["prompt"])
         page.locator("[data-role=next-token]").last.wait_for(timeout=60_000)
         assert_prediction(page, usual, usual.info["prompt"])
-        page.context.close()
+        page.close()

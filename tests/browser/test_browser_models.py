@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.explorer import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
@@ -164,11 +164,11 @@ def test_a_path_and_the_way_back(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Opened before")).to_be_visible()
 
 
-def test_a_shared_server_opens_no_paths(launched: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_server_opens_no_paths(launched: BrowserContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPTSCOPE_SHARED", "1")
     with server("shakespeare-char") as (url, _):
         page = open_page(launched, url)
         dialog(page)
         expect(page.get_by_text("it opens no paths of its own")).to_be_visible()
         assert page.get_by_role("textbox", name="Or a path").count() == 0
-        page.context.close()
+        page.close()

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.driver import chromium, open_page
@@ -64,15 +64,15 @@ def drawings(messages: list[ForwardMsg]) -> int:
 
 
 @pytest.fixture
-def wired(launched: Browser, address: str) -> Iterator[tuple[Page, Wire]]:
+def wired(launched: BrowserContext, address: str) -> Iterator[tuple[Page, Wire]]:
     """A page whose messages are listened to from the first on."""
-    page = launched.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page = launched.new_page()
     wire = Wire(page)
     page.goto(address)
     page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
     page.locator('[data-panel="badge"][data-kind="good"]').wait_for()  # it has a run of its own
     yield page, wire
-    page.context.close()
+    page.close()
 
 
 def node(page: Page, name: str) -> None:
@@ -156,7 +156,7 @@ def test_the_focus_stays_in_the_map_and_in_the_heads(page: Page) -> None:
     assert page.evaluate("deepQuery('g.node:focus').length") == 1  # a node of the new view
 
 
-def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: Browser, address: str) -> None:
+def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: BrowserContext, address: str) -> None:
     for width in (1440, 900):
         page = open_page(launched, address, width)
         page.locator('[data-layer="1"][data-head="2"]').click()
@@ -167,7 +167,7 @@ def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: Brow
         assert box is not None and around is not None
         assert box["x"] >= around["x"] and box["x"] + box["width"] <= around["x"] + around["width"]
         assert box["y"] + box["height"] <= around["y"] + around["height"]
-        page.context.close()
+        page.close()
 
 
 def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:

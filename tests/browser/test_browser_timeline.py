@@ -12,7 +12,7 @@ import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
@@ -43,12 +43,12 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(launched: Browser, address: str) -> Iterator[Page]:
+def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     opened = open_page(launched, address)
     opened.locator("[data-role=prompt]").fill(PROMPT)
     wait_for_text(opened, PROMPT)
     yield opened
-    opened.context.close()
+    opened.close()
 
 
 def wait_for_step(page: Page, step: int | None) -> None:
@@ -247,7 +247,7 @@ def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> 
     expect(page.locator('[data-panel="timeline"] .side')).to_contain_text("val loss 3.1")
 
 
-def test_a_broken_snapshot_leaves_the_last_good_view(launched: Browser, tmp_path: Path) -> None:
+def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, tmp_path: Path) -> None:
     folder = write_history(tmp_path / "model")
     (folder / FOLDER / "0000010.safetensors").write_bytes(b"nonsense")
     with server(str(folder)) as (url, _):
@@ -268,10 +268,10 @@ def test_a_broken_snapshot_leaves_the_last_good_view(launched: Browser, tmp_path
         page.keyboard.press("End")
         wait_for_step(page, None)
         expect(page.get_by_text("Step 10 cannot be.")).to_have_count(0)
-        page.context.close()
+        page.close()
 
 
-def test_snapshots_appear_while_a_run_is_written(launched: Browser, tmp_path: Path) -> None:
+def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, tmp_path: Path) -> None:
     folder = write_history(tmp_path / "model")
     (folder / "metrics.jsonl").touch()
     with server(str(folder)) as (url, _):
@@ -284,7 +284,7 @@ def test_snapshots_appear_while_a_run_is_written(launched: Browser, tmp_path: Pa
         page.keyboard.press("ArrowLeft")
         wait_for_step(page, 250)
         assert_shows(page, model_at(250), PROMPT)
-        page.context.close()
+        page.close()
     assert load(folder).config == FINAL.config
 
 
@@ -300,7 +300,7 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
-def test_nothing_needs_scrolling(launched: Browser, address: str, scheme: str, width: int, height: int) -> None:
+def test_nothing_needs_scrolling(launched: BrowserContext, address: str, scheme: str, width: int, height: int) -> None:
     page = open_page(launched, address, width, height, scheme)
     slider(page)
     page.keyboard.press("Home")
@@ -314,4 +314,4 @@ def test_nothing_needs_scrolling(launched: Browser, address: str, scheme: str, w
         box = page.locator(f'[data-panel="{name}"]').bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= height, name
-    page.context.close()
+    page.close()

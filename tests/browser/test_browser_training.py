@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 pytest.importorskip("tyro", reason="needs the extra `train`")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.explorer import PROMPT
 from app.training import jobs, learning_curves, processes
@@ -231,8 +231,10 @@ def test_a_long_prompt_wraps_and_hostile_text_stays_text(page: Page) -> None:
     assert page.locator("[data-role=guess]").count() == len(text)
 
 
-@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
-def test_screenshots(launched: Browser, address: str, scheme: str, width: int, height: int) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 1000)])
+def test_screenshots(launched: BrowserContext, address: str, scheme: str, width: int, height: int) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page = open_page(launched, address, width, height, scheme)
     for name, ready in (
@@ -245,4 +247,4 @@ def test_screenshots(launched: Browser, address: str, scheme: str, width: int, h
         expect(page.locator('[data-stale="true"]')).to_have_count(0, timeout=SLOW)
         page.screenshot(path=ARTEFACTS / f"{name.split()[0].lower()}-{scheme}-{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.context.close()
+    page.close()

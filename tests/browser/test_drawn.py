@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 from streamlit.testing.v1 import AppTest
 
 import gptcore.model
@@ -55,7 +55,7 @@ def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
 
 
 @pytest.fixture
-def screen(launched: Browser, page: Page) -> Iterator[Screen]:
+def screen(launched: BrowserContext, page: Page) -> Iterator[Screen]:
     with bench(launched, page) as opened:
         yield opened
 
@@ -114,7 +114,7 @@ def test_the_arrow_keys_go_from_chip_to_chip(screen: Screen) -> None:
         assert marked(screen) == ([str(at)], []), key
 
 
-def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: Browser, page: Page) -> None:
+def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: BrowserContext, page: Page) -> None:
     text = ("abcdefghijkl" * 50)[:530]
     page.type(text)
     with bench(launched, page) as screen:
@@ -163,7 +163,7 @@ def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Sc
     ],
 )
 def test_rows_and_columns_are_not_taken_for_each_other(
-    launched: Browser, page: Page, trace: Trace, node: str, row: int, col: int, words: str, chip: int
+    launched: BrowserContext, page: Page, trace: Trace, node: str, row: int, col: int, words: str, chip: int
 ) -> None:
     page.select(node)
     with bench(launched, page) as screen:
@@ -187,7 +187,7 @@ def test_the_keyboard_goes_from_cell_to_cell(screen: Screen, trace: Trace) -> No
         assert value == pytest.approx(trace[PATTERN][0, 3, row, col].item(), abs=1e-6)
 
 
-def test_labels_stand_at_their_rows_and_columns(launched: Browser, page: Page) -> None:
+def test_labels_stand_at_their_rows_and_columns(launched: BrowserContext, page: Page) -> None:
     letters = [{" ": "␣", "\n": "↵"}.get(letter, letter) for letter in LETTERS]
     cases = {
         PATTERN: ("← query", TOKENS, "key →", TOKENS),
@@ -214,7 +214,7 @@ def test_labels_stand_at_their_rows_and_columns(launched: Browser, page: Page) -
             assert x < of_cols[1] < x + width and y < of_rows[2] < y + height
 
 
-def test_the_colours_are_those_of_the_values(launched: Browser, page: Page, trace: Trace) -> None:
+def test_the_colours_are_those_of_the_values(launched: BrowserContext, page: Page, trace: Trace) -> None:
     with bench(launched, page) as screen:
         for node in (PATTERN, f"{BLOCK}.attn.scores", f"{BLOCK}.attn.k_t"):
             page.select(node)
@@ -231,7 +231,7 @@ def test_the_colours_are_those_of_the_values(launched: Browser, page: Page, trac
             assert np.abs(seen_colours - expected).max() <= 1, node
 
 
-def test_the_legend_names_both_ends_of_the_scale(launched: Browser, page: Page, trace: Trace) -> None:
+def test_the_legend_names_both_ends_of_the_scale(launched: BrowserContext, page: Page, trace: Trace) -> None:
     page.select(f"{BLOCK}.attn.scores")
     most = float(f"{trace[f'{BLOCK}.attn.scores'][0, 3].abs().max().item():.3g}")
     with bench(launched, page) as screen:
@@ -294,7 +294,7 @@ def test_the_arrow_keys_go_from_head_to_head(screen: Screen) -> None:
 # ---- next tokens -------------------------------------------------------------------------------------------------
 
 
-def test_the_rows_are_the_next_tokens_in_order(launched: Browser, page: Page, trace: Trace) -> None:
+def test_the_rows_are_the_next_tokens_in_order(launched: BrowserContext, page: Page, trace: Trace) -> None:
     page.set_sampling(0.6, 20)
     logits = trace.logits[0, -1].double()
     expected = (logits / 0.6).softmax(-1)
@@ -362,7 +362,7 @@ def test_each_stop_of_the_slider_is_its_step(screen: Screen) -> None:
         screen.draw("live", acknowledged(screen, "timeline"))
 
 
-def test_the_strip_shows_where_the_page_is(launched: Browser, page: Page, folder: Path) -> None:
+def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page, folder: Path) -> None:
     line = json.loads((folder / FOLDER / INDEX).read_text().splitlines()[1])
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
@@ -377,7 +377,7 @@ def test_the_strip_shows_where_the_page_is(launched: Browser, page: Page, folder
         assert f"accuracy {100 * line['val_accuracy']:.1f} %" in text
 
 
-def test_the_curves_go_through_the_numbers_of_the_index(launched: Browser, page: Page, folder: Path) -> None:
+def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext, page: Page, folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
@@ -429,7 +429,7 @@ def test_the_selected_node_and_what_it_is_made_of_are_marked(screen: Screen) -> 
     assert nodes("input") == set(here[f"{BLOCK}.attn.scores"].inputs)
 
 
-def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: Browser, page: Page) -> None:
+def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: BrowserContext, page: Page) -> None:
     page.report("map", kind="up", id="model")
     with bench(launched, page) as screen:
         stack = screen.tab.locator('[data-node="transformer.h"]')
@@ -453,7 +453,7 @@ def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: Brow
 # ---- the inspected node ------------------------------------------------------------------------------------------
 
 
-def test_the_inspected_node_offers_its_heads_and_weights(launched: Browser, page: Page) -> None:
+def test_the_inspected_node_offers_its_heads_and_weights(launched: BrowserContext, page: Page) -> None:
     with bench(launched, page) as screen:
         heads = screen.tab.locator(f"{screen.panel('node')} select")
         assert screen.all(f"{screen.panel('node')} option", "(o) => o.textContent") == [f"head 2.{i}" for i in range(4)]
@@ -486,7 +486,7 @@ def test_the_marked_lines_are_those_that_made_it(screen: Screen) -> None:
     assert "F.softmax(masked" in "".join(line for _, line in shown)
 
 
-def test_the_badge_hides_what_was_measured_on_another_prompt(launched: Browser, page: Page) -> None:
+def test_the_badge_hides_what_was_measured_on_another_prompt(launched: BrowserContext, page: Page) -> None:
     page.report("badge", state="badge", text=LONG)
     label = page.data("badge")["label"]
     with bench(launched, page) as screen:
@@ -513,7 +513,7 @@ def _lesson() -> None:
 
 
 def test_each_position_tells_its_own_guess(
-    launched: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch, trace: Trace
+    launched: BrowserContext, folder: Path, monkeypatch: pytest.MonkeyPatch, trace: Trace
 ) -> None:
     monkeypatch.setattr("sys.argv", ["app/main.py", str(folder)])
     app = AppTest.from_function(_lesson, default_timeout=60).run()

@@ -140,6 +140,7 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) 
     assert metrics(out)[-1]["step"] == step > 0
 
 
+@pytest.mark.slow
 def test_an_error_is_told_once(tmp_path: Path, text: Path) -> None:
     """The error is found on every rank, or only on rank 0; torchrun adds its own report."""
     status, _, errors = ended(train(*options(tmp_path / "a", text, batch_size=3), processes=2))
