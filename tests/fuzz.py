@@ -33,8 +33,8 @@ from torch import Tensor
 
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save
 from gptcore.checkpoint.formats import native
-from gptcore.checkpoint.formats.huggingface import CONV1D
 from gptcore.checkpoint.sandbox import client
+from gptcore.checkpoint.shapes import CONV1D
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
 from gptcore.skip_init import Unfilled

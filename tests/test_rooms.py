@@ -13,7 +13,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = {
     "gptcore": (
-        *("config", "model", "skip_init", "graph", "capture", "analysis", "tokenizer", "checkpoint", "data", "train"),
+        *(
+            "inert",
+            "config",
+            "model",
+            "skip_init",
+            "graph",
+            "capture",
+            "analysis",
+            "tokenizer",
+            "checkpoint",
+            "data",
+            "train",
+        ),
         "__init__",
     ),
     "app": ("theme", "components", "training", "panels", "stores", "session", "state", "views", "frame", "main"),

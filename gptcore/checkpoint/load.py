@@ -10,12 +10,14 @@ from pathlib import Path
 import torch
 
 from gptcore.checkpoint import hub, vocabulary
+from gptcore.checkpoint.assumptions import assuming
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
-from gptcore.checkpoint.formats import huggingface, mingpt, nanogpt, native
+from gptcore.checkpoint.formats import bare, huggingface, nanogpt, native
 from gptcore.checkpoint.parts import first_five
-from gptcore.checkpoint.safetensors_file import starts_like_one
-from gptcore.checkpoint.sandbox.client import open_pickled
+from gptcore.checkpoint.safetensors_file import SafetensorsFile, starts_like_one
+from gptcore.checkpoint.sandbox.client import Opened, open_pickled
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
+from gptcore.checkpoint.state_names import is_mask
 from gptcore.checkpoint.training_files import BEST, LAST, SETTINGS
 from gptcore.checkpoint.vocabulary import Vocabulary
 from gptcore.config import PRESETS, GPTConfig
@@ -23,6 +25,14 @@ from gptcore.tokenizer import Tokenizer
 
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
 """Suffixes that mark a text as a path, although it could also be spelled like owner/name on the hub."""
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "pytorch_model_fsdp.bin")
+"""Files of weights without a config, as accelerate names them; its other files are not weights."""
+STRANGERS = {
+    "a GGUF file, llama.cpp's": b"GGUF",
+    "an HDF5 file, Keras's": b"\x89HDF\r\n",
+    "a NumPy array (.npy)": b"\x93NUMPY",
+}
+"""Files of other programs, by how they begin."""
 
 
 def load(
@@ -32,14 +42,16 @@ def load(
     tokenizer: Vocabulary | None = None,
     device: str | torch.device = "cpu",
     revision: str | None = None,
+    activation: str | None = None,
+    layer_norm_epsilon: float | None = None,
 ) -> Checkpoint:
     """Return a trained model: a shipped one by its name, a file or folder of a known format, or one from the hub.
 
-    Formats, recognised by content: gptscope's own folder (of `save`), nanoGPT's `ckpt.pt`, minGPT's `model.pt` and
-    other bare state dicts, Hugging Face's GPT-2 folders, or a folder that holds one such file; and the folder of a
-    training, even while it runs: the best weights so far. A shipped name wins over a path of the same spelling; write
-    "./name" for the path. `owner/name` that is not a path is downloaded from the Hugging Face hub (extra `hub`);
-    nothing else uses the network.
+    Formats, recognised by content: gptscope's own folder (of `save`), nanoGPT's and build-nanogpt's `ckpt.pt`,
+    minGPT's `model.pt` and other bare state dicts, as PyTorch or safetensors files, Hugging Face's GPT-2 folders and
+    their files, or a folder that holds one such file; and the folder of a training, even while it runs: the best
+    weights so far. A shipped name wins over a path of the same spelling; write "./name" for the path. `owner/name` that
+    is not a path is downloaded from the Hugging Face hub (extra `hub`); nothing else uses the network.
 
     Args:
         path_or_name: the checkpoint to load.
@@ -48,14 +60,17 @@ def load(
             vocab.json and merges.txt, or a data set's name, such as "openwebtext", for GPT-2's vocabulary.
         device: the device of the weights.
         revision: branch, tag or commit of a model on the hub.
+        activation: "gelu" or "gelu_tanh", in place of the file's own or of the one that is assumed.
+        layer_norm_epsilon: likewise.
 
     Returns:
         The model in eval mode. `info` holds format, source, iter_num and best_val_loss where known, and notices: a
-        sentence for each thing that was stripped, transposed, upcast, inferred or ignored.
+        sentence for each thing that was stripped, transposed, upcast, inferred, assumed or ignored; `assumptions`
+        lists what the file does not tell and changes the numbers (`assumptions.py`).
 
     Raises:
         CheckpointError: there is no such path, the format is unknown, or the file's content is wrong.
-        ValueError: this machine has no such device.
+        ValueError: this machine has no such device, or no GPT has such an activation or epsilon.
 
     >>> load("no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -68,6 +83,9 @@ def load(
         ckpt = _read(path, config, chosen)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+    choices = {"activation": activation, "layer_norm_epsilon": layer_norm_epsilon}
+    if given := {name: value for name, value in choices.items() if value is not None}:
+        ckpt = assuming(ckpt, **given)
     if hub_name:
         ckpt.info.update(source=hub_name, revision=path.name)
     ckpt.model.to(target)
@@ -125,9 +143,25 @@ def _read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> 
     with path.open("rb") as file:
         head = file.read(256)
     _refuse_known_strangers(path, head)
-    content = open_pickled(path)
-    reader = nanogpt if "model_args" in content.facts else mingpt
-    return reader.read(path, content, config, tokenizer)
+    if starts_like_one(head):
+        if native.is_own_file(path):
+            return native.read(path.parent, config, tokenizer)
+        content = _open_safetensors(path)
+    else:
+        content = open_pickled(path)
+    if nanogpt.sizes_of(content.facts) is not None:
+        return nanogpt.read(path, content, config, tokenizer)
+    if config is None and (theirs := huggingface.config_of(path.parent)) is not None:
+        return huggingface.read(path.parent, theirs, config, tokenizer, file=(path.name, content))
+    return bare.read(path, content, config, tokenizer)
+
+
+def _open_safetensors(path: Path) -> Opened:
+    """Return the weights of a safetensors file, which holds nothing else."""
+    with SafetensorsFile(path) as file:
+        masks = {name: list(entry.shape) for name, entry in file.entries.items() if is_mask(name)}
+        state = {name: file.read(name) for name in file.entries if name not in masks}
+    return Opened(state, {"masks": masks, "not_causal": [], "optimizer": False})
 
 
 def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
@@ -141,6 +175,9 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
     pickled = [name for name in files if name.endswith((".pt", ".pth")) and (path / name).is_file()]
     if len(pickled) == 1:  # the output folder of nanoGPT or minGPT
         return _read(path / pickled[0], config, tokenizer)
+    bare_files = [name for name in WEIGHTS if (path / name).is_file()]
+    if bare_files:
+        return _read(path / bare_files[0], config, tokenizer)
     if pickled:
         raise CheckpointError(
             f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them"
@@ -149,6 +186,11 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
         raise CheckpointError(
             f"{path} is the folder of a training (it holds {SETTINGS}) and has no weights yet; wait for its first "
             "evaluation"
+        )
+    if inner := [name for name in files if name.startswith("checkpoint-") and (path / name).is_dir()]:
+        raise CheckpointError(
+            f"{path} holds no model itself, but the checkpoints {first_five(inner)}; give the path of one of them, "
+            f"such as {path / inner[-1]}"
         )
     raise CheckpointError(
         f"{path} is a folder without a model (it holds {first_five(files) or 'nothing'}); expected is one that "
@@ -170,10 +212,9 @@ def _refuse_known_strangers(path: Path, head: bytes) -> None:
         raise CheckpointError(
             f"{path} is a web page, not a checkpoint; download the file itself (often the 'raw' link)"
         )
-    if starts_like_one(head):
-        raise CheckpointError(
-            f"{path} is a bare safetensors file, weights without a config; {expected}: give the folder that holds it"
-        )
+    for kind, starts in STRANGERS.items():
+        if head.startswith(starts):
+            raise CheckpointError(f"{path} is {kind}, which is not read here; {expected}")
     if head[:1] == b"\x80" and b"vocab_size" in head:
         raise CheckpointError(
             f"{path} is a vocabulary, as nanoGPT's meta.pkl; {expected}: open the checkpoint, with this file beside it"

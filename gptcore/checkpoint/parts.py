@@ -10,6 +10,12 @@ from typing import Any
 
 from gptcore.config import GPTConfig
 
+SETTINGS = ("model_args", "config", "model_config", "gpt_config", "hyper_parameters", "args", "hparams", "cfg")
+"""Keys of a checkpoint under which programs store the sizes of the model, or the settings of its training."""
+_ITERATIONS = ("iter_num", "step", "global_step")
+_LOSSES = ("best_val_loss", "val_loss")
+"""A training's facts by the names that programs give them, nanoGPT's first."""
+
 
 def chosen_config(own: GPTConfig, given: GPTConfig | None, notices: list[str]) -> GPTConfig:
     """Return `given` if there is one, else the file's `own` config. Add a notice of each difference between the two."""
@@ -25,11 +31,12 @@ def training_facts(facts: Mapping[str, Any], notices: list[str]) -> dict[str, An
     """Return the facts about its training that a checkpoint holds besides the weights, for `info`."""
     if facts["optimizer"]:
         notices.append("the optimizer's state was ignored")
-    found: dict[str, Any] = {
-        name: number
-        for name in ("iter_num", "best_val_loss")
-        if isinstance(number := facts.get(name), int | float) and not isinstance(number, bool)
-    }
+    found: dict[str, Any] = {}
+    for names in (_ITERATIONS, _LOSSES):
+        told = (facts.get(name) for name in names)
+        numbers = (value for value in told if isinstance(value, int | float) and not isinstance(value, bool))
+        if (number := next(numbers, None)) is not None:
+            found[names[0]] = number
     settings = facts.get("config")
     if isinstance(settings, Mapping):
         found["train_config"] = {k: v for k, v in settings.items() if isinstance(v, str | int | float)}

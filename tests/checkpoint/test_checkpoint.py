@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save, shipped, shipped_models
+from gptcore.checkpoint.assumptions import sentence
 from gptcore.checkpoint.formats import native
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
@@ -262,6 +263,8 @@ def test_nanogpt_checkpoint(tmp_path: Path, bias: bool) -> None:
     assert again.tokenizer == IdTokenizer(5)
     assert again.model.lm_head.weight is again.model.get_parameter("transformer.wte.weight")
     assert not again.model.training
+    assumed = again.info.pop("assumptions")
+    assert {each["field"]: each["value"] for each in assumed} == {"activation": "gelu", "layer_norm_epsilon": 1e-5}
     assert again.info == {
         "format": "nanogpt",
         "source": str(tmp_path / "any name"),
@@ -270,6 +273,7 @@ def test_nanogpt_checkpoint(tmp_path: Path, bias: bool) -> None:
         "train_config": {"dataset": "shakespeare_char", "learning_rate": 1e-3, "compile": True},
         "notices": [
             "the optimizer's state was ignored",
+            *map(sentence, assumed),
             "there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words",
         ],
     }
@@ -363,12 +367,12 @@ def test_what_is_inferred_is_said(tmp_path: Path) -> None:
     assert again.config == ckpt.config
     assert torch.equal(logits(again), logits(ckpt))
     said = " | ".join(again.info["notices"])
-    for sentence in (
+    for told in (
         "no bias; False was inferred",
         "the head is not tied",
-        "holds window, which nanoGPT does not have",
+        "window was passed over: the file sets it to 3, and nanoGPT has no such option",
     ):
-        assert sentence in said
+        assert told in said
 
 
 def test_other_precisions_and_shared_memory_in_a_file(tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "lfs": (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer.*git lfs pull"),
     "text": (lambda p: p.write_text("hello"), "is not a PyTorch file .*; expected is a nanoGPT ckpt.pt, a minGPT"),
     "json": (lambda p: p.write_text('{"format": "gptscope"}'), "is a JSON file; .*give the folder"),
-    "safetensors": (lambda p: save_file({"a": torch.ones(2)}, p), "bare safetensors file.*give the folder"),
+    "safetensors": (
+        lambda p: save_file({"a": torch.ones(2)}, p),
+        "weights, but no matrix .*they are not a GPT's",
+    ),
     "zip": (lambda p: p.write_bytes(b"PK\x03\x04" + bytes(100)), "damaged or cut short"),
     "hostile pickle": (
         lambda p: p.write_bytes(pickle.dumps(Hostile(), 2)),

@@ -34,6 +34,13 @@ from tests.reference import (
     write_hf,
 )
 
+ASSUMED = [
+    "activation = 'gelu' is assumed: the file does not tell which GELU it was trained with; nanoGPT had the tanh GELU "
+    "until 14 June 2023, and build-nanogpt has it (or pass config=GPTConfig(..., activation='gelu_tanh')); "
+    "load(..., activation='gelu_tanh') takes the other",
+    "layer_norm_epsilon = 1e-05 is assumed: the file does not tell it; nanoGPT has no other; "
+    "load(..., layer_norm_epsilon=1e-06) takes another",
+]
 NO_WORDS = "there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words"
 TRANSPOSED = "8 weights of Conv1D layers were transposed to nn.Linear's (out, in)"
 MASKS = "{} stored causal masks (attn.bias, attn.masked_bias) were ignored: they hold no weights"
@@ -258,7 +265,7 @@ def test_nanogpt(tmp_path: Path, n_head: int, bias: bool) -> None:
     agree(ckpt.model, by_hand(state, ids, n_head, gelu), ids)
     assert ckpt.config == GPTConfig(16, 61, 2, n_head, 24, dropout=0.2, bias=bias)
     assert (ckpt.info["format"], ckpt.info["iter_num"], ckpt.info["best_val_loss"]) == ("nanogpt", 7, 1.5)
-    assert ckpt.info["notices"] == ["the optimizer's state was ignored", NO_WORDS]
+    assert ckpt.info["notices"] == ["the optimizer's state was ignored", *ASSUMED, NO_WORDS]
     same_when_saved(ckpt, tmp_path / "ours")
 
 
@@ -281,6 +288,7 @@ def test_nanogpt_as_compiled_distributed_old_and_padded(tmp_path: Path, prefix: 
         MASKS.format(2),
         *upcast,
         "the optimizer's state was ignored",
+        *ASSUMED,
         "the model has 64 ids, the tokenizer 8: all are kept, and ids from 8 on are shown as 'unused'",
     ]
     same_when_saved(ckpt, tmp_path / "ours")
@@ -369,9 +377,10 @@ def test_an_activation_that_nobody_tells_is_said_to_be_assumed(tmp_path: Path, t
     ckpt = load(path)
     agree(ckpt.model, by_hand(state, ids, 3, gelu if tied else gelu_tanh), ids)
     assert (
-        f"activation = '{taken}' is assumed, because the weights do not tell it; if the model was trained with the "
-        f"other, pass config=GPTConfig(..., activation='{other}')"
+        f"activation = '{taken}' is assumed: the weights do not tell it, and programs differ in it; "
+        f"load(..., activation='{other}') takes the other"
     ) in ckpt.info["notices"]
+    agree(load(path, activation=other).model, by_hand(state, ids, 3, gelu_tanh if tied else gelu), ids)
     told = "the given one is used, also for values that the weights do not tell: n_head = 3, activation = "
     fields = {**ckpt.config.to_dict(), "activation": other}
     assert f"the file has no config; {told}'{other}'" in load(path, config=GPTConfig(**fields)).info["notices"]

@@ -6,10 +6,8 @@ random damage is in `fuzz.py`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import pathlib
 import time
 import warnings
 import zipfile
@@ -22,7 +20,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checkpoint import Checkpoint, load, save
-from gptcore.checkpoint.formats.huggingface import CONV1D
+from gptcore.checkpoint.shapes import CONV1D
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
 from gptcore.tokenizer import IdTokenizer
@@ -150,13 +148,10 @@ def test_other_pickle_protocols(tmp_path: Path, protocol: int) -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (argparse.Namespace(lr=1), "argparse.Namespace"),
-        (CONFIG, "gptcore.config.GPTConfig"),
-        (pathlib.PurePosixPath("data"), "pathlib.PurePosixPath"),
         (torch.nn.Linear(1, 1), "torch.nn.modules.linear.Linear"),
         (print, "builtins?.print|'print"),
     ],
-    ids=["arguments", "config", "path", "module", "function"],
+    ids=["module", "function"],
 )
 def test_objects_beside_the_weights(tmp_path: Path, value: object, told: str) -> None:
     refused(nanogpt(tmp_path / "a.pt", config=value), rf"asks for '?({told})'.*code and not weights.*model.state_dict")
@@ -384,12 +379,6 @@ def test_lengths_of_headers(tmp_path: Path, length: int, sentence: str) -> None:
 
 
 OPTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"scale_attn_by_inverse_layer_idx": True}, "sets scale_attn_by_inverse_layer_idx = True, which changes the arith"),
-    (
-        {"reorder_and_upcast_attn": True},
-        "sets reorder_and_upcast_attn = True, which changes .* computes only .* = False",
-    ),
-    ({"scale_attn_weights": False}, "sets scale_attn_weights = False"),
     ({"add_cross_attention": True}, "sets add_cross_attention = True"),
     ({"activation_function": "relu"}, "sets activation_function = 'relu'; known are gelu_new, gelu_pytorch_tanh, gelu"),
     ({"activation_function": ["gelu"]}, r"sets activation_function = \['gelu'\]"),
@@ -405,6 +394,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"n_embd": 10**4000}, "no model can have these sizes"),
     ({"n_layer": 10**9}, "says 1000000000 layers"),
+    ({"n_layer": 10**9, "scale_attn_by_inverse_layer_idx": True}, "says 1000000000 layers"),
     ({"n_layer": -1}, "n_layer: input should be greater than 0, got -1"),
     ({"n_head": 2.0}, "n_head: input should be a valid integer, got 2.0"),
     ({"n_positions": 2**63}, "no model can have these sizes"),
@@ -413,7 +403,6 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"layer_norm_epsilon": "x" * 10**6}, "layer_norm_epsilon: input should be a valid number"),
     ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon: input should be"),
     ({"tie_word_embeddings": "no"}, "tie_weights: input should be a valid boolean, got 'no'"),
-    ({"tie_word_embeddings": True}, "the config has tie_weights=True, .* two that differ"),
     (
         {"num_attention_heads": 4},
         "sets n_head = 2 and num_attention_heads = 4, two names of one size; keep only the right one",

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore import CheckpointError, GPTConfig, load, model
-from gptcore.checkpoint import build
-from gptcore.checkpoint.formats import huggingface, mingpt
+from gptcore.checkpoint import build, shapes
+from gptcore.checkpoint.formats import bare, huggingface
 from tests.reference import (
     BOUND,
     FLOAT32_BOUND,
@@ -114,7 +114,7 @@ def without_option(patch: pytest.MonkeyPatch, option: str) -> None:
 
 def c_proj_not_transposed(patch: pytest.MonkeyPatch) -> None:
     """Skip a transpose; the matrix is square, so only the numbers can reveal it."""
-    patch.setattr(huggingface, "CONV1D", tuple(name for name in huggingface.CONV1D if name != "attn.c_proj.weight"))
+    patch.setattr(huggingface, "CONV1D", tuple(name for name in shapes.CONV1D if name != "attn.c_proj.weight"))
 
 
 def q_and_k_swapped(patch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,8 @@ def mask_off_by_one_with_a_past(patch: pytest.MonkeyPatch) -> None:
 def untied_head_ignored(patch: pytest.MonkeyPatch) -> None:
     """Ignore the option, and do not compare the two matrices."""
     without_option(patch, "tie_word_embeddings")
-    patch.setattr(build, "same_matrix", lambda one, other: True)
+    for place in (build, huggingface):
+        patch.setattr(place, "same_matrix", lambda one, other: True)
 
 
 def positions_off_by_one(patch: pytest.MonkeyPatch) -> None:
@@ -230,15 +231,14 @@ def test_each_weight_matters(gpt2: Case, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_mingpts_file_does_not_say_is_checked(minis: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     minis.check()
-    shapes = mingpt._from_shapes
     with monkeypatch.context() as patch:
-        patch.setattr(mingpt, "_from_shapes", lambda state, untied: shapes(state, untied) | {"activation": "gelu"})
+        patch.setattr(bare, "TANH", "gelu")
         minis.check_fails()
     with monkeypatch.context() as patch:
-        patch.setattr(mingpt, "_heads", lambda beside: (3, "nobody"))
+        patch.setattr(bare, "_heads", lambda beside: (3, "nobody"))
         minis.check_fails()
     with monkeypatch.context() as patch:
-        patch.setattr(mingpt, "_from_shapes", lambda state, untied: shapes(state, untied) | {"tie_weights": True})
+        patch.setattr(bare, "_config_beside", lambda path: ({"n_head": 2, "tie_weights": True}, True))
         patch.setattr(build, "same_matrix", lambda one, other: True)
         minis.check_fails()
     minis.check()

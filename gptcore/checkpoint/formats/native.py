@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptcore.checkpoint import progress
+from gptcore.checkpoint.assumptions import tell
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
 from gptcore.checkpoint.build import FLOATS, HEAD, build, dtype_name
 from gptcore.checkpoint.parts import chosen_config
@@ -111,21 +112,36 @@ def is_ours(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
+def is_own_file(path: Path) -> bool:
+    """Return True if this is the weights' file of a gptscope folder, unchanged."""
+    if path.name != WEIGHTS or not is_ours(path.parent):
+        return False
+    _, content = _parsed(path.parent)
+    entry = content.get("weights")
+    return isinstance(entry, dict) and entry.get("sha256") == _sha256(path)
+
+
+def refuse_changed_config(folder: Path) -> None:
+    """Raise CheckpointError unless the `config.json` of a gptscope folder is as it was written."""
+    raw, content = _parsed(folder)
+    if raw != _sealed({k: v for k, v in content.items() if k != "sha256"}):
+        raise CheckpointError(f"{folder / CONFIG} was changed since it was written: its SHA-256 differs; {_REMEDY}")
+
+
 def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
     """Read the checkpoint in `folder` and verify each hash. `config` and `tokenizer` override the folder's own.
 
     Raises:
         CheckpointError: a file is missing, was changed, or has wrong content.
     """
-    raw, content = _parsed(folder)
+    _, content = _parsed(folder)
     version = content.get("version")
     if type(version) is not int or version != VERSION:
         raise CheckpointError(
             f"{folder} has version {version!r} of the gptscope format, and only version {VERSION} can be read; "
             "update gptscope"
         )
-    if raw != _sealed({k: v for k, v in content.items() if k != "sha256"}):
-        raise CheckpointError(f"{folder / CONFIG} was changed since it was written: its SHA-256 differs; {_REMEDY}")
+    refuse_changed_config(folder)
     progress.tell(0.02, "checking the files")
     notices: list[str] = []
     try:
@@ -139,6 +155,7 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
     model = build(used, state, notices)
     own_tokenizer = tokenizer or _tokenizer(_verified(folder, _part(folder, content, "tokenizer"), "tokenizer"))
     info = {**_part(folder, content, "info"), "format": FORMAT, "source": str(folder), "notices": notices}
+    tell(info.pop("assumptions", []), used, info)
     return Checkpoint(model, fitting(own_tokenizer, used, notices), used, info)
 
 

@@ -31,8 +31,8 @@ MOST_FACTS = 2**23
 
 
 @dataclass(frozen=True)
-class Pickled:
-    """The content of a pickled checkpoint as plain data."""
+class Opened:
+    """The content of a file of weights as plain data."""
 
     state: dict[str, Tensor]
     """Weights by their stored names: floating-point, dense, each in its own memory unless the file shared it."""
@@ -41,7 +41,7 @@ class Pickled:
     there was one), and model_args, config, iter_num, best_val_loss, tokenizer if the file has them."""
 
 
-def open_pickled(path: Path) -> Pickled:
+def open_pickled(path: Path) -> Opened:
     """Return the weights and facts of a file that `torch.save` wrote. No code in it is executed.
 
     Raises:
@@ -65,7 +65,7 @@ def open_pickled(path: Path) -> Pickled:
             read = {name: file.read(name) for name in entries}
     same = facts.pop("same")
     ordered = [name for name in facts.pop("names") if name in read or name in same]
-    return Pickled({name: read[same.get(name, name)] for name in ordered}, facts)
+    return Opened({name: read[same.get(name, name)] for name in ordered}, facts)
 
 
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:

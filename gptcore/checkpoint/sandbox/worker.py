@@ -19,9 +19,9 @@ import sys
 import time
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -31,15 +31,18 @@ from torch import Tensor
 from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.build import check_plain
 from gptcore.checkpoint.masks import is_causal
-from gptcore.checkpoint.parts import first_five
+from gptcore.checkpoint.parts import SETTINGS, first_five
 from gptcore.checkpoint.safetensors_file import MOST_TENSORS
 from gptcore.checkpoint.state_names import is_mask, is_whole_mask
+from gptcore.inert import Array, Inert, NotDataError, stand_in
 
-WRAPPERS = ("model", "state_dict", "model_state_dict")
+WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "module", "state", "weights", "params", "net")
 """Keys under which people store the state dict."""
-FACTS = ("model_args", "config", "iter_num", "best_val_loss", "tokenizer")
+FACTS = (*SETTINGS, "iter_num", "step", "global_step", "best_val_loss", "val_loss", "tokenizer")
 """Keys of a checkpoint whose values are passed on, as plain data."""
 MOST_NAME = 500
+MOST_NAMES = 64
+"""Largest number of classes whose objects are read as fields."""
 FULL = 3
 """Exit status of a fork that cannot even write its answer."""
 MOST_DEPTH = 8
@@ -62,7 +65,7 @@ def extract(path: Path, out: Path) -> None:
     zipped = _checked_zip(path)
     content = _unpickle(path, zipped)
     wrapped = content if isinstance(content, Mapping) else {}
-    state = next((wrapped[key] for key in WRAPPERS if isinstance(wrapped.get(key), Mapping)), wrapped)
+    state = _state_dict(wrapped)
     if not any(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(
             f"{path} is a PyTorch file with {_described(content)}; expected is a nanoGPT checkpoint, "
@@ -75,7 +78,7 @@ def extract(path: Path, out: Path) -> None:
         )
     masks = {str(name): list(value.shape) for name, value in state.items() if is_mask(str(name)) and _is_dense(value)}
     not_causal = [str(name) for name, value in state.items() if is_whole_mask(str(name)) and not is_causal(value)]
-    weights = {str(name): value for name, value in state.items() if not is_mask(str(name))}
+    weights = {str(name): value for name, value in state.items() if not (is_mask(str(name)) or _is_count(value))}
     check_plain(weights)
     unique, same = _without_twins(weights)
     total = sum(tensor.nbytes for tensor in unique.values())
@@ -93,6 +96,17 @@ def extract(path: Path, out: Path) -> None:
     (out / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
+def _state_dict(content: Mapping[str, Any], depth: int = 2) -> Mapping[str, Any]:
+    """Return the state dict in a checkpoint: what lies under one of the usual keys, or the whole."""
+    inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)) if depth else ()
+    return next((_state_dict(each, depth - 1) for each in inner), content)
+
+
+def _is_count(value: object) -> bool:
+    """Return True for what is counted beside the weights: the averaged models, the batches seen."""
+    return _is_dense(value) and value.numel() == 1 and value.dtype in (torch.int64, torch.int32)
+
+
 def _checked_zip(path: Path) -> bool:
     """Return True if the file is a zip archive, PyTorch's format since 1.6. Raise if one of its records is suspicious.
 
@@ -103,6 +117,12 @@ def _checked_zip(path: Path) -> bool:
             return False
     try:
         with zipfile.ZipFile(path) as archive:
+            if arrays := [name for name in archive.namelist() if name.endswith(".npy")]:
+                raise CheckpointError(
+                    f"{path} is a NumPy archive (.npz) of {len(arrays)} arrays ({first_five(arrays)}), which is not "
+                    "read here; save them as a PyTorch file: torch.save({name: torch.from_numpy(array) for name, array "
+                    "in numpy.load(path).items()}, 'model.pt')"
+                )
             for record in archive.infolist():
                 if record.compress_type != zipfile.ZIP_STORED or record.file_size > path.stat().st_size:
                     raise CheckpointError(
@@ -121,18 +141,50 @@ def _checked_zip(path: Path) -> bool:
 
 
 def _unpickle(path: Path, zipped: bool) -> Any:
-    """Load without running code. PyTorch's own messages advise to switch the check off, so they are not passed on."""
+    """Load without running code: plain objects beside the weights are read as their fields (`inert.py`).
+
+    PyTorch's own messages advise to switch the check off, so they are not passed on.
+    """
     if re.search("[\ud800-\udfff]", str(path)):  # Python's spelling of bytes that are not UTF-8
         raise CheckpointError(f"{path} has a name that is not UTF-8, which PyTorch cannot open; rename it")
+    names: dict[str, Callable[..., Any]] = {}
+    for _ in range(MOST_NAMES):
+        try:
+            with warnings.catch_warnings(), torch.serialization.safe_globals([(made, n) for n, made in names.items()]):
+                warnings.simplefilter("ignore")
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        except pickle.UnpicklingError as error:
+            if not _allow(names, str(error)):
+                _refuse(path, zipped, error)
+        except Exception as error:  # for a damaged file, torch.load raises almost any kind
+            _refuse(path, zipped, error)
+    raise CheckpointError(f"{path} is a pickle of more than {MOST_NAMES} classes; {SAVE_STATE_DICT}")
+
+
+def _allow(names: dict[str, Callable[..., Any]], told: str) -> bool:
+    """Add a stand-in for the name that PyTorch has stopped at; return False where it stopped for another reason."""
+    if asked := re.search(r"GLOBAL (\S{1,200}) was not", told):
+        name, made = asked[1], stand_in(asked[1])
+    elif "SETITEM" in told and (entered := next((n for n, made in names.items() if repr(made) in told), None)):
+        name, made = entered, stand_in(entered, as_dict=True)
+    else:
+        return False
+    if made is not None:
+        names[name if "." in name else f"builtins.{name}"] = made
+    return made is not None
+
+
+def _refuse(path: Path, zipped: bool, error: Exception) -> NoReturn:
+    """Raise the sentence for a file that PyTorch could not load."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except OSError:
+        raise error
+    except (OSError, CheckpointError):
         raise
     except MemoryError:
         raise CheckpointError(f"{path} asks for far more memory than its size; {AGAIN}") from None
-    except Exception as error:  # for a damaged file, torch.load raises almost any kind
+    except NotDataError as refused:
+        raise CheckpointError(f"{path} is a pickle that {refused}, so it was refused; {SAVE_STATE_DICT}") from None
+    except Exception:
         text = str(error)
         if name := re.search(r"GLOBAL (\S{1,200})", text):
             raise CheckpointError(
@@ -159,7 +211,7 @@ def _described(content: object) -> str:
     return f"a {type(content).__name__} of {len(keys)} keys ({first_five(keys) or 'none'})"
 
 
-def _is_dense(value: object) -> bool:
+def _is_dense(value: object) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta
 
 
@@ -193,6 +245,10 @@ def _plain(value: object, depth: int = 0) -> Any:
         return value
     if isinstance(value, int | float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Inert):
+        value = value.fields
+    if isinstance(value, Array):
+        value = value.numbers
     if depth < MOST_DEPTH and isinstance(value, Mapping):
         return {str(key): _plain(item, depth + 1) for key, item in value.items()}
     if depth < MOST_DEPTH and isinstance(value, list | tuple):

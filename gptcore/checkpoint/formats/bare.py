@@ -1,39 +1,41 @@
-"""Reader of bare state dicts: minGPT's `model.pt`, or nanoGPT's weights without the rest.
+"""Reader of weights without a config: minGPT's `model.pt`, nanoGPT's or Hugging Face's weights alone, in any container.
 
-Such a file has no config. The sizes are inferred from the shapes of the weights, with a notice; the shapes do not tell
-the number of heads. Source: minGPT's `mingpt/model.py` and `projects/chargpt/chargpt.py`.
+The sizes are inferred from the shapes of the weights, with a notice; the shapes do not tell the number of heads.
+Source: minGPT's `mingpt/model.py` and `projects/chargpt/chargpt.py`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from gptcore.checkpoint.assumptions import Assumption, activation, epsilon, tell
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, HeadsUnknownError
 from gptcore.checkpoint.build import HEAD, WTE, build, same_matrix
+from gptcore.checkpoint.formats.native import refuse_changed_config
 from gptcore.checkpoint.masks import refuse_other_attention
 from gptcore.checkpoint.parts import first_five, training_facts
-from gptcore.checkpoint.sandbox.client import Pickled
+from gptcore.checkpoint.sandbox.client import Opened
+from gptcore.checkpoint.shapes import WPE, sizes_from_weights, turn_conv1d
 from gptcore.checkpoint.state_names import plain_names
 from gptcore.checkpoint.vocabulary import fitting, found_for
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.tokenizer import Tokenizer
 
-WPE = "transformer.wpe.weight"
 MODEL_TYPES = {
     "openai-gpt": 12, "gpt2": 12, "gpt2-medium": 16, "gpt2-large": 20, "gpt2-xl": 25,
     "gopher-44m": 16, "gpt-mini": 6, "gpt-micro": 4, "gpt-nano": 3,
 }  # fmt: skip
 """Number of heads of minGPT's model types."""
+TANH = "gelu_tanh"
 MOST_CONFIG_BYTES = 2**20
 
 
-def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
+def read(path: Path, content: Opened, config: GPTConfig | None, tokenizer: Tokenizer | None) -> Checkpoint:
     """Read the checkpoint at `path`. The config comes from the caller, from `config.json` beside it, or from shapes.
 
     Raises:
@@ -44,19 +46,27 @@ def read(path: Path, content: Pickled, config: GPTConfig | None, tokenizer: Toke
     names = plain_names([*content.state, *content.facts["masks"]], notices)
     state = {name: content.state[stored] for name, stored in names.items()}
     _check_is_gpt(path, state)
+    turned = turn_conv1d(state, notices)
     untied = HEAD in state and not same_matrix(state[WTE], state[HEAD])
     beside, mingpts = _config_beside(path) if config is None else ({}, False)
-    shapes = _from_shapes(state, untied or mingpts)
-    used = _config(path, shapes, beside, mingpts, config, notices)
+    shapes = {
+        **sizes_from_weights(state),
+        "tie_weights": not (untied or mingpts),
+        # minGPT is untied, with the tanh GELU, as Hugging Face's; nanoGPT is tied, with the exact one
+        "activation": TANH if untied or mingpts or turned else "gelu",
+    }
+    assumed: list[Assumption] = []
+    used = _config(path, shapes, beside, mingpts, config, notices, assumed)
     model = build(used, state, notices)
     training = training_facts(content.facts, notices)
-    chosen = fitting(tokenizer or found_for(path.parent, used, notices), used, notices)
     info = {
-        "format": "mingpt" if untied or mingpts else "nanogpt",
+        "format": "huggingface" if turned else "mingpt" if untied or mingpts else "nanogpt",
         "source": str(path),
         **training,
         "notices": notices,
     }
+    tell(assumed, used, info)
+    chosen = fitting(tokenizer or found_for(path.parent, used, notices), used, notices)
     return Checkpoint(model, chosen, used, info)
 
 
@@ -69,20 +79,6 @@ def _check_is_gpt(path: Path, state: Mapping[str, Tensor]) -> None:
         )
 
 
-def _from_shapes(state: Mapping[str, Tensor], untied: bool) -> dict[str, Any]:
-    """Return the config's fields that the weights determine: all except the number of heads."""
-    layers = [int(match[1]) for name in state if (match := re.match(r"transformer\.h\.(\d{1,6})\.", name))]
-    return {
-        "block_size": state[WPE].size(0),
-        "vocab_size": state[WTE].size(0),
-        "n_layer": max(layers, default=-1) + 1,
-        "n_embd": state[WTE].size(1),
-        "bias": "transformer.ln_f.bias" in state,
-        "tie_weights": not untied,
-        "activation": "gelu_tanh" if untied else "gelu",  # minGPT: untied, tanh GELU; nanoGPT: tied, exact GELU
-    }
-
-
 def _config(
     path: Path,
     shapes: dict[str, Any],
@@ -90,6 +86,7 @@ def _config(
     mingpts: bool,
     given: GPTConfig | None,
     notices: list[str],
+    assumed: list[Assumption],
 ) -> GPTConfig:
     if given is not None:
         untold = f"n_head = {given.n_head}, activation = {given.activation!r}"
@@ -98,7 +95,11 @@ def _config(
         )
         return given
     for name, value in shapes.items():
-        if type(beside.get(name)) is type(value) and beside[name] != value:
+        if (
+            name not in ("activation", "tie_weights")
+            and type(beside.get(name)) is type(value)
+            and beside[name] != value
+        ):
             raise CheckpointError(
                 f"config.json beside {path} says {name} = {beside[name]!r}, the weights say {value!r}; they belong to "
                 "different models: take both from the same training, or pass config=GPTConfig(...)"
@@ -112,32 +113,30 @@ def _config(
             f"config=GPTConfig(n_head=..., {call}), {guess}or put minGPT's config.json beside the file",
             known=shapes,
         )
+    told = {name: beside[name] for name in ("activation", "layer_norm_epsilon", "tie_weights") if name in beside}
     try:
-        config = GPTConfig.from_dict({**shapes, "n_head": heads})
+        config = GPTConfig.from_dict({**shapes, **told, "n_head": heads})
     except ConfigError as error:
         raise CheckpointError(
             f"the weights in {path} and {where} do not describe a GPT ({error}); pass config=GPTConfig(...)"
         ) from None
-    inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items() if name != "activation")
+    inferred = ", ".join(f"{name} = {value!r}" for name, value in shapes.items() if name not in ("activation", *told))
     notices.append(
         f"the file has no config: {inferred} were inferred from the weights; n_head = {heads} comes from {where}"
     )
-    activation = shapes["activation"]
     if mingpts:
-        notices.append(f"activation = {activation!r} is minGPT's, whose config.json lies beside the file")
-    else:
-        other = "gelu" if activation == "gelu_tanh" else "gelu_tanh"
-        notices.append(
-            f"activation = {activation!r} is assumed, because the weights do not tell it; if the model was trained "
-            f"with the other, pass config=GPTConfig(..., activation={other!r})"
-        )
+        notices.append(f"activation = {config.activation!r} is minGPT's, whose config.json lies beside the file")
+    elif "activation" not in told:
+        assumed.append(activation(config.activation, "the weights do not tell it, and programs differ in it"))
+    if "layer_norm_epsilon" not in told and not mingpts:
+        assumed.append(epsilon(1e-5, "the weights do not tell it"))
     return config
 
 
 def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
     """Return the model's part of the `config.json` beside the weights ({} without one), and True if minGPT wrote it.
 
-    minGPT's training writes a file with the parts system, data, model and trainer.
+    minGPT's training writes a file with the parts system, data, model and trainer; `gptcore.save` one with a config.
     """
     file = path.with_name("config.json")
     if not file.is_file():
@@ -147,10 +146,13 @@ def _config_beside(path: Path) -> tuple[dict[str, Any], bool]:
             content = json.loads(opened.read(MOST_CONFIG_BYTES))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} is not JSON ({error}); repair it, or pass config=GPTConfig(...)") from None
-    part = content.get("model", content) if isinstance(content, dict) else {}
+    whole = content if isinstance(content, dict) else {}
+    if "sha256" in whole or "weights" in whole:
+        refuse_changed_config(path.parent)
+    part = whole.get("model", whole.get("config", whole))  # minGPT's, gptcore's, or the fields alone
     if not isinstance(part, dict):
         return {}, False
-    return part, part is not content and "model_type" in part
+    return part, "model" in whole and "model_type" in part
 
 
 def _heads(beside: Mapping[str, Any]) -> tuple[int | None, str]:
