@@ -9,6 +9,7 @@ from app.state import opening
 from app.views.card import card
 from app.views.explore import explore
 from app.views.picker import model_header
+from app.views.remedies import remedies
 from app.views.training import training
 
 STYLE = Path(__file__).with_name("page.css")
@@ -27,6 +28,6 @@ def frame() -> None:
         st.Page(card, title="About this model", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")
-    if opening.ready():
+    if opening.ready(remedies):
         model_header(typed=page == first)
         page.run()

@@ -117,6 +117,12 @@ class Array:
             self.numbers = np.frombuffer(raw[: len(raw) // numbers.itemsize * numbers.itemsize], numbers).tolist()
 
 
+def _from_buffer(raw: object, dtype: object, shape: object, order: object = "C") -> Array:
+    made = Array()
+    made.__setstate__((1, shape, dtype, False, bytes(raw) if isinstance(raw, bytearray) else raw))
+    return made
+
+
 class _Unknown:
     """An object that nobody asks for, such as the state of a random generator."""
 
@@ -125,6 +131,10 @@ class _Unknown:
 
     def __setstate__(self, state: object) -> None:
         pass
+
+
+KEPT = (_Dtype, Array, _Unknown)
+"""Classes of stand-ins, besides `Inert`, whose objects take a state."""
 
 
 def _path(*parts: object) -> str:
@@ -140,6 +150,7 @@ _MADE: dict[str, Callable[..., Any]] = {
     "numpy.dtype": _Dtype,
     **{f"numpy.{core}.multiarray.scalar": _scalar for core in ("core", "_core")},
     **{f"numpy.{core}.multiarray._reconstruct": Array for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric._frombuffer": _from_buffer for core in ("core", "_core")},
     "numpy.ndarray": Array,
     **{f"{module}.{kind}": _path for module in ("pathlib", "pathlib._local") for kind in _PATHS},
     "collections.defaultdict": lambda *_: {},

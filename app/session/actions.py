@@ -93,9 +93,9 @@ class Append(Action):
         tokenizer = screen.shown.checkpoint.tokenizer
         if type(self.token) is not int or not 0 <= self.token < model.final.config.vocab_size:
             raise ValueError(f"there is no token {self.token!r}; the last is {model.final.config.vocab_size - 1}")
-        text = tokenizer.decode([*screen.shown.ids, self.token])
+        text = tokenizer.decode_marked([*screen.shown.ids, self.token])
         try:
-            faithful = tokenizer.encode(text)[-1:] == [self.token]
+            faithful = tokenizer.encode_marked(text)[-1:] == [self.token]
         except ValueError:
             faithful = False
         if not faithful:

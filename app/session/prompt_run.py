@@ -49,7 +49,7 @@ class Shown:
         Raises:
             ValueError: the tokenizer cannot read the text, or there is none.
         """
-        ids = checkpoint.tokenizer.encode(text)
+        ids = checkpoint.tokenizer.encode_marked(text)
         cropped = max(0, len(ids) - checkpoint.config.block_size)
         started = time.perf_counter()
         trace = capture(checkpoint.model, ids[cropped:], previous=before.trace if before else None)
@@ -100,7 +100,7 @@ class Shown:
 def new_tokens(before: Shown, text: str) -> int:
     """Return how many tokens of a text its run could not take over from the one before; 0 if it cannot be read."""
     try:
-        ids = before.checkpoint.tokenizer.encode(text)
+        ids = before.checkpoint.tokenizer.encode_marked(text)
     except ValueError:
         return 0
     block_size = before.checkpoint.config.block_size

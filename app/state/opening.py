@@ -14,12 +14,15 @@ from app.stores import models
 from app.stores.models import File, Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
 
+Remedies = Callable[[Wanted, Exception, Callable[[Wanted], None]], None]
+"""Draws what can be done about a model that could not be loaded."""
+
 DEFAULT = "fairytales"
 RECENT = 6
 
 
-def ready() -> bool:
-    """Make this person's explorer of the first model, or say in a sentence why there is none."""
+def ready(remedies: Remedies | None = None) -> bool:
+    """Make this person's explorer of the first model, or say in a sentence why there is none, and what can be done."""
     place = st.empty()  # in each run, so that what follows keeps its place
     if "explorer" in st.session_state:
         return True
@@ -33,12 +36,19 @@ def ready() -> bool:
     except (CheckpointError, ValueError) as error:
         st.error("This model could not be loaded.", icon=":material/error:")
         st.text(str(error))  # as plain text: a path may hold anything
+        if remedies:
+            remedies(wanted, error, _instead)
         if DEFAULT in shipped_models() and wanted.source != DEFAULT:
             st.button(f"Open {DEFAULT} instead", on_click=lambda: st.session_state.update(wanted=Wanted(DEFAULT)))
         return False
     finally:
         place.empty()
     return True
+
+
+def _instead(wanted: Wanted) -> None:
+    st.session_state["wanted"] = wanted
+    st.rerun()
 
 
 def first() -> Wanted:

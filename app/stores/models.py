@@ -9,14 +9,15 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 import torch
 
 from gptcore import Checkpoint, CheckpointError, GPTConfig, load, shipped_models
+from gptcore.checkpoint import assuming
 from gptcore.checkpoint.progress import Listener, listening
 from gptcore.checkpoint.shipped import shipped_folder
 
@@ -47,6 +48,8 @@ class Wanted:
     """True to show ids as text; False to use plain ids and search no vocabulary."""
     digest: str = ""
     """SHA-256 of an upload; "" for anything else."""
+    choices: tuple[tuple[str, Any], ...] = ()
+    """Values for what the file leaves open, by the names of `load`'s arguments."""
 
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -92,7 +95,7 @@ class Models:
             if place.checkpoint is None:
                 try:
                     with listening(_forwards(listener)):
-                        place.checkpoint = _load_files(wanted, files) if wanted.digest else _load(wanted, wanted.source)
+                        place.checkpoint = self._made(wanted, listener, files)
                 finally:
                     if place.checkpoint is None:
                         with self._lock:
@@ -103,6 +106,12 @@ class Models:
             while len(self._places) > self._kept:
                 self._places.popitem(last=False)
         return place.checkpoint
+
+    def _made(self, wanted: Wanted, listener: Listener, files: Sequence[File]) -> Checkpoint:
+        """Load the model; under another choice, take its weights from the model as it was loaded before."""
+        if wanted.choices:
+            return assuming(self.get(replace(wanted, choices=()), listener, files), **dict(wanted.choices))
+        return _load_files(wanted, files) if wanted.digest else _load(wanted, wanted.source)
 
 
 def _stamp(source: str) -> Stamp:

@@ -10,8 +10,10 @@ import streamlit as st
 from app.panels import figures
 from app.state import opening, person, reports
 from app.training import learning_curves
+from app.views.assumptions import assumptions
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
+from gptcore.checkpoint.assumptions import sentence
 
 MOST_CARD = 200_000
 """Largest number of characters shown of an untrusted model card."""
@@ -35,8 +37,11 @@ def card() -> None:
         if shipped and learning_curves.find(folder):
             figure = figures.losses(learning_curves.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
             st.plotly_chart(figure, width="stretch")
+        assumptions()
+        told = [sentence(assumed) for assumed in info.get("assumptions", [])]
         for notice in info.get("notices", []):
-            st.text(f"• {notice}")
+            if notice not in told:
+                st.text(f"• {notice}")
 
 
 def _card(folder: Path, shipped: bool) -> None:

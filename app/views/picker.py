@@ -10,8 +10,10 @@ from app import components
 from app.state import opening, person, reports, server
 from app.stores import models
 from app.stores.models import Wanted
-from gptcore import CheckpointError, ConfigError, GPTConfig, shipped_models
-from gptcore.checkpoint import HeadsUnknownError, shipped_line
+from app.views.remedies import remedies
+from gptcore import CheckpointError, shipped_models
+from gptcore.checkpoint import shipped_line
+from gptcore.checkpoint.assumptions import sentence
 
 KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
@@ -52,12 +54,20 @@ def _badge(typed: bool) -> None:
         title=(
             "The largest difference between the logits on the screen (fused attention, grown key by key) and a fresh "
             "pass through the teaching attention (each head by itself, explicit mask) on this prompt. It is measured "
-            "when typing pauses; what remains is rounding."
+            "when typing pauses; what remains is rounding." + _open_questions()
         ),
         moment="" if me.step is None else me.moment.name,
         typed=typed,
         kind="none" if found is None else "good" if found.is_rounding else "bad",
     )
+
+
+def _open_questions() -> str:
+    """Return what the badge cannot tell: the parity of a wrong assumption is as good as that of a right one."""
+    known = person.explorer().final.info.get("assumptions", [])
+    told = [f"{each['field']} = {each['value']!r}" for each in known if each["others"]]
+    told += [f"{each['field']} was passed over" for each in known if not each["others"]]
+    return f" The file does not tell: {', '.join(told)} (About this model has the others)." if told else ""
 
 
 @st.dialog("Open a model", width="medium")
@@ -128,25 +138,14 @@ def _retry(files: Sequence[models.File]) -> None:
     wanted, error = failure
     st.error("This model could not be loaded; the present one stays.", icon=":material/error:")
     st.text(str(error))  # as plain text: a file's names may hold anything
-    if isinstance(error, HeadsUnknownError):
-        width = error.known["n_embd"]
-        choices = [heads for heads in range(1, min(width, 256) + 1) if width % heads == 0]
-        heads = st.selectbox("How many heads does each layer have?", choices, index=None, placeholder="n_head")
-        if heads and st.button("Open it with these heads", type="primary"):
-            try:
-                config = GPTConfig(**error.known, n_head=heads)
-            except ConfigError as wrong:
-                st.text(str(wrong))
-                return
-            _open(Wanted(wanted.source, config, wanted.words, wanted.digest), files)
-    elif wanted.words and "vocabulary" in str(error) and st.button("Open it without words, as plain ids"):
-        _open(Wanted(wanted.source, wanted.config, False, wanted.digest), files)
+    remedies(wanted, error, lambda other: _open(other, files))
 
 
 def _tell_news() -> None:
     """Tell the notices of a model that was just opened; all of them stand on its page, too."""
     me, (before, after) = person.explorer(), opening.memory()
-    notices = me.final.info.get("notices", [])
+    open_ones = [sentence(assumed) for assumed in me.final.info.get("assumptions", [])]  # what changes numbers, first
+    notices = [*open_ones, *(each for each in me.final.info.get("notices", []) if each not in open_ones)]
     said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(person.loaded()))}"]
     if len(notices) > 1:
         said.append(f"{len(notices) - 1} more on the page About this model")

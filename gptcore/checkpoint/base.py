@@ -5,6 +5,7 @@ This file knows no format.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,18 @@ class HeadsUnknownError(CheckpointError):
     def __init__(self, sentence: str, known: dict[str, Any]) -> None:
         super().__init__(sentence)
         self.known = known
+
+
+class VocabularyError(CheckpointError):
+    """The vocabulary is wrong, and the weights may be right: `load(..., tokenizer="ids")` opens the model with ids."""
+
+
+class OpenInsteadError(CheckpointError):
+    """There is nothing to load at a place, but at others near it: `instead` lists what `load` takes."""
+
+    def __init__(self, sentence: str, instead: Iterable[str]) -> None:
+        super().__init__(sentence)
+        self.instead = tuple(instead)
 
 
 @dataclass(frozen=True)

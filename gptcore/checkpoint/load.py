@@ -11,7 +11,7 @@ import torch
 
 from gptcore.checkpoint import hub, vocabulary
 from gptcore.checkpoint.assumptions import assuming
-from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, OpenInsteadError
 from gptcore.checkpoint.formats import bare, huggingface, nanogpt, native
 from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.safetensors_file import SafetensorsFile, starts_like_one
@@ -74,7 +74,7 @@ def load(
 
     >>> load("no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    gptcore.checkpoint.base.CheckpointError: there is no file or folder 'no-such-model', nor a shipped model ...
+    gptcore.checkpoint.base.OpenInsteadError: there is no file or folder 'no-such-model', nor a shipped model ...
     """
     target = checked_device(device)
     chosen = vocabulary.given(tokenizer)
@@ -124,14 +124,14 @@ def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tupl
             raise CheckpointError(f"there is no file or folder {text!r} here, and on the hub: {error}") from error
     shipped = shipped_models()
     if text in PRESETS and text.startswith("gpt2"):
-        raise CheckpointError(
-            f"there is no file or folder {text!r}; on the Hugging Face hub it is 'openai-community/{text}'"
-        )
+        name = f"openai-community/{text}"
+        raise OpenInsteadError(f"there is no file or folder {text!r}; on the Hugging Face hub it is {name!r}", [name])
     near = difflib.get_close_matches(text, [*shipped, *nearby], n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"
-    raise CheckpointError(
+    raise OpenInsteadError(
         f"there is no file or folder {text!r}, nor a shipped model of that name "
-        f"(there are: {', '.join(shipped) or 'none'}); {hint}"
+        f"(there are: {', '.join(shipped) or 'none'}); {hint}",
+        near,
     )
 
 
@@ -179,8 +179,9 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
     if bare_files:
         return _read(path / bare_files[0], config, tokenizer)
     if pickled:
-        raise CheckpointError(
-            f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them"
+        raise OpenInsteadError(
+            f"{path} holds {len(pickled)} checkpoints ({first_five(pickled)}); give the path of one of them",
+            [str(path / name) for name in pickled],
         )
     if (path / SETTINGS).is_file():
         raise CheckpointError(
@@ -188,9 +189,10 @@ def _read_folder(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | No
             "evaluation"
         )
     if inner := [name for name in files if name.startswith("checkpoint-") and (path / name).is_dir()]:
-        raise CheckpointError(
+        raise OpenInsteadError(
             f"{path} holds no model itself, but the checkpoints {first_five(inner)}; give the path of one of them, "
-            f"such as {path / inner[-1]}"
+            f"such as {path / inner[-1]}",
+            [str(path / name) for name in inner],
         )
     raise CheckpointError(
         f"{path} is a folder without a model (it holds {first_five(files) or 'nothing'}); expected is one that "

@@ -5,13 +5,19 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
 FORMAT = "gptscope-tokenizer"
 VERSION = 1
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters (except tab, newline and carriage return) and characters that change the text's direction."""
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Control characters (except tab, newline and carriage return), and characters that have no width, or change the text's
+direction: those of Unicode's property Default_Ignorable_Code_Point, and its separators of lines and paragraphs."""
+MARK = "\\"
+"""Written before the name of a special token: `\\<|endoftext|>` is that token, and `<|endoftext|>` is ordinary text."""
 
 
 class Tokenizer(ABC):
@@ -42,6 +48,45 @@ class Tokenizer(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Return the whole tokenizer as plain JSON data; `tokenizer_from_json` reads it back."""
+
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Tokens that no ordinary text encodes to, with their ids, such as the end of a document."""
+        return {}
+
+    def encode_marked(self, text: str) -> list[int]:
+        r"""Return the ids of a text in which special tokens are written with a backslash before their name.
+
+        >>> from gptcore.tokenizer import BPETokenizer
+        >>> tokenizer = BPETokenizer(r"\s|\S+", {bytes([b]): b for b in range(256)}, special={"<|end|>": 256})
+        >>> tokenizer.encode_marked(r"a\<|end|>b"), tokenizer.decode_marked([97, 256, 98])
+        ([97, 256, 98], 'a\\<|end|>b')
+
+        Raises:
+            ValueError: as `encode`.
+        """
+        names = sorted(self.special_tokens, key=len, reverse=True)
+        if not names or MARK not in text:
+            return self.encode(text)
+        parts = re.split(f"{re.escape(MARK)}({'|'.join(map(re.escape, names))})", text)
+        found: list[int] = []
+        for i, part in enumerate(parts):  # text and names by turns
+            found += [self.special_tokens[part]] if i % 2 else self.encode(part) if part else []
+        return found
+
+    def decode_marked(self, ids: Iterable[SupportsIndex]) -> str:
+        """Return the text of `ids`, special tokens with their mark, as `encode_marked` reads it."""
+        numbers = [not_negative(index) for index in ids]
+        names = {index: name for name, index in self.special_tokens.items()}
+        if not names.keys() & set(numbers):
+            return self.decode(numbers)
+        found, waiting = "", list[int]()
+        for index in numbers:
+            if index in names:
+                found, waiting = found + (self.decode(waiting) if waiting else "") + MARK + names[index], []
+            else:
+                waiting.append(index)
+        return found + (self.decode(waiting) if waiting else "")
 
     def token_bytes(self, index: SupportsIndex) -> bytes:
         """Return the bytes of token `index`: often whole characters, sometimes a part of one.

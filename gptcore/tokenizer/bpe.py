@@ -125,6 +125,10 @@ class BPETokenizer(Tokenizer):
     def vocab_size(self) -> int:
         return self._size
 
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        return self.special
+
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
         with _panic_as_value_error("this text"):

@@ -8,12 +8,16 @@ from typing import Any
 from gptcore.tokenizer.base import FORMAT, VERSION, Tokenizer
 from gptcore.tokenizer.bpe import BPETokenizer
 from gptcore.tokenizer.char import CharTokenizer
+from gptcore.tokenizer.library import LibraryTokenizer
 from gptcore.tokenizer.plain import IdTokenizer
+from gptcore.tokenizer.table import TableTokenizer
 
 KINDS: dict[str, Callable[[Mapping[str, Any]], Tokenizer]] = {
     "char": CharTokenizer.from_json,
     "bpe": BPETokenizer.from_json,
     "ids": IdTokenizer.from_json,
+    "table": TableTokenizer.from_json,
+    "library": LibraryTokenizer.from_json,
 }
 
 

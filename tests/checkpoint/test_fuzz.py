@@ -34,7 +34,7 @@ def test_damage_of_any_kind_is_refused_or_harmless(tmp_path: Path, name: str) ->
     summary = Fuzzer(name, 0, tmp_path / "work").run(range(CASES[name]))
     assert summary.failures == []
     assert summary.refused + summary.loaded == CASES[name]
-    assert summary.refused > 0.7 * CASES[name]
+    assert summary.refused > 0.6 * CASES[name]  # a damaged vocabulary is told, and the model opens
     assert summary.loaded > 0.01 * CASES[name]
 
 

@@ -164,7 +164,7 @@ def test_ids_that_have_no_token() -> None:
         ({"format": "other"}, "format 'gptscope-tokenizer', got format 'other'"),
         ({"version": 2}, "version 2, and at most 1 can be read; update"),
         ({"version": "1"}, "'version' must be a whole number"),
-        ({"kind": "wordpiece"}, "'kind' must be one of char, bpe, ids, got 'wordpiece'"),
+        ({"kind": "wordpiece"}, "'kind' must be one of char, bpe, ids, table, library, got 'wordpiece'"),
         ({"kind": ["char"]}, "'kind' must be one of"),
         ({"chars": 5}, "'chars' must be a string"),
         ({"chars": ""}, "at least one character"),

@@ -28,7 +28,7 @@ import tiktoken_ext.openai_public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptcore.tokenizer import BPETokenizer, CharTokenizer, meta_pkl, read_meta_pkl, read_tokenizer_json
+from gptcore.tokenizer import BPETokenizer, CharTokenizer, TableTokenizer, meta_pkl, read_meta_pkl, read_tokenizer_json
 from gptcore.tokenizer.merges import BYTE_OF_CHARACTER
 
 tokenizers = pytest.importorskip("tokenizers")
@@ -538,8 +538,10 @@ def meta(chars: str, **extra: Any) -> dict[str, Any]:
 
 
 def read_pickle(raw: bytes, folder: Path) -> CharTokenizer:
+    """Read a vocabulary of characters."""
     (folder / "meta.pkl").write_bytes(raw)
-    return read_meta_pkl(folder / "meta.pkl")
+    found = read_meta_pkl(folder / "meta.pkl")
+    return found  # type: ignore[return-value]  # a table of longer tokens is another test's
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -571,10 +573,11 @@ def test_the_largest_vocabulary_that_fits_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ([], r"it holds a list; a character vocabulary is nanoGPT's \{'vocab_size'"),
+        ([], r"it holds a list; a vocabulary is nanoGPT's \{'vocab_size'"),
         ({}, "it holds itos null, stoi null, vocab_size null"),
         ({"vocab_size": 50257}, "itos null, stoi null, vocab_size 50257"),
-        (meta("ab") | {"itos": ["a", "b"]}, "itos a list"),
+        (meta("ab") | {"itos": "ab"}, "itos 'ab'"),
+        (meta("ab") | {"itos": ["a"]}, "vocab_size is 2, but itos has 1 ids and stoi 2 entries"),
         (meta("ab") | {"vocab_size": "2"}, "vocab_size '2'"),
         (meta("ab") | {"vocab_size": True}, "vocab_size true"),
         (meta("ab") | {"vocab_size": 3}, "vocab_size is 3, but itos has 2 ids and stoi 2 entries"),
@@ -583,10 +586,10 @@ def test_the_largest_vocabulary_that_fits_is_read(tmp_path: Path) -> None:
         (meta("ab") | {"itos": {"0": "a", "1": "b"}}, "itos has 2 ids, but not id 0"),
         (
             meta("ab") | {"itos": {0: "a", 1: "the"}},
-            "id 1 is 'the'; only vocabularies of single characters can be read",
+            "itos gives id 1 to 'the', but stoi gives it null",
         ),
-        (meta("ab") | {"itos": {0: "a", 1: ""}}, "id 1 is ''; only vocabularies of single"),
-        (meta("ab") | {"itos": {0: "a", 1: ["b"]}}, "id 1 is a list; only vocabularies of single"),
+        (meta("ab") | {"itos": {0: "a", 1: ""}}, "id 1 is '', which is no token"),
+        (meta("ab") | {"itos": {0: "a", 1: ["b"]}}, "id 1 is a list, which is no token"),
         (meta("ab") | {"stoi": {"a": 1, "b": 0}}, "itos gives id 0 to 'a', but stoi gives it 1"),
         (meta("ab") | {"stoi": {"a": False, "b": 1}}, "stoi gives it false"),
         (meta("ab") | {"stoi": {"a": 0, "c": 1}}, "itos gives id 1 to 'b', but stoi gives it null"),
@@ -598,8 +601,7 @@ def test_the_largest_vocabulary_that_fits_is_read(tmp_path: Path) -> None:
         (meta("ab") | {-1: 3}, "a key of a dict is -1"),
         (meta("ab") | {None: 3}, "a key of a dict is null"),
         (meta("ab") | {"x": 2**64}, "LONG1 18446744073709551616, too large|LONG1 18446744073709551616"),
-        (meta("ab") | {"x": 0.5}, r"is BINFLOAT 0\.5; plain data does not need it"),
-        (meta("ab") | {"x": b"0"}, "is SHORT_BINBYTES a bytes"),
+        (meta("ab") | {"x": print}, "asks for '(builtins.)?print'; plain data does not need it"),
         (meta("ab") | {"x": {1}}, "is EMPTY_SET; plain data does not need it"),
         (meta("ab") | {"x": frozenset([1])}, "is FROZENSET"),
     ],
@@ -676,7 +678,8 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(pickles) >= 100
     for name, raw in pickles.items():
         with pytest.raises(
-            ValueError, match=rf"byte \d+ of this pickle is {name.split(' ')[0]}.*nothing in it was run"
+            ValueError,
+            match=r"(byte \d+ of this pickle is|this pickle asks for).*nothing in it was run",
         ):
             read_pickle(raw, tmp_path)
         assert not marker.exists(), name
@@ -844,7 +847,7 @@ def test_a_changed_pickle_is_read_or_a_value_error(
         ours = read_pickle(bytes(raw), tmp_path_factory.getbasetemp())
     except ValueError:
         return
-    assert isinstance(ours, CharTokenizer)
+    assert isinstance(ours, CharTokenizer | TableTokenizer)
 
 
 @FAST

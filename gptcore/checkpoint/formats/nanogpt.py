@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from gptcore.checkpoint.assumptions import Assumption, activation, epsilon, tell
-from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, VocabularyError
 from gptcore.checkpoint.build import HEAD, WTE, build, same_matrix
 from gptcore.checkpoint.masks import refuse_other_attention
 from gptcore.checkpoint.parts import SETTINGS, chosen_config, training_facts
@@ -147,4 +147,4 @@ def _own_tokenizer(path: Path, inside: object) -> Tokenizer | None:
     try:
         return None if inside is None else tokenizer_from_json(inside)
     except ValueError as error:
-        raise CheckpointError(f"the tokenizer in {path} cannot be read ({error}); pass one as tokenizer=...") from None
+        raise VocabularyError(f"the tokenizer in {path} cannot be read ({error}); pass one as tokenizer=...") from None

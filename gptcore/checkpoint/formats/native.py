@@ -23,7 +23,7 @@ from torch import Tensor
 
 from gptcore.checkpoint import progress
 from gptcore.checkpoint.assumptions import tell
-from gptcore.checkpoint.base import Checkpoint, CheckpointError
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, VocabularyError
 from gptcore.checkpoint.build import FLOATS, HEAD, build, dtype_name
 from gptcore.checkpoint.parts import chosen_config
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
@@ -34,6 +34,8 @@ from gptcore.tokenizer.bounded import read_json
 
 FORMAT, VERSION = "gptscope", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+TOKENIZER_PART = "tokenizer"
+"""The part of `config.json` that names the file of the vocabulary."""
 MOST_CONFIG_BYTES = 2**20
 OF_THE_LOADING = ("format", "source", "notices")
 """Keys of `info` that describe the loading, not the model; `save` leaves them out."""
@@ -91,7 +93,7 @@ def save(ckpt: Checkpoint, folder: str | os.PathLike[str], *, dtype: torch.dtype
             "version": VERSION,
             "config": ckpt.config.to_dict(),
             "weights": {"file": WEIGHTS, "sha256": _sha256(new / WEIGHTS), "dtype": stored_as},
-            "tokenizer": {"file": TOKENIZER, "sha256": _sha256(new / TOKENIZER)},
+            TOKENIZER_PART: {"file": TOKENIZER, "sha256": _sha256(new / TOKENIZER)},
             "info": info,
         }
         (new / CONFIG).write_bytes(_sealed(content))
@@ -153,7 +155,7 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
         state = {name: file.read(name) for name in progress.counted(file.entries, len(file.entries), "reading weights")}
     used = chosen_config(own_config, config, notices)
     model = build(used, state, notices)
-    own_tokenizer = tokenizer or _tokenizer(_verified(folder, _part(folder, content, "tokenizer"), "tokenizer"))
+    own_tokenizer = tokenizer or _tokenizer(_verified(folder, _part(folder, content, TOKENIZER_PART), TOKENIZER_PART))
     info = {**_part(folder, content, "info"), "format": FORMAT, "source": str(folder), "notices": notices}
     tell(info.pop("assumptions", []), used, info)
     return Checkpoint(model, fitting(own_tokenizer, used, notices), used, info)
@@ -185,21 +187,25 @@ def _verified(folder: Path, entry: Mapping[str, Any], what: str) -> Path:
         raise CheckpointError(f"the {what} must be a file in the same folder, but {CONFIG} names {name!r}; {_REMEDY}")
     path = folder / name
     if not path.is_file():
-        raise CheckpointError(f"{folder} lacks {name}, which holds the {what}; {_REMEDY}")
+        raise _wrong(what)(f"{folder} lacks {name}, which holds the {what}; {_REMEDY}")
     found = _sha256(path)
     if found != promised:
-        raise CheckpointError(
+        raise _wrong(what)(
             f"{path} is not the file that was saved: its SHA-256 is {found[:12]}..., but {CONFIG} says "
             f"{str(promised)[:12]}...; {_REMEDY}"
         )
     return path
 
 
+def _wrong(what: str) -> type[CheckpointError]:
+    return VocabularyError if what == TOKENIZER_PART else CheckpointError
+
+
 def _tokenizer(path: Path) -> Tokenizer:
     try:
         return tokenizer_from_json(read_json(path))
     except ValueError as error:
-        raise CheckpointError(f"{path} is not a gptscope tokenizer ({error}); {_REMEDY}") from None
+        raise VocabularyError(f"{path} is not a gptscope tokenizer ({error}); {_REMEDY}") from None
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torch import Tensor
 
@@ -26,6 +26,8 @@ from gptcore.checkpoint.safetensors_file import SafetensorsFile
 
 SECONDS = 6.0
 """Time limit for a small file; a large one gets a second more for each 20 MB."""
+MOST_SAID = 2**12
+"""Bytes that are read of what the process said, from the end."""
 MOST_FACTS = 2**23
 """Largest facts.json in bytes. Parsed JSON takes up to 24 times its size in memory, for lists of empty lists."""
 
@@ -87,11 +89,13 @@ class _Opener:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._said: IO[bytes]
+        """Its standard error."""
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, str]:
         """Return the answer to one request, or a refusal if the sandbox process has ended or is late."""
         with self._lock:
-            process, line = self._running(), ""
+            process, line, said = self._running(request["path"]), "", ""
             assert process.stdin is not None and process.stdout is not None
             late = threading.Timer(seconds + 30, process.kill)  # the worker limits its forks; this limits the worker
             late.start()
@@ -105,40 +109,49 @@ class _Opener:
                 late.cancel()
                 whole = line.endswith("\n")
                 if not whole:  # it ended; or Ctrl-C came, and its late answer would be taken for the next request's
-                    self._stop()
+                    said = self._stop()
             if not whole:
-                return {
-                    "refused": f"{request['path']} could not be opened: the process that opens checkpoints ended; "
-                    "try again, and if it happens again, save the checkpoint anew with torch.save"
-                }
+                return {"refused": _ended(request["path"], said)}
             answer: dict[str, str] = json.loads(line)
             return answer
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self, path: str) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             self._stop()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
-                cwd=Path(__file__).parents[3],  # Python imports from its folder first: never an untrusted one
-                start_new_session=True,  # one process group with its forks, so that all can be killed together
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                encoding="utf-8",
-            )
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _stop
+            try:
+                self._process = subprocess.Popen(
+                    [_python(), "-m", self.module],
+                    cwd=Path(__file__).parents[3],  # Python imports from its folder first: never an untrusted one
+                    env=_environment(),
+                    start_new_session=True,  # one process group with its forks, so that all can be killed together
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._said,
+                    text=True,
+                    encoding="utf-8",
+                )
+            except OSError as error:
+                raise CheckpointError(
+                    _ended(path, f"{_python()} cannot be started: {error.strerror or error}")
+                ) from None
         return self._process
 
-    def _stop(self) -> None:
+    def _stop(self) -> str:
+        """End the process; return what it said last, about an error for example."""
         process, self._process = self._process, None
         if process is None:
-            return
+            return ""
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):  # all have ended already
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         _close_pipes(process)
         process.wait()
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - MOST_SAID))
+        lines = self._said.read().decode("utf-8", "replace").split("\n")
+        self._said.close()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def close(self) -> None:
         """End the sandbox process."""
@@ -149,8 +162,28 @@ class _Opener:
         """Drop the sandbox process without ending it: called in a fork, whose parent owns it and its answers."""
         process, self._process, self._lock = self._process, None, threading.Lock()
         if process is not None:
+            self._said.close()
             _close_pipes(process)
             process.returncode = 0  # the parent waits for it
+
+
+def _python() -> str:
+    """Return the Python to run: this one; where another program holds it, the one of the same installation."""
+    return sys.executable or getattr(sys, "_base_executable", "") or "python3"
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, with all places of which this process imports: some are known to it alone."""
+    places = [place for place in sys.path if place and Path(place).is_absolute()]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+
+
+def _ended(path: str, said: str) -> str:
+    why = f" ({said[:300]})" if said else ""
+    return (
+        f"{path} could not be opened: the process that opens checkpoints ended{why}; try again, and if it happens "
+        "again, save the checkpoint anew with torch.save"
+    )
 
 
 def _close_pipes(process: subprocess.Popen[str]) -> None:
