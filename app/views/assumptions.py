@@ -1,4 +1,4 @@
-"""The choices that the model's file leaves open: the value that is computed with, the others, and how each fits the prompt."""
+"""The choices that the model's file leaves open: the value that is used, the others, and how each fits the prompt."""
 
 from __future__ import annotations
 

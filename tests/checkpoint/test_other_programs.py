@@ -6,11 +6,13 @@ import argparse
 import collections
 import dataclasses
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from transformers import GPT2LMHeadModel
 
 from gptcore import CheckpointError, GPTConfig, load, save
 from gptcore.checkpoint import HeadsUnknownError
+from gptcore.checkpoint.sandbox import client
 from tests.hostile import refused
 from tests.reference import (
     FLOAT32_BOUND,
@@ -406,3 +409,46 @@ def test_options_of_a_fork_are_told(tmp_path: Path, state: dict[str, Tensor], va
     ckpt = load(tmp_path / "ckpt.pt")
     (notice,) = [notice for notice in ckpt.info["notices"] if "passed over" in notice]
     assert notice.startswith(f"softcap was passed over: the file sets it to {told}, and nanoGPT has no such option")
+
+
+# ---- the process apart ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opener(monkeypatch: pytest.MonkeyPatch) -> Iterator[client._Opener]:
+    """Return a process of its own for a test, not yet started."""
+    made = client._Opener()
+    monkeypatch.setattr(client, "_opener", made)
+    yield made
+    made.close()
+
+
+def test_what_the_process_apart_says_when_it_ends_is_told(
+    tmp_path: Path, state: dict[str, Tensor], opener: client._Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It imports from all places of which this process does: here one that only `sys.path` names."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "says_why.py").write_text("raise RuntimeError('no such library')")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "elsewhere")])
+    monkeypatch.setattr(opener, "module", "says_why")
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    refused(tmp_path / "ckpt.pt", r"the process that opens checkpoints ended \(RuntimeError: no such library\)")
+
+
+def test_a_python_that_cannot_be_started_is_told(
+    tmp_path: Path, state: dict[str, Tensor], opener: client._Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    refused(tmp_path / "ckpt.pt", r"no-python cannot be started: No such file or directory")
+
+
+def test_packages_that_only_sys_path_names_are_found(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    """As with `pip install --target`, or a Python inside another program: no site-packages of its own."""
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    load_it = f"import gptcore; print(gptcore.load({str(tmp_path / 'ckpt.pt')!r}).config)"
+    script = f"import sys; sys.path[:] = {sys.path!r}; {load_it}"
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    isolated = [sys.executable, "-S", "-c", script]  # without site-packages
+    done = subprocess.run(isolated, capture_output=True, text=True, env=clean, cwd=tmp_path, check=False)
+    assert "n_embd=24" in done.stdout, done.stderr

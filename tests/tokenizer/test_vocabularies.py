@@ -540,8 +540,7 @@ def meta(chars: str, **extra: Any) -> dict[str, Any]:
 def read_pickle(raw: bytes, folder: Path) -> CharTokenizer:
     """Read a vocabulary of characters."""
     (folder / "meta.pkl").write_bytes(raw)
-    found = read_meta_pkl(folder / "meta.pkl")
-    return found  # type: ignore[return-value]  # a table of longer tokens is another test's
+    return read_meta_pkl(folder / "meta.pkl")  # type: ignore[return-value]  # longer tokens are another test's
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
