@@ -12,6 +12,8 @@ from gptcore.capture.banks import Banks
 from gptcore.capture.bound_edits import Edits, bound, first_difference, same_until
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
+from gptcore.capture.exchanged import exchanged, refuse_untrue
+from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Precision, Trace, precision
 from gptcore.capture.values import Piece
 from gptcore.capture.weight_fingerprint import WeightsSeen
@@ -25,7 +27,7 @@ Ids = Sequence[int] | Sequence[Sequence[int]] | Tensor
 
 
 def capture(
-    model: GPT,
+    model: Model,
     ids: Ids,
     *,
     names: Sequence[str] | None = None,
@@ -42,16 +44,18 @@ def capture(
     sample is looked at, and none of an attribute such as `eps`: after such a change leave `previous` out.
 
     Args:
-        model: in eval mode, on any device.
+        model: in eval mode, on any device. A Checkpoint, a model in DataParallel or compiled, and nanoGPT's own GPT,
+            whose weights are copied, serve as well.
         ids: token ids, (T,) or (B, T), as lists or a tensor, with 1 <= T <= block_size.
         names: what to cache; all that can be derived from it is readable too.
         previous: an earlier trace. It stays as it is.
         edits: changes of the run, applied in the order given; see `Edit`.
 
     Raises:
-        ValueError: ids that are empty, too many, no integers or beyond the vocabulary; a model that is training
-            with dropout, whose numbers would not be those of the model; an edit that cannot be applied; a third-party
-            hook that changes what a trace would not tell, or any such hook together with edits.
+        ValueError: another model, or one with parts that were exchanged and change what a trace would tell; ids that
+            are empty, too many, no integers or beyond the vocabulary; a model that is training with dropout, whose
+            numbers would not be those of the model; an edit that cannot be applied; a third-party hook that changes
+            what a trace would not tell, or any such hook together with edits.
         KeyError: a name that is not in the map.
 
     >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
@@ -63,11 +67,17 @@ def capture(
     >>> without["transformer.h.1.resid_post"].equal(without["transformer.h.1.resid_mid"])
     True
     """
-    tokens = checked_ids(model, ids)
     if isinstance(names, str):
         raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
     edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
-    return _Capture(model, tokens, stored.wanted(model.config, names), edits).after(previous)
+    with torch.inference_mode(False):  # whose tensors could not be written to afterwards
+        gpt = model_of(model)
+        other = exchanged(gpt)
+        tokens = checked_ids(gpt, ids)
+        trace = _Capture(gpt, tokens, stored.wanted(gpt.config, names), edits).after(previous)
+        if other:
+            refuse_untrue(trace, other)
+        return trace
 
 
 def capture_cost(config: GPTConfig, T: int, B: int = 1, dtype: str = "float32") -> int:

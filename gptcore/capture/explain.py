@@ -93,7 +93,7 @@ def explain(trace: Trace, name: str, index: Sequence[int]) -> Explanation:
         raise ValueError(
             f"{name} is made from {', '.join(missing)}, which this trace was captured without; capture with names=None"
         )
-    with torch.no_grad(), trace._as_run():
+    with trace._as_run():
         values = _Remembering(trace._model, trace._bound, trace.T, trace._at_hand, trace._check_weights)
         inputs = NodeInputs(values, node)
         value = _number(_slice(values, trace, name, cell))

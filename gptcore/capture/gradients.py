@@ -12,13 +12,15 @@ from gptcore.capture.bound_edits import bound
 from gptcore.capture.capture import Ids, checked_ids
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
+from gptcore.capture.exchanged import exchanged
+from gptcore.capture.models import Model, model_of
 from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Same
 from gptcore.model import GPT
 
 
 def gradients(
-    model: GPT,
+    model: Model,
     ids: Ids,
     metric: Callable[[Tensor], Tensor],
     names: Sequence[str],
@@ -30,7 +32,7 @@ def gradients(
     Nothing is left behind: no hook, no graph, and no `.grad` of any parameter, whether or not it requires gradients.
 
     Args:
-        model: in eval mode.
+        model: as for `capture`.
         ids: as for `capture`.
         metric: takes the logits of all positions, (B, T, V), and returns a tensor of one number.
         names: tensors of the map that the logits are computed from, or the logits themselves.
@@ -49,6 +51,19 @@ def gradients(
     """
     if isinstance(names, str):
         raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
+    with torch.inference_mode(False):
+        return _gradients(model_of(model), ids, metric, names, edits)
+
+
+def _gradients(
+    model: GPT, ids: Ids, metric: Callable[[Tensor], Tensor], names: Sequence[str], edits: Sequence[Edit]
+) -> dict[str, Tensor]:
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise ValueError(
+            "the model was made under torch.inference_mode, so PyTorch computes no gradients of it; load it outside"
+        )
+    if other := exchanged(model):
+        raise ValueError(f"{other}, so the gradients would not be of the model that the map shows; undo it")
     tokens = checked_ids(model, ids)
     arch = architecture(model.config)
     logits_name = arch.named("logits")

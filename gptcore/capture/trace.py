@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptcore.capture import stored
 from gptcore.capture.banks import Banks
-from gptcore.capture.bound_edits import Edits
+from gptcore.capture.bound_edits import Edits, bound
 from gptcore.capture.edits import Edit
+from gptcore.capture.pickled_model import Pickled
 from gptcore.capture.values import Values
 from gptcore.capture.weight_fingerprint import WeightsSeen
 from gptcore.graph.architecture import architecture
@@ -126,15 +128,36 @@ class Trace(Mapping[str, Tensor]):
             raise KeyError(f"no tensor {name!r} in this trace{hint}")
         if not 0 <= start < stop <= self.T:
             raise IndexError(f"positions must satisfy 0 <= start < stop <= {self.T}, got {start} to {stop}")
-        with torch.no_grad(), self._as_run():
+        with self._as_run():
             return self._values.copied(name, Rows(start, stop))
 
-    def _as_run(self) -> AbstractContextManager[None]:
-        """Compute in the precision of the run, whatever surrounds the reading."""
+    @contextmanager
+    def _as_run(self) -> Iterator[None]:
+        """Compute without a graph and in the precision of the run, whatever surrounds the reading."""
         device, lower = self._precision
-        if precision(device) == self._precision:
-            return nullcontext()
-        return torch.autocast(device, dtype=lower, enabled=lower is not None)
+        autocast: AbstractContextManager[None] = nullcontext()
+        if precision(device) != self._precision:
+            autocast = torch.autocast(device, dtype=lower, enabled=lower is not None)
+        with torch.inference_mode(False), torch.no_grad(), autocast:
+            yield
+
+    # The trace as a value: copies are itself, a pickle has the weights with it
+
+    def __copy__(self) -> Trace:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Trace:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with self._as_run():
+            rows = {name: torch.cat(pieces, dim=stored.time_axes(self.config)[name]) for name, pieces in self._pieces()}
+        state = (self._cached, rows, self._last_logits, self.reused, self.edits, self._precision, self._foreign)
+        return _restored, (Pickled.of(self._model), *state)
+
+    def _pieces(self) -> Iterator[tuple[str, list[Tensor]]]:
+        for name in self._cached:
+            yield name, self._banks.read(name, 0, self.T) or []
 
     def _at_hand(self, name: str, rows: Rows) -> list[Tensor] | None:
         if name == self._logits_name and self._last_logits is not None and rows == (self.T - 1, self.T):
@@ -147,6 +170,18 @@ class Trace(Mapping[str, Tensor]):
                 "the logits are derived from lm_head's weight, and the model's weights have changed since this "
                 "trace was captured; capture again"
             )
+
+
+def _restored(
+    model: Pickled, cached: frozenset[str], rows: dict[str, Tensor], last_logits: Tensor | None, reused: int,
+    edits: tuple[Edit, ...], run_in: Precision, foreign: bool,
+) -> Trace:  # fmt: skip
+    """Return the trace that was pickled, of a model of its own."""
+    made, (B, T) = model.model, rows[architecture(model.config).named("tokens")].shape
+    banks = Banks.fresh(stored.banks(made.config, cached), rows, T)
+    checked = bound(edits, made.config, B, T, made) if edits else {}
+    weights = WeightsSeen.now(made)
+    return Trace(made, banks, weights, B, run_in, cached, last_logits, reused, edits, checked, foreign)
 
 
 def precision(device: str) -> Precision:

@@ -16,8 +16,9 @@ class WeightsSeen:
     """The identity of a model's weights at one moment.
 
     PyTorch counts every in-place change of a tensor, except through `.data` or a NumPy view; for those, some values
-    of each parameter, evenly spread, are compared too. The weights seen are kept alive, so that their addresses
-    cannot come to mean other tensors.
+    of each parameter, evenly spread, are compared too. Of weights made under `torch.inference_mode` it counts none, so
+    all of their values are compared. The weights seen are kept alive, so that their addresses cannot come to mean
+    other tensors.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -25,7 +26,7 @@ class WeightsSeen:
         self._parameters = self._modules.parameters()
         self._identity = _identity(self._parameters)
         # Long parameters are sampled by views, so that looking again is a single small copy.
-        self._views = [p.detach().reshape(-1)[:: max(1, p.numel() // SAMPLED)] for p in self._parameters]
+        self._views = [p.detach().reshape(-1)[:: _step(p)] for p in self._parameters]
         self._sample = self._look()
 
     @classmethod
@@ -37,8 +38,8 @@ class WeightsSeen:
         return seen
 
     def stale(self, model: nn.Module) -> bool:
-        """Return True where these are not the model's weights any more, or none of which that can be known."""
-        if self._identity is None or self._modules.stale(model):
+        """Return True where these are not the model's weights any more."""
+        if self._modules.stale(model):
             return True
         if _identity(self._modules.parameters()) != self._identity:
             return True
@@ -79,9 +80,10 @@ class _Modules:
         return [parameter for table in self._tables for parameter in table.values() if parameter is not None]
 
 
-def _identity(parameters: Iterable[Tensor]) -> list[tuple[int, int]] | None:
-    """Return address and change count of each parameter; None where PyTorch does not count (inference tensors)."""
-    try:
-        return [(parameter.data_ptr(), parameter._version) for parameter in parameters]
-    except RuntimeError:
-        return None
+def _step(parameter: Tensor) -> int:
+    return 1 if parameter.is_inference() else max(1, parameter.numel() // SAMPLED)
+
+
+def _identity(parameters: Iterable[Tensor]) -> list[tuple[int, int]]:
+    """Return address and change count of each parameter; -1 where PyTorch does not count."""
+    return [(p.data_ptr(), -1 if p.is_inference() else p._version) for p in parameters]

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict, get_args
 
-import torch
-
 from gptcore.checkpoint.base import Checkpoint
 from gptcore.config import Activation, GPTConfig
 from gptcore.model import GPT
-from gptcore.skip_init import Unfilled
+from gptcore.skip_init import twin
 
 
 class Assumption(TypedDict):
@@ -85,12 +83,8 @@ def assuming(ckpt: Checkpoint, **choices: Any) -> Checkpoint:
         ConfigError: there is no such activation, or the epsilon is not positive.
     """
     config = replace(ckpt.config, **choices)
-    with torch.device("meta"), Unfilled():
-        model = GPT(config)
-    model.load_state_dict(ckpt.model.state_dict(), assign=True)
-    if config.tie_weights:
-        model.lm_head.weight = model.transformer.wte.weight  # assign=True gave each name its own Parameter
-    return Checkpoint(model.eval(), ckpt.tokenizer, config, _decided(ckpt.info, choices))
+    model = twin(GPT, config, ckpt.model.state_dict())
+    return Checkpoint(model, ckpt.tokenizer, config, _decided(ckpt.info, choices))
 
 
 def _decided(info: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,16 +79,29 @@ def load(
     target = checked_device(device)
     chosen = vocabulary.given(tokenizer)
     path, hub_name = _resolve(path_or_name, revision)
-    try:
-        ckpt = _read(path, config, chosen)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+    with torch.inference_mode(False):  # whose tensors no gradient could be computed of, and no change be noticed
+        try:
+            ckpt = _read(path, config, chosen)
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+        return _finished(ckpt, target, hub_name, activation, layer_norm_epsilon, path)
+
+
+def _finished(
+    ckpt: Checkpoint,
+    device: torch.device,
+    hub_name: str | None,
+    activation: str | None,
+    layer_norm_epsilon: float | None,
+    path: Path,
+) -> Checkpoint:
+    """Return the checkpoint as the caller wants it."""
     choices = {"activation": activation, "layer_norm_epsilon": layer_norm_epsilon}
     if given := {name: value for name, value in choices.items() if value is not None}:
         ckpt = assuming(ckpt, **given)
     if hub_name:
         ckpt.info.update(source=hub_name, revision=path.name)
-    ckpt.model.to(target)
+    ckpt.model.to(device)
     return ckpt
 
 

@@ -1,0 +1,145 @@
+"""Parts of a model that were exchanged or patched, and a check that a trace tells the truth of a run with them.
+
+A trace derives what a run does not keep, such as a pattern, by the map. Where a part of the model is another one than
+`model.py` puts there, or attention itself was replaced, or hooks run for all modules of the process, every tensor that
+the run kept is computed once more from the others: a part that only looks on passes, and one that changes something
+is refused. A change by hooks on the model is watched (`third_party.py`); one by `edits` is what `capture` is made for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gptcore.capture.trace import Trace
+from gptcore.config import GPTConfig
+from gptcore.graph.architecture import architecture
+from gptcore.graph.ops import Given, Rows
+from gptcore.model import GPT
+from gptcore.skip_init import Unfilled
+
+CLOSE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
+"""Largest difference by rounding, as a share of the tensor's largest number."""
+_ATTENTION = F.scaled_dot_product_attention
+"""PyTorch's own, as it was when this file was imported."""
+Forward = Callable[..., Any]
+
+
+class _Part(NamedTuple):
+    """A module inside the model, and the forward pass of the class that `model.py` puts there."""
+
+    name: str
+    module: nn.Module
+    fields: dict[str, Any]
+    forward: Forward
+
+
+class _Look(NamedTuple):
+    """The parts of a model as they were when it was last walked through, which costs more than all that follows."""
+
+    children: list[dict[str, nn.Module | None]]
+    inside: list[list[nn.Module | None]]
+    parts: list[_Part]
+
+
+_seen: WeakKeyDictionary[nn.Module, _Look] = WeakKeyDictionary()
+
+
+def exchanged(model: GPT) -> str:
+    """Return what a run of this model would do otherwise than `model.py`, as a part of a sentence; "" if nothing.
+
+    Raises:
+        ValueError: a part has no weights that the map knows, as those of a quantized model.
+    """
+    if F.scaled_dot_product_attention is not _ATTENTION:
+        return "torch.nn.functional.scaled_dot_product_attention was replaced"
+    hooks = nn.modules.module
+    if hooks._global_forward_hooks or hooks._global_forward_pre_hooks:
+        return "there are forward hooks for all modules of this process"
+    look = _seen.get(model)
+    if look is None or model._modules is not look.children[0] or _moved(look):
+        look = _seen[model] = _walk(model)
+    if "forward" in model.__dict__ or type(model).forward is not GPT.forward:
+        return "the model has a forward pass of its own"
+    for name, module, fields, forward in look.parts:
+        if "forward" in fields or type(module).forward is not forward:
+            return f"{name} has a forward pass of its own"
+    return ""
+
+
+def refuse_untrue(trace: Trace, why: str) -> None:
+    """Raise a ValueError where a tensor of the run is not what the map computes from the others.
+
+    Only the positions that this run has not taken over are looked at.
+    """
+    rows = Rows(min(trace.reused, trace.T - 1), trace.T)
+    nodes = architecture(trace.config).nodes
+    with trace._as_run():
+        for name in trace._cached:
+            if not isinstance(nodes[name].op, Given):
+                _compare(trace, name, rows, why)
+        _compare(trace, architecture(trace.config).named("logits"), Rows(trace.T - 1, trace.T), why)
+
+
+def _compare(trace: Trace, name: str, rows: Rows, why: str) -> None:
+    values = trace._values
+    if not all(operand in trace for operand in architecture(trace.config).nodes[name].operands):
+        return  # captured without what it is made from
+    made = values.unedited(name, rows)
+    for edit in trace._bound.get(name, ()):
+        made = edit.apply(rows, made, trace.T)
+    kept = values.joined(name, rows)
+    difference = _largest(kept - made)
+    if not difference <= CLOSE.get(kept.dtype, 1e-4) * max(1.0, _largest(kept)) and bool(kept.isfinite().all()):
+        raise ValueError(
+            f"{why}, and {name} of this run differs by {difference:.2g} from what gptcore/model.py makes of its "
+            "inputs, so a trace would tell tensors that the run did not use; undo it, or change the run by edits=[...]"
+        )
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.abs().max())
+
+
+def _moved(look: _Look) -> bool:
+    return any(list(now.values()) != then for now, then in zip(look.children, look.inside, strict=True))
+
+
+def _walk(model: GPT) -> _Look:
+    modules = dict(model.named_modules())
+    children = [module._modules for module in modules.values()]
+    parts = [
+        _Part(name, module, module.__dict__, _expected(name, module))
+        for name, module in modules.items()
+        if module is not model  # the memo must not keep the model alive
+    ]
+    return _Look(children, [list(each.values()) for each in children], parts)
+
+
+def _expected(name: str, module: nn.Module) -> Forward:
+    """Return the forward pass that belongs to a path; the module's own where the model has no such path."""
+    place = re.sub(r"^transformer\.h\.\d+", "transformer.h.0", name)
+    kind = _kinds().get(place)
+    if kind is None:
+        return type(module).forward
+    if issubclass(kind, nn.Linear | nn.Embedding | nn.LayerNorm) and not isinstance(module.weight, Tensor):
+        raise ValueError(
+            f"{name} is a {type(module).__module__}.{type(module).__name__}, whose weights are packed: the map has no "
+            "numbers for it; capture the model as it was before it was quantized"
+        )
+    return kind.forward
+
+
+@cache
+def _kinds() -> dict[str, type[nn.Module]]:
+    """Return the class of each module by its path in block 0."""
+    with torch.device("meta"), Unfilled():
+        smallest = GPT(GPTConfig(block_size=1, vocab_size=1, n_layer=1, n_head=1, n_embd=1))
+    return {name: type(module) for name, module in smallest.named_modules()}
