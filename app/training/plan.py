@@ -14,6 +14,7 @@ import torch
 from gptcore import GPT, GPTConfig, architecture
 from gptcore.data import DATA_FOLDER, DATASETS, DEFAULTS, TASKS, task_source
 from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.token_files import is_token_file, read_tokens
 from gptcore.tokenizer import Tokenizer
 
 OWN_TEXT = "a text of your own"
@@ -267,6 +268,13 @@ def example(data: str, tokenizer: Tokenizer, config: GPTConfig, seed: int = 0) -
     path = known_texts().get(data) or Path(data)
     if not path.is_file():
         raise ValueError(f"the text {data} is not on this machine; copy it there")
+    if is_token_file(path):
+        tokens = read_tokens(path)
+        at = int(torch.randint(max(1, len(tokens) - config.block_size), (), generator=generator))
+        found = tokens[at : at + config.block_size + 1].tolist()
+        if max(found, default=0) >= config.vocab_size:
+            raise ValueError(f"{data} holds the id {max(found)}, which this model does not have; it is another's data")
+        return found[:-1], list(found[1:])
     text = _content(path)
     start = int(torch.randint(max(1, len(text) - 8 * config.block_size), (), generator=generator))
     ids = tokenizer.encode(text[start : start + 8 * config.block_size])[: config.block_size + 1]

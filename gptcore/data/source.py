@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from gptcore.data import text
+from gptcore.data import text, token_files
 from gptcore.data.errors import DataError
 from gptcore.data.tasks import DEFAULTS, NOT_ASKED, TASKS, Task
 from gptcore.data.tokens import progress, text_size, tokenized
@@ -115,16 +116,35 @@ def task_source(name: str, block_size: int | None = None, vocab_size: int | None
 def text_source(
     name_or_path: str, block_size: int, kind: Kind, vocab_size: int | None = None, tokenizer: Tokenizer | None = None
 ) -> TextSource:
-    """Return a text with the given vocabulary, or with one made for the text.
+    """Return a text with the given vocabulary, or with one made for the text; or token ids, as nanoGPT's `train.bin`.
 
     Raises:
-        DataError: there is no such text, or it is too small.
+        DataError: there is no such text, it is too small, or it is no text.
         ValueError: the given vocabulary lacks characters of the text, or the text has too few pairs for `vocab_size`.
     """
+    if found := token_files.find_token_files(Path(name_or_path).expanduser()):
+        return _token_source(*found, block_size, kind, tokenizer)
     spans = text.find_split(name_or_path)
     tokenizer = tokenizer or _vocabulary(spans, kind, vocab_size)
     parts: dict[Split, Tokens] = {"train": tokenized(spans.train, tokenizer), "val": tokenized(spans.val, tokenizer)}
     return TextSource(tokenizer, block_size, parts, spans)
+
+
+def _token_source(
+    train: Path, val: Path | None, block_size: int, kind: Kind, tokenizer: Tokenizer | None
+) -> TextSource:
+    """Return the source of ids in files; without a file for validation, the last tenth of the ids serves."""
+    tokens = token_files.read_tokens(train)
+    held_out = token_files.read_tokens(val) if val else tokens[int(len(tokens) * 0.9) :]
+    largest = max(token_files.largest_id(tokens), token_files.largest_id(held_out))
+    chosen = tokenizer or token_files.vocabulary(train, largest, kind == "gpt2")
+    token_files.check_ids(train, tokens, chosen)
+    token_files.check_ids(val or train, held_out, chosen)
+    if val is None:
+        tokens = tokens[: len(tokens) - len(held_out)]
+    size = 2 * len(tokens)
+    files = (text.Span(train, 0, size),), (text.Span(val or train, 0 if val else size, text.file_size(val or train)),)
+    return TextSource(chosen, block_size, {"train": tokens, "val": held_out}, text.SplitText(*files))
 
 
 def _vocabulary(spans: text.SplitText, kind: Kind, vocab_size: int | None) -> Tokenizer:

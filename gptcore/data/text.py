@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gptcore.data import sets
 from gptcore.data.errors import DataError
+from gptcore.data.token_files import refuse_binary
 
 END_OF_TEXT = "<|endoftext|>"
 CHUNK = 2**22
@@ -76,6 +77,8 @@ def split_bytes(files: Sequence[Path], train_share: float = 0.9) -> SplitText:
         DataError: there are no bytes.
     """
     sizes = [file_size(path) for path in files]
+    for path in files:
+        refuse_binary(path)
     if not sum(sizes):
         raise DataError(f"{files[0] if files else 'the text'} is empty; there is nothing to train on")
     left = int(sum(sizes) * train_share)

@@ -14,7 +14,7 @@ from gptcore.data import Induction, Sort, Source, TaskSource, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tokens import tokenized
 from gptcore.model import GPT
-from gptcore.tokenizer import BPETokenizer
+from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
 from gptcore.train import evaluate, samples
 from gptcore.train.loop import Trainer
 from gptcore.train.settings import Settings
@@ -52,8 +52,9 @@ def _opening(source: Source, measured: Rows) -> str:
     if isinstance(source, TextSource):
         names = sorted({span.path.stem for span in source.spans.train})
         like = names[0] if len(names) == 1 else f"{len(names)} texts"
-        unit = "in byte pairs" if isinstance(source.tokenizer, BPETokenizer) else "one character at a time"
-        return f"Continues any text, {unit}, as it has learnt from {like}"
+        unit = {"character": "one character at a time", "byte pair": "in byte pairs"}
+        how = unit.get(_unit(source), f"one {_unit(source)} at a time")
+        return f"Continues any text, {how}, as it has learnt from {like}"
     assert isinstance(source, TaskSource)
     match source.task:
         case Sort() as sort:
@@ -89,17 +90,25 @@ def _data(settings: Settings, source: Source) -> Rows:
     if known and known.held_out:
         split = f"the published splits: the last {known.held_out[0]} + {known.held_out[1]} documents are held out for "
         split += "validation and test"
+    elif {span.path for span in source.spans.train}.isdisjoint(span.path for span in source.spans.val):
+        split = f"{source.spans.train[0].path.name} for training, {source.spans.val[0].path.name} held out"
     else:
         split = "the first 90 % for training, the last 10 % held out"
     rows = {"data": f"{what}; {hashed}; {split}"}
     tokenizer = source.tokenizer
     if not isinstance(tokenizer, BPETokenizer):
-        return rows | {"tokens": f"{tokenizer.vocab_size:,} characters"}
+        return rows | {"tokens": f"{tokenizer.vocab_size:,} {_unit(source)}s"}
     if settings.init_from:
         origin = "those of the model it was trained from"
     else:
         origin = "GPT-2's" if settings.tokenizer == "gpt2" else "learnt from the training split"
     return rows | {"tokens": f"{tokenizer.vocab_size:,} byte pairs, {origin}"}
+
+
+def _unit(source: TextSource) -> str:
+    """Return what one token of a text is called."""
+    kinds = {CharTokenizer: "character", BPETokenizer: "byte pair", IdTokenizer: "id"}
+    return next((name for kind, name in kinds.items() if isinstance(source.tokenizer, kind)), "token")
 
 
 def _of_text(model: GPT, source: TextSource) -> Rows:
@@ -109,13 +118,13 @@ def _of_text(model: GPT, source: TextSource) -> Rows:
         splits.append("test")
     found = {split: evaluate.whole_split(model, source, split) for split in splits}
     names = {"train": "training", "val": "validation", "test": "test"}
-    unit = "token" if isinstance(source.tokenizer, BPETokenizer) else "character"
+    unit = {"byte pair": "token"}.get(_unit(source), _unit(source))
     losses = ", ".join(f"{names[split]} {found[split]['loss']:.4f}" for split in splits)
+    rows = {"loss of these weights, every token of the split": f"{losses} nats per {unit}"}
+    if any("bits_per_byte" not in found[split] for split in splits):
+        return rows
     bits = ", ".join(f"{names[split]} {found[split]['bits_per_byte']:.4f}" for split in splits)
-    return {
-        "loss of these weights, every token of the split": f"{losses} nats per {unit}",
-        "the same in bits per byte of text": bits,
-    }
+    return rows | {"the same in bits per byte of text": bits}
 
 
 def _of_task(model: GPT, source: Source) -> Rows:

@@ -14,7 +14,7 @@ from gptcore.data import Source, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tasks import NOT_ASKED
 from gptcore.model import GPT
-from gptcore.tokenizer import BPETokenizer
+from gptcore.tokenizer import BPETokenizer, CharTokenizer
 from gptcore.train.distributed import Job
 
 
@@ -41,10 +41,10 @@ def measure(
 
 
 def whole_split(model: GPT, source: Source, split: Split) -> dict[str, float]:
-    """Measure every target of a split, in float32; for a text also `bits_per_byte`."""
+    """Measure every target of a split, in float32; for a text of characters or byte pairs also `bits_per_byte`."""
     device = model.lm_head.weight.device
     found = measure(model, source, source.whole(split), torch.autocast(device.type, enabled=False), Job())
-    if isinstance(source, TextSource):
+    if isinstance(source, TextSource) and isinstance(source.tokenizer, BPETokenizer | CharTokenizer):
         tokens = source.splits[split]
         found["bits_per_byte"] = found["loss"] * (len(tokens) - 1) / math.log(2) / told_bytes(source, split)
     return found

@@ -31,8 +31,9 @@ class Settings:
     out: Path
     """The training's folder: last.pt to resume from, best.pt to open, metrics.jsonl, settings.json."""
     data: str = "tinyshakespeare"
-    """A text file, a folder of them, the name of a public data set (tinyshakespeare, fairytales, names: found in
-    $GPTSCOPE_DATA, else downloaded once), or a built-in task: sort, induction, addition."""
+    """A text file, a folder of them, nanoGPT's train.bin (with its val.bin and meta.pkl, if there are any), the name
+    of a public data set (tinyshakespeare, fairytales, names: found in $GPTSCOPE_DATA, else downloaded once), or a
+    built-in task: sort, induction, addition."""
     tokenizer: Literal["char", "bpe", "gpt2"] = "char"
     """Vocabulary of a text: its characters, byte pairs learnt from it, or GPT-2's byte pairs. A task has its own."""
     vocab_size: int = 0
@@ -212,7 +213,7 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities = torch.cpu.get_capabilities()
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # since 2.11
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.bfloat16 if fast else torch.float32
 
