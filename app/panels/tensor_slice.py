@@ -17,7 +17,9 @@ from gptcore.tokenizer import Tokenizer
 
 Matrix = NDArray[np.floating[Any]]
 
-POSITIONS = {"T": "token", "query": "query", "key": "key"}
+TARGET = "target"
+"""The axis of a loss: the place of position t is the loss of its target, the next token."""
+POSITIONS = {"T": "token", "query": "query", "key": "key", TARGET: TARGET}
 """Axes whose places are positions of the context."""
 MOST_LABELS = 1024
 """Largest vocabulary whose labels are sent with each key."""
@@ -65,6 +67,8 @@ def of_trace(trace: Trace, name: str, head: int) -> Slice:
     if axes == ("T", "T"):
         axes = ("query", "key")
     role = architecture(trace.config).nodes[name].role
+    if role == "loss":
+        axes = (TARGET,)
     high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE else None
     return _slice(title, axes, tensor, "sequential" if high or role in SEQUENTIAL else "diverging", high)
 
@@ -86,6 +90,8 @@ def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> lis
 
     A large vocabulary's labels are not sent: no screen has room for them, and `label` answers for one place.
     """
+    if axis == TARGET:
+        return [*(f"→ {token}" for token in tokens[1:]), "no target yet"]
     if axis in POSITIONS:
         return tokens
     if axis == "V" and size <= MOST_LABELS:

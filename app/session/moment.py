@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.stores.snapshots import History
 from gptcore import Checkpoint
+from gptcore.checkpoint.training_files import LAST
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,31 @@ class Moment:
         """Which weights these are, such as "step 600 of 2,000" or "final model"."""
         if self.step is not None:
             return f"step {self.step:,} of {self.steps:,}"
-        before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last == "best" else ""
+        before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last != "final" else ""
         return f"{self.last} model{before}"
 
     @property
     def last(self) -> str:
-        """The part of the opened weights in their training: its best, where they are older than its end."""
+        """The part of the opened weights in their training: its best, where they are older than its end.
+
+        The last of a training that has not come to its end are its last.
+        """
         step = self.final.info.get("iter_num")
-        return "best" if type(step) is int and step < self.steps else "final"
+        if type(step) is not int or step >= self.steps:
+            return "final"
+        return "last" if self._is_last else "best"
+
+    @property
+    def _is_last(self) -> bool:
+        """True for a training's last weights, whose file tells the loss of its best ones, too."""
+        return Path(str(self.final.info.get("source", ""))).name == LAST
 
     @property
     def losses(self) -> dict[str, float]:
         """The losses of these weights, as far as they were measured."""
+        if self.step is None and self._is_last:
+            here = self.history.at(self.final.info.get("iter_num"))
+            return {} if here is None else here.losses
         if self.step is None:
             best = self.final.info.get("best_val_loss")
             return {} if best is None else {"val_loss": float(best)}

@@ -157,10 +157,11 @@ AXES = {
     f"{BLOCK}.mlp.gelu": ("token", "4C"),
     "lm_head": ("token", "V"),
     "probs": ("token", "V"),
-    "loss": ("", "token"),
+    "loss": ("", "target"),
 }
 """What the rows and columns of a tensor are, written down by hand."""
-LABELS = {"token": TOKENS, "query": TOKENS, "key": TOKENS, "V": list(LETTERS), "": [""]}
+TARGETS = [*(f"→ {token}" for token in TOKENS[1:]), "no target yet"]
+LABELS = {"token": TOKENS, "query": TOKENS, "key": TOKENS, "V": list(LETTERS), "target": TARGETS, "": [""]}
 
 
 def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> None:
@@ -176,7 +177,7 @@ def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> No
         assert sent["name"] == (f"{name}, head {HEAD}" if headed else name)
         assert (sent["row_axis"], sent["col_axis"]) == (row_axis, col_axis), name
         assert (sent["row_labels"], sent["col_labels"]) == (LABELS.get(row_axis), LABELS.get(col_axis)), name
-        positions = ("token", "query", "key")
+        positions = ("token", "query", "key", "target")
         assert (sent["row_tokens"], sent["col_tokens"]) == (row_axis in positions, col_axis in positions), name
         assert sent["square"] == (row_axis == "query")
         finite = expected[np.isfinite(expected)].astype(np.float64)

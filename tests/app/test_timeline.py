@@ -20,12 +20,13 @@ from streamlit.testing.v1 import AppTest
 from app import components
 from app.session.actions import Append, LookBack, MoveInTime, PickWeight, Select, Type
 from app.session.explorer import Explorer
+from app.session.moment import Moment
 from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots
 from gptcore import Checkpoint, CheckpointError, capture, load, save
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot
-from gptcore.tokenizer import CharTokenizer
+from gptcore.tokenizer import CharTokenizer, IdTokenizer
 from gptcore.train import snapshots as writing
 from tests.browser.driver import ROOT
 from tests.conftest import random_model
@@ -449,3 +450,22 @@ def test_a_missing_snapshot_is_told_and_the_last_good_view_stays(folder: Path, m
     page.report(0)
     assert page.data()["step"] == "0"
     assert "Still shown" not in str(page.panel("prompt")["notice"])
+
+
+def test_the_last_weights_are_not_called_the_best(tmp_path: Path) -> None:
+    """A file of the last weights tells the loss of the best ones, which is another's."""
+    snapshot = Snapshot(20, Path(), "", losses={"val_loss": 2.5})
+    info = {"iter_num": 20, "best_val_loss": 1.5, "train_config": {"steps": 30}}
+    history = History("x", (Snapshot(10, Path(), "", losses={"val_loss": 1.5}), snapshot), (2, 1))
+    model = random_model()
+
+    def moment(name: str, **more: object) -> Moment:
+        source = {"source": str(tmp_path / name)}
+        return Moment(Checkpoint(model, IdTokenizer(17), model.config, {**info, **source, **more}), history, None)
+
+    assert moment("last.pt").name == "last model, step 20 of 30"
+    assert moment("last.pt").losses == {"val_loss": 2.5}
+    assert moment("last.pt", iter_num=30).name == "final model"
+    assert moment("last.pt", iter_num=30).losses == {}  # not measured by a snapshot
+    assert moment("best.pt", iter_num=10).name == "best model, step 10 of 30"
+    assert moment("best.pt", iter_num=10).losses == {"val_loss": 1.5}
