@@ -28,7 +28,19 @@ ROOMS = {
         ),
         "__init__",
     ),
-    "app": ("theme", "components", "training", "panels", "stores", "session", "state", "views", "frame", "main"),
+    "app": (
+        "theme",
+        "components",
+        "training",
+        "panels",
+        "stores",
+        "session",
+        "state",
+        "views",
+        "frame",
+        "main",
+        "command",
+    ),
 }
 """Files and folders, from the bottom up: each may import those before it, and all of gptcore."""
 
