@@ -193,7 +193,12 @@ def test_fairytales_are_put_together_from_the_archive(cache: Path, monkeypatch: 
     ]
 
 
-@pytest.mark.parametrize("content", [b"no zip file", archive({}), archive({**STORIES, "x": "y"})[:-30]])
+OTHERS = {"no zip file": b"no zip file", "empty": archive({}), "cut short": archive({**STORIES, "x": "y"})[:-30]}
+
+
+@pytest.mark.parametrize(
+    "content", OTHERS.values(), ids=OTHERS
+)  # an archive holds the time, which no name of a test may
 def test_another_archive_is_told(content: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(content) as url:
         made = data.DataSet("f.txt", url, "", "none", assemble=fairytales.assemble)
