@@ -323,6 +323,34 @@ def test_a_folder_of_checkpoints_names_them(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+DISTRIBUTED = """
+import os, sys, torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Replicate, Shard
+dist.init_process_group("gloo", init_method=f"file://{sys.argv[1]}/store", rank=0, world_size=1)
+mesh = init_device_mesh("cpu", (1,))
+content = torch.load(f"{sys.argv[1]}/ckpt.pt")
+whole = content["model"]
+for placement, name in ((Replicate(), "full"), (Shard(0), "one")):
+    content["model"] = {k: DTensor.from_local(v, mesh, [placement]) for k, v in whole.items()}
+    torch.save(content, f"{sys.argv[1]}/{name}.pt")
+part = {k: DTensor.from_local(v, mesh, [Shard(0)], run_check=False, shape=torch.Size((2 * v.size(0), *v.shape[1:])),
+        stride=v.stride()) for k, v in whole.items()}
+torch.save({**content, "model": part}, f"{sys.argv[1]}/part.pt")
+dist.destroy_process_group()
+"""
+
+
+def test_distributed_tensors_are_read_where_they_are_whole(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", DISTRIBUTED, str(tmp_path)], check=True, capture_output=True)
+    for name in ("full", "one"):
+        right(tmp_path / f"{name}.pt", state)
+    told = r"distributed tensor \(DTensor, .*\) of the shape \(122, 24\), of which \(61, 24\) is here.*full_state_dict"
+    refused(tmp_path / "part.pt", told)
+
+
 # ---- other arithmetic ----------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import json
 import math
 import os
@@ -43,6 +44,11 @@ FACTS = (*SETTINGS, "iter_num", "step", "global_step", "best_val_loss", "val_los
 MOST_NAME = 500
 MOST_NAMES = 64
 """Largest number of classes whose objects are read as fields."""
+SHARDED = (
+    "of which each process keeps a part, so no file has the whole model; save a full state dict: "
+    "torch.distributed.checkpoint.state_dict.get_model_state_dict(model, options=StateDictOptions("
+    "full_state_dict=True))"
+)
 FULL = 3
 """Exit status of a fork that cannot even write its answer."""
 MOST_DEPTH = 8
@@ -76,6 +82,7 @@ def extract(path: Path, out: Path) -> None:
             f"{path} holds {len(state):,} entries, or names of more than {MOST_NAME} characters; a GPT's state dict "
             f"has at most {MOST_TENSORS:,}: load another file"
         )
+    state = {name: _whole(path, str(name), value) for name, value in state.items()}
     masks = {str(name): list(value.shape) for name, value in state.items() if is_mask(str(name)) and _is_dense(value)}
     not_causal = [str(name) for name, value in state.items() if is_whole_mask(str(name)) and not is_causal(value)]
     weights = {str(name): value for name, value in state.items() if not (is_mask(str(name)) or _is_count(value))}
@@ -100,6 +107,20 @@ def _state_dict(content: Mapping[str, Any], depth: int = 2) -> Mapping[str, Any]
     """Return the state dict in a checkpoint: what lies under one of the usual keys, or the whole."""
     inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)) if depth else ()
     return next((_state_dict(each, depth - 1) for each in inner), content)
+
+
+def _whole(path: Path, name: str, value: Any) -> Any:
+    """Return a distributed tensor as a plain one, where all of it is here."""
+    if type(value).__name__ != "DTensor":
+        return value
+    here = value.to_local()
+    if here.shape != value.shape:
+        placed = ", ".join(map(str, value.placements))
+        raise CheckpointError(
+            f"{path} holds {first_five([name])} as a distributed tensor (DTensor, {placed}) of the shape "
+            f"{tuple(value.shape)}, of which {tuple(here.shape)} is here: {SHARDED}"
+        )
+    return here
 
 
 def _is_count(value: object) -> bool:
@@ -163,6 +184,9 @@ def _unpickle(path: Path, zipped: bool) -> Any:
 
 def _allow(names: dict[str, Callable[..., Any]], told: str) -> bool:
     """Add a stand-in for the name that PyTorch has stopped at; return False where it stopped for another reason."""
+    if "must be imported to load DTensors" in told and "torch.distributed.tensor" not in sys.modules:
+        importlib.import_module("torch.distributed.tensor")  # a second or two, for the few files that need it
+        return True
     if asked := re.search(r"GLOBAL (\S{1,200}) was not", told):
         name, made = asked[1], stand_in(asked[1])
     elif "SETITEM" in told and (entered := next((n for n, made in names.items() if repr(made) in told), None)):
@@ -186,6 +210,8 @@ def _refuse(path: Path, zipped: bool, error: Exception) -> NoReturn:
         raise CheckpointError(f"{path} is a pickle that {refused}, so it was refused; {SAVE_STATE_DICT}") from None
     except Exception:
         text = str(error)
+        if "ShardedTensor" in text:
+            raise CheckpointError(f"{path} holds sharded tensors (ShardedTensor), {SHARDED}") from None
         if name := re.search(r"GLOBAL (\S{1,200})", text):
             raise CheckpointError(
                 f"{path} is a pickle that asks for {name[1]!r}, which is code and not weights, so it was refused; "
