@@ -132,6 +132,7 @@ class _Opener:
                     encoding="utf-8",
                 )
             except OSError as error:
+                self._said.close()
                 raise CheckpointError(
                     _ended(path, f"{_python()} cannot be started: {error.strerror or error}")
                 ) from None
