@@ -11,7 +11,7 @@ from torch import Tensor
 from app.state import opening, person, server
 from gptcore import Checkpoint, capture
 from gptcore.analysis.token_loss import of_trace
-from gptcore.checkpoint.assumptions import Assumption, assuming, sentence
+from gptcore.checkpoint.assumptions import Assumption, assuming, reason
 
 WHY = (
     "The file does not tell everything that its numbers depend on. The right choice usually has the lower loss on a "
@@ -28,7 +28,7 @@ def assumptions() -> None:
     st.markdown("##### What the file leaves open")
     st.caption(WHY)
     for assumed in known:
-        st.text(f"• {sentence(assumed)}")
+        st.text(f"• {reason(assumed)}")
         if assumed["others"]:
             _choice(assumed)
 

@@ -47,17 +47,25 @@ def epsilon(value: float, why: str) -> Assumption:
     return {"field": "layer_norm_epsilon", "value": value, "others": others, "why": why}
 
 
+def reason(assumed: Assumption) -> str:
+    """Return what is assumed, and why."""
+    if not assumed["others"]:
+        return f"{assumed['field']} was passed over: {assumed['why']}"
+    return f"{assumed['field']} = {assumed['value']!r} is assumed: {assumed['why']}"
+
+
 def sentence(assumed: Assumption) -> str:
     """Return a notice: what is assumed, why, and how to load with another value.
 
-    >>> sentence(activation("gelu", "the file does not tell it"))
-    "activation = 'gelu' is assumed: the file does not tell it; load(..., activation='gelu_tanh') takes the other"
+    >>> sentence(activation("gelu", "the file does not tell it"))  # doctest: +ELLIPSIS
+    "activation = 'gelu' is assumed: the file does not tell it; load(..., activation='gelu_tanh') takes the other..."
     """
     field, others = assumed["field"], assumed["others"]
     if not others:
-        return f"{field} was passed over: {assumed['why']}"
-    told = f"{field} = {assumed['value']!r} is assumed: {assumed['why']}"
-    return f"{told}; load(..., {field}={others[0]!r}) takes {'the other' if len(others) == 1 else 'another'}"
+        return reason(assumed)
+    which = "the other" if len(others) == 1 else "another"
+    choice = f"{field}={others[0]!r}"
+    return f"{reason(assumed)}; load(..., {choice}) takes {which}, or pass config=GPTConfig(..., {choice})"
 
 
 def tell(assumed: Iterable[Assumption], config: GPTConfig, info: dict[str, Any]) -> None:

@@ -36,10 +36,10 @@ from tests.reference import (
 
 ASSUMED = [
     "activation = 'gelu' is assumed: the file does not tell which GELU it was trained with; nanoGPT had the tanh GELU "
-    "until 14 June 2023, and build-nanogpt has it (or pass config=GPTConfig(..., activation='gelu_tanh')); "
-    "load(..., activation='gelu_tanh') takes the other",
+    "until 14 June 2023, and build-nanogpt has it; load(..., activation='gelu_tanh') takes the other, or pass "
+    "config=GPTConfig(..., activation='gelu_tanh')",
     "layer_norm_epsilon = 1e-05 is assumed: the file does not tell it; nanoGPT has no other; "
-    "load(..., layer_norm_epsilon=1e-06) takes another",
+    "load(..., layer_norm_epsilon=1e-06) takes another, or pass config=GPTConfig(..., layer_norm_epsilon=1e-06)",
 ]
 NO_WORDS = "there is no vocabulary: text is ids separated by spaces; pass tokenizer=... for words"
 TRANSPOSED = "8 weights of Conv1D layers were transposed to nn.Linear's (out, in)"
@@ -378,7 +378,7 @@ def test_an_activation_that_nobody_tells_is_said_to_be_assumed(tmp_path: Path, t
     agree(ckpt.model, by_hand(state, ids, 3, gelu if tied else gelu_tanh), ids)
     assert (
         f"activation = '{taken}' is assumed: the weights do not tell it, and programs differ in it; "
-        f"load(..., activation='{other}') takes the other"
+        f"load(..., activation='{other}') takes the other, or pass config=GPTConfig(..., activation='{other}')"
     ) in ckpt.info["notices"]
     agree(load(path, activation=other).model, by_hand(state, ids, 3, gelu_tanh if tied else gelu), ids)
     told = "the given one is used, also for values that the weights do not tell: n_head = 3, activation = "

@@ -32,7 +32,7 @@ BUILD_NANOGPT = {"block_size", "vocab_size", "n_layer", "n_head", "n_embd"}
 """All fields of build-nanogpt's GPTConfig."""
 GELU = (
     "the file does not tell which GELU it was trained with; nanoGPT had the tanh GELU until 14 June 2023, and "
-    "build-nanogpt has it (or pass config=GPTConfig(..., activation='gelu_tanh'))"
+    "build-nanogpt has it"
 )
 EPSILON = "the file does not tell it; nanoGPT has no other"
 
