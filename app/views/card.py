@@ -29,10 +29,10 @@ def card() -> None:
     with left:
         _card(folder, shipped)
     with right:
-        columns = st.columns(3)
-        columns[0].metric("parameters", f"{me.parameters:,}")
-        columns[1].metric("layers × heads", f"{config.n_layer} × {config.n_head}")
-        columns[2].metric("context", f"{config.block_size:,}")
+        with st.container(horizontal=True, gap="large"):  # side by side where there is room: no number is cut
+            st.metric("parameters", f"{me.parameters:,}", width="content")
+            st.metric("layers × heads", f"{config.n_layer} × {config.n_head}", width="content")
+            st.metric("context", f"{config.block_size:,}", width="content")
         st.table(_facts(info))
         if shipped and learning_curves.find(folder):
             figure = figures.losses(learning_curves.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
