@@ -76,7 +76,7 @@ class Session:
         if component.component_name == "gptscope_live":
             self.live, self.fragment = component.id, fragment
             self.rev = data["panels"]["prompt"]["rev"]
-            self.texts = {name: panel["text"] for name, panel in data["panels"].items()}
+            self.texts = {name: panel["text"] for name, panel in data["panels"].items() if "text" in panel}
 
 
 async def one(
