@@ -12,7 +12,7 @@ from gptcore.capture.banks import Banks
 from gptcore.capture.bound_edits import Edits, bound, first_difference, same_until
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
-from gptcore.capture.exchanged import exchanged, refuse_untrue
+from gptcore.capture.exchanged import eagerly, exchanged, refuse_untrue
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Precision, Trace, precision
 from gptcore.capture.values import Piece
@@ -74,7 +74,8 @@ def capture(
         gpt = model_of(model)
         other = exchanged(gpt)
         tokens = checked_ids(gpt, ids)
-        trace = _Capture(gpt, tokens, stored.wanted(gpt.config, names), edits).after(previous)
+        with eagerly(gpt):
+            trace = _Capture(gpt, tokens, stored.wanted(gpt.config, names), edits).after(previous)
         if other:
             refuse_untrue(trace, other)
         return trace

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -72,6 +73,16 @@ def exchanged(model: GPT) -> str:
         if "forward" in fields or type(module).forward is not forward:
             return f"{name} has a forward pass of its own"
     return ""
+
+
+def eagerly(model: GPT) -> AbstractContextManager[Any]:
+    """Return a context in which parts that were compiled in place run as they are written, so that hooks see them."""
+    parts = _seen[model].parts if model in _seen else []
+    fields = [model.__dict__, *(part.fields for part in parts)]
+    if all(each.get("_compiled_call_impl") is None for each in fields):
+        return nullcontext()
+    made: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return made
 
 
 def refuse_untrue(trace: Trace, why: str) -> None:

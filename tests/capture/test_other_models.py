@@ -245,6 +245,17 @@ def test_what_holds_or_wraps_a_model() -> None:
     )
 
 
+def test_what_was_compiled_in_place_runs_as_it_is_written() -> None:
+    model = random_model()
+    expected = capture(model, IDS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.transformer.h[1].compile(backend="eager")
+        model.compile(backend="eager")
+        same(capture(model, IDS), expected)
+        assert capture(model, [*IDS, 1], previous=expected).reused == len(IDS)
+
+
 def quantized() -> nn.Module:
     from torch.ao.quantization import quantize_dynamic
 
