@@ -76,6 +76,17 @@ class ChangedRun:
         with hooks.recording() as outputs:
             self._model.transformer.h[i](x, past)
         self.made |= outputs
+        self._close(arch.named("residual", i))
+
+    def _close(self, name: str) -> None:
+        """Make the edited containers whose output this is: what reads them then reads these very tensors."""
+        made, edits = self.made[name], self._values.edits
+        while (container := _containers(self.config).get(name)) is not None:
+            for edit in edits.get(container, ()):
+                made = edit.apply(self.rows, made, self.rows.stop)
+            if container in edits:
+                self.made[container] = made
+            name = container
 
     def _past(self, i: int) -> list[KeysValues]:
         assert self._before is not None, "positions before the first are those of another run"
@@ -93,6 +104,7 @@ class ChangedRun:
             for edit in self._values.edits.get(node.id, ()):
                 made = edit.apply(self.rows, made, self.rows.stop)
             self.made[node.id] = made
+            self._close(node.id)
 
     def _make(self, node: Node, attends: bool) -> Tensor:
         """Compute a tensor before its edits, by its own module where it has one."""
@@ -126,6 +138,12 @@ class ChangedRun:
         assert self._before is not None, "rows before the first are those of another run"
         earlier = self._before.pieces(name, Rows(rows.start, min(rows.stop, start)))
         return [*earlier, made.narrow(axis, 0, rows.stop - start)] if rows.stop > start else earlier
+
+
+@cache
+def _containers(config: GPTConfig) -> dict[str, str]:
+    """Return each container by its output."""
+    return {node.output: name for name, node in stored.nodes(config).items() if node.output}
 
 
 @cache

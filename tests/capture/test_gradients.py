@@ -234,3 +234,15 @@ def test_edits_and_ids_are_checked_as_by_capture() -> None:
         gptcore.gradients(model, IDS, logit_difference, ["lm_head"], edits=[gptcore.Edit(f"{A1}.z", "zero", head=4)])
     with pytest.raises(ValueError, match="vocabulary"):
         gptcore.gradients(model, [61], logit_difference, ["lm_head"])
+
+
+@pytest.mark.parametrize("name", ["attn.sdpa", "attn", "mlp", ""])
+@pytest.mark.parametrize("how", ["zero", "scale"])
+def test_of_a_container_that_is_edited_itself(name: str, how: str) -> None:
+    whole = f"transformer.h.0.{name}" if name else "transformer.h"
+    model = twin(reference())
+    made = [Change(whole, how, None if how == "zero" else 0.5)]
+    found = gptcore.gradients(model, IDS[:1], entropy_of_all, [whole], edits=[edit_of(model, each) for each in made])
+    expected = by_hand(entropy_of_all, [whole], IDS[:1], made)
+    assert expected[whole].any()
+    assert not differing(found, expected)
