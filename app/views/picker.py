@@ -10,6 +10,7 @@ from app import components
 from app.state import opening, person, reports, server
 from app.stores import models
 from app.stores.models import Wanted
+from app.views.markdown import escaped
 from app.views.remedies import remedies
 from gptcore import CheckpointError, shipped_models
 from gptcore.checkpoint import shipped_line
@@ -30,7 +31,7 @@ def model_header(typed: bool) -> None:
         known = [f"{me.parameters / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge(typed)
-        label = _escaped(_name(person.loaded()))
+        label = escaped(_name(person.loaded()))
         if st.button(
             label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh
         ):
@@ -91,7 +92,7 @@ def _choose() -> None:
         key=f"files {opening.opened()}",
     )
     names = " + ".join(file.name for file in files)
-    if files and st.button(_escaped(f"Open {names}"), key="open upload", type="primary"):
+    if files and st.button(escaped(f"Open {names}"), key="open upload", type="primary"):
         _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
     if server.shared():
         st.caption("This server is shared: it opens no paths of its own.")
@@ -108,7 +109,7 @@ def _choose() -> None:
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
     chosen = wanted == person.loaded()
-    label = f"**{_escaped(_name(wanted))}** — {_escaped(line)}" if line != wanted.source else _escaped(wanted.source)
+    label = f"**{escaped(_name(wanted))}** — {escaped(line)}" if line != wanted.source else escaped(wanted.source)
     icon = ":material/check:" if chosen else None
     if st.button(label, key=key or f"offer {wanted.source}", width="stretch", disabled=chosen, icon=icon):
         _open(wanted)
@@ -146,7 +147,7 @@ def _tell_news() -> None:
     me, (before, after) = person.explorer(), opening.memory()
     open_ones = [sentence(assumed) for assumed in me.final.info.get("assumptions", [])]  # what changes numbers, first
     notices = [*open_ones, *(each for each in me.final.info.get("notices", []) if each not in open_ones)]
-    said = [_escaped(notices[0])] if notices else [f"Opened {_escaped(_name(person.loaded()))}"]
+    said = [escaped(notices[0])] if notices else [f"Opened {escaped(_name(person.loaded()))}"]
     if len(notices) > 1:
         said.append(f"{len(notices) - 1} more on the page About this model")
     said.append(f"this server's memory: {before:,.0f} MB before, {after:,.0f} MB now")
@@ -161,8 +162,3 @@ def _main_file(files: Sequence[models.File]) -> models.File:
 def _name(wanted: Wanted) -> str:
     """Return a model's name, or the end of a path."""
     return wanted.source if len(wanted.source) < 40 else f"…{wanted.source[-38:]}"
-
-
-def _escaped(text: str) -> str:
-    """Return a stranger's text as Markdown that reads as itself."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text.replace("\n", " "))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.state import server
 from app.stores.models import Wanted
+from app.views.markdown import escaped
 from gptcore import ConfigError, GPTConfig, shipped_models
 from gptcore.checkpoint import HeadsUnknownError, OpenInsteadError, VocabularyError
 
@@ -25,7 +26,7 @@ def remedies(wanted: Wanted, error: Exception, open_model: Callable[[Wanted], No
     elif isinstance(error, OpenInsteadError):
         allowed = [place for place in error.instead if place in shipped_models() or not server.shared()]
         for place in allowed[:MOST_PLACES]:
-            if st.button(f"Open {_plain(place)}", key=f"instead {place}"):
+            if st.button(f"Open {escaped(place)}", key=f"instead {place}"):
                 open_model(Wanted(place))
 
 
@@ -40,8 +41,3 @@ def _heads(wanted: Wanted, error: HeadsUnknownError, open_model: Callable[[Wante
             st.text(str(wrong))
             return
         open_model(replace(wanted, config=config))
-
-
-def _plain(text: str) -> str:
-    """Return a stranger's text as Markdown that reads as itself."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text.replace("\n", " "))

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.capture.trace import Trace
+from gptcore.capture.weight_fingerprint import ModulesSeen
 from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Given, Rows
@@ -45,8 +46,7 @@ class _Part(NamedTuple):
 class _Look(NamedTuple):
     """The parts of a model as they were when it was last walked through, which costs more than all that follows."""
 
-    children: list[dict[str, nn.Module | None]]
-    inside: list[list[nn.Module | None]]
+    modules: ModulesSeen
     parts: list[_Part]
 
 
@@ -59,14 +59,14 @@ def exchanged(model: GPT) -> str:
     Raises:
         ValueError: a part has no weights that the map knows, as those of a quantized model.
     """
+    look = _seen.get(model)
+    if look is None or look.modules.stale(model):
+        look = _seen[model] = _walk(model)
     if F.scaled_dot_product_attention is not _ATTENTION:
         return "torch.nn.functional.scaled_dot_product_attention was replaced"
     hooks = nn.modules.module
     if hooks._global_forward_hooks or hooks._global_forward_pre_hooks:
         return "there are forward hooks for all modules of this process"
-    look = _seen.get(model)
-    if look is None or model._modules is not look.children[0] or _moved(look):
-        look = _seen[model] = _walk(model)
     if "forward" in model.__dict__ or type(model).forward is not GPT.forward:
         return "the model has a forward pass of its own"
     for name, module, fields, forward in look.parts:
@@ -76,10 +76,12 @@ def exchanged(model: GPT) -> str:
 
 
 def eagerly(model: GPT) -> AbstractContextManager[Any]:
-    """Return a context in which parts that were compiled in place run as they are written, so that hooks see them."""
-    parts = _seen[model].parts if model in _seen else []
-    fields = [model.__dict__, *(part.fields for part in parts)]
-    if all(each.get("_compiled_call_impl") is None for each in fields):
+    """Return a context in which parts that were compiled in place run as they are written, so that hooks see them.
+
+    `exchanged` has looked at the model before.
+    """
+    parts = (part.fields for part in _seen[model].parts)
+    if all(fields.get("_compiled_call_impl") is None for fields in (model.__dict__, *parts)):
         return nullcontext()
     made: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return made
@@ -119,19 +121,13 @@ def _largest(tensor: Tensor) -> float:
     return float(tensor.abs().max())
 
 
-def _moved(look: _Look) -> bool:
-    return any(list(now.values()) != then for now, then in zip(look.children, look.inside, strict=True))
-
-
 def _walk(model: GPT) -> _Look:
-    modules = dict(model.named_modules())
-    children = [module._modules for module in modules.values()]
     parts = [
         _Part(name, module, module.__dict__, _expected(name, module))
-        for name, module in modules.items()
+        for name, module in model.named_modules()
         if module is not model  # the memo must not keep the model alive
     ]
-    return _Look(children, [list(each.values()) for each in children], parts)
+    return _Look(ModulesSeen(model), parts)
 
 
 def _expected(name: str, module: nn.Module) -> Forward:

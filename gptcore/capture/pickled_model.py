@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from gptcore.capture.weight_fingerprint import WeightsSeen
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
 from gptcore.skip_init import twin
@@ -21,11 +22,11 @@ class Pickled:
     state: dict[str, Tensor]
 
     @classmethod
-    def of(cls, model: GPT) -> Pickled:
-        """Return the same object as before, so that a pickle of several traces holds the weights once."""
-        found = _made.get(model)
+    def of(cls, model: GPT, weights: WeightsSeen) -> Pickled:
+        """Return the same object for the same weights, so that a pickle of several traces holds them once."""
+        found = _made.get(weights)
         if found is None:
-            found = _made[model] = cls(model.config, model.state_dict())
+            found = _made[weights] = cls(model.config, model.state_dict())
         return found
 
     @cached_property
@@ -37,4 +38,4 @@ class Pickled:
         return {"config": self.config, "state": self.state}
 
 
-_made: WeakKeyDictionary[nn.Module, Pickled] = WeakKeyDictionary()
+_made: WeakKeyDictionary[WeightsSeen, Pickled] = WeakKeyDictionary()

@@ -150,10 +150,15 @@ class Trace(Mapping[str, Tensor]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._weights.stale(self._model):
+            raise RuntimeError(
+                "the model's weights have changed since this trace was captured, so a pickle would not hold the run's; "
+                "capture again"
+            )
         with self._as_run():
             rows = {name: torch.cat(pieces, dim=stored.time_axes(self.config)[name]) for name, pieces in self._pieces()}
         state = (self._cached, rows, self._last_logits, self.reused, self.edits, self._precision, self._foreign)
-        return _restored, (Pickled.of(self._model), *state)
+        return _restored, (Pickled.of(self._model, self._weights), *state)
 
     def _pieces(self) -> Iterator[tuple[str, list[Tensor]]]:
         for name in self._cached:

@@ -22,7 +22,7 @@ class WeightsSeen:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._modules = _Modules(model)
+        self._modules = ModulesSeen(model)
         self._parameters = self._modules.parameters()
         self._identity = _identity(self._parameters)
         # Long parameters are sampled by views, so that looking again is a single small copy.
@@ -59,7 +59,7 @@ _seen: WeakKeyDictionary[nn.Module, WeightsSeen] = WeakKeyDictionary()
 """The last look at each model: a memo, so that a run need not look twice at what has not changed."""
 
 
-class _Modules:
+class ModulesSeen:
     """The modules of a model at one moment: a walk through them at each key would cost more than all other checks."""
 
     def __init__(self, model: nn.Module) -> None:

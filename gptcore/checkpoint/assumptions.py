@@ -5,6 +5,7 @@ An assumption is plain data in `Checkpoint.info["assumptions"]`, so that it outl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict, get_args
@@ -33,12 +34,8 @@ ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 
 def activation(value: str, why: str) -> Assumption:
     """Return the assumption of an activation; the others are all that a GPT has."""
-    return {
-        "field": "activation",
-        "value": value,
-        "others": [each for each in ACTIVATIONS if each != value],
-        "why": why,
-    }
+    others = [each for each in ACTIVATIONS if each != value]
+    return {"field": "activation", "value": value, "others": others, "why": why}
 
 
 def epsilon(value: float, why: str) -> Assumption:
@@ -66,6 +63,27 @@ def sentence(assumed: Assumption) -> str:
     which = "the other" if len(others) == 1 else "another"
     choice = f"{field}={others[0]!r}"
     return f"{reason(assumed)}; load(..., {choice}) takes {which}, or pass config=GPTConfig(..., {choice})"
+
+
+def stored(info: Mapping[str, Any]) -> list[Assumption]:
+    """Return the assumptions that a file has kept, as far as they are some: a stranger may have written anything."""
+    kept = info.get("assumptions")
+    return [each for each in kept if _is_one(each)] if isinstance(kept, list) else []
+
+
+def _is_one(kept: Any) -> bool:
+    if not isinstance(kept, dict) or kept.keys() != Assumption.__annotations__.keys():
+        return False
+    field, values = kept["field"], kept["others"]
+    if not isinstance(field, str) or not isinstance(kept["why"], str) or not isinstance(values, list):
+        return False
+    if not values:
+        return kept["value"] is None
+    if field == "activation":
+        return all(isinstance(value, str) and value in ACTIVATIONS for value in (kept["value"], *values))
+    return field == "layer_norm_epsilon" and all(
+        isinstance(value, float) and 0 < value < math.inf for value in (kept["value"], *values)
+    )
 
 
 def tell(assumed: Iterable[Assumption], config: GPTConfig, info: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from gptcore.checkpoint.formats import bare, huggingface, nanogpt, native
 from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.safetensors_file import SafetensorsFile, starts_like_one
 from gptcore.checkpoint.sandbox.client import Opened, open_pickled
+from gptcore.checkpoint.shapes import has_conv1d
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
 from gptcore.checkpoint.state_names import is_mask
 from gptcore.checkpoint.training_files import BEST, LAST, SETTINGS
@@ -79,29 +80,18 @@ def load(
     target = checked_device(device)
     chosen = vocabulary.given(tokenizer)
     path, hub_name = _resolve(path_or_name, revision)
+    asked = {"activation": activation, "layer_norm_epsilon": layer_norm_epsilon}
+    choices = {name: value for name, value in asked.items() if value is not None}
     with torch.inference_mode(False):  # whose tensors no gradient could be computed of, and no change be noticed
         try:
             ckpt = _read(path, config, chosen)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
-        return _finished(ckpt, target, hub_name, activation, layer_norm_epsilon, path)
-
-
-def _finished(
-    ckpt: Checkpoint,
-    device: torch.device,
-    hub_name: str | None,
-    activation: str | None,
-    layer_norm_epsilon: float | None,
-    path: Path,
-) -> Checkpoint:
-    """Return the checkpoint as the caller wants it."""
-    choices = {"activation": activation, "layer_norm_epsilon": layer_norm_epsilon}
-    if given := {name: value for name, value in choices.items() if value is not None}:
-        ckpt = assuming(ckpt, **given)
+        if choices:
+            ckpt = assuming(ckpt, **choices)
+        ckpt.model.to(target)
     if hub_name:
         ckpt.info.update(source=hub_name, revision=path.name)
-    ckpt.model.to(device)
     return ckpt
 
 
@@ -164,7 +154,7 @@ def _read(path: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) -> 
         content = open_pickled(path)
     if nanogpt.sizes_of(content.facts) is not None:
         return nanogpt.read(path, content, config, tokenizer)
-    if config is None and (theirs := huggingface.config_of(path.parent)) is not None:
+    if has_conv1d(content.state) and (theirs := huggingface.config_of(path.parent)) is not None:
         return huggingface.read(path.parent, theirs, config, tokenizer, file=(path.name, content))
     return bare.read(path, content, config, tokenizer)
 

@@ -33,13 +33,18 @@ def sizes_from_weights(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {**found, "bias": "transformer.ln_f.bias" in state}
 
 
-def turn_conv1d(state: dict[str, Tensor], notices: list[str]) -> bool:
-    """Transpose the matrices of a state dict in Hugging Face's layout; return False for one in nanoGPT's.
+def has_conv1d(state: Mapping[str, Tensor]) -> bool:
+    """Return True for a state dict in Hugging Face's layout, under whatever prefix.
 
     `c_attn`, (C, 3C) or (3C, C), tells which it is: unlike the others it is never square.
     """
-    first = state.get("transformer.h.0.attn.c_attn.weight")
-    if first is None or first.dim() != 2 or first.size(1) != 3 * first.size(0):
+    found = (tensor for name, tensor in state.items() if name.endswith(CONV1D[0]) and tensor.dim() == 2)
+    return any(tensor.size(1) == 3 * tensor.size(0) for tensor in found)
+
+
+def turn_conv1d(state: dict[str, Tensor], notices: list[str]) -> bool:
+    """Transpose the matrices of a state dict in Hugging Face's layout; return False for one in nanoGPT's."""
+    if not has_conv1d(state):
         return False
     names = [name for name, tensor in state.items() if name.endswith(CONV1D) and tensor.dim() == 2]
     for name in names:

@@ -9,7 +9,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import tiktoken
 
 from gptcore.tokenizer.base import Tokenizer, refuse_surrogates
 from gptcore.tokenizer.gpt2_files import read_vocab_and_merges
+from gptcore.tokenizer.panics import as_value_error
 from gptcore.tokenizer.tiktoken_cache import holds_gpt2
 
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
@@ -60,7 +60,7 @@ class BPETokenizer(Tokenizer):
             raise ValueError("a token of no bytes can never occur; leave it out")
         self._bytes = {index: raw for tokens in (self.ranks, named) for raw, index in tokens.items()}
         self._size = max(self._bytes) + 1
-        with _panic_as_value_error("this vocabulary"):
+        with as_value_error("tiktoken cannot work with this vocabulary"):
             self._encoding = tiktoken.Encoding(
                 "gptscope", pat_str=pattern, mergeable_ranks=self.ranks, special_tokens=self.special
             )
@@ -131,7 +131,7 @@ class BPETokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        with _panic_as_value_error("this text"):
+        with as_value_error("tiktoken cannot work with this text"):
             ids = [index for piece in self._pieces(text) for index in self._encoding.encode_ordinary(piece)]
             if self._encoding.decode_bytes(ids) != text.encode():  # tiktoken silently skips unmatched text
                 raise ValueError(f"the pattern {self.pattern!r} skips parts of this text; use one that matches all")
@@ -179,16 +179,3 @@ def _from_base64(token: object, index: int) -> bytes:
     except (binascii.Error, ValueError):
         pass
     raise ValueError(f"token {index} must be bytes in base64, got {token!r}")
-
-
-@contextmanager
-def _panic_as_value_error(what: str) -> Iterator[None]:
-    """Turn a Rust panic in the block into a ValueError: a panic is a BaseException, which no caller expects."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except BaseException as error:
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise ValueError(f"tiktoken cannot work with {what}: {str(error).splitlines()[0]}") from error
-        raise

@@ -7,14 +7,15 @@ that was encoded does not always come back; the ids are those that the library g
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, SupportsIndex
 
 from gptcore.tokenizer.base import Tokenizer, not_negative, refuse_surrogates
 from gptcore.tokenizer.bounded import read_text
+from gptcore.tokenizer.panics import as_value_error
 
 
 class LibraryTokenizer(Tokenizer):
@@ -32,7 +33,7 @@ class LibraryTokenizer(Tokenizer):
     """
 
     def __init__(self, data: str) -> None:
-        with _as_value_error("be read"):
+        with as_value_error("the package tokenizers cannot read it"):
             self._made = _library().Tokenizer.from_str(data)
             self._made.no_truncation()
             self._made.no_padding()
@@ -50,7 +51,7 @@ class LibraryTokenizer(Tokenizer):
         """Read Bert's `vocab.txt`: a token a line. Text is made lower case where no token has a capital letter."""
         tokens = read_text(path).splitlines()
         ids = {token: index for index, token in enumerate(tokens)}
-        with _as_value_error("be read"):
+        with as_value_error("the package tokenizers cannot read it"):
             library = _library()
             unknown = next((token for token in ("[UNK]", "<unk>") if token in ids), "[UNK]")
             made = library.Tokenizer(library.models.WordPiece(ids, unk_token=unknown))
@@ -76,16 +77,20 @@ class LibraryTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        with _as_value_error("encode this text"):
+        with as_value_error("the package tokenizers cannot encode this text"):
             ids: list[int] = self._made.encode(text, add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """Return the text as the library writes it."""
-        numbers = [not_negative(index) for index in ids]
-        with _as_value_error("decode these ids"):
-            text: str = self._made.decode([i for i in numbers if i in self._texts], skip_special_tokens=False)
-        return text
+        """Return the text as the library writes it; an id without a token stands apart, as `unused (50300)`."""
+        found = []
+        for known, run in groupby([not_negative(index) for index in ids], lambda index: index in self._texts):
+            if known:
+                with as_value_error("the package tokenizers cannot decode these ids"):
+                    found.append(self._made.decode([*run], skip_special_tokens=False))
+            else:
+                found += [self._shown_bytes(index).decode() for index in run]
+        return " ".join(found)
 
     def _bytes_or_none(self, index: int) -> bytes | None:
         found = self._texts.get(index)
@@ -102,12 +107,8 @@ class LibraryTokenizer(Tokenizer):
     def __repr__(self) -> str:
         return f"LibraryTokenizer({type(self._made.model).__name__}, {len(self._texts)} tokens)"
 
-    def __getstate__(self) -> str:
-        data: str = self._made.to_str()
-        return data
-
-    def __setstate__(self, data: str) -> None:
-        self.__init__(data)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type[LibraryTokenizer], tuple[str]]:
+        return LibraryTokenizer, (self._made.to_str(),)
 
 
 def _library() -> Any:
@@ -116,17 +117,3 @@ def _library() -> Any:
     except ImportError:
         raise ValueError("it is read by the package tokenizers, which is not here: pip install tokenizers") from None
     return tokenizers
-
-
-@contextmanager
-def _as_value_error(what: str) -> Iterator[None]:
-    """Turn the library's errors, and a panic of its Rust code, which is a BaseException, into a ValueError."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except BaseException as error:
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"the package tokenizers cannot {what}: {first[:200]}") from None
-        raise

@@ -134,6 +134,18 @@ def test_a_pickle_holds_the_weights_once_and_is_read_by_a_new_process(tmp_path: 
     assert first._model is second._model
 
 
+def test_a_pickle_never_has_other_weights_than_the_run() -> None:
+    model = random_model()
+    stale = capture(model, IDS)
+    pickle.dumps(stale)
+    fresh = random_model(seed=1).state_dict()
+    model.load_state_dict(fresh, assign=True)  # other tensors, where a change in place would keep them
+    with pytest.raises(RuntimeError, match="weights have changed since this trace was captured"):
+        pickle.dumps(stale)
+    trace = capture(model, IDS)
+    same(pickle.loads(pickle.dumps(trace)), trace)
+
+
 def test_a_copy_of_a_trace_is_the_trace(tmp_path: Path) -> None:
     trace = capture(random_model(), IDS)
     assert copy.deepcopy(trace) is trace

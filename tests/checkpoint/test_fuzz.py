@@ -20,7 +20,7 @@ import pytest
 
 from gptcore.checkpoint import Checkpoint, CheckpointError, load
 from gptcore.checkpoint.formats import native
-from gptcore.checkpoint.sandbox import client, worker
+from gptcore.checkpoint.sandbox import client, reading, worker
 from tests import fuzz
 from tests.fuzz import FORMATS, Fuzzer, Summary
 from tests.mutations import KINDS, damaged
@@ -83,7 +83,7 @@ def test_without_the_checksums_of_archives_changed_weights_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client._opener, "ask", in_a_fork_of_this_process)
-    monkeypatch.setattr(worker, "_checked_zip", lambda path: path.read_bytes()[:4] == b"PK\x03\x04")
+    monkeypatch.setattr(reading, "checked_zip", lambda path: path.read_bytes()[:4] == b"PK\x03\x04")
     summary = found("mingpt", 150, tmp_path)
     assert any(failure.startswith("a changed weight was not found (model.pt: ") for failure in summary.failures)
 

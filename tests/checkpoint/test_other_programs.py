@@ -382,6 +382,17 @@ def test_scales_of_attention_are_folded_into_the_queries(tmp_path: Path, options
         assert (name in told) == (name != "reorder_and_upcast_attn")
 
 
+def test_a_given_config_does_not_hide_the_scales_of_the_folder(tmp_path: Path) -> None:
+    made = random_gpt2(n_layer=3)
+    made.config.scale_attn_by_inverse_layer_idx = True
+    model = GPT2LMHeadModel(made.config).double().eval()
+    model.load_state_dict(made.state_dict())
+    write_hf(tmp_path, model.config, model.state_dict(), "model.safetensors")
+    config = load(tmp_path).config
+    for place in (tmp_path, tmp_path / "model.safetensors"):
+        agree(load(place, config=config).model, logits_of(model, IDS), IDS)
+
+
 def test_two_matrices_under_the_flag_that_ties_them_are_read_as_transformers_reads_them(tmp_path: Path) -> None:
     model = random_gpt2(tie_word_embeddings=False)
     write_hf(tmp_path, model.config, model.state_dict(), "model.safetensors")
@@ -430,12 +441,30 @@ def test_an_assumption_outlives_saving(tmp_path: Path, state: dict[str, Tensor])
     assert any("activation = 'gelu' is assumed" in notice for notice in again.info["notices"])
 
 
+@pytest.mark.parametrize(
+    "assumptions",
+    [7, [7], [{}], [{"field": "n_layer", "value": 2, "others": [3], "why": "x"}],
+     [{"field": "activation", "value": "gelu", "others": ["relu"], "why": "x"}],
+     [{"field": "activation", "value": "gelu", "others": ["gelu_tanh"], "why": ["x"]}]],
+    ids=["a number", "numbers", "nothing", "a size", "another activation", "no sentence"],
+)  # fmt: skip
+def test_what_a_stranger_calls_an_assumption_is_none(
+    tmp_path: Path, state: dict[str, Tensor], assumptions: object
+) -> None:
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    before = load(tmp_path / "ckpt.pt")
+    before.info["assumptions"] = assumptions
+    save(before, tmp_path / "ours")
+    assert "assumptions" not in load(tmp_path / "ours").info
+
+
 @pytest.mark.parametrize(("value", "told"), [(True, "true"), (50.0, "50.0"), ("rope", "'rope'")])
 def test_options_of_a_fork_are_told(tmp_path: Path, state: dict[str, Tensor], value: object, told: str) -> None:
-    args = ARGS | {"softcap": value, "rope": False, "window": None}
+    args = ARGS | {"odd\nname\x1b[2J": 1, "softcap": value, "rope": False, "window": None}
     torch.save({"model": state, "model_args": args}, tmp_path / "ckpt.pt")
     ckpt = load(tmp_path / "ckpt.pt")
-    (notice,) = [notice for notice in ckpt.info["notices"] if "passed over" in notice]
+    assert all(notice.isprintable() for notice in ckpt.info["notices"])
+    (notice,) = [notice for notice in ckpt.info["notices"] if "passed over" in notice and "odd" not in notice]
     assert notice.startswith(f"softcap was passed over: the file sets it to {told}, and nanoGPT has no such option")
 
 

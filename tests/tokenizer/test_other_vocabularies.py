@@ -141,6 +141,12 @@ def test_a_tokenizer_json_of_another_kind_has_the_librarys_ids(tmp_path: Path, m
         assert tokenizer.label(3) == made.id_to_token(3)
 
 
+def test_ids_without_a_token_are_shown_by_the_librarys_vocabularies_too() -> None:
+    bert = LibraryTokenizer(word_pieces().to_str())
+    assert bert.decode([2, 3, 99, 4]) == "the cat unused (99) sat"
+    assert bert.label(99) == "unused (99)"
+
+
 def test_berts_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(WORDS))
     made = LibraryTokenizer.from_word_pieces(tmp_path / "vocab.txt")

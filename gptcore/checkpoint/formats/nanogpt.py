@@ -16,7 +16,7 @@ from gptcore.checkpoint.assumptions import Assumption, activation, epsilon, tell
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, VocabularyError
 from gptcore.checkpoint.build import HEAD, WTE, build, same_matrix
 from gptcore.checkpoint.masks import refuse_other_attention
-from gptcore.checkpoint.parts import SETTINGS, chosen_config, training_facts
+from gptcore.checkpoint.parts import SETTINGS, chosen_config, first_five, training_facts
 from gptcore.checkpoint.sandbox.client import Opened
 from gptcore.checkpoint.shapes import sizes_from_weights, turn_conv1d
 from gptcore.checkpoint.state_names import plain_names
@@ -91,7 +91,7 @@ def _config(
         )
     fields = {name: told[name] for name in (*MODEL_ARGS, *OUR_MODEL_ARGS) if told.get(name) is not None}
     if where == "model_args":
-        assumed += _unknown(told, fields)
+        assumed += _unknown(told)
     else:  # the settings of a training, or another program's config: it may leave out what the weights tell
         shapes = sizes_from_weights(state)
         taken = ", ".join(f"{name} = {fields[name]!r}" for name in shapes | {"n_head": 0} if name in fields)
@@ -125,12 +125,12 @@ def _config(
     return chosen_config(config, given, notices)
 
 
-def _unknown(told: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Assumption]:
+def _unknown(told: Mapping[str, Any]) -> Iterator[Assumption]:
     """Yield what the model_args of another program say that nanoGPT does not know, unless it is switched off."""
     for name, value in told.items():
         if name not in (*MODEL_ARGS, *OUR_MODEL_ARGS) and value not in (None, False, 0, "", [], {}):
             yield {
-                "field": str(name)[:80],
+                "field": first_five([str(name)]),
                 "value": None,
                 "others": [],
                 "why": f"the file sets it to {shown(value)}, and nanoGPT has no such option: where it changes the "

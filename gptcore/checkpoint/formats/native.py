@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptcore.checkpoint import progress
-from gptcore.checkpoint.assumptions import tell
+from gptcore.checkpoint.assumptions import stored, tell
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, VocabularyError
 from gptcore.checkpoint.build import FLOATS, HEAD, build, dtype_name
 from gptcore.checkpoint.parts import chosen_config
@@ -157,7 +157,9 @@ def read(folder: Path, config: GPTConfig | None, tokenizer: Tokenizer | None) ->
     model = build(used, state, notices)
     own_tokenizer = tokenizer or _tokenizer(_verified(folder, _part(folder, content, TOKENIZER_PART), TOKENIZER_PART))
     info = {**_part(folder, content, "info"), "format": FORMAT, "source": str(folder), "notices": notices}
-    tell(info.pop("assumptions", []), used, info)
+    assumed = stored(info)
+    info.pop("assumptions", None)
+    tell(assumed, used, info)
     return Checkpoint(model, fitting(own_tokenizer, used, notices), used, info)
 
 

@@ -8,21 +8,15 @@ included, the worker answers one line. The loading process never imports this fi
 from __future__ import annotations
 
 import contextlib
-import errno
-import importlib
 import json
 import math
 import os
-import pickle
-import re
 import signal
 import sys
 import time
-import warnings
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -34,32 +28,18 @@ from gptcore.checkpoint.build import check_plain
 from gptcore.checkpoint.masks import is_causal
 from gptcore.checkpoint.parts import SETTINGS, first_five
 from gptcore.checkpoint.safetensors_file import MOST_TENSORS
+from gptcore.checkpoint.sandbox.reading import AGAIN, SAVE_STATE_DICT, SHARDED, read_untrusted
 from gptcore.checkpoint.state_names import is_mask, is_whole_mask
-from gptcore.inert import Array, Inert, NotDataError, stand_in
+from gptcore.inert import Array, Inert
 
 WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "module", "state", "weights", "params", "net")
 """Keys under which people store the state dict."""
 FACTS = (*SETTINGS, "iter_num", "step", "global_step", "best_val_loss", "val_loss", "tokenizer")
 """Keys of a checkpoint whose values are passed on, as plain data."""
 MOST_NAME = 500
-MOST_NAMES = 64
-"""Largest number of classes whose objects are read as fields."""
-SHARDED = (
-    "of which each process keeps a part, so no file has the whole model; save a full state dict: "
-    "torch.distributed.checkpoint.state_dict.get_model_state_dict(model, options=StateDictOptions("
-    "full_state_dict=True))"
-)
 FULL = 3
 """Exit status of a fork that cannot even write its answer."""
 MOST_DEPTH = 8
-SAVE_STATE_DICT = (
-    "in the program that made it, save the model's state dict as nanoGPT does: "
-    "torch.save({'model': model.state_dict(), 'model_args': model_args}, 'ckpt.pt')"
-)
-AGAIN = (
-    "expected is a nanoGPT ckpt.pt, a minGPT model.pt, or a folder that gptcore.save or Hugging Face wrote: copy or "
-    "download it again"
-)
 
 
 def extract(path: Path, out: Path) -> None:
@@ -68,8 +48,7 @@ def extract(path: Path, out: Path) -> None:
     Raises:
         CheckpointError: the file is not a checkpoint, is damaged, asks for code, or holds no weights.
     """
-    zipped = _checked_zip(path)
-    content = _unpickle(path, zipped)
+    content = read_untrusted(path)
     wrapped = content if isinstance(content, Mapping) else {}
     state = _state_dict(wrapped)
     if not any(isinstance(value, Tensor) for value in state.values()):
@@ -126,108 +105,6 @@ def _whole(path: Path, name: str, value: Any) -> Any:
 def _is_count(value: object) -> bool:
     """Return True for what is counted beside the weights: the averaged models, the batches seen."""
     return _is_dense(value) and value.numel() == 1 and value.dtype in (torch.int64, torch.int32)
-
-
-def _checked_zip(path: Path) -> bool:
-    """Return True if the file is a zip archive, PyTorch's format since 1.6. Raise if one of its records is suspicious.
-
-    PyTorch never compresses, so a compressed record may be a zip bomb. PyTorch does not check checksums; this does.
-    """
-    with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if arrays := [name for name in archive.namelist() if name.endswith(".npy")]:
-                raise CheckpointError(
-                    f"{path} is a NumPy archive (.npz) of {len(arrays)} arrays ({first_five(arrays)}), which is not "
-                    "read here; save them as a PyTorch file: torch.save({name: torch.from_numpy(array) for name, array "
-                    "in numpy.load(path).items()}, 'model.pt')"
-                )
-            for record in archive.infolist():
-                if record.compress_type != zipfile.ZIP_STORED or record.file_size > path.stat().st_size:
-                    raise CheckpointError(
-                        f"{path} holds a compressed record ({first_five([record.filename])}), which PyTorch never "
-                        "writes and which may unpack to any size; save the checkpoint again with torch.save"
-                    )
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise CheckpointError(f"{path} is a TorchScript archive; {SAVE_STATE_DICT}")
-            if damaged := archive.testzip():
-                raise CheckpointError(f"{path} is damaged: the checksum of {first_five([damaged])} differs; {AGAIN}")
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError, OSError) as error:
-        if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
-            raise  # EINVAL, an offset before the file's beginning, means damage; other OSErrors are the disk's
-        raise CheckpointError(f"{path} is damaged or cut short ({type(error).__name__}); {AGAIN}") from None
-    return True
-
-
-def _unpickle(path: Path, zipped: bool) -> Any:
-    """Load without running code: plain objects beside the weights are read as their fields (`inert.py`).
-
-    PyTorch's own messages advise to switch the check off, so they are not passed on.
-    """
-    if re.search("[\ud800-\udfff]", str(path)):  # Python's spelling of bytes that are not UTF-8
-        raise CheckpointError(f"{path} has a name that is not UTF-8, which PyTorch cannot open; rename it")
-    names: dict[str, Callable[..., Any]] = {}
-    for _ in range(MOST_NAMES):
-        try:
-            with warnings.catch_warnings(), torch.serialization.safe_globals([(made, n) for n, made in names.items()]):
-                warnings.simplefilter("ignore")
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-        except pickle.UnpicklingError as error:
-            if not _allow(names, str(error)):
-                _refuse(path, zipped, error)
-        except Exception as error:  # for a damaged file, torch.load raises almost any kind
-            _refuse(path, zipped, error)
-    raise CheckpointError(f"{path} is a pickle of more than {MOST_NAMES} classes; {SAVE_STATE_DICT}")
-
-
-def _allow(names: dict[str, Callable[..., Any]], told: str) -> bool:
-    """Add a stand-in for the name that PyTorch has stopped at; return False where it stopped for another reason."""
-    if "must be imported to load DTensors" in told and "torch.distributed.tensor" not in sys.modules:
-        importlib.import_module("torch.distributed.tensor")  # a second or two, for the few files that need it
-        return True
-    if asked := re.search(r"GLOBAL (\S{1,200}) was not", told):
-        name, made = asked[1], stand_in(asked[1])
-    elif "SETITEM" in told and (entered := next((n for n, made in names.items() if repr(made) in told), None)):
-        name, made = entered, stand_in(entered, as_dict=True)
-    else:
-        return False
-    if made is not None:
-        names[name if "." in name else f"builtins.{name}"] = made
-    return made is not None
-
-
-def _refuse(path: Path, zipped: bool, error: Exception) -> NoReturn:
-    """Raise the sentence for a file that PyTorch could not load."""
-    try:
-        raise error
-    except (OSError, CheckpointError):
-        raise
-    except MemoryError:
-        raise CheckpointError(f"{path} asks for far more memory than its size; {AGAIN}") from None
-    except NotDataError as refused:
-        raise CheckpointError(f"{path} is a pickle that {refused}, so it was refused; {SAVE_STATE_DICT}") from None
-    except Exception:
-        text = str(error)
-        if "ShardedTensor" in text:
-            raise CheckpointError(f"{path} holds sharded tensors (ShardedTensor), {SHARDED}") from None
-        if name := re.search(r"GLOBAL (\S{1,200})", text):
-            raise CheckpointError(
-                f"{path} is a pickle that asks for {name[1]!r}, which is code and not weights, so it was refused; "
-                f"{SAVE_STATE_DICT}"
-            ) from None
-        with path.open("rb") as file:
-            known = zipped or file.read(1) == pickle.PROTO
-        if known and (opcode := re.search(r"Unsupported operand (\d+)", text)):
-            raise CheckpointError(
-                f"{path} is a pickle with the instruction {int(opcode[1]):#04x}, which weights do not need, so it was "
-                f"refused: it is damaged, or made with another pickle_protocol; {SAVE_STATE_DICT}"
-            ) from None
-        if "memory" in text:
-            raise CheckpointError(f"{path} asks for far more memory than its size; {AGAIN}") from None
-        kind = "damaged or cut short" if known else "not a PyTorch file"
-        raise CheckpointError(f"{path} is {kind} ({type(error).__name__}); {AGAIN}") from None
 
 
 def _described(content: object) -> str:
