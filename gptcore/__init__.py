@@ -1,5 +1,6 @@
 """A GPT in nanoGPT's names, and every tensor of its runs."""
 
+from gptcore.analysis.lens import LogitLens, logit_lens
 from gptcore.capture.capture import capture, capture_cost
 from gptcore.capture.edits import Edit
 from gptcore.capture.explain import Explanation, explain
@@ -7,6 +8,7 @@ from gptcore.capture.gradients import gradients
 from gptcore.capture.trace import Trace
 from gptcore.checkpoint import Checkpoint, CheckpointError, load, save, shipped_models
 from gptcore.config import ConfigError, GPTConfig
+from gptcore.generation.generate import Step, generate
 from gptcore.graph.architecture import Architecture, architecture
 from gptcore.model import GPT
 
@@ -19,13 +21,17 @@ __all__ = [
     "Edit",
     "Explanation",
     "GPTConfig",
+    "LogitLens",
+    "Step",
     "Trace",
     "architecture",
     "capture",
     "capture_cost",
     "explain",
+    "generate",
     "gradients",
     "load",
+    "logit_lens",
     "save",
     "shipped_models",
 ]

@@ -21,6 +21,7 @@ ROOMS = {
             "graph",
             "capture",
             "analysis",
+            "generation",
             "tokenizer",
             "checkpoint",
             "data",

@@ -131,6 +131,17 @@ class Trace(Mapping[str, Tensor]):
         with self._as_run():
             return self._values.copied(name, Rows(start, stop))
 
+    def unembedded(self, states: Tensor) -> Tensor:
+        """Return the logits (..., V) of states (..., C) of the residual stream: the final norm, then the head.
+
+        The norm takes each state's own mean and variance. The weights are those of the run; edits do not count.
+
+        Raises:
+            RuntimeError: the weights have changed since the run.
+        """
+        with self._as_run():
+            return self._values.unembedded(states)
+
     @contextmanager
     def _as_run(self) -> Iterator[None]:
         """Compute without a graph and in the precision of the run, whatever surrounds the reading."""

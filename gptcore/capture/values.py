@@ -14,10 +14,13 @@ from torch import Tensor
 from gptcore.capture import stored
 from gptcore.capture.bound_edits import Edits
 from gptcore.config import GPTConfig
-from gptcore.graph.node import Node
+from gptcore.graph.architecture import architecture
+from gptcore.graph.node import Node, Role
 from gptcore.graph.ops import Axes, Concat, Rows, Same, SplitHeads, Transpose
 from gptcore.model import GPT
 
+LAST: tuple[Role, Role] = ("final norm", "logits")
+"""The modules that turn the residual stream into logits, by their roles."""
 VIEWS = (Same, SplitHeads, Transpose, Concat)
 """Ops whose result may be a view of their input."""
 
@@ -72,6 +75,13 @@ class Values:
     def unedited(self, name: str, rows: Rows) -> Tensor:
         """Compute rows of a tensor from its operands, before the edits of this very tensor."""
         return self._nodes[name].op.rows(NodeInputs(self, self._nodes[name]), rows)
+
+    def unembedded(self, states: Tensor) -> Tensor:
+        """Return what the final norm and the head make of any states (..., C), by the modules themselves; no edits."""
+        self._weights_unchanged()
+        for role in LAST:
+            states = self._model.get_submodule(architecture(self.config).named(role))(states)
+        return states
 
     def operand(self, node: Node, number: int) -> str:
         """Return the tensor that a node reads: what the container made of it, where that was edited."""
