@@ -7,15 +7,16 @@ from app.components.badge import BadgeEvent, badge
 from app.components.code import code
 from app.components.heads import HeadEvent, heads
 from app.components.history import history
+from app.components.lens import LensEvent, LensRow, LensToken, lens
 from app.components.listing import listing
-from app.components.live import Panel, live
+from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
-from app.components.map import Crumb, MapEvent, map_panel
-from app.components.matrix import Cell, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
+from app.components.map import Crumb, MapEvent, MapLine, map_panel
+from app.components.matrix import Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
 from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
-from app.components.prompt import Notice, PromptValue, prompt
+from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
 from app.components.timeline import TimelineEvent, timeline
 
@@ -24,9 +25,16 @@ __all__ = [
     "BadgeEvent",
     "Cell",
     "Crumb",
+    "ExplainEvent",
+    "FollowEvent",
     "HeadEvent",
     "Heatmap",
+    "LensEvent",
+    "LensRow",
+    "LensToken",
+    "LookEvent",
     "MapEvent",
+    "MapLine",
     "MatrixEvent",
     "NextToken",
     "NodeEvent",
@@ -41,6 +49,7 @@ __all__ = [
     "heads",
     "heatmap",
     "history",
+    "lens",
     "listing",
     "live",
     "losses",

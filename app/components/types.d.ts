@@ -36,6 +36,9 @@ interface Pointed {
 
 interface WindowEventMap {
   "gptscope:hover": CustomEvent<Pointed & { source: View }>;
+  "gptscope:lock": CustomEvent<number | null>;
+  "gptscope:lens": CustomEvent<any>;
+  "gptscope:preview": CustomEvent<{ layer: number; head: number } | null>;
   "gptscope:moment": CustomEvent<string>;
   "gptscope:shown": CustomEvent<string>;
   "gptscope:rested": CustomEvent<string>;
@@ -52,6 +55,7 @@ interface Window {
   gptscopeKept?: Map<string, string>;
   gptscopeHistories?: Map<string, any>;
   gptscopeListings?: Map<string, [string, string][][]>;
+  gptscopeHeads?: { canvas: OffscreenCanvas; size: number };
   gptscopePlotly?: boolean;
   Plotly: any;
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
 from gptcore import Trace, architecture
+from gptcore.analysis.value_weighted import value_weighted
 from gptcore.tokenizer import Tokenizer
 
 Matrix = NDArray[np.floating[Any]]
@@ -25,6 +27,11 @@ MOST_LABELS = 1024
 """Largest vocabulary whose labels are sent with each key."""
 NOT_NEGATIVE = ("loss", "tokens")
 """Roles of tensors that are drawn on a scale from 0 to their largest value."""
+GELU_LOW = -0.17
+"""The least value of a GELU: the lower end of its scale, so that what is below 0 can be seen."""
+MOST_TOKENS = 40
+"""Tokens whose logits are drawn."""
+PATTERNS = ("pattern", "pattern after dropout")
 SEQUENTIAL = ("pattern", "pattern after dropout", "probabilities")
 """Roles of tensors with weights between 0 and 1."""
 
@@ -38,6 +45,8 @@ class Slice:
     rows: str
     cols: str
     heat: Heatmap
+    tokens: tuple[int, ...] = ()
+    """Tokens of the rows, where they are logits or probabilities."""
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -55,22 +64,53 @@ class Slice:
         return (self.rows, self.cols) == ("query", "key")
 
 
-def of_trace(trace: Trace, name: str, head: int) -> Slice:
-    """Return a tensor of the run as a matrix: of the first sequence of the batch, and of one head if it has heads."""
+def of_trace(trace: Trace, name: str, head: int, by: str = "weight", position: int = -1) -> Slice:
+    """Return a tensor of the run as a matrix, a position a column: of the first sequence, and of one of its heads.
+
+    Args:
+        trace: the run.
+        name: the tensor.
+        head: the head of a tensor that has heads.
+        by: the scale of a pattern: "weight", "row" (colours alone), or "value", which weights each cell by the length
+            of what it brings.
+        position: of logits and probabilities only the most likely tokens after this position are drawn.
+    """
     axes, _ = trace.shapes()[name]
+    role = architecture(trace.config).nodes[name].role
+    if axes[-1] == "V":
+        return _of_tokens(trace, name, position)
     tensor = trace[name]
     if axes[0] == "B":
         axes, tensor = axes[1:], tensor[0]
     title = name
+    weighted = by == "value" and role in PATTERNS
     if axes[0] == "H":
         axes, tensor, title = axes[1:], tensor[head], f"{name}, head {head}"
+        if weighted:
+            layer = architecture(trace.config).nodes[name].layer or 0
+            title, tensor = f"{title}, times the values' lengths", value_weighted(trace, layer)[0, head]
     if axes == ("T", "T"):
         axes = ("query", "key")
-    role = architecture(trace.config).nodes[name].role
+    elif axes[0] == "T" and len(axes) == 2:
+        axes, tensor = (axes[1], "T"), tensor.T
     if role == "loss":
         axes = (TARGET,)
-    high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE else None
-    return _slice(title, axes, tensor, "sequential" if high or role in SEQUENTIAL else "diverging", high)
+    high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE or weighted else None
+    if role == "mlp hidden":
+        return _slice(title, axes, tensor, "diverging", float(tensor.nan_to_num().max()) or 1.0, GELU_LOW)
+    scale = "sequential" if high or role in SEQUENTIAL else "diverging"
+    return _slice(title, axes, tensor, scale, high, by_row=by == "row" and role in PATTERNS)
+
+
+def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
+    """Return the logits or probabilities of the tokens that are most likely after a position, best first."""
+    arch = architecture(trace.config)
+    here = trace.rows(arch.named("logits"), position % trace.T, position % trace.T + 1)[0, 0]
+    best = torch.topk(here, min(MOST_TOKENS, here.numel())).indices
+    values = trace[name][0][:, best].T  # (tokens, T)
+    scale = "sequential" if arch.nodes[name].role in SEQUENTIAL else "diverging"
+    made = _slice(name, ("V", "T"), values, scale)
+    return replace(made, tokens=tuple(best.tolist()))
 
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
@@ -78,30 +118,78 @@ def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
     return _slice(name, tuple(axes), weight, "diverging")
 
 
-def _slice(name: str, axes: Sequence[str], tensor: Tensor, scale: Any, high: float | None = None) -> Slice:
+def _slice(
+    name: str,
+    axes: Sequence[str],
+    tensor: Tensor,
+    scale: Any,
+    high: float | None = None,
+    low: float | None = None,
+    by_row: bool = False,
+) -> Slice:
     matrix = tensor.detach().float().cpu().numpy()
     if matrix.ndim == 1:
         axes, matrix = ("", *axes), matrix[None]
-    return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale, vmax=high))
+    return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale, vmin=low, vmax=high, by_row=by_row))
 
 
-def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, size: int) -> list[str] | None:
-    """Return the labels of an axis: the prompt's tokens, the vocabulary, or None for numbers.
+def labels(axis: str, tokens: list[str], tokenizer: Tokenizer, part: Slice, size: int) -> list[str] | None:
+    """Return the labels of an axis, or None: for numbers, and for the prompt's tokens, which the page has.
 
     A large vocabulary's labels are not sent: no screen has room for them, and `label` answers for one place.
     """
     if axis == TARGET:
         return [*(f"→ {token}" for token in tokens[1:]), "no target yet"]
-    if axis in POSITIONS:
-        return tokens
+    if axis == "V" and part.tokens:
+        return [tokenizer.label(index) for index in part.tokens]
     if axis == "V" and size <= MOST_LABELS:
         return [tokenizer.label(index) for index in range(size)]
     return [""] if axis == "" else None
 
 
-def label(axis: str, tokenizer: Tokenizer, index: int) -> str | None:
+def label(axis: str, tokenizer: Tokenizer, part: Slice, index: int) -> str | None:
     """Return the label of one place of an axis whose labels were not sent; None for a number."""
-    return tokenizer.label(index) if axis == "V" else None
+    return tokenizer.label(part.tokens[index] if part.tokens else index) if axis == "V" else None
+
+
+@dataclass(frozen=True)
+class Large:
+    """A large number of the followed position: its channel, and of a sum its two parts."""
+
+    channel: int
+    value: float
+    parts: tuple[float, ...] = ()
+
+
+def largest(trace: Trace, name: str, part: Slice, position: int, count: int = 14) -> list[Large]:
+    """Return the channels with the largest sizes at a position, of a tensor with a column a position.
+
+    Of the additions to the residual stream, what came in and what was added stand beside the sum.
+    """
+    if part.cols != "T" or part.tokens:
+        return []
+    column = np.nan_to_num(part.matrix[:, position])
+    order = np.argsort(-np.abs(column), kind="stable")[:count]
+    node = architecture(trace.config).nodes[name]
+    parts: list[Matrix] = []
+    if node.kind == "residual" and len(node.operands) == 2:
+        parts = [_column(trace, each, position) for each in node.operands]
+    return [Large(int(i), float(column[i]), tuple(float(each[i]) for each in parts)) for i in order]
+
+
+def norms(trace: Trace, name: str, part: Slice, position: int) -> list[float]:
+    """Return the length of the followed column; of an addition, of both parts before it."""
+    if part.cols != "T" or part.tokens:
+        return []
+    node = architecture(trace.config).nodes[name]
+    parts = node.operands if node.kind == "residual" and len(node.operands) == 2 else ()
+    columns = [*(_column(trace, each, position) for each in parts), part.matrix[:, position]]
+    return [float(np.linalg.norm(column.astype(np.float64))) for column in columns]
+
+
+def _column(trace: Trace, name: str, position: int) -> Matrix:
+    rows = trace.rows(name, position, position + 1)
+    return rows.flatten().float().cpu().numpy()
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,12 @@ class Type(Action):
             why = "Still shown: the last prompt. Type something: a model needs at least one token."
             return replace(entered, notice={"kind": "info", "text": why})
         try:
-            return replace(entered, shown=Shown.of(screen.shown.checkpoint, self.text, screen.shown))
+            shown = Shown.of(screen.shown.checkpoint, self.text, screen.shown)
         except ValueError as error:
             why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
             return replace(entered, notice={"kind": "error", "text": why})
+        there = screen.lock is not None and shown.sees(screen.lock)
+        return replace(entered, shown=shown, lock=screen.lock if there else None)
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0
@@ -106,6 +108,35 @@ class Append(Action):
     def tokens(self, screen: Screen, model: Model) -> int:
         full = model.final.config.block_size <= screen.shown.trace.T
         return model.final.config.block_size if full else 1
+
+
+# The token that is followed, and how things are drawn
+
+
+@dataclass(frozen=True)
+class Lock(Action):
+    """A token of the prompt to follow through all panels; None follows the last one again."""
+
+    token: int | None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if self.token is not None and (type(self.token) is not int or not screen.shown.sees(self.token)):
+            run = screen.shown
+            there = f"choose one from {run.cropped} to {len(run.ids) - 1}"
+            raise ValueError(f"the model sees no token {str(self.token)[:20]} of this prompt; {there}")
+        return screen if self.token == screen.lock else replace(screen, lock=self.token)
+
+
+@dataclass(frozen=True)
+class ChooseLook(Action):
+    """Another form of the map, scale or form of the stage."""
+
+    name: str
+    word: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        look = screen.look.choose(self.name, self.word)
+        return screen if look == screen.look else replace(screen, look=look)
 
 
 # The map
@@ -254,7 +285,7 @@ class SetTimelineScore(Action):
 
 @dataclass(frozen=True)
 class Restore(Action):
-    """A state that was kept, of this very model: prompt, location, moment, sampling and score at once."""
+    """A state that was kept, of this very model: prompt, location, lock, look, moment, sampling and score at once."""
 
     state: State
 
@@ -269,6 +300,7 @@ class Restore(Action):
             raise ValueError(screen.notice["text"] if screen.notice else "the prompt cannot be read")
         screen = SetTimelineScore(state.score).after(screen, model)
         screen = SetSampling(state.temperature, state.top_k).after(screen, model)
+        screen = replace(Lock(state.lock).after(screen, model), look=state.look)
         return replace(screen, location=state.location.check(model.arch))
 
     def tokens(self, screen: Screen, model: Model) -> int:

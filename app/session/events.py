@@ -10,7 +10,9 @@ from collections.abc import Callable
 from app.session.actions import (
     Action,
     Append,
+    ChooseLook,
     GoToLayer,
+    Lock,
     MoveInTime,
     Open,
     PickHead,
@@ -47,10 +49,32 @@ def cell(event: object, name: str) -> tuple[int, int] | None:
     return None
 
 
+def strip_cell(event: object) -> tuple[str, int, int] | None:
+    """Return the (node, row, column) of the map's pixel whose value is asked for."""
+    match event:
+        case {"kind": "cell", "id": str(node), "row": int(row), "column": int(column)}:
+            return node, row, column
+    return None
+
+
 def _prompt(event: object, me: Explorer) -> Actions:
     match event:
         case {"text": str(text), "rev": int(rev)} if rev == me.rev:
             return (Type(text),)
+    return ()
+
+
+def _follow(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"token": int() | None as token, "text": str(text)} if text == me.shown.text:
+            return (Lock(token),)
+    return ()
+
+
+def _look(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"name": str(name), "word": str(word)}:
+            return (ChooseLook(name, word),)
     return ()
 
 
@@ -72,7 +96,8 @@ def _map(event: object, me: Explorer) -> Actions:
 def _heads(event: object, me: Explorer) -> Actions:
     match event:
         case {"layer": int(layer), "head": int(head)}:
-            return (PickHead(layer, head),)
+            here = me.node.layer == layer and "H" in me.node.axes and me.location.weight is None
+            return (ShowHead(head),) if here else (PickHead(layer, head),)
     return ()
 
 
@@ -80,8 +105,6 @@ def _node(event: object, me: Explorer) -> Actions:
     match event:
         case {"id": str(node)} if node != me.location.selected:
             return ()
-        case {"kind": "head", "id": _, "head": int(head)}:
-            return (ShowHead(head),)
         case {"kind": "weight", "id": _, "weight": str() | None as weight}:
             return (PickWeight(weight),)
     return ()
@@ -98,6 +121,13 @@ def _prediction(event: object, me: Explorer) -> Actions:
     return tuple(found)
 
 
+def _lens(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "select", "id": str(node)}:
+            return (Select(node),)
+    return ()
+
+
 def _timeline(event: object, me: Explorer) -> Actions:
     match event:
         case {"source": str(source), "kind": str(kind), "step": int() | None as step} if source == me.history.source:
@@ -108,10 +138,13 @@ def _timeline(event: object, me: Explorer) -> Actions:
 _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "timeline": _timeline,
     "prompt": _prompt,
+    "follow": _follow,
+    "look": _look,
     "map": _map,
     "heads": _heads,
     "node": _node,
     "prediction": _prediction,
+    "lens": _lens,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.components import Notice
-from app.panels import tensor_slice
+from app.components import LensRow, Notice
+from app.panels import strips, tensor_slice
 from app.session.actions import Action, sentence
+from app.session.first_prompt import own_prompt, readable
 from app.session.location import START, Location
+from app.session.look import Look
 from app.session.moment import Moment
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, NoPast, Past, Screen
@@ -18,18 +20,6 @@ from app.session.state_text import State
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, architecture
 from gptcore.graph.architecture import Node
-
-FIRST_TOKENS = 8
-"""Number of tokens in the prompt of a model that can read no other prompt."""
-PROMPT = "To be, or not to b"
-"""The first prompt of a model that has none of its own."""
-MOST_PROMPT = 1000
-
-
-def own_prompt(checkpoint: Checkpoint) -> str:
-    """Return the prompt that a model is first shown with: its folder may name one, as the shipped ones do."""
-    told = checkpoint.info.get("prompt")
-    return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
 
 
 class Explorer:
@@ -57,6 +47,8 @@ class Explorer:
         self._screen = _first(checkpoint, text, rev)
         self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
+        self._strips: strips.Strips | None = None
+        self._lens: tuple[tuple[Shown, int], list[LensRow]] | None = None
         self._parity: tuple[Shown, Parity] | None = None
 
     def apply(self, action: Action) -> None:
@@ -91,6 +83,8 @@ class Explorer:
             temperature=now.temperature,
             top_k=now.top_k,
             score=now.score,
+            lock=self.lock,
+            look=now.look,
         )
 
     # The model
@@ -158,6 +152,27 @@ class Explorer:
         return self.arch.nodes[self.location.selected]
 
     @property
+    def position(self) -> int:
+        """The position in the context that is followed: the locked token's, or the last."""
+        return self._screen.position
+
+    @property
+    def lock(self) -> int | None:
+        """The locked token of the prompt, as far as the model sees it."""
+        lock = self._screen.lock
+        return lock if lock is not None and self.shown.sees(lock) else None
+
+    @property
+    def look(self) -> Look:
+        """The look of the map and the stage."""
+        return self._screen.look
+
+    @property
+    def scales(self) -> strips.Scales:
+        """The scales of the map's strips."""
+        return self._model.scales
+
+    @property
     def temperature(self) -> float:
         """The divisor of the logits."""
         return self._screen.temperature
@@ -216,17 +231,37 @@ class Explorer:
 
     def slice(self) -> tensor_slice.Slice:
         """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
-        place = self.location
+        place, by = self.location, self.look.scale
         made_of = self.checkpoint.model if place.weight else self.shown.trace
-        key = (place.weight, place.selected, place.head, made_of)
+        here = self.position if self.node.axes[-1] == "V" else -1
+        key = (place.weight, place.selected, place.head, made_of, by, here)
         if self._slice is None or self._slice[0] != key:
             if place.weight is not None:
                 axes = self.node.weight_axes[self.node.weights.index(place.weight)]
                 made = tensor_slice.of_weight(place.weight, axes, self.checkpoint.model.get_parameter(place.weight))
             else:
-                made = tensor_slice.of_trace(self.shown.trace, place.selected, place.head)
+                made = tensor_slice.of_trace(self.shown.trace, place.selected, place.head, by, here)
             self._slice = (key, made)
         return self._slice[1]
+
+    def strips(self) -> strips.Strips:
+        """Return the strips of the map; what the last ones have in common with them is taken over."""
+        wanted = strips.lines(self.arch, self.location.layer)
+        names = tuple(line.tensor for line in wanted if line.kind is not None and line.kind != "logits")
+        self._strips = strips.update(self._strips, self.shown.trace, self.checkpoint, names)
+        return self._strips
+
+    def lens(self) -> list[LensRow]:
+        """Return what the model would say after each block at the followed position."""
+        key = self.shown, self.position
+        if self._lens is None or self._lens[0] != key:
+            self._lens = key, self.shown.lens(self.position)
+        return self._lens[1]
+
+    @property
+    def has_lens(self) -> bool:
+        """True where the lens of this prompt and position was read."""
+        return self._lens is not None and self._lens[0] == (self.shown, self.position)
 
     # Whether the numbers can be believed
 
@@ -253,17 +288,6 @@ def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
         typed = own_prompt(checkpoint)
         shown = Shown.of(checkpoint, typed)
     except ValueError:
-        typed = _readable(checkpoint)
+        typed = readable(checkpoint)
         shown = Shown.of(checkpoint, typed)
     return Screen(shown, typed, meant, place, rev=rev, notice=notice)
-
-
-def _readable(checkpoint: Checkpoint) -> str:
-    """Return a prompt that this model can surely read: the first of its tokens that are text."""
-    tokenizer, config = checkpoint.tokenizer, checkpoint.config
-    ids = list(range(min(FIRST_TOKENS, tokenizer.vocab_size, config.block_size)))
-    text = tokenizer.decode(ids)
-    try:
-        return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
-    except ValueError:
-        return tokenizer.decode([0])

@@ -12,11 +12,14 @@ from itertools import takewhile
 
 import torch
 
-from app.components import NextToken
+from app.components import LensRow, NextToken
 from app.panels import thumbnails
 from gptcore import Checkpoint, Trace, architecture, capture
+from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
 
+LENS_TOKENS = 10
+"""Tokens of each depth."""
 ROUNDING = 1e-4
 """Rounding error of float32 over the layers of a GPT, as a share of the largest logit."""
 
@@ -68,9 +71,13 @@ class Shown:
         label = self.checkpoint.tokenizer.label
         return [label(index) for index in self.ids[self.cropped :]]
 
-    def next_tokens(self, temperature: float, top_k: int) -> list[NextToken]:
-        """Return the most likely next tokens: softmax of the last position's logits over the temperature."""
-        logits = self._last_logits().double()  # (V,)
+    def sees(self, token: int) -> bool:
+        """Tell whether the model sees this token of the prompt: it is there, and not cropped."""
+        return self.cropped <= token < len(self.ids)
+
+    def next_tokens(self, position: int, temperature: float, top_k: int) -> list[NextToken]:
+        """Return the most likely tokens after a position: softmax of its logits over the temperature."""
+        logits = self.logits_at(position).double()  # (V,)
         probabilities = torch.softmax(logits / temperature, dim=-1)
         top = torch.topk(logits, min(top_k, logits.numel()))
         label = self.checkpoint.tokenizer.label
@@ -85,16 +92,56 @@ class Shown:
             for rank, (index, logit) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True), 1)
         ]
 
+    def facts(self, position: int) -> list[tuple[str, str, str]]:
+        """Return (name, value, meaning) of what is known at a position beside its most likely tokens."""
+        logits = self.logits_at(position).double()
+        logarithms = torch.log_softmax(logits, dim=-1)
+        entropy = -(logarithms.exp() * logarithms.nan_to_num(neginf=0.0)).sum().item()
+        meaning = "how unsure the model is, in nats: 0 is sure, and e to this power is among how many equal tokens"
+        found = [("entropy", f"{entropy:.3f}", meaning)]
+        if position + 1 < self.trace.T:
+            target = int(self.trace.ids[0, position + 1])
+            rank = int((logits > logits[target]).sum()) + 1
+            loss = -logarithms[target].item()
+            found = [
+                ("target", self.tokens[position + 1], "the token that does follow in the prompt"),
+                ("loss", f"{loss:.3f}", "-log of the target's probability, in nats: what training makes smaller"),
+                ("rank", str(rank), "the target's place among all tokens, 1 is the most likely"),
+                *found,
+            ]
+        return found
+
+    def lens(self, position: int) -> list[LensRow]:
+        """Return the most likely tokens of the residual stream at each depth, read as logits."""
+        read = logit_lens(self.trace, positions=position, mid=True)
+        arch = architecture(self.trace.config)
+        probabilities = read.logits[:, 0, 0].double().softmax(dim=-1)  # (rows, V)
+        top = probabilities.topk(min(LENS_TOKENS, probabilities.shape[-1]))
+        label = self.checkpoint.tokenizer.label
+        found: list[LensRow] = []
+        for name, tokens, shares in zip(read.names, top.indices.tolist(), top.values.tolist(), strict=True):
+            node = arch.nodes[name]
+            pairs = zip(tokens, shares, strict=True)
+            found.append(
+                {
+                    "name": name,
+                    "label": "emb" if node.role == "residual in" else str(node.layer),
+                    "mid": node.role == "residual between",
+                    "top": [{"id": token, "label": label(token), "probability": share} for token, share in pairs],
+                }
+            )
+        return found
+
     def parity(self) -> Parity:
         """Run the prompt once more, through the teaching attention, and compare."""
         difference = parity(self.checkpoint.model, self.trace)
-        bound = ROUNDING * max(1.0, self._last_logits().abs().max().item())
+        bound = ROUNDING * max(1.0, self.logits_at(self.trace.T - 1).abs().max().item())
         return Parity(difference, difference <= bound)
 
-    def _last_logits(self) -> torch.Tensor:
-        """Return the logits of the last position, (V,)."""
+    def logits_at(self, position: int) -> torch.Tensor:
+        """Return the logits of one position of the context, (V,)."""
         logits = architecture(self.trace.config).named("logits")
-        return self.trace.rows(logits, self.trace.T - 1, self.trace.T)[0, 0]
+        return self.trace.rows(logits, position, position + 1)[0, 0]
 
 
 def new_tokens(before: Shown, text: str) -> int:

@@ -7,7 +7,10 @@ from functools import cached_property
 from typing import Protocol
 
 from app.components import Notice
+from app.panels import strips
+from app.session.first_prompt import first_trace
 from app.session.location import Location
+from app.session.look import USUAL, Look
 from app.session.moment import Moment
 from app.session.prompt_run import Shown
 from app.stores.snapshots import History
@@ -61,6 +64,11 @@ class Model:
         """The number of its parameters, counted once: that is a walk through the map."""
         return self.arch.num_params()
 
+    @cached_property
+    def scales(self) -> strips.Scales:
+        """The scales of the map's strips: fixed by the final weights, so that one colour means one number."""
+        return strips.scales_of(first_trace(self.final))
+
     def weights(self, step: int | None) -> Checkpoint:
         """Return the model at a step of its training; None is the final one."""
         return self.final if step is None else self.past.weights(step)
@@ -77,6 +85,9 @@ class Screen:
     meant: str
     """The text that was asked for; it outlives a model that cannot read it."""
     location: Location
+    lock: int | None = None
+    """The token of the prompt that is followed; None follows the last one."""
+    look: Look = USUAL
     temperature: float = 1.0
     top_k: int = 10
     step: int | None = None
@@ -88,6 +99,12 @@ class Screen:
     """The number of texts that did not come from the keyboard: each of them is written into the input."""
     notice: Notice | None = None
     """A remark on the prompt."""
+
+    @property
+    def position(self) -> int:
+        """The position in the context whose line, query row and prediction are shown."""
+        run, lock = self.shown, self.lock
+        return run.trace.T - 1 if lock is None or not run.sees(lock) else lock - run.cropped
 
     def moment(self, model: Model) -> Moment:
         """Return the moment of the training whose weights are on the screen."""

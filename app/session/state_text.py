@@ -6,13 +6,14 @@ can send any text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.session.location import START, Location
+from app.session.look import CHOICES, USUAL, Look
 
 VERSION = 1
 """Version of the fields' meaning; a text without a version has this one."""
@@ -38,6 +39,9 @@ class State:
     top_k: int = 10
     score: str = ""
     """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
+    lock: int | None = None
+    """The token of the prompt that is followed; None is the last one."""
+    look: Look = USUAL
 
 
 _Count = Annotated[int, Field(ge=0, lt=10**9)]
@@ -60,6 +64,12 @@ class _Fields(BaseModel):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     top_k: Annotated[int, Field(ge=1, lt=10**9)] = 10
     score: str = ""
+    lock: _Count | None = None
+    form: str = Look.form
+    scale: str = Look.scale
+    plot: str = Look.plot
+    width: str = Look.width
+    drawer: str = Look.drawer
 
 
 _USUAL = {name: field.default for name, field in _Fields.model_fields.items()}
@@ -87,6 +97,8 @@ def encode(state: State) -> str:
         "temperature": state.temperature,
         "top_k": state.top_k,
         "score": state.score,
+        "lock": state.lock,
+        **asdict(state.look),
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
     try:
@@ -128,7 +140,15 @@ def decode(text: str) -> State:
     except ValidationError as error:
         raise StateError(_sentence(error)) from None
     location = Location(found.view, found.layer, found.head, found.node, found.weight)
-    return State(found.model, found.prompt, location, found.step, found.temperature, found.top_k, found.score)
+    try:
+        look = USUAL
+        for name in CHOICES:
+            look = look.choose(name, getattr(found, name))
+    except ValueError as error:
+        raise StateError(f"{error}; or take the link as it was given") from None
+    return State(
+        found.model, found.prompt, location, found.step, found.temperature, found.top_k, found.score, found.lock, look
+    )
 
 
 def _sentence(error: ValidationError) -> str:

@@ -8,7 +8,8 @@ from typing import cast
 
 import streamlit as st
 
-from app.session.explorer import Explorer, own_prompt
+from app.session.explorer import Explorer
+from app.session.first_prompt import own_prompt
 from app.state import person, server
 from app.stores import models
 from app.stores.models import File, Wanted, one_spelling

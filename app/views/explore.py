@@ -14,18 +14,16 @@ from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, server
+from app.views.letters import letters
+from app.views.strips import strips_of
 from gptcore import GPTConfig
 from gptcore.analysis.head_scores import KINDS
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
 
-ABOVE = "var(--above-panels, 110px)"
-"""Height of the timeline and the prompt (page.css)."""
-TALL = f"calc(100vh - {ABOVE} - 72px)"
-"""Height of the rest of the window below them."""
-
-
 LISTING = "model.py"
+QUICK = 3e7
+"""Multiplications of a lens that a key can wait for; a slower one is read when typing pauses."""
 
 
 def explore() -> None:
@@ -53,21 +51,21 @@ def _live() -> None:
     if not panels:
         st.rerun(scope="app")
     step = "final" if me.step is None else str(me.step)
-    components.live(key="live", panels=panels, step=step, kept=_texts(me))
+    components.live(key="live", panels=panels, step=step, kept=_texts(me), width=me.look.width, plot=me.look.plot)
 
 
 def _panels(me: Explorer) -> list[components.Panel]:
     """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
     timeline = [_timeline(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
-    return [_map(me), *inspected, _prediction(me), _heads(me), *timeline, _prompt(me)]
+    return [_map(me), *inspected, _prediction(me), _heads(me), _lens(me), *timeline, _prompt(me)]
 
 
 def _texts(me: Explorer) -> dict[str, str]:
-    """Return the drawing of the map and the formula, if the page does not have them yet."""
+    """Return the drawing of the map, if that is in sight, and the formula, if the page does not have them yet."""
     drawing, formula = _drawing_key(me.arch.config, me.location.view, me.location.layer), _key(me.node.formula)
     texts = {}
-    if drawing not in (kept := reports.kept()):
+    if drawing not in (kept := reports.kept()) and me.look.form == "diagram":
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
         texts[formula] = formula_svg(me.node.formula)
@@ -91,6 +89,7 @@ def _prompt(me: Explorer) -> components.Panel:
         cropped=me.shown.cropped,
         counter=me.shown.counter,
         notice=me.message,
+        lock=me.lock,
     )
 
 
@@ -143,12 +142,16 @@ def _map(me: Explorer) -> components.Panel:
     return components.map_panel(
         text=me.shown.text,
         svg_key=_drawing_key(me.arch.config, me.location.view, me.location.layer),
-        shapes=me.location.shapes(me.arch, me.shown.trace.T),
+        shapes=me.location.shapes(me.arch, me.shown.trace.T) if me.look.form == "diagram" else {},
         selected=me.location.selected,
         breadcrumbs=[{"id": name, "label": label} for name, label in me.location.crumbs(me.arch)],
         layer=me.location.layer,
         n_layer=me.arch.config.n_layer,
-        height=TALL,
+        form=me.look.form,
+        T=me.shown.trace.T,
+        position=me.position,
+        locked=me.lock is not None,
+        **(strips_of(me) if me.look.form == "tensors" else {}),
     )
 
 
@@ -168,6 +171,9 @@ def _node(me: Explorer) -> components.Panel:
         n_head=me.arch.config.n_head if has_heads else 0,
         weights=node.weights,
         weight=place.weight,
+        letters=letters(me.arch.config, me.shown.trace.T),
+        drawer=me.look.drawer,
+        width=me.look.width,
     )
 
 
@@ -176,22 +182,34 @@ def _code(me: Explorer) -> components.Panel:
     found = me.node.source
     first, last = found.lines
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
-    return components.code(name=LISTING, first=first, last=last, title=f"{found.file} · {lines}", height=150)
+    return components.code(
+        name=LISTING,
+        first=first,
+        last=last,
+        title=f"{found.file} · {lines}",
+        summary=me.node.summary,
+        formula=me.node.formula,
+        formula_key=_key(me.node.formula),
+        open=me.look.drawer == "code",
+        height=190,
+    )
 
 
 def _matrix(me: Explorer) -> components.Panel:
     """Return the selected tensor or weight as a heatmap."""
-    part = me.slice()
+    part, place = me.slice(), me.location
     hover = events.cell(reports.last("matrix"), part.name)
-    tokens = me.shown.tokens
+    tokens, tokenizer = me.shown.tokens, me.checkpoint.tokenizer
+    pattern = me.node.role in tensor_slice.PATTERNS and place.weight is None
+    of_run = place.weight is None
     return components.matrix(
         text=me.shown.text,
         name=part.name,
         heat=part.heat,
         row_axis=tensor_slice.POSITIONS.get(part.rows, part.rows),
         col_axis=tensor_slice.POSITIONS.get(part.cols, part.cols),
-        row_labels=tensor_slice.labels(part.rows, tokens, me.checkpoint.tokenizer, part.matrix.shape[0]),
-        col_labels=tensor_slice.labels(part.cols, tokens, me.checkpoint.tokenizer, part.matrix.shape[1]),
+        row_labels=tensor_slice.labels(part.rows, tokens, tokenizer, part, part.matrix.shape[0]),
+        col_labels=tensor_slice.labels(part.cols, tokens, tokenizer, part, part.matrix.shape[1]),
         row_tokens=part.rows in tensor_slice.POSITIONS,
         col_tokens=part.cols in tensor_slice.POSITIONS,
         square=part.square,
@@ -199,7 +217,15 @@ def _matrix(me: Explorer) -> components.Panel:
         labels_at=_labels_at(me, part, *hover) if hover else (None, None),
         ack=reports.seq("matrix"),
         note=_note(me, part),
-        height=f"calc(100vh - {ABOVE} - var(--above-matrix, 8rem) - 253px)",
+        position=me.position if of_run else None,
+        locked=me.lock is not None,
+        line=part.matrix[me.position].astype("float32") if part.square and part.heat.values is None else None,
+        tensor=place.weight or place.selected,
+        layer=me.node.layer,
+        head=place.head if "H" in me.node.axes and of_run else None,
+        plot="links" if part.square and me.look.plot == "links" else "grid",
+        by=me.look.scale,
+        scales=pattern,
     )
 
 
@@ -218,7 +244,7 @@ def _note(me: Explorer, part: tensor_slice.Slice) -> str:
 def _labels_at(me: Explorer, part: tensor_slice.Slice, row: int, col: int) -> tuple[str | None, str | None]:
     """Return the labels of a hovered cell's row and column, if the browser does not have them."""
     tokenizer = me.checkpoint.tokenizer
-    return tensor_slice.label(part.rows, tokenizer, row), tensor_slice.label(part.cols, tokenizer, col)
+    return tensor_slice.label(part.rows, tokenizer, part, row), tensor_slice.label(part.cols, tokenizer, part, col)
 
 
 def _shape(me: Explorer) -> str:
@@ -234,7 +260,7 @@ def _statistics(of: tensor_slice.Statistics) -> str:
 
 
 def _prediction(me: Explorer) -> components.Panel:
-    rows = me.shown.next_tokens(me.temperature, me.top_k)
+    rows = me.shown.next_tokens(me.position, me.temperature, me.top_k)
     return components.prediction(
         text=me.shown.text,
         rows=rows,
@@ -242,15 +268,35 @@ def _prediction(me: Explorer) -> components.Panel:
         top_k=me.top_k,
         ack=reports.seq("prediction"),
         note=f"{sum(row['probability'] for row in rows):.1%} shown",
-        height=380,
+        position=me.position,
+        token=me.shown.tokens[me.position],
+        locked=me.lock is not None,
+        facts=me.shown.facts(me.position),
+    )
+
+
+def _lens(me: Explorer) -> components.Panel:
+    """Return what the model would say after each block; of a large model only when it is asked for."""
+    asked = reports.last("lens") or {}
+    wanted = (asked.get("text"), asked.get("position")) == (me.shown.text, me.position)
+    config = me.arch.config
+    quick = (config.n_layer + 1) * config.n_embd * config.vocab_size <= QUICK
+    return components.lens(
+        text=me.shown.text,
+        position=me.position,
+        token=me.shown.tokens[me.position],
+        rows=me.lens() if quick or wanted or me.has_lens else None,
+        ack=reports.seq("lens"),
     )
 
 
 def _heads(me: Explorer) -> components.Panel:
+    film = me.look.plot != "heads"
     return components.heads(
         text=me.shown.text,
         pixels=me.shown.thumbnails.pixels(),
         selected=(me.location.layer, me.location.head),
-        title="Attention of every head",
-        height=f"calc(100vh - {ABOVE} - 464px)",
+        title="Attention of every head: choose one",
+        film=film,
+        shown="H" in me.node.axes and me.location.weight is None,
     )

@@ -142,6 +142,23 @@ class Trace(Mapping[str, Tensor]):
         with self._as_run():
             return self._values.unembedded(states)
 
+    def weight(self, name: str, which: str = "weight") -> Tensor:
+        """Return the weight that a tensor was made with, detached; not a copy.
+
+        Args:
+            name: the tensor.
+            which: "weight" or "bias".
+
+        Raises:
+            KeyError: this tensor has none of that name.
+            RuntimeError: the weights have changed since the run.
+        """
+        node = architecture(self.config).nodes[name]
+        found = self._values.weight(node, which)
+        if found is None:
+            raise KeyError(f"{name} has no {which}; it has {', '.join(node.weights) or 'none'}")
+        return found.detach()
+
     @contextmanager
     def _as_run(self) -> Iterator[None]:
         """Compute without a graph and in the precision of the run, whatever surrounds the reading."""

@@ -198,11 +198,11 @@ def test_actions_and_locations_never_change() -> None:
 
 
 def test_a_run_before_stays_as_it_was(me: Explorer) -> None:
-    shown, logits = me.shown, me.shown.next_tokens(1.0, 5)
+    shown, logits = me.shown, me.shown.next_tokens(me.position, 1.0, 5)
     me.apply(Type(PROMPT + "efgh"))
     me.apply(MoveInTime(None))
     assert shown.text == PROMPT
-    assert shown.next_tokens(1.0, 5) == logits
+    assert shown.next_tokens(me.position, 1.0, 5) == logits
 
 
 # ---- what it costs -----------------------------------------------------------------------------------------------

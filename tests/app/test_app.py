@@ -29,7 +29,8 @@ from app.session.actions import (
     Type,
     Up,
 )
-from app.session.explorer import PROMPT, Explorer
+from app.session.explorer import Explorer
+from app.session.first_prompt import PROMPT
 from app.session.location import Location
 from gptcore import Checkpoint, capture
 from gptcore.graph.draw import to_svg
@@ -57,7 +58,7 @@ def test_typing_grows_the_trace(me: Explorer) -> None:
 
 
 def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
-    first = me.shown.next_tokens(1.0, 10)[0]
+    first = me.shown.next_tokens(me.position, 1.0, 10)[0]
     assert (first["label"], first["rank"]) == ("e", 1)
     logits = capture(me.checkpoint.model, me.shown.ids).logits[0, -1]
     assert first["logit"] == pytest.approx(logits.max().item(), abs=1e-5)
@@ -67,9 +68,9 @@ def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
 def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
     probabilities = []
     for temperature in (0.05, 1.0, 2.0):
-        probabilities.append(me.shown.next_tokens(temperature, 10)[0]["probability"])
+        probabilities.append(me.shown.next_tokens(me.position, temperature, 10)[0]["probability"])
     assert probabilities[0] > probabilities[1] > probabilities[2]
-    assert len(me.shown.next_tokens(1.0, 50)) == 50
+    assert len(me.shown.next_tokens(me.position, 1.0, 50)) == 50
 
 
 @pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
@@ -285,7 +286,7 @@ def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
     pixels = me.shown.thumbnails.pixels()
     assert (pixels[0, :, -1] != UNKNOWN).all()
     assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
-    assert np.isnan(me.shown.next_tokens(1.0, 10)[0]["probability"])
+    assert np.isnan(me.shown.next_tokens(me.position, 1.0, 10)[0]["probability"])
     me.apply(Select("transformer.h.2.attn.pattern"))
     assert np.isnan(me.slice().matrix).any()
     me.measure_parity()

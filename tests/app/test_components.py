@@ -156,6 +156,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "code",
         "heads",
         "history",
+        "lens",
         "listing",
         "live",
         "losses",

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from app.session.actions import Type
-from app.session.explorer import PROMPT, Explorer
+from app.session.explorer import Explorer
+from app.session.first_prompt import PROMPT
 from app.stores import models
 from app.stores.models import Models, Wanted, digest
 from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, load, save

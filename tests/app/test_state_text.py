@@ -119,7 +119,7 @@ def test_an_explorer_goes_back_to_its_state(shakespeare: Checkpoint) -> None:
         me.apply(action)
     me.apply(PickWeight("transformer.h.1.mlp.c_fc.weight"))
     there = me.state
-    rows = me.shown.next_tokens(me.temperature, me.top_k)
+    rows = me.shown.next_tokens(me.position, me.temperature, me.top_k)
     assert there != start
     me.apply(Restore(start))
     assert (me.state, me.notice) == (start, None)
@@ -127,6 +127,6 @@ def test_an_explorer_goes_back_to_its_state(shakespeare: Checkpoint) -> None:
     other.apply(Restore(decode(encode(there))))
     assert (other.state, other.notice) == (there, None)
     assert (other.typed, other.rev) == ("To be, or", 1)  # the input is brought up to it
-    found = other.shown.next_tokens(other.temperature, other.top_k)
+    found = other.shown.next_tokens(other.position, other.temperature, other.top_k)
     assert [row["id"] for row in found] == [row["id"] for row in rows]
     assert [row["logit"] for row in found] == pytest.approx([row["logit"] for row in rows], abs=1e-4)

@@ -16,7 +16,7 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from streamlit.testing.v1 import AppTest
 
-from app.session.explorer import PROMPT
+from app.session.first_prompt import PROMPT
 from app.training import jobs, plan
 from app.views.training import watch
 from app.views.training.start import _costs

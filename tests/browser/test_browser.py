@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.session.explorer import PROMPT
+from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, Trace, capture, load
 from tests.browser.driver import ROOT, chromium, open_page, server, wait_for_text
 

@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.session.explorer import PROMPT
+from app.session.first_prompt import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
 from tests.browser.driver import chromium, open_page, server, wait_for_text
 from tests.browser.test_browser import ARTEFACTS

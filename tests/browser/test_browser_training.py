@@ -14,7 +14,7 @@ pytest.importorskip("tyro", reason="needs the extra `train`")
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.session.explorer import PROMPT
+from app.session.first_prompt import PROMPT
 from app.training import jobs, learning_curves, processes
 from gptcore import Checkpoint, capture, load
 from tests.browser.driver import chromium, open_page, server

@@ -1,13 +1,15 @@
 // Source code with the lines that made the inspected tensor highlighted, scrolled to in a box of its own.
 
-import { el } from "../shared/dom.js";
+import { el, parsed } from "../shared/dom.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 
 function build(root, view) {
   view.title = el("div", { class: "name" });
   view.lines = el("code", {});
   view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
-  root.append(view.title, view.box);
+  view.summary = el("p", {});
+  view.formula = el("div", { class: "formula", role: "math" });
+  root.append(el("div", { class: "words" }, view.formula, view.summary), el("div", { class: "source" }, view.title, view.box));
   listen(view, "gptscope:listing", () => view.data && draw(view));
 }
 
@@ -27,7 +29,19 @@ function scrollTo(view, first, last) {
 }
 
 function draw(view) {
-  const { name, first, last, title, height } = view.data;
+  const { name, first, last, title, height, summary, formula, formula_key, open } = view.data;
+  view.root.hidden = !open;
+  if (!open) {
+    painted(view, "code");
+    return;
+  }
+  const picture = window.gptscopeKept?.get(formula_key);
+  if (picture !== undefined && view.pictured !== formula_key) {
+    view.pictured = formula_key;
+    view.formula.replaceChildren(parsed(picture));
+    view.formula.setAttribute("aria-label", formula);
+  }
+  view.summary.textContent = summary;
   const lines = window.gptscopeListings?.get(name);
   const now = JSON.stringify([name, first, last, title, height]);
   if (!lines || (view.drawn === now && view.words === lines)) return; // on the way: "gptscope:listing" calls; or as it is

@@ -42,7 +42,9 @@ def heads(
     causal: bool = True,
     gamma: float = 0.5,
     title: str = "Attention",
-    height: int | str = 260,
+    film: bool = False,
+    shown: bool = True,
+    height: int | str = "100%",
 ) -> Panel:
     """Return the grid as a panel; a click becomes a `HeadEvent`.
 
@@ -54,6 +56,8 @@ def heads(
         causal: True if every pattern is 0 above its diagonal, so that only the other half is sent.
         gamma: exponent of the colour, weight ** gamma; 0.5 makes weak weights visible.
         title: heading of the panel.
+        film: True for the heads of the selected block alone, below each other; False for a grid of all.
+        shown: False where the plot beside the film has no heads: the pictures travel, and take no room.
         height: pixels or any CSS length; the grid scrolls inside.
     """
     if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
@@ -72,6 +76,8 @@ def heads(
         "selected": None if selected is None else {"layer": selected[0], "head": selected[1]},
         "gamma": gamma,
         "title": title,
+        "film": film,
+        "shown": shown,
         "height": length(height),
     }
     return Panel("heads", data)

@@ -1,30 +1,35 @@
-// All heads of all layers as thumbnails over one canvas; a button over each takes focus and clicks.
+// Heads as thumbnails over one canvas, a button over each: those of one block as a film beside the plot, or all of them.
 
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { packed, ramp } from "../shared/colours.js";
 import { el } from "../shared/dom.js";
 import { clamp, typedArray } from "../shared/numbers.js";
+import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const GAP = 4;
-const LABELS = { left: 26, top: 20 };
-const SIDE = { min: 18, max: 84 }; // px of a thumbnail
+const SPACE = { grid: { left: 30, top: 22 }, film: { left: 2, top: 2 } }; // px before the first thumbnail
+const SIDE = { min: 24, max: 180 }; // px of a thumbnail
+const FILM = 46; // px of one beside the plot
 
 function build(root, view) {
   root.classList.add("card");
   view.title = el("h2", {}, "Attention");
   view.where = el("span", { class: "soft push number" });
+  view.back = el("button", { type: "button", class: "quiet", onclick: () => chooseLook(view, "plot", "grid") }, "back to one head");
   view.canvas = el("canvas", { "aria-hidden": "true" });
   view.grid = el("div", { class: "grid", role: "group", "aria-label": "Attention heads, one row per layer" });
   view.stage = el("div", { class: "stage" }, view.canvas, view.grid);
   view.box = el("div", { class: "box scroll" }, view.stage);
-  root.append(el("header", {}, view.title, view.where), view.box);
+  root.append(el("header", {}, view.title, view.where, view.back), view.box);
   view.grid.addEventListener("click", (event) => choose(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("keydown", (event) => move(view, event));
   view.grid.addEventListener("pointerover", (event) => describe(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("pointerleave", () => describe(view, null));
+  view.grid.addEventListener("focusin", (event) => describe(view, event.target.closest("[data-head]")));
+  view.grid.addEventListener("focusout", () => describe(view, null));
   view.redraw = () => drawAll(view);
   onResize(view, view.box, () => draw(view));
 }
@@ -34,13 +39,21 @@ function place(button) {
 }
 
 function choose(view, button) {
-  if (button) report(view, place(button));
+  if (!button) return;
+  report(view, place(button));
+  if (!view.data.film) chooseLook(view, "plot", "grid");
 }
 
+/** Names the head that is pointed at; beside the plot, the plot shows it meanwhile. */
 function describe(view, button) {
-  const { selected } = view.data;
+  const { selected, film } = view.data;
   const at = button ? place(button) : selected;
   view.where.textContent = at ? `layer ${at.layer} · head ${at.head}` : "click a head";
+  if (!film) return;
+  const other = button && !(at.layer === selected?.layer && at.head === selected?.head) ? at : null;
+  if (JSON.stringify(other) === view.previewed) return;
+  view.previewed = JSON.stringify(other);
+  window.dispatchEvent(new CustomEvent("gptscope:preview", { detail: other }));
 }
 
 function move(view, event) {
@@ -48,10 +61,12 @@ function move(view, event) {
   const button = event.target.closest("[data-head]");
   if (!button || !(event.key in steps)) return;
   event.preventDefault();
-  const { n_layer, n_head } = view.data;
+  const { n_layer, n_head, film } = view.data;
   const { layer, head } = place(button);
   const [down, right] = steps[event.key];
-  const next = clamp(layer + down, 0, n_layer - 1) * n_head + clamp(head + right, 0, n_head - 1);
+  const next = film
+    ? clamp(head + down + right, 0, n_head - 1)
+    : clamp(layer + down, 0, n_layer - 1) * n_head + clamp(head + right, 0, n_head - 1);
   const target = view.buttons[next];
   for (const other of view.buttons) other.tabIndex = -1;
   target.tabIndex = 0;
@@ -61,39 +76,50 @@ function move(view, event) {
 
 // ---- layout --------------------------------------------------------------------------------------------------
 
-function makeButtons(view, n_layer, n_head) {
-  if (view.shape === `${n_layer}x${n_head}`) return;
-  view.shape = `${n_layer}x${n_head}`;
-  view.buttons = [];
-  const cells = [];
-  const every = n_head > 30 ? 4 : 1;
-  for (let head = 0; head < n_head; head++) {
-    const label = head % every === 0 ? head : "";
-    cells.push(el("span", { class: "tick number", style: `grid-area: 1 / ${head + 2}` }, label));
-  }
-  for (let layer = 0; layer < n_layer; layer++) {
-    cells.push(el("span", { class: "tick row number", style: `grid-area: ${layer + 2} / 1` }, layer));
-    for (let head = 0; head < n_head; head++) {
-      const name = `layer ${layer}, head ${head}`;
-      const button = el("button", {
-        type: "button",
-        tabindex: "-1",
-        "data-layer": layer,
-        "data-head": head,
-        "aria-label": name,
-        style: `grid-area: ${layer + 2} / ${head + 2}`,
-      });
-      view.buttons.push(button);
-      cells.push(button);
-    }
-  }
-  view.grid.replaceChildren(el("span", { class: "corner" }, "L\\H"), ...cells);
+/** The heads that are drawn, with their place in the grid: one block's below each other, or a row for each block. */
+function cells(view) {
+  const { n_layer, n_head, film, selected } = view.data;
+  const layers = film ? [selected?.layer ?? 0] : Array.from({ length: n_layer }, (_, i) => i);
+  return layers.flatMap((layer) => Array.from({ length: n_head }, (_, head) => (film ? { layer, head, down: head, across: 0 } : { layer, head, down: layer, across: head })));
 }
 
-function sideOf(view, n_layer, n_head) {
+function makeButtons(view) {
+  const { n_layer, n_head, film } = view.data;
+  const heads = cells(view);
+  const shape = `${n_layer} ${n_head} ${film ? heads[0].layer : "all"}`;
+  if (view.shape === shape) return;
+  const focused = view.grid.contains(view.root.getRootNode().activeElement);
+  Object.assign(view, { shape, heads, side: null });
+  view.buttons = heads.map(({ layer, head, down, across }) =>
+    el("button", {
+      type: "button",
+      tabindex: "-1",
+      "data-layer": layer,
+      "data-head": head,
+      "aria-label": `layer ${layer}, head ${head}`,
+      title: `head ${layer}.${head}`,
+      style: `grid-area: ${down + 2} / ${across + 2}`,
+    }),
+  );
+  view.grid.replaceChildren(...(film ? [] : ticks(n_layer, n_head)), ...view.buttons);
+  view.root.classList.toggle("film", film);
+  if (focused) view.buttons[0].focus();
+}
+
+function ticks(n_layer, n_head) {
+  const every = n_head > 30 ? 4 : 1;
+  const across = Array.from({ length: n_head }, (_, head) => el("span", { class: "tick number", style: `grid-area: 1 / ${head + 2}` }, head % every ? "" : head));
+  const down = Array.from({ length: n_layer }, (_, layer) => el("span", { class: "tick row number", style: `grid-area: ${layer + 2} / 1` }, layer));
+  return [el("span", { class: "corner" }, "L\\H"), ...across, ...down];
+}
+
+function sideOf(view) {
+  const { n_layer, n_head, film } = view.data;
+  if (film) return FILM;
   const { width, height } = spaceOf(view, view.box);
-  const wide = (width - LABELS.left - 12) / n_head - GAP;
-  const high = (height - LABELS.top - 8) / n_layer - GAP;
+  const { left, top } = SPACE.grid;
+  const wide = (width - left - 12) / n_head - GAP;
+  const high = (height - top - 8) / n_layer - GAP;
   return clamp(Math.floor(Math.min(wide, high)), SIDE.min, SIDE.max);
 }
 
@@ -121,30 +147,28 @@ function drawAtlas(view) {
 }
 
 function draw(view) {
-  const { n_layer, n_head, size, selected } = view.data;
-  const side = sideOf(view, n_layer, n_head);
+  const { size, selected, film } = view.data;
+  const side = sideOf(view);
   const step = side + GAP;
+  const { left, top } = film ? SPACE.film : SPACE.grid;
   if (view.side !== side) {
     view.side = side;
     view.stage.style.setProperty("--side", `${side}px`);
   }
-  const context = fitCanvas(view.canvas, LABELS.left + n_head * step, LABELS.top + n_layer * step);
+  const [tall, wide] = [Math.max(...view.heads.map(({ down }) => down)) + 1, Math.max(...view.heads.map(({ across }) => across)) + 1];
+  const context = fitCanvas(view.canvas, left + wide * step, top + tall * step);
   const smooth = side * (window.devicePixelRatio || 1) < size;
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = "high";
-  for (let layer = 0; size > 0 && layer < n_layer; layer++) {
-    for (let head = 0; head < n_head; head++) {
-      const [x, y] = [LABELS.left + head * step, LABELS.top + layer * step];
-      context.drawImage(view.atlas, head * size, layer * size, size, size, x, y, side, side);
-    }
+  for (const { layer, head, down, across } of size > 0 ? view.heads : []) {
+    context.drawImage(view.atlas, head * size, layer * size, size, size, left + across * step, top + down * step, side, side);
   }
-  const chosen = selected ? selected.layer * n_head + selected.head : 0;
+  const chosen = view.heads.findIndex(({ layer, head }) => layer === selected?.layer && head === selected?.head);
   view.buttons.forEach((button, i) => {
-    const on = selected !== null && i === chosen;
+    const on = i === chosen;
     if ((button.getAttribute("aria-pressed") === "true") !== on) button.setAttribute("aria-pressed", on);
-    if (!view.grid.matches(":focus-within") && button.tabIndex !== (i === chosen ? 0 : -1)) {
-      button.tabIndex = i === chosen ? 0 : -1;
-    }
+    const stop = i === Math.max(0, chosen) ? 0 : -1;
+    if (!view.grid.matches(":focus-within") && button.tabIndex !== stop) button.tabIndex = stop;
   });
 }
 
@@ -154,9 +178,11 @@ function drawAll(view) {
 }
 
 /** Scrolls the box (never the page) so that the chosen head can be seen. */
-function reveal(view, { layer, head }) {
+function reveal(view, selected) {
+  const found = view.heads.find(({ layer, head }) => layer === selected.layer && head === selected.head);
+  if (!found) return;
   const step = view.side + GAP;
-  const [x, y] = [LABELS.left + head * step, LABELS.top + layer * step];
+  const [x, y] = [found.across * step, found.down * step];
   const { box } = view;
   if (y < box.scrollTop || y + step > box.scrollTop + box.clientHeight) box.scrollTop = y - box.clientHeight / 2;
   if (x < box.scrollLeft || x + step > box.scrollLeft + box.clientWidth) box.scrollLeft = x - box.clientWidth / 2;
@@ -166,9 +192,11 @@ export default function (component) {
   const view = viewOf(component, build);
   const { data } = view;
   view.root.style.setProperty("--height", data.height);
+  view.root.hidden = data.film && !data.shown;
   view.title.textContent = data.title;
-  makeButtons(view, data.n_layer, data.n_head);
+  makeButtons(view);
   drawAll(view);
+  window.gptscopeHeads = { canvas: view.atlas, size: data.size }; // for who previews a head
   const chosen = JSON.stringify(data.selected);
   if (view.chosen !== chosen && data.selected) reveal(view, data.selected);
   view.chosen = chosen;

@@ -7,7 +7,7 @@ changes, such as a drawing, travels with it once: the page keeps such texts by n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -23,7 +23,23 @@ class Panel(NamedTuple):
     data: dict[str, Any]
 
 
-def live(*, key: str, panels: list[Panel], step: str = "final", kept: Mapping[str, str] | None = None) -> None:
+class LookEvent(TypedDict):
+    """The state of `live`, under "look", after a choice of how things are drawn; act once per `seq`."""
+
+    name: str
+    word: str
+    seq: int
+
+
+def live(
+    *,
+    key: str,
+    panels: list[Panel],
+    step: str = "final",
+    kept: Mapping[str, str] | None = None,
+    width: str = "column",
+    plot: str = "grid",
+) -> None:
     """Mount the panels, each at its place in `live.css`, in this order.
 
     Args:
@@ -33,6 +49,8 @@ def live(*, key: str, panels: list[Panel], step: str = "final", kept: Mapping[st
         step: the training step of the weights that all panels show; for tests.
         kept: texts for the panels, by the names that their data holds: all those that the page has not reported,
             because a message that is overtaken by the next never reaches it.
+        width: "window" to give the stage the whole window.
+        plot: "heads" to give the stage to all heads.
     """
     names = [panel.name for panel in panels]
     if len(set(names)) < len(names):
@@ -45,4 +63,9 @@ def live(*, key: str, panels: list[Panel], step: str = "final", kept: Mapping[st
                 arrays[f"{name}.{field}"] = value
             else:
                 plain[name][field] = value
-    _LIVE(key=key, data=check_payload({"panels": plain, "step": step, "kept": dict(kept or {}), **arrays}))
+    _LIVE(
+        key=key,
+        data=check_payload(
+            {"panels": plain, "step": step, "kept": dict(kept or {}), "width": width, "plot": plot, **arrays}
+        ),
+    )

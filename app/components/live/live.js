@@ -4,14 +4,39 @@
 import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
+const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
+const COLUMNS = { node: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const MOST = 40; // texts kept; the oldest goes first
 const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name
+
+/** Where there is room for one column alone, these choose it. */
+function tabsOf(root) {
+  const tabs = document.createElement("div");
+  tabs.className = "tabs";
+  tabs.setAttribute("role", "group");
+  tabs.setAttribute("aria-label", "Panel");
+  for (const [tab, name] of Object.entries(TABS)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.setAttribute("aria-pressed", String(tab === root.dataset.tab));
+    button.onclick = () => {
+      root.dataset.tab = tab;
+      for (const each of tabs.children) each.setAttribute("aria-pressed", String(each === button));
+    };
+    tabs.append(button);
+  }
+  return tabs;
+}
 
 function stageOf(parentElement) {
   let stage = STAGES.get(parentElement);
   if (!stage) {
     const root = document.createElement("div");
     root.className = "stage";
+    root.dataset.tab = "stage";
+    root.append(tabsOf(root));
     parentElement.append(root);
     stage = { root, hosts: new Map(), undo: new Map(), data: null, parts: new Map() };
     STAGES.set(parentElement, stage);
@@ -19,12 +44,25 @@ function stageOf(parentElement) {
   return stage;
 }
 
+/** The element that a panel stands in: some stand together in a column. */
+function columnOf(stage, name) {
+  const column = COLUMNS[name];
+  if (column === undefined) return stage.root;
+  let found = stage.root.querySelector(`:scope > [data-column="${column}"]`);
+  if (!found) {
+    found = document.createElement("div");
+    found.dataset.column = column;
+    stage.root.append(found);
+  }
+  return found;
+}
+
 function hostOf(stage, name) {
   if (!stage.hosts.has(name)) {
     const host = document.createElement("div");
     host.dataset.place = name;
     host.attachShadow({ mode: "open" });
-    stage.root.append(host);
+    columnOf(stage, name).append(host);
     stage.hosts.set(name, host);
   }
   return stage.hosts.get(name);
@@ -34,7 +72,8 @@ function hostOf(stage, name) {
 function partsOf(stage, data) {
   if (stage.data === data) return stage.parts;
   stage.data = data;
-  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { step: data.step, ...part }]));
+  const { prompt } = data.panels; // its tokens are every panel's
+  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { step: data.step, prompt, ...part }]));
   for (const [key, array] of Object.entries(data)) {
     const [name, field] = key.split(".");
     if (field !== undefined) stage.parts.get(name)[field] = array;
@@ -70,13 +109,15 @@ export default function (component) {
   const stage = stageOf(parentElement);
   for (const [name, text] of Object.entries(data.kept)) kept.set(name, text);
   const parts = partsOf(stage, data);
+  const film = String(parts.get("heads")?.shown ?? false);
+  Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film });
   leave(stage, parts);
   for (const [name, part] of parts) {
     const mount = /** @type {Mount} */ (window.gptscopeModules.get(name)); // all are there before any is mounted
     const parent = hostOf(stage, name).shadowRoot;
-    const setStateValue = (_, value) => {
+    const setStateValue = (field, value) => {
       tellKept(stage, component);
-      component.setStateValue(name, value);
+      component.setStateValue(SHARED.has(field) ? field : name, value);
     };
     stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
   }

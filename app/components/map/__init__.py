@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
-from app.components._assets import deliver, length
+import numpy as np
+from numpy.typing import NDArray
+
+from app.components._assets import deliver, number
 from app.components.live import Panel
 
 deliver("map")
@@ -18,17 +21,56 @@ class Crumb(TypedDict):
     label: str
 
 
+class MapLine(TypedDict):
+    """A line of the strips."""
+
+    id: str
+    """The node that it selects."""
+    tensor: str
+    label: str
+    title: str
+    kind: str | None
+    """The kind of its scale; None draws arcs."""
+    concept: str
+    inside: bool
+    """True within the opened block."""
+    says: bool
+    """True where the lens tells what the model would say."""
+    block: int | None
+    """The block that its sign opens."""
+    rows: int
+    """Rows of its pixels."""
+    low: float
+    high: float
+
+
 class MapEvent(TypedDict):
     """The state of `live` after an action; act once per `seq`.
 
     select: inspect node `id`. open: show the inside of node `id`, for a block that of block `layer`.
-    up: show the view of breadcrumb `id`. layer: show block `layer`.
+    up: show the view of breadcrumb `id`. layer: show block `layer`. cell: tell the value behind the pixel at `row`,
+    `column` of the strip `id`.
     """
 
-    kind: Literal["select", "open", "up", "layer"]
+    kind: Literal["select", "open", "up", "layer", "cell"]
     id: str
     seq: int
     layer: NotRequired[int]
+    row: NotRequired[int]
+    column: NotRequired[int]
+
+
+class StripCell(TypedDict):
+    """The value behind a pixel of a strip."""
+
+    id: str
+    row: int
+    column: int
+    channel: int
+    position: int
+    value: float
+    of: int
+    """Number of values that the pixel stands for."""
 
 
 def map_panel(
@@ -40,7 +82,19 @@ def map_panel(
     breadcrumbs: Sequence[Crumb],
     layer: int = 0,
     n_layer: int = 1,
-    height: int | str = 600,
+    form: str = "tensors",
+    lines: Sequence[MapLine] = (),
+    pixels: NDArray[np.uint8] | None = None,
+    logits: NDArray[np.float32] | None = None,
+    likely: Sequence[str] = (),
+    weights: NDArray[np.float32] | None = None,
+    head: str = "",
+    columns: int = 1,
+    block: int = 1,
+    T: int = 1,
+    position: int = 0,
+    locked: bool = False,
+    cell: StripCell | None = None,
 ) -> Panel:
     """Return a view of the map as a panel; a click becomes a `MapEvent`.
 
@@ -57,7 +111,19 @@ def map_panel(
         breadcrumbs: path from the whole model to this view, which is the last.
         layer: the block on the screen, or the one that "open" would show; from 0.
         n_layer: number of blocks in the picker, which is hidden for one block.
-        height: pixels or any CSS length.
+        form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
+        lines: the strips from top to bottom.
+        pixels: codes of the pixels of all strips but the logits, one after another, (rows, columns) each.
+        logits: (len(likely), T) logits of the most likely tokens.
+        likely: labels of these tokens.
+        weights: (T,) weights of the chosen head's row at the followed position.
+        head: the chosen head, such as "0.1".
+        columns: number of columns of the strips.
+        block: tokens in a column.
+        T: tokens of the context.
+        position: the position that is followed.
+        locked: True if a person has locked it.
+        cell: the answer to the last event "cell".
     """
     data = {
         "text": text,
@@ -67,6 +133,20 @@ def map_panel(
         "breadcrumbs": [dict(crumb) for crumb in breadcrumbs],
         "layer": layer,
         "n_layer": n_layer,
-        "height": length(height),
+        "form": form,
+        "lines": [dict(line) for line in lines],
+        "likely": list(likely),
+        "head": head,
+        "cols": columns,
+        "block": block,
+        "T": T,
+        "position": position,
+        "locked": locked,
+        "cell": None if cell is None else {**cell, "value": number(cell["value"])},
+        **{
+            name: array
+            for name, array in (("pixels", pixels), ("logits", logits), ("weights", weights))
+            if array is not None
+        },
     }
     return Panel("map", data)

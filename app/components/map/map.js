@@ -1,250 +1,32 @@
-// The map: a Graphviz drawing made navigable. `live` keeps the drawings; live shapes, the selection and the path come
-// here with each keystroke.
+// The map of the model in two forms of the same nodes: strips of tensors, one column a token, or a diagram.
 
-import { el, parsed, svg } from "../shared/dom.js";
-import { report } from "../shared/sending.js";
+import { el } from "../shared/dom.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { chooseLook, segments } from "../shared/segments.js";
+import { buildDiagram, drawDiagram } from "./diagram.js";
+import { buildStrips, drawStrips } from "./strips.js";
 
-const BADGE = { round: 20, wide: 72 }; // the button that opens a container, in the drawing's units
-const FONT = 11; // of live shapes, in the drawing's units
-const MONO = 0.61; // width of a monospaced character, in font sizes
-const SCALE = { min: 0.6, max: 1.3 }; // of the drawing's own size: below it scrolls, above it floats in the middle
+const FORMS = { tensors: "Tensors", diagram: "Diagram" };
 
 function build(root, view) {
   root.classList.add("card");
   root.dataset.role = "map";
-  view.path = el("nav", { class: "scroll", "aria-label": "Path in the map" });
-  view.picker = makePicker(view);
-  view.box = el("div", { class: "box scroll" });
-  view.hint = el("div", { class: "hint soft" }, "click: inspect · click again or ›: open · arrows, Enter, Esc");
-  root.append(el("header", {}, el("h2", {}, "Map"), view.picker), view.path, view.box, view.hint);
-  view.box.addEventListener("click", (event) => clicked(view, event));
-  view.box.addEventListener("keydown", (event) => pressed(view, event));
-  const observer = new ResizeObserver(() => fit(view));
-  observer.observe(view.box);
-  view.cleanups.push(() => observer.disconnect());
-}
-
-// ---- header: path and layer picker ---------------------------------------------------------------------------
-
-function makePicker(view) {
-  const step = (by) => chooseLayer(view, view.data.layer + by);
-  const button = (name, sign, by) =>
-    el("button", { type: "button", class: "quiet", "aria-label": name, onclick: () => step(by) }, sign);
-  view.less = button("previous block", "‹", -1);
-  view.more = button("next block", "›", 1);
-  view.select = el("select", {
-    "aria-label": "Transformer block",
-    onchange: (event) => chooseLayer(view, Number(event.target.value)),
-  });
-  return el("div", { class: "picker push" }, view.less, view.select, view.more);
-}
-
-function chooseLayer(view, layer) {
-  if (layer >= 0 && layer < view.data.n_layer) report(view, { kind: "layer", id: view.data.selected, layer });
-}
-
-function drawPicker(view) {
-  const { layer, n_layer } = view.data;
-  if (view.select.options.length !== n_layer) {
-    const options = Array.from({ length: n_layer }, (_, i) => el("option", { value: i }, `block ${i}`));
-    view.select.replaceChildren(...options);
-    view.select.title = `${n_layer} equal blocks, 0 to ${n_layer - 1}: choose which one to look into`;
-  }
-  view.select.value = String(layer);
-  view.less.disabled = layer <= 0;
-  view.more.disabled = layer >= n_layer - 1;
-  view.picker.hidden = n_layer < 2;
-}
-
-function drawPath(view) {
-  const { breadcrumbs } = view.data;
-  const key = JSON.stringify(breadcrumbs);
-  if (view.pathKey === key) return;
-  view.pathKey = key;
-  const last = breadcrumbs.length - 1;
-  const items = breadcrumbs.map(({ id, label }, i) => {
-    if (i === last) return el("span", { class: "here", "aria-current": "page" }, label);
-    return el("button", { type: "button", class: "crumb", onclick: () => report(view, { kind: "up", id }) }, label);
-  });
-  view.path.replaceChildren(...items.flatMap((item, i) => (i ? [el("i", {}, "›"), item] : [item])));
-  view.path.scrollLeft = view.path.scrollWidth;
-}
-
-function goUp(view) {
-  const { breadcrumbs } = view.data;
-  if (breadcrumbs.length > 1) report(view, { kind: "up", id: breadcrumbs.at(-2).id });
-}
-
-// ---- nodes ---------------------------------------------------------------------------------------------------
-
-function open(view, node) {
-  view.focusFirst = true;
-  report(view, { kind: "open", id: node.id, layer: view.data.layer });
-}
-
-function clicked(view, event) {
-  const group = event.target.closest("g.node");
-  const node = group && view.nodes.get(group.dataset.node);
-  if (!node) return;
-  const again = node.id === view.data.selected || node.id === view.picked;
-  if (node.container && (event.target.closest("g.open") || again)) return open(view, node);
-  select(view, node);
-}
-
-function select(view, node) {
-  view.picked = node.id; // before the server's answer, so that it shows at once and a double click opens
-  view.pickedAt = Date.now();
-  markSelected(view, node.id);
-  report(view, { kind: "select", id: node.id, layer: view.data.layer });
-}
-
-function pressed(view, event) {
-  const node = view.nodes?.get(event.target.closest("g.node")?.dataset.node);
-  const moves = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-  if (event.key === "Escape" || event.key === "Backspace") goUp(view);
-  else if (node && event.key in moves) {
-    const order = view.order;
-    order[(order.indexOf(node) + moves[event.key] + order.length) % order.length].group.focus();
-  } else if (node && event.key === "Enter") node.container ? open(view, node) : select(view, node);
-  else if (node && event.key === " ") select(view, node);
-  else return;
-  event.preventDefault();
-}
-
-function markSelected(view, id) {
-  const key = `${view.svgKey} ${id}`;
-  if (view.markedKey === key) return;
-  view.markedKey = key;
-  const inputs = new Set();
-  for (const edge of view.edges) {
-    const into = edge.to === id;
-    edge.group.classList.toggle("into", into);
-    if (into) inputs.add(edge.from);
-  }
-  for (const node of view.order) {
-    node.group.classList.toggle("selected", node.id === id);
-    node.group.classList.toggle("input", inputs.has(node.id));
-    node.group.classList.toggle("holds", id.startsWith(`${node.id}.`));
-    node.group.setAttribute("aria-pressed", node.id === id);
-  }
-}
-
-// ---- decorating the drawing ----------------------------------------------------------------------------------
-
-/** A container carries a badge on its right border that opens it, in place of the drawing's own small mark. */
-function decorateContainer(group, { right, top, bottom }) {
-  group.querySelector(".open")?.remove();
-  const width = group.classList.contains("stack") ? BADGE.wide : BADGE.round;
-  const x = right + width / 2 - (width === BADGE.wide ? 12 : 5); // beside the text, not on it
-  const label = svg("text", { x: -7, y: 4, "text-anchor": "middle" });
-  const pill = svg("rect", { x: -width / 2, y: -BADGE.round / 2, width, height: BADGE.round, rx: BADGE.round / 2 });
-  const chevron = svg("path", { d: "M-2 -4 L2.5 0 L-2 4", transform: `translate(${width / 2 - 11} 0)` });
-  const title = svg("title", {}, "open");
-  const at = `translate(${x} ${(top + bottom) / 2})`;
-  group.append(svg("g", { class: "open", transform: at }, title, pill, label, chevron));
-  return { label, right: x + width / 2 };
-}
-
-/** The corners of a node's box, a rect or the circle of an addition, read from its numbers: valid before layout. */
-function boundsOf(box) {
-  const of = (name) => Number(box.getAttribute(name));
-  if (box.tagName === "circle") {
-    const [x, y, r] = [of("cx"), of("cy"), of("r")];
-    return { left: x - r, right: x + r, top: y - r, bottom: y + r };
-  }
-  return { left: of("x"), right: of("x") + of("width"), top: of("y"), bottom: of("y") + of("height") };
-}
-
-function decorateNode(group) {
-  const bounds = boundsOf(group.querySelector(".box:not(.card)"));
-  const text = (name) => group.querySelector(`text.${name}`);
-  const container = group.classList.contains("container") && !group.classList.contains("port");
-  const badge = container ? decorateContainer(group, bounds) : null;
-  const beside = group.classList.contains("add"); // its texts stand at its side, with all the room they want
-  const width = beside ? Infinity : bounds.right - bounds.left;
-  group.setAttribute("tabindex", "0");
-  group.setAttribute("role", "button");
-  const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
-  group.setAttribute("aria-label", container ? `${name}, opens` : name);
-  const right = Math.max(bounds.right + 8, badge?.right ?? 0);
-  const at = { x: bounds.left, y: bounds.top, right, width };
-  return { id: group.dataset.node, group, container, live: text("shape"), badge: badge?.label, ...at };
-}
-
-function decorate(drawing) {
-  const nodes = new Map();
-  for (const group of drawing.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group));
-  const edges = [...drawing.querySelectorAll("g.edge")].map((group) => {
-    return { group, from: group.dataset.source, to: group.dataset.target };
-  });
-  const order = [...nodes.values()].sort((a, b) => a.y - b.y || a.x - b.x);
-  makeRoom(drawing, order);
-  return { nodes, edges, order };
-}
-
-/** Widens the drawing, on both sides so that it stays centred, by what its badges need. */
-function makeRoom(drawing, order) {
-  const box = drawing.viewBox.baseVal;
-  const shift = Number(drawing.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)/)?.[1] ?? 0);
-  const missing = Math.max(0, ...order.map((node) => node.right + shift + 2 - (box.x + box.width)));
-  const balance = missing && order.some((node) => node.x + shift < missing + 6) ? missing / 2 : 0;
-  drawing.setAttribute("viewBox", `${box.x - balance} ${box.y} ${box.width + missing + balance} ${box.height}`);
-}
-
-// ---- drawing -------------------------------------------------------------------------------------------------
-
-function parse(view, text) {
-  const drawing = parsed(text);
-  Object.assign(view, decorate(drawing), { svg: drawing, svgKey: view.data.svg_key, picked: null });
-  const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
-  view.box.replaceChildren(drawing);
-  view.box.scrollTop = 0;
-  fit(view);
-  if (hadFocus || view.focusFirst) (view.nodes.get(view.data.selected) ?? view.order[0])?.group.focus();
-  view.focusFirst = false;
-}
-
-function fit(view) {
-  if (!view.svg || !view.box.clientWidth) return;
-  const { width, height } = view.svg.viewBox.baseVal;
-  const space = [(view.box.clientWidth - 12) / width, (view.box.clientHeight - 12) / height];
-  const scale = Math.min(SCALE.max, Math.max(SCALE.min, Math.min(...space)), Math.max(0.35, space[0]));
-  view.svg.setAttribute("width", width * scale);
-  view.svg.setAttribute("height", height * scale);
-}
-
-/** Writes a live shape, smaller where it would leave its node. */
-function drawShape({ live, width }, shape) {
-  if (!live || live.textContent === shape) return;
-  live.textContent = shape;
-  const fits = (width - 8) / (shape.length * MONO);
-  live.style.fontSize = fits < FONT ? `${fits}px` : "";
-}
-
-function draw(view) {
-  const { svg_key, shapes, selected } = view.data;
-  if (view.svgKey !== svg_key) {
-    const text = window.gptscopeKept?.get(svg_key);
-    if (text === undefined) return; // it comes with the next message
-    parse(view, text);
-  }
-  for (const node of view.order) {
-    drawShape(node, shapes[node.id] ?? "");
-    const badge = node.group.classList.contains("stack") ? `block ${view.data.layer}` : "";
-    if (node.badge && node.badge.textContent !== badge) node.badge.textContent = badge;
-  }
-  if (view.picked === selected || Date.now() - view.pickedAt > 1500) view.picked = null;
-  markSelected(view, view.picked ?? selected);
-  painted(view, "map");
-  view.root.dataset.ready = "true";
+  view.forms = segments("Form of the map", FORMS, (form) => chooseLook(view, "form", form));
+  root.append(el("header", {}, el("h2", {}, "Map"), view.forms.node));
+  buildStrips(view);
+  buildDiagram(view);
+  root.append(view.strips, view.diagram);
 }
 
 export default function (component) {
   const view = viewOf(component, build);
-  view.root.style.setProperty("--height", view.data.height);
-  drawPath(view);
-  drawPicker(view);
-  draw(view);
+  const tensors = view.data.form === "tensors";
+  view.forms.choose(view.data.form);
+  view.strips.hidden = !tensors;
+  view.diagram.hidden = tensors;
+  if (tensors) drawStrips(view);
+  else drawDiagram(view);
+  painted(view, "map");
+  view.root.dataset.ready = "true";
   return cleanup(component);
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.components._assets import check_payload, length, number, register
 from app.components.live import Panel
 from app.components.matrix.heatmap import Heatmap, Scale, heatmap
@@ -21,18 +24,29 @@ class Cell(TypedDict):
     col: int
 
 
+class ExplainEvent(TypedDict):
+    """The state of `live`, under "explain", after a click on a cell of the matrix `name`; without a cell none is."""
+
+    name: str
+    row: int | None
+    col: int | None
+    seq: int
+
+
 class MatrixEvent(TypedDict):
     """The state of `live`, and under "event" that of `matrix_alone`.
 
     It is not an action but a state, so that a repeated message does no harm.
 
     `hover` is the cell whose value the browser asks for, if it has only pixels: answer with `value_at`. `name` is the
-    matrix of both cells: ignore them if another one is shown now. Send `seq` back as `ack`.
+    matrix of both cells: ignore them if another one is shown now. `part` is what one has zoomed to in a matrix that was
+    sent as pixels, as [row, col, rows, cols], or None. Send `seq` back as `ack`.
     """
 
     name: str
     hover: Cell | None
     pin: Cell | None
+    part: list[int] | None
     seq: int
 
 
@@ -55,7 +69,17 @@ def matrix(
     ack: int = 0,
     note: str = "",
     panel: str = "inspector",
-    height: int | str = 420,
+    height: int | str = "100%",
+    position: int | None = None,
+    locked: bool = False,
+    line: NDArray[np.float32] | None = None,
+    tensor: str = "",
+    layer: int | None = None,
+    head: int | None = None,
+    plot: str = "grid",
+    by: str = "weight",
+    scales: bool = False,
+    explains: bool = False,
 ) -> Panel:
     """Return the heatmap as a panel; a click, or a hover that the browser cannot answer, becomes a `MatrixEvent`.
 
@@ -65,7 +89,7 @@ def matrix(
         heat: result of `heatmap(...)`.
         row_axis: name of the rows' axis, such as "query", "token", "C".
         col_axis: the same for the columns.
-        row_labels: one label a row, or None for numbers; the component makes white space visible.
+        row_labels: one label a row, or None: the prompt's tokens for `row_tokens`, else numbers.
         col_labels: the same for the columns.
         row_tokens: True if rows are positions of the context: a hover on one highlights it in all panels.
         col_tokens: the same for the columns.
@@ -78,6 +102,16 @@ def matrix(
         note: line that is shown without a hover.
         panel: the panel's name for tests.
         height: pixels or any CSS length.
+        position: the position of the context that is followed, framed in rows or columns of tokens; None for none.
+        locked: True if a person has locked it.
+        line: of a large pattern, the weights of the followed row.
+        tensor: id of the drawn tensor, or key of the weight.
+        layer: its block.
+        head: its head.
+        plot: "grid" or "links".
+        by: the chosen scale, a word of `Look.scale`; "row" lets the colours of each row end at its largest value.
+        scales: True to offer the scales of a pattern.
+        explains: True if a click on a cell asks for an explanation.
     """
     for labels, size, axis in ((row_labels, heat.rows, "row"), (col_labels, heat.cols, "column")):
         if labels is not None and len(labels) != size:
@@ -107,6 +141,17 @@ def matrix(
         "note": note,
         "panel": panel,
         "height": length(height),
+        "position": position,
+        "locked": locked,
+        "tensor": tensor or name,
+        "layer": layer,
+        "head": head,
+        "plot": plot,
+        "by": by,
+        "by_row": by == "row" and scales,
+        "scales": scales,
+        "explains": explains,
+        **({} if line is None else {"line": line}),
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }
     return Panel("matrix", data)

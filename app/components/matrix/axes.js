@@ -1,45 +1,50 @@
-// Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes, legend.
+// Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes.
 
-import { pixelCanvas } from "../shared/canvas.js";
-import { property, ramp } from "../shared/colours.js";
-import { clamp } from "../shared/numbers.js";
+import { property } from "../shared/colours.js";
+import { contextLabels } from "../shared/tokens.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 
-const LEGEND = { gap: 14, width: 10, text: 44 };
+const GUTTER = { left: 78, bottom: 66, top: 4, right: 6 }; // px beside the plot: the same for every prompt
+const NARROW = { left: 62, bottom: 56, top: 4, right: 4 }; // px, where there is little room
 const UPRIGHT = 16; // px: shorter column labels are never turned
-const WIDEST = 72; // px of a label: longer ones are cut
 const TALLEST = 44; // px of a row, when there are few
-const TOP = 4;
+const LETTERS = 12.5; // px
 
-/** How wide an axis's labels are drawn, judged by the longest: they can be many. */
-function labelWidth(context, labels, count) {
-  const longest = labels ? labels.reduce((a, b) => (b.length > a.length ? b : a), "") : String(count - 1);
-  return Math.min(WIDEST, Math.max(7, context.measureText(visible(longest)).width));
+/** The labels of an axis: its own, those of the prompt's tokens, or none for numbers. */
+export function labelsOf(view, which) {
+  const own = view.data[`${which}_labels`];
+  if (own) return own;
+  return view.data[`${which}_tokens`] && view.data.prompt ? contextLabels(view) : null;
 }
 
-/** Place and size of the cells: whole pixels where they are large enough to see. */
+/** Place and size of the cells that are in sight. What is square keeps its size, however many cells there are. */
 export function layout(view, context) {
-  const { rows, cols, row_labels, col_labels, square } = view.data;
+  const { square } = view.data;
+  const { row, col, rows, cols } = view.sight;
   const { width: w, height: h } = spaceOf(view, view.box);
+  const gutter = w < 420 || h < 420 ? NARROW : GUTTER;
+  const { left, bottom, top, right } = gutter;
   context.font = view.font;
-  const [rowWidth, colWidth] = [labelWidth(context, row_labels, rows), labelWidth(context, col_labels, cols)];
-  const left = 22 + rowWidth;
-  const right = LEGEND.gap + LEGEND.width + LEGEND.text;
-  let cellW = Math.max(1, w - left - right) / cols;
+  let [width, height] = [Math.max(1, w - left - right), Math.max(1, h - bottom - top)];
+  if (square) width = height = Math.min(width, height);
+  else if (rows * TALLEST < height) height = rows * TALLEST;
+  const [cellW, cellH] = [width / cols, height / rows];
+  const x = left + (square ? Math.max(0, (w - left - right - width) / 2) : 0);
+  const col_labels = labelsOf(view, "col");
+  const colWidth = Math.min(bottom - 20, longest(context, col_labels, cols));
   const turned = col_labels !== null && colWidth > Math.max(cellW - 3, UPRIGHT);
-  const below = 24 + (turned ? colWidth : 12);
-  let cellH = Math.min(Math.max(1, h - below - TOP) / rows, TALLEST);
-  if (square) cellW = cellH = Math.min(cellW, cellH);
-  if (cellW >= 4) cellW = Math.floor(cellW);
-  if (cellH >= 4) cellH = Math.floor(cellH);
-  const [width, height] = [cellW * cols, cellH * rows];
-  const x = left + (square ? Math.max(0, w - left - right - width) / 2 : 0);
-  return { x, y: TOP, width, height, cellW, cellH, turned, rowWidth, colWidth };
+  return { x, y: top, width, height, cellW, cellH, turned, row, col, gutter, colWidth };
+}
+
+/** How wide an axis's labels are drawn, judged by the longest: they can be many. */
+function longest(context, labels, count) {
+  const text = labels ? labels.reduce((a, b) => (b.length > a.length ? b : a), "") : String(count - 1);
+  return Math.max(7, context.measureText(visible(text)).width);
 }
 
 export function drawFrame(view, context) {
-  const { rows, cols } = view.data;
+  const { rows, cols } = view.sight;
   const { x, y, width, height, cellW, cellH } = view.plot;
   context.lineWidth = 1;
   if (cellW >= 14 && cellH >= 14) {
@@ -58,60 +63,77 @@ function line(context, x1, y1, x2, y2) {
   context.lineTo(x2, y2);
 }
 
-function cut(context, label) {
-  if (label.length < 8 || context.measureText(label).width <= WIDEST) return label;
+function cut(context, label, widest) {
+  if (label.length < 5 || context.measureText(label).width <= widest) return label;
   let text = label;
-  while (text.length > 1 && context.measureText(`${text}…`).width > WIDEST) text = text.slice(0, -1);
+  while (text.length > 1 && context.measureText(`${text}…`).width > widest) text = text.slice(0, -1);
   return `${text}…`;
 }
 
 export function drawAxes(view, context) {
-  context.fillStyle = property(view, "--st-text-color");
   context.textBaseline = "middle";
-  context.font = view.font;
   drawRowLabels(view, context);
   drawColumnLabels(view, context);
   drawNames(view, context);
 }
 
+/** The places of an axis whose labels are drawn: as many as fit, and the one that is followed in place of its neighbours. */
+function places(count, first, every, followed) {
+  const found = [];
+  for (let i = 0; i < count; i += every) if (followed === null || Math.abs(i + first - followed) >= every) found.push(i + first);
+  if (followed !== null && followed >= first && followed < first + count) found.push(followed);
+  return found;
+}
+
+function write(view, context, label, at, followed) {
+  context.font = at === followed ? `700 ${LETTERS}px ${property(view, "--gs-mono")}` : view.font;
+  context.fillStyle = property(view, at === followed ? "--st-text-color" : "--gs-soft");
+  return label;
+}
+
 function drawRowLabels(view, context) {
-  const { rows, row_labels } = view.data;
-  const { x, y, cellH } = view.plot;
+  const labels = labelsOf(view, "row");
+  const { x, y, cellH, row, gutter } = view.plot;
+  const followed = view.data.row_tokens ? (view.data.position ?? null) : null;
   context.textAlign = "right";
-  const every = thin(13 / cellH, !row_labels);
-  for (let i = 0; i < rows; i += every) {
-    context.fillText(labelOf(context, row_labels, i), x - 5, y + (i + 0.5) * cellH);
+  const every = thin(14 / cellH, !labels);
+  for (const i of places(view.sight.rows, row, every, followed)) {
+    const text = write(view, context, labelOf(context, labels, i, gutter.left - 26), i, followed);
+    context.fillText(text, x - 6, y + (i - row + 0.5) * cellH);
   }
 }
 
 function drawColumnLabels(view, context) {
-  const { cols, col_labels } = view.data;
-  const { x, y, height, cellW, turned, colWidth } = view.plot;
+  const labels = labelsOf(view, "col");
+  const { x, y, height, cellW, turned, colWidth, col, gutter } = view.plot;
+  const followed = view.data.col_tokens ? (view.data.position ?? null) : null;
   context.textAlign = turned ? "right" : "center";
-  const every = thin((turned ? 13 : colWidth + (col_labels ? 3 : 10)) / cellW, !col_labels);
-  for (let i = 0; i < cols; i += every) {
+  const every = thin((turned ? 14 : colWidth + (labels ? 3 : 10)) / cellW, !labels);
+  for (const i of places(view.sight.cols, col, every, followed)) {
     context.save();
-    context.translate(x + (i + 0.5) * cellW, y + height + 5);
+    context.translate(x + (i - col + 0.5) * cellW, y + height + 6);
     if (turned) context.rotate(-Math.PI / 2);
-    context.fillText(labelOf(context, col_labels, i), 0, turned ? 0 : 6);
+    const text = write(view, context, labelOf(context, labels, i, gutter.bottom - 20), i, followed);
+    context.fillText(text, 0, turned ? 0 : 6);
     context.restore();
   }
 }
 
-function labelOf(context, labels, i) {
-  return labels ? cut(context, visible(labels[i])) : String(i);
+function labelOf(context, labels, i, widest) {
+  return labels ? cut(context, visible(labels[i] ?? ""), widest) : String(i);
 }
 
 function drawNames(view, context) {
   const { row_axis, col_axis } = view.data;
-  const { x, y, width, height, turned, rowWidth, colWidth } = view.plot;
+  const { x, y, width, height, turned, colWidth, gutter } = view.plot;
   context.font = `600 12px ${property(view, "--st-font")}`;
+  context.fillStyle = property(view, "--st-text-color");
   context.textAlign = "center";
-  context.fillText(`${col_axis} →`, x + width / 2, y + height + (turned ? colWidth : 12) + 15);
+  if (col_axis) context.fillText(`${col_axis} →`, x + width / 2, y + height + (turned ? colWidth : 12) + 14);
   context.save();
-  context.translate(x - rowWidth - 14, y + height / 2);
+  context.translate(x - gutter.left + 10, y + height / 2);
   context.rotate(-Math.PI / 2);
-  context.fillText(`← ${row_axis}`, 0, 0);
+  if (row_axis) context.fillText(`← ${row_axis}`, 0, 0);
   context.restore();
 }
 
@@ -120,29 +142,4 @@ function thin(needed, round) {
   const every = Math.max(1, Math.ceil(needed));
   if (!round || every === 1) return every;
   return [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192].find((n) => n >= every) ?? every;
-}
-
-export function drawLegend(view, context) {
-  const { vmin, vmax, scale, gamma } = view.data;
-  const { x, y, width, height } = view.plot;
-  const tall = Math.max(60, Math.min(height, 300));
-  const left = x + width + LEGEND.gap;
-  const table = ramp(view, `--gs-${scale}`, 254, 1);
-  const strip = pixelCanvas(view, "strip", 1, 254, (out) => out.set([...table].reverse()));
-  context.imageSmoothingEnabled = true;
-  context.drawImage(strip, left, y, LEGEND.width, tall);
-  context.strokeStyle = property(view, "--gs-frame");
-  context.strokeRect(left - 0.5, y - 0.5, LEGEND.width + 1, tall + 1);
-  context.font = `11px ${property(view, "--gs-mono")}`;
-  context.fillStyle = property(view, "--st-text-color");
-  context.textAlign = "left";
-  const bent = scale === "sequential" && gamma !== 1;
-  for (const part of bent ? [0, 0.1, 0.25, 0.5, 1] : [0, 0.5, 1]) {
-    const at = y + tall * (1 - (bent ? Math.pow(part, gamma) : part));
-    context.fillText(tick(vmin + (vmax - vmin) * part), left + LEGEND.width + 5, clamp(at, y + 5, y + tall - 5));
-  }
-}
-
-function tick(value) {
-  return String(Number(value.toPrecision(3))).replace("-", "−");
 }

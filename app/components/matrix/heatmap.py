@@ -45,14 +45,17 @@ def heatmap(
     scale: Scale = "diverging",
     vmin: float | None = None,
     vmax: float | None = None,
+    by_row: bool = False,
 ) -> Heatmap:
     """Prepare a matrix for `matrix(heat=...)`.
 
     Args:
         matrix: (rows, cols), not empty. -inf means masked; NaN is shown as such.
         scale: sequential from `vmin` (0) to `vmax` (1); diverging is symmetric around 0 and fits the largest value.
-        vmin: lower end of the scale, only for sequential; smaller values get its colour.
+        vmin: lower end of the scale; smaller values get its colour. A diverging one may reach less far than the upper.
         vmax: upper end of the scale; larger values get its colour.
+        by_row: True to let the colours of each row end at its own largest value, as far as only pixels are sent; of
+            values, the browser does it.
 
     A pixel shows its block's largest value (sequential) or the one farthest from 0 (diverging), NaN if there is any.
 
@@ -67,9 +70,12 @@ def heatmap(
     if matrix.size <= MAX_VALUES:
         flat = np.ascontiguousarray(matrix, dtype=np.float32).ravel()
         return Heatmap(rows, cols, rows, cols, scale, low, high, values=flat)
-    pooled = _pool(matrix, -(-rows // MAX_PIXELS[0]), -(-cols // MAX_PIXELS[1]), scale)
+    if by_row:
+        top = matrix.max(axis=1, keepdims=True)
+        matrix = matrix / np.where(top > 0, top, 1)
+    pooled = pool(matrix, -(-rows // MAX_PIXELS[0]), -(-cols // MAX_PIXELS[1]), scale)
     p_rows, p_cols = pooled.shape
-    return Heatmap(rows, cols, p_rows, p_cols, scale, low, high, pixels=_encode(pooled, low, high).ravel())
+    return Heatmap(rows, cols, p_rows, p_cols, scale, low, high, pixels=encode(pooled, low, high, scale).ravel())
 
 
 def _limits(
@@ -83,11 +89,11 @@ def _limits(
             finite = matrix[np.isfinite(matrix)]
             high, low = (float(finite.max()), float(finite.min())) if finite.size else (0.0, 0.0)
         vmax = max(abs(high), abs(low)) or 1.0
-    return -float(vmax), float(vmax)
+    return -float(vmax) if vmin is None else float(vmin), float(vmax)
 
 
-def _pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scale) -> NDArray[np.floating[Any]]:
-    """Return one cell for each block of `down` x `across` cells."""
+def pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scale) -> NDArray[np.floating[Any]]:
+    """Return one cell for each block of `down` x `across` cells: its largest, or of "diverging" the farthest from 0."""
 
     def reduce(ufunc: np.ufunc, cells: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         tall = ufunc.reduceat(cells, np.arange(0, cells.shape[0], down), axis=0) if down > 1 else cells
@@ -103,10 +109,14 @@ def _pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scal
     return np.where(np.abs(lowest) > np.abs(highest), lowest, highest)
 
 
-def _encode(pooled: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
-    with np.errstate(invalid="ignore"):
-        span = high - low or 1.0
-        level = np.clip(np.rint((pooled - low) * ((255 - _FIRST) / span)), 0, 255 - _FIRST)
+def encode(pooled: NDArray[np.floating[Any]], low: float, high: float, scale: Scale) -> NDArray[np.uint8]:
+    """Return the code of each cell's colour. Of "diverging", 0 has the middle one, however far both ends are."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if scale == "sequential":
+            share = (pooled - low) / ((high - low) or 1.0)
+        else:
+            share = 0.5 + 0.5 * np.where(pooled < 0, pooled / (-low or 1.0), pooled / (high or 1.0))
+        level = np.clip(np.rint(share * (255 - _FIRST)), 0, 255 - _FIRST)
         codes: NDArray[np.uint8] = np.nan_to_num(level, nan=0.0).astype(np.uint8) + np.uint8(_FIRST)
     codes[np.isneginf(pooled)] = _MASKED
     codes[np.isnan(pooled)] = _NAN

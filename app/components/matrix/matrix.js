@@ -2,194 +2,63 @@
 // Small matrices come as float32; large ones as pixels that each stand for a block of cells, and the value of a
 // cell is asked for.
 
-import { fitCanvas } from "../shared/canvas.js";
-import { property } from "../shared/colours.js";
 import { el } from "../shared/dom.js";
+import { onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
-import { clamp, short, typedArray } from "../shared/numbers.js";
+import { typedArray } from "../shared/numbers.js";
 import { oneInFlight } from "../shared/sending.js";
-import { onResize, spaceOf } from "../shared/size.js";
-import { visible } from "../shared/text.js";
-import { cleanup, painted, viewOf } from "../shared/view.js";
-import { drawAxes, drawFrame, drawLegend, layout } from "./axes.js";
-import { hatchAll, paintPixels } from "./pixels.js";
+import { chooseLook, segments } from "../shared/segments.js";
+import { onResize } from "../shared/size.js";
+import { cleanup, listen, painted, viewOf } from "../shared/view.js";
+import { draw, drawOver, preview } from "./drawing.js";
+import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
+import { whole } from "./sight.js";
+import { showValue } from "./values.js";
 
-const PAUSE = 50; // ms that the pointer rests before a value is asked for
+/** @type {Record<string, string | [string, string]>} */
+const SCALES = {
+  weight: ["0–1", "one colour, one weight"],
+  row: ["per row", "each row's colours end at its own largest weight"],
+  value: ["·‖v‖", "each weight times the length of what it brings: ‖A · v W_O‖"],
+};
+/** @type {Record<string, string | [string, string]>} */
+const PLOTS = { grid: "cells", links: "links", heads: ["heads", "all heads of all blocks"] };
 
 function build(root, view) {
+  view.scales = segments("Scale of the colours", SCALES, (word) => chooseLook(view, "scale", word));
+  view.plots = segments("Form of the plot", PLOTS, (word) => chooseLook(view, "plot", word));
   view.readout = el("div", { class: "readout number", role: "status", "aria-live": "polite" });
+  view.legend = el("canvas", { class: "legend", "aria-hidden": "true" });
   view.base = el("canvas", { "aria-hidden": "true" });
   view.over = el("canvas", { class: "over", tabindex: "0", role: "img" });
-  view.box = el("div", { class: "box" }, view.base, view.over);
-  root.append(view.readout, view.box);
+  view.place = el("div", { class: "place", "data-role": "plot" });
+  view.tip = el("div", { class: "tip number" });
+  view.box = el("div", { class: "box" }, view.base, view.place, view.over, view.tip, zoomButtons(view));
+  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, view.readout, view.legend), view.box);
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
-  view.over.addEventListener("pointermove", (event) => pointAt(view, cellAt(view, event)));
-  view.over.addEventListener("pointerleave", () => pointAt(view, null));
-  view.over.addEventListener("click", (event) => pin(view, cellAt(view, event)));
+  listenToPointer(view);
   view.over.addEventListener("keydown", (event) => pressed(view, event));
   view.over.addEventListener("blur", () => pointAt(view, null));
   onHover(view, (at) => {
     view.marked = at;
     drawOver(view);
   });
+  onLock(view, (token) => {
+    view.locking = token;
+    drawOver(view);
+  });
+  listen(view, "gptscope:preview", ({ detail }) => preview(view, detail));
   view.redraw = () => draw(view);
   onResize(view, view.box, () => draw(view));
 }
 
-// ---- pointing ------------------------------------------------------------------------------------------------
-
-function cellAt(view, event) {
-  const { x, y, width, height } = view.plot;
-  const { rows, cols } = view.data;
-  const [px, py] = [event.offsetX - x, event.offsetY - y];
-  if (px < 0 || py < 0 || px >= width || py >= height) return null;
-  return { row: Math.floor((py / height) * rows), col: Math.floor((px / width) * cols) };
-}
-
-function pressed(view, event) {
-  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  const { rows, cols } = view.data;
-  const from = view.cell ?? view.pinned ?? { row: rows - 1, col: 0 };
-  if (event.key === "Escape") pointAt(view, null);
-  else if (event.key === "Enter" || event.key === " ") pin(view, from);
-  else if (event.key in steps) {
-    const [down, right] = steps[event.key];
-    const far = event.shiftKey ? 10 : 1;
-    const row = clamp(from.row + (view.cell ? down * far : 0), 0, rows - 1);
-    pointAt(view, { row, col: clamp(from.col + (view.cell ? right * far : 0), 0, cols - 1) });
-  } else return;
-  event.preventDefault();
-}
-
-function same(a, b) {
-  return a?.row === b?.row && a?.col === b?.col;
-}
-
-function pointAt(view, cell) {
-  if (same(view.cell, cell)) return;
-  view.cell = cell;
-  view.marked = null;
-  tellOthers(view);
-  drawOver(view);
-  showValue(view);
-}
-
-function tellOthers(view) {
-  const { row_tokens, col_tokens } = view.data;
-  const cell = view.cell;
-  if (!cell) hover(view, null);
-  else if (col_tokens) hover(view, cell.col, row_tokens ? cell.row : null);
-  else if (row_tokens) hover(view, cell.row);
-}
-
-function pin(view, cell) {
-  if (!cell) return;
-  view.pinned = same(view.pinned, cell) ? null : cell;
-  tellServer(view);
-  drawOver(view);
-  showValue(view);
-}
-
-function tellServer(view) {
-  const wanted = view.cell ?? view.pinned;
-  view.flight.offer({ name: view.data.name, hover: wanted, pin: view.pinned });
-}
-
-// ---- values --------------------------------------------------------------------------------------------------
-
-/** The true value of a cell, or undefined while only the server knows it. */
-function valueAt(view, { row, col }) {
-  const { cols, cell } = view.data;
-  if (view.values) return view.values[row * cols + col];
-  return same(cell, { row, col }) ? cell.value : undefined;
-}
-
-function place(axis, labels, index, answered) {
-  const label = labels ? labels[index] : answered;
-  return label == null ? `${axis} ${index}` : `${axis} '${visible(label)}' (${index})`;
-}
-
-function showValue(view) {
-  const { data, root } = view;
-  const cell = view.cell ?? view.pinned;
-  const inside = cell && cell.row < data.rows && cell.col < data.cols;
-  root.dataset.row = inside ? cell.row : "";
-  root.dataset.col = inside ? cell.col : "";
-  view.readout.classList.toggle("idle", !inside);
-  if (!inside) {
-    root.dataset.value = "";
-    view.readout.textContent = data.note;
-    return;
-  }
-  const value = valueAt(view, cell);
-  root.dataset.value = value === undefined ? "" : String(value);
-  if (value === undefined) askSoon(view);
-  const [row, col] = same(data.cell, cell) ? data.cell.labels : [];
-  const where = [
-    place(data.row_axis, data.row_labels, cell.row, row),
-    place(data.col_axis, data.col_labels, cell.col, col),
-  ];
-  view.readout.textContent = `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}`;
-}
-
-function askSoon(view) {
-  clearTimeout(view.asking);
-  view.asking = setTimeout(() => {
-    const cell = view.cell ?? view.pinned;
-    if (cell && valueAt(view, cell) === undefined) tellServer(view);
-  }, PAUSE);
-}
-
-// ---- drawing -------------------------------------------------------------------------------------------------
-
-function draw(view) {
-  view.font = `11.5px ${property(view, "--gs-mono")}`;
-  const space = spaceOf(view, view.box);
-  const context = fitCanvas(view.base, space.width, space.height);
-  view.plot = layout(view, context);
-  const { x, y, width, height } = view.plot;
-  const { canvas, codes } = paintPixels(view);
-  context.imageSmoothingEnabled = width < view.data.p_cols || height < view.data.p_rows;
-  context.drawImage(canvas, x, y, width, height);
-  hatchAll(view, context, codes);
-  drawFrame(view, context);
-  drawAxes(view, context);
-  drawLegend(view, context);
-  drawOver(view);
-}
-
-/** What moves with the pointer, on a canvas of its own: the heatmap below is not drawn again. */
-function drawOver(view) {
-  if (!view.plot) return;
-  const { data } = view;
-  const space = spaceOf(view, view.box);
-  const context = fitCanvas(view.over, space.width, space.height);
-  const { x, y, width, height, cellW, cellH } = view.plot;
-  const accent = property(view, "--gs-accent");
-  const text = property(view, "--st-text-color");
-  const column = (i) => context.strokeRect(x + i * cellW, y - 2, cellW, height + 4);
-  const band = (i) => context.strokeRect(x - 2, y + i * cellH, width + 4, cellH);
-  const frame = (cell, color) => {
-    context.strokeStyle = color;
-    context.lineWidth = 2;
-    context.strokeRect(x + cell.col * cellW - 1, y + cell.row * cellH - 1, Math.max(cellW, 3) + 2, Math.max(cellH, 3) + 2);
-  };
-  const { index, query } = view.marked ?? { index: null, query: null };
-  context.strokeStyle = accent;
-  context.lineWidth = 2;
-  if (index !== null && data.col_tokens && index < data.cols) column(index);
-  if (index !== null && data.row_tokens && !data.col_tokens && index < data.rows) band(index);
-  if (query !== null && data.row_tokens && query < data.rows) band(query);
-  if (view.cell && view.cell.row < data.rows && view.cell.col < data.cols) {
-    context.lineWidth = 1;
-    context.globalAlpha = 0.75;
-    column(view.cell.col);
-    band(view.cell.row);
-    context.globalAlpha = 1;
-    frame(view.cell, text);
-  }
-  if (view.pinned && view.pinned.row < data.rows && view.pinned.col < data.cols) frame(view.pinned, accent);
+function zoomButtons(view) {
+  const button = (name, sign, act) => el("button", { type: "button", class: "quiet", "aria-label": name, title: name, onclick: act }, sign);
+  view.closer = button("closer", "+", () => zoom(view, middle(view), 0.5));
+  view.farther = button("farther", "−", () => zoom(view, middle(view), 2));
+  view.all = button("all of it", "0", () => look(view, whole(view.data)));
+  return (view.zooms = el("div", { class: "zooms", role: "group", "aria-label": "Zoom" }, view.closer, view.farther, view.all));
 }
 
 export default function (component) {
@@ -197,15 +66,25 @@ export default function (component) {
   const { data, root } = view;
   if (view.name !== data.name) {
     if (view.cell) hover(view, null); // its tokens are no longer pointed at
-    Object.assign(view, { name: data.name, cell: null, pinned: null, marked: null });
-  }
+    // A cell of queries and keys is the same one before and behind the softmax.
+    const pinned = view.square && data.square ? view.pinned : null;
+    Object.assign(view, { name: data.name, cell: null, pinned, marked: null });
+    keepSight(view, true);
+  } else keepSight(view, false);
+  view.square = data.square;
+  view.locking = undefined;
   view.values = typedArray(data.values);
   view.codes = typedArray(data.pixels);
   view.flight.acknowledge(data.ack);
   root.style.setProperty("--height", data.height);
   Object.assign(root.dataset, { rows: data.rows, cols: data.cols, vmin: data.vmin, vmax: data.vmax });
+  Object.assign(view.place.dataset, { name: data.tensor ?? data.name, layer: data.layer ?? "", head: data.head ?? "" });
   view.over.setAttribute("aria-label", `${data.name}: ${data.rows} by ${data.cols}; arrow keys read its values`);
-  draw(view);
+  view.plots.node.hidden = !data.square;
+  view.plots.choose(data.plot);
+  view.scales.node.hidden = !data.scales;
+  view.scales.choose(data.by);
+  if (!view.previewed) draw(view);
   showValue(view);
   painted(view, data.panel);
   return cleanup(component);

@@ -2,15 +2,14 @@
 
 import { contextOf, pixelCanvas } from "../shared/canvas.js";
 import { packed, property, ramp } from "../shared/colours.js";
-import { clamp } from "../shared/numbers.js";
+import { CODE, codesOf } from "../shared/codes.js";
 
-const CODE = { masked: 0, nan: 1, first: 2 }; // what pixels mean; see heatmap.py
 
 /** One pixel per cell (or block), in colour. */
 export function paintPixels(view) {
-  const { p_rows, p_cols, vmin, vmax, scale, gamma } = view.data;
+  const { p_rows, p_cols, scale, gamma } = view.data;
   const table = ramp(view, `--gs-${scale}`, 254, scale === "sequential" ? gamma : 1);
-  const codes = view.codes ?? codesOf(view.values, vmin, vmax);
+  const codes = view.codes ?? codesOf(view.values, view.data);
   const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
   view.has = [false, false];
   const canvas = pixelCanvas(view, "cells", p_cols, p_rows, (out) => {
@@ -23,21 +22,17 @@ export function paintPixels(view) {
   return { canvas, codes };
 }
 
-function codesOf(values, vmin, vmax) {
-  const codes = new Uint8Array(values.length);
-  const factor = vmax > vmin ? 253 / (vmax - vmin) : 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (Number.isNaN(value)) codes[i] = CODE.nan;
-    else if (value === -Infinity) codes[i] = CODE.masked;
-    else codes[i] = CODE.first + Math.round(clamp((value - vmin) * factor, 0, 253));
-  }
-  return codes;
-}
-
 export function hatchAll(view, context, codes) {
   hatch(view, context, CODE.masked, codes);
   hatch(view, context, CODE.nan, codes);
+}
+
+/** The part of the pixels that is in sight: its corner and its size, in pixels. */
+export function part(view) {
+  const { rows, cols, p_rows, p_cols } = view.data;
+  const { row, col, rows: tall, cols: wide } = view.sight;
+  const [down, across] = [Math.ceil(rows / p_rows), Math.ceil(cols / p_cols)];
+  return { px: col / across, py: row / down, wide: wide / across, tall: tall / down };
 }
 
 /** Hatches the cells of a code, so that "masked" and "not a number" are never mistaken for a colour of the scale. */
@@ -51,7 +46,8 @@ function hatch(view, context, code, codes) {
   const layer = new OffscreenCanvas(Math.ceil(width), Math.ceil(height));
   const pen = contextOf(layer);
   pen.imageSmoothingEnabled = false;
-  pen.drawImage(mask, 0, 0, width, height);
+  const { px, py, wide, tall } = part(view);
+  pen.drawImage(mask, px, py, wide, tall, 0, 0, width, height);
   pen.globalCompositeOperation = "source-in";
   pen.strokeStyle = property(view, "--st-background-color");
   pen.lineWidth = 1;

@@ -1,9 +1,9 @@
-"""The inspected node: its name, axes, summary and formula, and the choice of a head or a weight of it."""
+"""The inspected node: its name, axes and formula, and the choice of a weight of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
 
 from app.components._assets import deliver
 from app.components.live import Panel
@@ -12,16 +12,15 @@ deliver("node")
 
 
 class NodeEvent(TypedDict):
-    """The state of `live` after a choice; act once per `seq`.
+    """The state of `live` after a choice of the parameter `weight` of node `id`, or of its output.
 
-    head: show `head` of node `id`. weight: show the parameter `weight` of node `id`, or its output if that is None.
+    Act once per `seq`.
     """
 
-    kind: Literal["head", "weight"]
+    kind: Literal["weight"]
     id: str
     seq: int
-    head: NotRequired[int]
-    weight: NotRequired[str | None]
+    weight: str | None
 
 
 def node(
@@ -37,6 +36,9 @@ def node(
     n_head: int = 0,
     weights: Sequence[str] = (),
     weight: str | None = None,
+    letters: Mapping[str, str] | None = None,
+    drawer: str = "closed",
+    width: str = "column",
 ) -> Panel:
     """Return the node as a panel; a choice becomes a `NodeEvent`. It does not depend on the prompt.
 
@@ -49,9 +51,12 @@ def node(
         formula_key: name of the formula's picture, an SVG that `live` keeps.
         layer: the node's block, for the names of heads.
         head: the head on the screen.
-        n_head: number of heads to choose from; 0 hides the choice.
+        n_head: number of heads of the tensor; 0 for none.
         weights: keys of the parameters to choose from, beside the output.
         weight: the parameter on the screen; None is the output.
+        letters: what each axis is, and its number here.
+        drawer: "code" while the drawer with the code is open.
+        width: "window" while the stage has the whole window.
     """
     data = {
         "id": id,
@@ -65,5 +70,8 @@ def node(
         "n_head": n_head,
         "weights": list(weights),
         "weight": weight,
+        "letters": dict(letters or {}),
+        "drawer": drawer,
+        "width": width,
     }
     return Panel("node", data)

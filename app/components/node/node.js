@@ -1,23 +1,29 @@
-// The inspected node: what it is called, what it does, its formula; the choice of a head, of a weight or the output.
+// The inspected node: what it is called, what it does, its formula; the choice of a weight or the output.
 
 import { el, parsed } from "../shared/dom.js";
+import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
 function build(root, view) {
   view.label = el("strong", {});
   view.name = el("code", {});
-  view.axes = el("span", { class: "axes" });
-  view.summary = el("p", { class: "soft" });
+  view.axes = el("span", { class: "axes number" });
   view.formula = el("div", { class: "formula", role: "math" });
-  view.heads = el("select", {
-    "aria-label": "Head",
-    onchange: (event) => report(view, { kind: "head", id: view.data.id, head: Number(event.target.value) }),
-  });
-  view.parts = el("div", { class: "parts", role: "group", "aria-label": "Output or weight" });
-  const title = el("div", { class: "title" }, view.label, view.name, view.axes);
-  root.append(title, view.summary, el("div", { class: "line" }, view.formula, view.heads, view.parts));
+  view.head = el("span", { class: "soft number" });
+  view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
+  view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
+  view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
+  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.code, view.wide);
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
+}
+
+/** A button that goes from one of two looks to the other. */
+function toggle(view, name, [off, on], text, title) {
+  const button = el("button", { type: "button", class: "quiet", title }, text);
+  button.addEventListener("click", () => chooseLook(view, name, view.data[name] === on ? off : on));
+  if (text === "⤢") button.setAttribute("aria-label", "whole window");
+  return button;
 }
 
 function choosePart(view, button) {
@@ -38,19 +44,9 @@ function drawFormula(view, text) {
   view.formula.setAttribute("aria-label", view.data.formula);
 }
 
-function drawHeads(view) {
-  const { n_head, head, layer } = view.data;
-  view.heads.hidden = n_head === 0;
-  if (changed(view, "heads", layer, n_head)) {
-    const options = Array.from({ length: n_head }, (_, i) => el("option", { value: i }, `head ${layer}.${i}`));
-    view.heads.replaceChildren(...options);
-  }
-  view.heads.value = String(head);
-}
-
 function partButton(weight) {
   const name = weight === undefined ? "output" : weight.slice(weight.lastIndexOf(".") + 1);
-  return el("button", { type: "button", class: "quiet", "data-weight": weight }, name);
+  return el("button", { type: "button", "data-weight": weight }, name);
 }
 
 function drawParts(view) {
@@ -66,19 +62,32 @@ function drawParts(view) {
   }
 }
 
+/** Each letter says on hover what it is, and its number here. */
+function drawAxes(view) {
+  const { axes, letters } = view.data;
+  const parts = axes.flatMap((axis, i) => [
+    i ? ", " : "(",
+    el("abbr", { "data-letter": axis, title: letters[axis] ?? null }, axis),
+  ]);
+  view.axes.replaceChildren(...parts, ")");
+}
+
 export default function (component) {
   const view = viewOf(component, build);
-  const { id, label, axes, summary, formula_key, weight } = view.data;
+  const { id, label, axes, summary, formula_key, weight, letters, drawer, width } = view.data;
   const name = weight ?? id;
-  if (changed(view, "words", label, name, axes, summary)) {
+  if (changed(view, "words", label, name, axes, summary, letters)) {
     view.label.textContent = label;
+    view.label.title = `${name}: ${summary}`;
     view.name.textContent = name;
-    view.axes.textContent = `(${axes.join(", ")})`;
-    view.summary.textContent = summary;
+    view.name.title = name;
+    drawAxes(view);
   }
+  view.code.setAttribute("aria-pressed", String(drawer === "code"));
+  view.wide.setAttribute("aria-pressed", String(width === "window"));
   const formula = window.gptscopeKept?.get(formula_key);
   if (formula !== undefined && changed(view, "formula", formula_key)) drawFormula(view, formula);
-  drawHeads(view);
+  view.head.textContent = view.data.n_head ? `head ${view.data.layer}.${view.data.head}` : "";
   drawParts(view);
   Object.assign(view.root.dataset, { name, head: view.data.n_head ? view.data.head : "" });
   painted(view, "node");

@@ -49,9 +49,13 @@ def prediction(
     top_k: int = 10,
     ack: int = 0,
     note: str = "",
-    choices: Sequence[int] = (10, 20, 30, 40, 50),
+    position: int = 0,
+    token: str = "",
+    locked: bool = False,
+    facts: Sequence[tuple[str, str, str]] = (),
+    choices: Sequence[int] = (10, 20, 30, 40, 50, 100),
     temperatures: tuple[float, float] = (0.05, 2.0),
-    height: int | str = 380,
+    height: int | str = "100%",
 ) -> Panel:
     """Return the bars as a panel; a click or a move of the slider becomes a `PredictionEvent`.
 
@@ -62,6 +66,10 @@ def prediction(
         top_k: chosen number of rows.
         ack: `seq` of the last `PredictionEvent` that was processed.
         note: text at the top right, such as "97.3 % shown".
+        position: the position of the context whose next token it is.
+        token: the label of the token there.
+        locked: True if a person has locked it: a click on a row then writes over what follows.
+        facts: (name, value, meaning) of what else is known there, such as the loss.
         choices: possible numbers of rows.
         temperatures: both ends of the slider.
         height: pixels or any CSS length; rows scroll inside.
@@ -73,6 +81,10 @@ def prediction(
         "top_k": top_k,
         "ack": ack,
         "note": note,
+        "position": position,
+        "token": token,
+        "locked": locked,
+        "facts": [list(fact) for fact in facts],
         "choices": list(choices),
         "coldest": temperatures[0],
         "hottest": temperatures[1],

@@ -11,14 +11,15 @@ function build(root, view) {
   root.classList.add("card");
   view.rows = el("div", { class: "rows scroll", role: "list", "aria-label": "Next tokens, most likely first" });
   view.note = el("span", { class: "soft push number" });
+  view.after = el("span", { class: "after number" });
+  view.facts = el("div", { class: "facts number" });
   view.top = el("select", { "aria-label": "How many tokens to show", onchange: () => settingsChanged(view) });
   view.slider = el("input", { type: "range", "aria-label": "Temperature", oninput: () => settingsChanged(view) });
   view.degrees = el("output", { class: "number" });
   view.reset = el("button", { type: "button", class: "quiet", title: "back to 1", onclick: () => cool(view) }, "1.0");
-  const names = ["#", "token", "probability, 0 to 1", "logit"].map((name) => el("span", {}, name));
   root.append(
-    el("header", {}, el("h2", {}, "Next token"), view.note, view.top),
-    el("div", { class: "names soft", "aria-hidden": "true" }, ...names),
+    el("header", {}, el("h2", {}, "after ", view.after), view.note, view.top),
+    view.facts,
     view.rows,
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
   );
@@ -64,22 +65,21 @@ function move(event) {
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 function newRow() {
-  const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }, "append ↵"));
+  const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }, "append"));
   const cell = (name) => el("span", { class: name });
   const row = el("button", { type: "button", class: "row", role: "listitem", "data-role": "next-token" });
-  row.append(cell("rank number"), cell("token"), bar, cell("p number"), cell("logit number"));
+  row.append(bar, cell("token"), cell("p number"), cell("logit number"));
   return row;
 }
 
 function drawRow(row, { id, label, probability, logit, rank }) {
-  const [rankNode, tokenNode, track, pNode, logitNode] = row.children;
+  const [track, tokenNode, pNode, logitNode] = row.children;
   row.dataset.tokenId = id;
   row.dataset.probability = String(probability);
   row.setAttribute("aria-label", `append ${visible(label)}, probability ${percent(probability)}`);
   row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}`;
-  write(rankNode, String(rank));
   write(tokenNode, visible(label));
-  track.firstChild.style.transform = `scaleX(${probability})`;
+  track.firstChild.style.width = probability > 0 ? `max(2px, ${100 * probability}%)` : "0";
   write(pNode, percent(probability));
   write(logitNode, typeof logit === "string" ? short(logit) : brief(logit));
 }
@@ -98,6 +98,16 @@ function drawSettings(view) {
   write(view.degrees, data.temperature.toFixed(2));
 }
 
+/** What the model is told there: its target, what that cost, how sure it was. */
+function drawFacts(view) {
+  const key = JSON.stringify(view.data.facts);
+  if (view.factsKey === key) return;
+  view.factsKey = key;
+  view.facts.replaceChildren(
+    ...view.data.facts.map(([name, value, meaning]) => el("span", { title: meaning, "data-fact": name }, el("i", {}, name), visible(value))),
+  );
+}
+
 export default function (component) {
   const view = viewOf(component, build);
   const { data, rows } = view;
@@ -106,6 +116,10 @@ export default function (component) {
   while (rows.children.length > data.rows.length) rows.lastChild.remove();
   data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token));
   write(view.note, data.note);
+  write(view.after, visible(data.token));
+  view.after.classList.toggle("locked", data.locked);
+  view.root.dataset.position = String(data.position);
+  drawFacts(view);
   drawSettings(view);
   painted(view, "prediction");
   return cleanup(component);

@@ -10,8 +10,8 @@ from app.components.live import Panel
 
 deliver("prompt")
 
-MAX_CHIPS = 512
-"""Largest number of tokens sent as chips, the last ones of a longer prompt. (No screen shows more.)"""
+MAX_CHIPS = 4096
+"""Largest number of tokens sent, the last ones of a longer prompt: a context that is longer was never seen."""
 
 
 class PromptValue(TypedDict):
@@ -20,6 +20,14 @@ class PromptValue(TypedDict):
     text: str
     seq: int
     rev: int
+
+
+class FollowEvent(TypedDict):
+    """The state of `live`, under "follow", after a token was locked in any panel; act once per `seq`."""
+
+    token: int | None
+    text: str
+    seq: int
 
 
 class Notice(TypedDict):
@@ -39,6 +47,7 @@ def prompt(
     cropped: int = 0,
     counter: str = "",
     notice: Notice | None = None,
+    lock: int | None = None,
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
 ) -> Panel:
@@ -54,6 +63,7 @@ def prompt(
         cropped: number of first tokens that the model does not see.
         counter: the line at the right, such as "17 / 256 tokens · 6 ms".
         notice: a sentence for the user, announced to screen readers.
+        lock: the token that is followed, by its place in the whole prompt; None follows the last.
         placeholder: text of the empty input.
         autofocus: True to focus the input when the page opens.
     """
@@ -70,6 +80,7 @@ def prompt(
         "cropped": cropped,
         "counter": counter,
         "notice": dict(notice) if notice else None,
+        "lock": lock,
         "placeholder": placeholder,
         "autofocus": autofocus,
     }

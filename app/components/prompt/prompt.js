@@ -1,19 +1,22 @@
-// The prompt: a text area that is never written while the user types, its tokens as chips, counter and notice.
+// The prompt: a text area that is never written while the user types, its tokens as chips in one line, counter and notice.
+// All of it keeps its place and size, however long the prompt is.
 
-import { el } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
+import { lock, onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { oneInFlight, quiet } from "../shared/sending.js";
-import { onResize, spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { buildOverview, drawOverview } from "./overview.js";
 
-const MAX_LINES = 4;
 const REST = 600; // ms without a key, after which the badge is measured
-const ROOMY = { least: 38, around: 20, perCharacter: 12.7, perWide: 22, perDigit: 7.3 }; // px of a large chip
+const MOST_CHIPS = 80; // more than fit into a line
+const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
 
 function build(root, view) {
   view.area = el("textarea", {
     rows: 1,
+    wrap: "off",
     spellcheck: "false",
     autocomplete: "off",
     autocapitalize: "off",
@@ -22,130 +25,143 @@ function build(root, view) {
     oninput: (event) => !event.isComposing && typed(view),
     oncompositionend: () => typed(view),
   });
-  view.chips = el("div", { class: "chips scroll", role: "list", tabindex: "0", "aria-label": "Tokens of the prompt" });
+  view.unfold = el("button", { type: "button", class: "unfold", onclick: () => unfold(view) }, "⌄");
+  view.chips = el("div", { class: "chips", role: "group", tabindex: "0", "aria-label": "Tokens of the prompt" });
   view.counter = el("div", { class: "counter number" });
-  view.notice = el("div", { class: "notice scroll", role: "status", "aria-live": "polite" });
-  const aside = el("div", { class: "aside" }, view.counter, view.notice);
-  root.append(view.area, el("div", { class: "below" }, view.chips, aside));
-  view.marked = null; // the position that is pointed at
+  view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
+  const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
+  const below = el("div", { class: "below" }, view.chips, aside);
+  root.append(el("div", { class: "entry" }, view.area, view.unfold), below, view.notice);
+  Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
-  onResize(view, view.chips, () => {
-    drawChips(view);
-    showEnd(view);
-  });
-  watchHeight(view);
+  onLock(view, (token) => showLock(view, token));
+  view.redraw = () => drawOverview(view);
+  unfold(view, false);
 }
 
-/** Tells the page how high the prompt is, so that panels can fill the rest of the window. */
-function watchHeight(view) {
-  const observer = new ResizeObserver(() => {
-    autosize(view.area);
-    document.documentElement.style.setProperty("--gs-prompt-height", `${view.root.offsetHeight}px`);
-  });
-  observer.observe(view.root);
-  view.cleanups.push(() => observer.disconnect());
+/** One line, or several over what stands below: nothing else moves. */
+function unfold(view, open = !view.root.classList.contains("unfolded")) {
+  view.root.classList.toggle("unfolded", open);
+  view.area.wrap = open ? "soft" : "off";
+  view.unfold.setAttribute("aria-expanded", String(open));
+  view.unfold.setAttribute("aria-label", open ? "one line of the prompt" : "more lines of the prompt");
 }
 
 function typed(view) {
   if (view.silent) return;
+  view.end = null; // the chips follow the caret
   view.flight.offer({ text: view.area.value, rev: view.rev });
-  autosize(view.area);
-}
-
-/** As high as its lines, for browsers that cannot do it by CSS (`field-sizing`). */
-function autosize(area) {
-  if (CSS.supports("field-sizing", "content")) return;
-  area.style.height = "0";
-  const style = getComputedStyle(area);
-  const line = parseFloat(style.lineHeight);
-  const frame = area.offsetHeight - area.clientHeight + parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
-  const wanted = area.scrollHeight + area.offsetHeight - area.clientHeight;
-  area.style.height = `${Math.min(wanted, line * MAX_LINES + frame)}px`;
 }
 
 // ---- chips ---------------------------------------------------------------------------------------------------
 
+/** The first of the tokens that have a chip, and the one behind the last. */
+function windowOf(view) {
+  const { labels, first } = view.data;
+  const stop = Math.min(first + labels.length, Math.max(first + 1, view.end ?? Infinity));
+  return [Math.max(first, stop - MOST_CHIPS), stop];
+}
+
+function lookAt(view, token) {
+  const { labels, first } = view.data;
+  view.end = token + AFTER_LOCKED >= first + labels.length ? null : token + AFTER_LOCKED;
+  drawChips(view);
+}
+
+/** The locked token, also before the server knows it; null where the last one is followed. */
+function locked(view) {
+  return view.locking === undefined ? view.data.lock : view.locking;
+}
+
 function listenToChips(view) {
   const { chips } = view;
-  const tell = (index) => {
-    const position = index === null ? null : index - view.data.cropped;
-    const at = { index: position !== null && position >= 0 ? position : null, query: null };
-    mark(view, at);
-    hover(view, at.index);
+  const tell = (token) => {
+    const position = token === null ? null : token - view.data.cropped;
+    const index = position !== null && position >= 0 ? position : null;
+    mark(view, { index, query: null });
+    hover(view, index);
   };
   chips.addEventListener("pointerover", (event) => {
     const chip = event.target.closest("[data-token-index]");
     if (chip) tell(Number(chip.dataset.tokenIndex));
   });
   chips.addEventListener("pointerleave", () => tell(null));
-  chips.addEventListener("blur", () => tell(null));
-  chips.addEventListener("keydown", (event) => {
-    const last = view.data.first + view.data.labels.length - 1;
-    const now = view.marked === null ? last + 1 : view.marked + view.data.cropped;
-    const steps = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: view.data.first, End: last, Escape: null };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    const next = steps[event.key];
-    tell(next === null ? null : Math.min(last, Math.max(view.data.cropped, view.data.first, next)));
+  chips.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-token-index]");
+    if (!chip || chip.classList.contains("cropped")) return;
+    const token = Number(chip.dataset.tokenIndex);
+    choose(view, token === locked(view) ? null : token);
   });
+  chips.addEventListener("keydown", (event) => {
+    const { labels, first, cropped } = view.data;
+    const last = first + labels.length - 1;
+    const now = locked(view) ?? last;
+    const steps = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: cropped, End: last };
+    if (event.key === "Escape") choose(view, null);
+    else if (event.key in steps) choose(view, Math.min(last, Math.max(cropped, first, steps[event.key])));
+    else return;
+    event.preventDefault();
+  });
+}
+
+function choose(view, token) {
+  showLock(view, token);
+  lock(view, token);
+}
+
+/** Shows a lock at once; its chip comes into sight. */
+function showLock(view, token) {
+  view.locking = token;
+  if (token === null) view.end = null;
+  else if (!isSeen(view, token)) return lookAt(view, token);
+  drawChips(view);
+}
+
+function isSeen(view, token) {
+  const chip = view.chips.querySelector(`[data-token-index="${token}"]`);
+  if (!chip) return false;
+  const [box, own] = [view.chips.getBoundingClientRect(), chip.getBoundingClientRect()];
+  return own.left >= box.left - 1 && own.right <= box.right + 1;
 }
 
 /** Highlights the chips of a position and, for a cell of a pattern, of its query. */
 function mark(view, { index, query }) {
-  view.marked = index;
+  Object.assign(view, { marked: index, query });
   for (const chip of view.chips.querySelectorAll(".key, .query")) chip.classList.remove("key", "query");
-  const chipAt = (position) => view.chips.children[position + view.data.cropped - view.data.first];
+  const chipAt = (position) => view.chips.querySelector(`[data-token-index="${position + view.data.cropped}"]`);
   if (query !== null) chipAt(query)?.classList.add("query");
   if (index !== null) chipAt(index)?.classList.add("key");
-}
-
-function newChip() {
-  return el("span", { class: "chip", role: "listitem" }, el("span", { class: "label" }), el("span", { class: "id" }));
-}
-
-/** How wide a token is as a large chip, with its gap; reckoned, because measuring at each key is slow. */
-function roomyWidth(label, id) {
-  const text = Array.from(label, (c) => (c >= "\u2e80" ? ROOMY.perWide : ROOMY.perCharacter)).reduce((a, b) => a + b, 0);
-  return Math.max(ROOMY.least, ROOMY.around + Math.max(text, ROOMY.perDigit * String(id).length));
-}
-
-/** Few tokens are drawn large, in one line; more in as many lines as it takes, of which the strip shows three. */
-function isRoomy(view) {
-  const { labels, ids } = view.data;
-  const { width } = spaceOf(view, view.chips);
-  let wanted = 0;
-  return labels.every((label, i) => (wanted += roomyWidth(visible(label), ids[i])) < width);
-}
-
-function showEnd(view) {
-  view.chips.scrollTop = 1e6;
+  drawOverview(view);
 }
 
 /** Touches only the chips that changed: a keystroke at the end makes one. */
 function drawChips(view) {
   const { labels, ids, first, cropped } = view.data;
   const { chips } = view;
-  chips.classList.toggle("roomy", isRoomy(view));
-  while (chips.children.length > labels.length) chips.lastChild.remove();
-  labels.forEach((label, i) => {
-    const chip = chips.children[i] ?? chips.appendChild(newChip());
-    const index = first + i;
-    const shown = visible(label);
-    const [labelNode, idNode] = chip.children;
-    if (labelNode.textContent !== shown) labelNode.textContent = shown;
-    if (idNode.textContent !== String(ids[i])) idNode.textContent = ids[i];
-    if (chip.dataset.tokenIndex !== String(index)) {
-      chip.dataset.tokenIndex = index;
-      chip.dataset.hue = index % 4;
+  const [start, stop] = windowOf(view);
+  const follows = locked(view);
+  while (chips.children.length > stop - start) chips.lastChild.remove();
+  for (let token = start; token < stop; token++) {
+    const chip = chips.children[token - start] ?? chips.appendChild(el("button", { type: "button", class: "chip", tabindex: "-1" }));
+    write(chip, visible(labels[token - first]));
+    const faded = token < cropped;
+    const told = `${token} ${ids[token - first]} ${faded}`;
+    if (chip.told !== told) {
+      chip.told = told;
+      chip.dataset.tokenIndex = token;
+      chip.dataset.id = ids[token - first];
+      chip.dataset.hue = token % 2;
+      chip.classList.toggle("cropped", faded);
+      const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
+      chip.title = `token id ${ids[token - first]}, ${where}`;
     }
-    if (chip.classList.contains("cropped") !== index < cropped) {
-      chip.classList.toggle("cropped", index < cropped);
-      chip.title = index < cropped ? "beyond the context: the model does not see this token" : "";
-    }
-  });
+    const pressed = String(token === follows);
+    if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
+  }
+  drawOverview(view);
 }
 
 /** Tells the page which prompt it shows, and when this has come to rest. */
@@ -186,7 +202,7 @@ function overwrite(view, { text, rev, autofocus, placeholder }) {
   view.flight.forget();
   view.area.placeholder = placeholder;
   if (!mounted || !append(view, text)) view.area.value = text;
-  autosize(view.area);
+  view.area.scrollLeft = view.area.scrollWidth;
   if (mounted || !autofocus) return;
   view.area.focus({ preventScroll: true });
   view.area.setSelectionRange(text.length, text.length);
@@ -197,11 +213,10 @@ export default function (component) {
   const { data } = view;
   if (view.rev !== data.rev) overwrite(view, data);
   view.flight.acknowledge(data.ack);
+  view.locking = undefined;
   drawChips(view);
-  if (view.shown !== data.text) requestAnimationFrame(() => showEnd(view));
-  view.shown = data.text;
-  view.counter.textContent = data.counter;
-  if (view.notice.textContent !== (data.notice?.text ?? "")) view.notice.textContent = data.notice?.text ?? "";
+  write(view.counter, data.counter);
+  write(view.notice, data.notice?.text ?? "");
   view.notice.dataset.kind = data.notice?.kind ?? "";
   painted(view, "prompt");
   restSoon(view);

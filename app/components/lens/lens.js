@@ -1,0 +1,77 @@
+// The logit lens as a table: a row for each depth, its most likely tokens side by side.
+
+import { el, write } from "../shared/dom.js";
+import { percent } from "../shared/numbers.js";
+import { nextNumber, report } from "../shared/sending.js";
+import { visible } from "../shared/text.js";
+import { cleanup, listen, painted, viewOf } from "../shared/view.js";
+
+const SHOWN = 3; // tokens of a row that are in sight; its title has all that came
+
+function build(root, view) {
+  root.classList.add("card");
+  view.rows = el("div", { class: "rows scroll", role: "group", "aria-label": "What the model would say after each block" });
+  view.after = el("span", { class: "soft push number" });
+  root.append(el("header", {}, el("h2", {}, "Logit lens"), view.after), view.rows);
+  view.rows.addEventListener("click", (event) => {
+    const cell = event.target.closest("[data-name]");
+    if (cell) report(view, { kind: "select", id: cell.dataset.name });
+  });
+  view.rows.addEventListener("keydown", move);
+  listen(view, "gptscope:rested", () => askIfOld(view));
+}
+
+function move(event) {
+  const row = event.target.closest("button");
+  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+/** The lens of a large model takes longer than a key may: it is asked for when typing pauses. */
+function askIfOld(view) {
+  const { rows, text, position, step } = view.data;
+  const key = JSON.stringify([text, position, step]);
+  if (rows !== null || view.asked === key) return;
+  view.asked = key;
+  view.send("event", { kind: "read", text, position, seq: nextNumber() });
+}
+
+function newRow() {
+  const cells = Array.from({ length: SHOWN }, () => el("span", { class: "cell" }, el("span", { class: "bar" }), el("span", { class: "word" })));
+  return el("button", { type: "button", class: "row", "data-role": "lens-row" }, el("span", { class: "depth" }), ...cells);
+}
+
+function drawRow(row, { name, label, top }, i) {
+  row.dataset.name = name;
+  row.dataset.tokenId = top[0].id;
+  row.dataset.probability = String(top[0].probability);
+  row.tabIndex = i ? -1 : 0;
+  row.title = `${label}: ${top.map((each) => `${visible(each.label)} ${percent(each.probability)}`).join(", ")}`;
+  const [depth, ...cells] = row.children;
+  write(depth, label);
+  cells.forEach((cell, k) => {
+    const [bar, word] = cell.children;
+    bar.style.width = top[k] ? `${Math.max(1, 100 * top[k].probability)}%` : "0";
+    write(word, top[k] ? visible(top[k].label) : "");
+  });
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data, root } = view;
+  write(view.after, `after ${visible(data.token)}`);
+  root.dataset.async = "true";
+  root.dataset.position = String(data.position);
+  root.classList.toggle("old", data.rows === null);
+  if (data.rows !== null) {
+    const shown = data.rows.filter(({ mid }) => !mid);
+    while (view.rows.children.length > shown.length) view.rows.lastChild.remove();
+    shown.forEach((each, i) => drawRow(view.rows.children[i] ?? view.rows.appendChild(newRow()), each, i));
+    const { text, position, step, rows } = data;
+    window.dispatchEvent(new CustomEvent("gptscope:lens", { detail: { text, position, step, rows } }));
+    painted(view, "lens");
+  } else root.dataset.panel = "lens"; // the numbers are those of the prompt before
+  return cleanup(component);
+}

@@ -1,0 +1,107 @@
+// What is drawn on the canvases of the strips: pixels, arcs, and the lines that move with the pointer and the lock.
+
+import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
+import { CODE, codesOf } from "../shared/codes.js";
+import { packed, property, ramp } from "../shared/colours.js";
+import { typedArray } from "../shared/numbers.js";
+import { BETWEEN, columnX } from "./places.js";
+
+const FAINT = 0.02; // weights below draw no arc
+
+/** All strips as pixels on one hidden canvas each; they are stretched to their places. */
+export function drawPixels(view, context) {
+  const { cols, lines, T } = view.data;
+  const pixels = typedArray(view.data.pixels);
+  const table = ramp(view, "--gs-diverging", 254);
+  const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
+  let from = 0;
+  lines.forEach((line, i) => {
+    const { y, height } = view.places[i];
+    const logits = line.kind === "logits"; // few rows, as values: one a likely token
+    const width = logits ? T : cols;
+    const count = line.rows * width;
+    if (count) {
+      const codes = logits ? logitCodes(view, line) : pixels.subarray(from, from + count);
+      const canvas = pixelCanvas(view, `strip${i}`, width, line.rows, (out) => {
+        for (let k = 0; k < count; k++) out[k] = codes[k] < CODE.first ? special[codes[k]] : table[codes[k] - CODE.first];
+      });
+      context.imageSmoothingEnabled = width > view.plan.strip;
+      context.drawImage(canvas, view.plan.x, y, view.plan.strip, height);
+      if (!logits) from += count;
+    }
+    frame(view, context, line, y, height);
+  });
+}
+
+function logitCodes(view, { low, high }) {
+  return codesOf(typedArray(view.data.logits), { vmin: low, vmax: high, scale: "diverging" });
+}
+
+function frame(view, context, line, y, height) {
+  const { x, strip } = view.plan;
+  context.fillStyle = property(view, `--gs-${line.concept}`) || property(view, "--gs-frame");
+  context.fillRect(x - 5, y, 3, height);
+  context.strokeStyle = property(view, "--gs-frame");
+  context.lineWidth = 1;
+  context.strokeRect(x - 0.5, y + 0.5, strip + 1, height - 1);
+}
+
+/** The weights of the row that arcs are drawn of: sent for the followed position, from the pictures for others. */
+export function weightsFor(view) {
+  return typedArray(view.data.weights);
+}
+
+export function drawArcs(view, context) {
+  const place = view.places.find(({ line }) => line.kind === null);
+  if (!place) return;
+  const weights = weightsFor(view);
+  const { y, height } = place;
+  const end = columnX(view, view.data.position);
+  context.strokeStyle = property(view, "--gs-pattern");
+  context.lineCap = "round";
+  weights?.forEach((weight, key) => {
+    if (!(weight > FAINT)) return;
+    const start = columnX(view, key);
+    const middle = y + height / 2;
+    context.globalAlpha = 0.15 + 0.85 * weight;
+    context.lineWidth = 0.75 + 5 * weight;
+    context.beginPath();
+    context.moveTo(start, y + 1);
+    context.bezierCurveTo(start, middle, end, middle, end, y + height - 1);
+    context.stroke();
+  });
+  context.globalAlpha = 1;
+}
+
+/** What moves with the pointer and the lock, on a canvas of its own. */
+export function drawOver(view) {
+  if (!view.plan || view.data.form !== "tensors") return;
+  const { width, height } = view.plan;
+  const context = fitCanvas(view.over, width, height);
+  const { position, block, cols } = view.data;
+  const dark = property(view, "--st-text-color");
+  const column = Math.max(2, view.plan.strip / cols);
+  const line = (at, thick, alpha) => {
+    if (at === null || at < 0 || at >= view.data.T) return;
+    context.globalAlpha = alpha;
+    context.fillStyle = dark;
+    context.fillRect(columnX(view, at) - thick / 2, 0, thick, height - BETWEEN);
+    context.globalAlpha = 1;
+  };
+  const locking = view.locking === undefined || view.locking === null ? null : view.locking - view.data.prompt.cropped;
+  line(view.locking === undefined ? position : (locking ?? view.data.T - 1), view.data.locked || locking !== null ? 3 : 1.5, 1);
+  const { index, query } = view.pointed;
+  for (const at of [index, query]) {
+    if (at === null) continue;
+    context.strokeStyle = dark;
+    context.lineWidth = 1;
+    context.strokeRect(columnX(view, at) - column / 2, 0.5, column, height - BETWEEN - 1);
+  }
+  const chosen = view.places.find(({ line: each }) => each.id === view.data.selected);
+  if (chosen) {
+    context.strokeStyle = dark;
+    context.lineWidth = 2.5;
+    context.strokeRect(view.plan.x - 1, chosen.y, view.plan.strip + 2, chosen.height);
+  }
+  view.strips.dataset.block = String(block);
+}

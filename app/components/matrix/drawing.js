@@ -1,0 +1,85 @@
+// The plot on its two canvases: the heatmap or its links, and over it what moves with the pointer and the lock.
+
+import { fitCanvas } from "../shared/canvas.js";
+import { property } from "../shared/colours.js";
+import { spaceOf } from "../shared/size.js";
+import { drawAxes, drawFrame, layout } from "./axes.js";
+import { drawLegend } from "./legend.js";
+import { drawLinks } from "./links.js";
+import { hatchAll, paintPixels, part } from "./pixels.js";
+
+export function draw(view) {
+  view.font = `12.5px ${property(view, "--gs-mono")}`;
+  const space = spaceOf(view, view.box);
+  const context = fitCanvas(view.base, space.width, space.height);
+  view.plot = layout(view, context);
+  const { x, y, width, height } = view.plot;
+  view.place.style.cssText = `left: ${x}px; top: ${y}px; width: ${width}px; height: ${height}px`;
+  if (view.data.plot === "links") drawLinks(view, context);
+  else {
+    const { canvas, codes } = paintPixels(view);
+    const { px, py, wide, tall } = part(view);
+    context.imageSmoothingEnabled = width < wide || height < tall;
+    context.drawImage(canvas, px, py, wide, tall, x, y, width, height);
+    hatchAll(view, context, codes);
+    drawFrame(view, context);
+    drawAxes(view, context);
+  }
+  drawLegend(view);
+  view.farther.disabled = view.all.disabled = view.sight.whole;
+  drawOver(view);
+}
+
+/** Another head's pattern from the pictures that are there, for as long as one points at it. */
+export function preview(view, head) {
+  view.previewed = head;
+  if (!head) return draw(view);
+  const atlas = window.gptscopeHeads;
+  if (!atlas || !view.plot || !view.data.square) return;
+  const { x, y, width, height } = view.plot;
+  const context = view.base.getContext("2d");
+  if (!context) return;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(atlas.canvas, head.head * atlas.size, head.layer * atlas.size, atlas.size, atlas.size, x, y, width, height);
+}
+
+/** What moves with the pointer, on a canvas of its own: the heatmap below is not drawn again. */
+export function drawOver(view) {
+  if (!view.plot) return;
+  const { data } = view;
+  const space = spaceOf(view, view.box);
+  const context = fitCanvas(view.over, space.width, space.height);
+  const { x, y, width, height, cellW, cellH, row, col } = view.plot;
+  if (data.plot === "links") return;
+  const dark = property(view, "--st-text-color");
+  const inRows = (i) => i >= row && i < row + view.sight.rows;
+  const inCols = (i) => i >= col && i < col + view.sight.cols;
+  const column = (i) => inCols(i) && context.strokeRect(x + (i - col) * cellW, y - 2, cellW, height + 4);
+  const band = (i) => inRows(i) && context.strokeRect(x - 2, y + (i - row) * cellH, width + 4, cellH);
+  const frame = (cell, thick) => {
+    if (!cell || !inRows(cell.row) || !inCols(cell.col)) return;
+    context.lineWidth = thick;
+    context.strokeRect(x + (cell.col - col) * cellW - 1, y + (cell.row - row) * cellH - 1, Math.max(cellW, 3) + 2, Math.max(cellH, 3) + 2);
+  };
+  context.strokeStyle = dark;
+  const followed = view.locking === undefined || view.locking === null ? data.position : view.locking - (data.prompt?.cropped ?? 0);
+  if (followed !== undefined && followed !== null) {
+    context.lineWidth = 2.5;
+    if (data.row_tokens) band(followed);
+    else if (data.col_tokens) column(followed);
+  }
+  const { index, query } = view.marked ?? { index: null, query: null };
+  context.lineWidth = 1.5;
+  if (index !== null && data.col_tokens) column(index);
+  if (index !== null && data.row_tokens && (!data.col_tokens || query === null)) band(index);
+  if (query !== null && data.row_tokens) band(query);
+  if (view.cell && view.cell.row < data.rows && view.cell.col < data.cols) {
+    context.lineWidth = 1;
+    context.globalAlpha = 0.6;
+    column(view.cell.col);
+    band(view.cell.row);
+    context.globalAlpha = 1;
+    frame(view.cell, 2);
+  }
+  if (view.pinned && view.pinned.row < data.rows && view.pinned.col < data.cols) frame(view.pinned, 3);
+}

@@ -1,0 +1,32 @@
+// The tokens of the prompt, as every panel of the page can look them up: `live` hands each panel the prompt's part.
+
+import { visible } from "./text.js";
+
+/**
+ * Returns the label of a position of the context, with its white space made visible; "" where it is not known.
+ * @param {View} view
+ * @param {number} position
+ */
+export function tokenAt(view, position) {
+  const { labels, first, cropped } = view.data.prompt ?? { labels: [], first: 0, cropped: 0 };
+  const label = labels[position + cropped - first];
+  return label === undefined ? "" : visible(label);
+}
+
+/**
+ * Returns the labels of the whole context.
+ * @param {View} view
+ */
+export function contextLabels(view) {
+  const { labels, first, cropped } = view.data.prompt;
+  return labels.slice(Math.max(0, cropped - first));
+}
+
+/**
+ * Returns the index in the whole prompt of a position of the context, or the other way round.
+ * @param {View} view
+ * @param {number} position
+ */
+export function tokenIndex(view, position) {
+  return position + view.data.prompt.cropped;
+}

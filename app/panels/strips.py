@@ -1,0 +1,195 @@
+"""Tensors as strips of the map: one column a token, a few rows of pooled channels. This file knows no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.components.matrix.heatmap import encode, pool
+from gptcore import Architecture, Trace, architecture
+
+ROWS: Final = 16
+"""Largest number of a strip's rows: each stands for a block of channels."""
+COLUMNS: Final = 256
+"""Largest number of a strip's columns: beyond, each stands for a block of tokens."""
+LIKELY: Final = 16
+"""Rows of the logits: the most likely next tokens of the position that is followed."""
+GELU_LOW: Final = -0.17
+"""The least value of a GELU."""
+
+Kind = Literal["embedding", "position", "norm", "residual", "mlp", "logits"]
+Scales = Mapping[Kind, tuple[float, float]]
+"""The values of both ends of each kind's colours."""
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the map."""
+
+    id: str
+    """The node that it stands for, and selects."""
+    tensor: str
+    """The tensor that it draws."""
+    label: str
+    kind: Kind | None
+    """The kind of its scale; None for a pattern, which is drawn as arcs."""
+    inside: bool = False
+    """True within the opened block."""
+    says: bool = False
+    """True where the residual stream can be asked what it would say."""
+    block: int | None = None
+    """The block that the line opens, or of the opened one the block that its first line names."""
+
+
+def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
+    """Return the lines of the map from the embedding to the logits, with one block opened in its place."""
+    token, position, start = (arch.named(role) for role in ("token embedding", "position embedding", "embedding"))
+    final, logits = arch.named("final norm"), arch.named("logits")
+    found = [
+        Line(token, token, "embedding", "embedding"),
+        Line(position, position, "position", "position"),
+        Line(start, start, "residual", "residual", says=True),
+    ]
+    for layer in range(arch.config.n_layer):
+        end = arch.named("residual", layer)
+        if layer != opened:
+            block = next(node.id for node in arch.nodes if node.layer == layer and node.output == end)
+            found.append(Line(block, end, f"block {layer}", "residual", says=True, block=layer))
+            continue
+        norm = arch.nodes[arch.named("attention", layer)].inputs[0]
+        middle, hidden = arch.named("residual between", layer), arch.named("mlp hidden", layer)
+        found += [
+            Line(norm, norm, "LN", "norm", inside=True, block=layer),
+            Line(arch.named("pattern", layer), arch.named("pattern", layer), "attention", None, inside=True),
+            Line(middle, middle, "+ attention", "residual", inside=True, says=True),
+            Line(hidden, hidden, "MLP hidden", "mlp", inside=True),
+            Line(end, end, "+ MLP", "residual", inside=True, says=True),
+        ]
+    found += [Line(final, final, "final LN", "norm"), Line(logits, logits, "logits", "logits", says=True)]
+    return tuple(found)
+
+
+def scales_of(trace: Trace) -> Scales:
+    """Return a scale for each kind, by the run of a prompt: the size that 98 % of its pixels do not pass."""
+    arch = architecture(trace.config)
+    layers = range(trace.config.n_layer)
+    of: dict[Kind, list[str]] = {
+        "embedding": [arch.named("token embedding")],
+        "position": [arch.named("position embedding")],
+        "norm": [arch.named("final norm")],
+        "residual": [arch.named("embedding"), *(arch.named("residual", layer) for layer in layers)],
+        "mlp": [arch.named("mlp hidden", layer) for layer in layers],
+    }
+    drawn = update(None, trace, None, tuple(name for names in of.values() for name in names)).pooled
+    sizes = {kind: _size(np.concatenate([drawn[name].ravel() for name in names])) for kind, names in of.items()}
+    sizes["logits"] = _size(trace.rows(arch.named("logits"), trace.T - 1, trace.T).float().cpu().numpy())
+    return {kind: (max(-size, GELU_LOW) if kind == "mlp" else -size, size) for kind, size in sizes.items()}
+
+
+def _size(values: NDArray[np.floating[Any]]) -> float:
+    """Return what 98 % of the sizes do not pass, with two digits: it is told to people."""
+    known = np.abs(values[np.isfinite(values)])
+    size = float(np.quantile(known, 0.98)) if known.size else 0.0
+    return float(f"{size:.2g}") or 1.0
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The pooled values of tensors: each pixel is the value farthest from 0 of a block of channels and tokens."""
+
+    pooled: Mapping[str, Pixels]
+    """(rows, columns) by the tensor's name."""
+    block: int
+    """Number of tokens in a column, a power of two."""
+    trace: Trace
+    weights: object
+
+    def value_at(self, name: str, row: int, column: int) -> tuple[int, int, float, int] | None:
+        """Return (channel, position, value) of the cell that a pixel shows, and the number of cells that it stands for.
+
+        None where there is no such pixel.
+        """
+        pixels = self.pooled.get(name)
+        if pixels is None or not (0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]):
+            return None
+        start = column * self.block
+        cells = _cells(self.trace, name, start, min(start + self.block, self.trace.T))  # (channels, tokens)
+        down = _channels_in_a_row(cells.shape[0])
+        part = cells[row * down : (row + 1) * down]
+        channel, token = np.unravel_index(int(np.argmax(np.abs(part))), part.shape)
+        return row * down + int(channel), start + int(token), float(part[channel, token]), part.size
+
+
+def update(previous: Strips | None, trace: Trace, weights: object, names: tuple[str, ...]) -> Strips:
+    """Return the strips of these tensors; only columns with new tokens are computed, where `previous` has the rest.
+
+    Args:
+        previous: strips that were drawn before, of whatever run.
+        trace: the run.
+        weights: what the run's weights belong to: strips of others are of no use.
+        names: tensors with C or 4C channels.
+    """
+    block = 1
+    while -(-trace.T // block) > COLUMNS:
+        block *= 2
+    keep = 0
+    if previous is not None and previous.weights is weights and previous.block == block:
+        keep = _common(previous.trace, trace)
+        keep = keep if keep == trace.T == previous.trace.T else keep // block * block
+    pooled = {}
+    for name in names:
+        old = previous.pooled.get(name) if previous is not None and keep else None
+        pooled[name] = _extended(old, trace, name, keep, block)
+    return Strips(pooled, block, trace, weights)
+
+
+def _common(one: Trace, other: Trace) -> int:
+    """Return how many positions two runs of the same weights have in common: a position sees those before it alone."""
+    if one is other:
+        return one.T
+    if one.edits != other.edits:
+        return 0
+    most = min(one.T, other.T)
+    differ = (one.ids[0, :most] != other.ids[0, :most]).nonzero()
+    return int(differ[0]) if len(differ) else most
+
+
+def _extended(old: Pixels | None, trace: Trace, name: str, keep: int, block: int) -> Pixels:
+    start = 0 if old is None else keep
+    if old is not None and start >= trace.T:
+        return old
+    cells = _cells(trace, name, start, trace.T)
+    fresh = pool(cells, _channels_in_a_row(cells.shape[0]), block, "diverging")
+    return fresh if old is None else np.concatenate([old[:, : start // block], fresh], axis=1)
+
+
+def _cells(trace: Trace, name: str, start: int, stop: int) -> NDArray[np.floating[Any]]:
+    """Return positions of a tensor with C or 4C channels as (channels, tokens)."""
+    rows = trace.rows(name, start, stop)
+    rows = rows[0] if rows.ndim == 3 else rows
+    return rows.float().cpu().numpy().T
+
+
+def _channels_in_a_row(channels: int) -> int:
+    return -(-channels // ROWS)
+
+
+def encoded(pixels: Pixels, scale: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return the codes of a strip's pixels, flat: those of a heatmap."""
+    return encode(pixels, *scale, "diverging").ravel()
+
+
+def logits_of(trace: Trace, tokens: list[int], unembedding: torch.Tensor) -> Pixels:
+    """Return the logits of some tokens at every position, (tokens, T), without those of the whole vocabulary.
+
+    Args:
+        unembedding: the weight of the LM head, (V, C).
+    """
+    final = trace[architecture(trace.config).named("final norm")][0]  # (T, C)
+    return (unembedding[tokens].to(final) @ final.T).float().cpu().numpy()  # type: ignore[no-any-return]

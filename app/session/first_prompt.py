@@ -1,0 +1,37 @@
+"""The prompt that a model is first shown with. No Streamlit."""
+
+from __future__ import annotations
+
+from gptcore import Checkpoint, Trace, capture
+
+FIRST_TOKENS = 8
+"""Number of tokens in the prompt of a model that can read no other prompt."""
+PROMPT = "To be, or not to b"
+"""The first prompt of a model that has none of its own."""
+MOST_PROMPT = 1000
+
+
+def own_prompt(checkpoint: Checkpoint) -> str:
+    """Return the prompt that a model is first shown with: its folder may name one, as the shipped ones do."""
+    told = checkpoint.info.get("prompt")
+    return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
+
+
+def readable(checkpoint: Checkpoint) -> str:
+    """Return a prompt that this model can surely read: the first of its tokens that are text."""
+    tokenizer, config = checkpoint.tokenizer, checkpoint.config
+    ids = list(range(min(FIRST_TOKENS, tokenizer.vocab_size, config.block_size)))
+    text = tokenizer.decode(ids)
+    try:
+        return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
+    except ValueError:
+        return tokenizer.decode([0])
+
+
+def first_trace(checkpoint: Checkpoint) -> Trace:
+    """Return the run of the first prompt, whatever a person has typed since."""
+    try:
+        ids = checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
+    except ValueError:
+        ids = checkpoint.tokenizer.encode_marked(readable(checkpoint))
+    return capture(checkpoint.model, ids[-checkpoint.config.block_size :])
