@@ -6,7 +6,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
 from app.components.heads import HeadEvent, heads
-from app.components.history import history
+from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
 from app.components.listing import listing
 from app.components.live import LookEvent, Panel, live
@@ -18,7 +18,7 @@ from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
-from app.components.timeline import TimelineEvent, timeline
+from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 
 __all__ = [
     "Append",
@@ -39,10 +39,13 @@ __all__ = [
     "NextToken",
     "NodeEvent",
     "Notice",
+    "Opened",
     "Panel",
     "Position",
     "PredictionEvent",
     "PromptValue",
+    "Story",
+    "Strongest",
     "TimelineEvent",
     "badge",
     "code",

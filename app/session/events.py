@@ -129,10 +129,14 @@ def _lens(event: object, me: Explorer) -> Actions:
 
 
 def _timeline(event: object, me: Explorer) -> Actions:
+    found: list[Action] = []
     match event:
         case {"source": str(source), "kind": str(kind), "step": int() | None as step} if source == me.history.source:
-            return SetTimelineScore(kind), MoveInTime(step)
-    return ()
+            found = [SetTimelineScore(kind), MoveInTime(step)]
+            match event:
+                case {"pick": {"layer": int(layer), "head": int(head)}}:
+                    found.append(PickHead(layer, head))
+    return tuple(found)
 
 
 _READERS: dict[str, Callable[[object, Explorer], Actions]] = {

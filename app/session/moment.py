@@ -45,6 +45,18 @@ class Moment:
         return Path(str(self.final.info.get("source", ""))).name == LAST
 
     @property
+    def opened_step(self) -> int | None:
+        """The step of the weights that were opened; None if it is not known."""
+        step = self.final.info.get("iter_num")
+        return step if type(step) is int else None
+
+    @property
+    def measured(self) -> int | None:
+        """The step of the snapshot that tells the scores of these weights; None if there is none."""
+        step = self.opened_step if self.step is None else self.step
+        return None if self.history.at(step) is None else step
+
+    @property
     def losses(self) -> dict[str, float]:
         """The losses of these weights, as far as they were measured."""
         if self.step is None and self._is_last:

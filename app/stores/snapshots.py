@@ -32,6 +32,8 @@ STILL = 300.0
 """Seconds without a new line of a training, after which no more snapshots are expected."""
 MOST = 64
 """Number of cached histories."""
+HALF = 0.5
+"""Score from which a head counts as one of its kind: it pays most of its attention in that way."""
 LOSSES = ("train_loss", "val_loss", "val_accuracy")
 
 
@@ -96,6 +98,31 @@ class History:
         here = self.at(step)
         found = None if here is None else self._scores(here, kind)
         return None if found is None else _finite(found[layer, head].item())
+
+    def strongest(self, step: int | None, kind: str) -> tuple[int, int] | None:
+        """Return the (layer, head) with the largest score at a step; None if none was measured there."""
+        here = self.at(step)
+        found = None if here is None else self._scores(here, kind)
+        if found is None or not np.isfinite(found).any():
+            return None
+        layer, head = np.unravel_index(np.where(np.isfinite(found), found, -np.inf).argmax(), found.shape)
+        return int(layer), int(head)
+
+    def passing(self, kind: str) -> tuple[int, int, int] | None:
+        """Return the (layer, head, step) at which a score of this kind first passes one half; None if none does.
+
+        It passes between two neighbouring snapshots: below one half in the first of them, not in the second. Of several
+        heads that do at the same step, the one with the largest score there counts.
+        """
+        if kind not in self.kinds or len(self.snapshots) < 2:
+            return None
+        scores = self.scores[self.kinds.index(kind)]  # (snapshots, L * H)
+        passed = (scores[:-1] < HALF) & (scores[1:] >= HALF)  # False where one of them is NaN
+        if not passed.any():
+            return None
+        first = int(passed.any(axis=1).argmax())
+        head = int(np.where(passed[first], scores[first + 1], -np.inf).argmax())
+        return *divmod(head, self.shape[1]), self.snapshots[first + 1].step
 
     def _scores(self, snapshot: Snapshot, kind: str) -> NDArray[np.float64] | None:
         """Return the scores (L, H); None if the snapshot lacks those of some head."""

@@ -14,10 +14,10 @@ from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, server
+from app.views import rail
 from app.views.letters import letters
 from app.views.strips import strips_of
 from gptcore import GPTConfig
-from gptcore.analysis.head_scores import KINDS
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
 
@@ -34,7 +34,7 @@ def explore() -> None:
     me = person.explorer()
     me.apply(LookBack())
     components.listing(key="listing", name=LISTING, source=source_lines.text())
-    _history(me)
+    rail.curves(me)
     person.drawn(me)
     _live()
 
@@ -56,7 +56,7 @@ def _live() -> None:
 
 def _panels(me: Explorer) -> list[components.Panel]:
     """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
-    timeline = [_timeline(me)] if me.history.snapshots else []
+    timeline = [rail.panel(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
     return [_map(me), *inspected, _prediction(me), _heads(me), _lens(me), *timeline, _prompt(me)]
 
@@ -90,39 +90,6 @@ def _prompt(me: Explorer) -> components.Panel:
         counter=me.shown.counter,
         notice=me.message,
         lock=me.lock,
-    )
-
-
-def _history(me: Explorer) -> None:
-    """Mount the curves under the timeline's slider, which do not change with its place."""
-    past = me.history
-    if past.snapshots:
-        components.history(
-            key="history",
-            history_key=past.key,
-            steps=[each.step for each in past.snapshots],
-            losses=past.losses,
-            kinds={kind: KINDS[kind] for kind in past.kinds},
-            scores=past.scores,
-            n_head=past.shape[1],
-            last=me.moment.last,
-        )
-
-
-def _timeline(me: Explorer) -> components.Panel:
-    past = me.history
-    return components.timeline(
-        text=me.shown.text,
-        source=past.source,
-        history_key=past.key,
-        step=me.step,
-        moment=me.moment.name,
-        losses=me.moment.losses,
-        kind=me.score,
-        score=past.score(me.step, me.score, me.location.layer, me.location.head),
-        head=(me.location.layer, me.location.head),
-        growing=past.growing,
-        ack=reports.seq("timeline"),
     )
 
 

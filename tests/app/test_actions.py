@@ -255,6 +255,12 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
     ),
     ("timeline", {"source": "folder", "kind": "first", "step": 10}, (SetTimelineScore("first"), MoveInTime(10))),
     ("timeline", {"source": "folder", "kind": "", "step": None}, (SetTimelineScore(""), MoveInTime(None))),
+    (
+        "timeline",
+        {"source": "folder", "kind": "first", "step": 10, "pick": {"layer": 2, "head": 1, "seq": 4}},
+        (SetTimelineScore("first"), MoveInTime(10), PickHead(2, 1)),
+    ),
+    ("timeline", {"source": "another", "kind": "first", "step": 10, "pick": {"layer": 2, "head": 1}}, ()),
     ("timeline", {"source": "another", "kind": "first", "step": 10}, ()),  # of the model before
 ]
 

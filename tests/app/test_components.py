@@ -347,7 +347,14 @@ def _page() -> None:
     kinds = {"first": "attention to the first token"}
     ui.history(key="history", history_key="k", steps=[0, 9], losses=losses, kinds=kinds, scores=scores, n_head=1)
     strip = ui.timeline(
-        text="ab", source="x", history_key="k", step=9, moment="step 9 of 9", losses={"val_loss": float("nan")}
+        text="ab",
+        source="x",
+        history_key="k",
+        step=9,
+        moment="step 9 of 9",
+        losses={"val_loss": float("nan")},
+        strongest={"layer": 0, "head": 1},
+        story={"layer": 0, "head": 1, "step": 9},
     )
     panels = [drawn_map, node, heads, matrix, code, prediction, strip, prompt]
     ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"})

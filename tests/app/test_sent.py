@@ -355,7 +355,8 @@ def index_of(folder: Path) -> list[dict[str, Any]]:
 def test_the_curves_are_those_of_the_index(looking_back: Page, trained: Path) -> None:
     sent, lines = looking_back.data("history"), index_of(trained)
     assert sent["history_key"] == looking_back.panel("timeline")["history_key"]
-    assert (sent["steps"], sent["n_head"], sent["heads"], sent["last"]) == (list(STEPS), 4, 12, "final")
+    assert (sent["steps"], sent["n_head"], sent["heads"]) == (list(STEPS), 4, 12)
+    assert sent["opened"] == {"name": "final", "step": 450, "losses": {}}
     assert [kind["name"] for kind in sent["kinds"]] == list(KINDS)
     for name in ("train_loss", "val_loss", "val_accuracy"):
         assert sent["losses"][name] == [line[name] for line in lines]
@@ -373,9 +374,24 @@ def test_the_timeline_tells_of_the_chosen_head_at_the_step(looking_back: Page, t
     assert sent["score"] == line["heads"]["duplicate"][LAYER][HEAD]
     assert sent["losses"] == {name: line[name] for name in ("train_loss", "val_loss", "val_accuracy")}
     assert sent["source"] == looking_back.source
+    largest = np.unravel_index(np.argmax(line["heads"]["duplicate"]), (3, 4))
+    assert sent["strongest"] == {"layer": int(largest[0]), "head": int(largest[1])}
     looking_back.move(None, "previous")
+    assert looking_back.panel("timeline")["strongest"] is None  # no snapshot is of step 450
     sent = looking_back.panel("timeline")
     assert (sent["at"], sent["moment"], sent["score"], sent["losses"]) == (None, "final model", None, {})
+
+
+def test_the_strongest_head_is_chosen_once(looking_back: Page) -> None:
+    """Later messages of the strip still hold the head that was picked, under its old number."""
+    event = {"source": looking_back.source, "step": 40, "kind": "first", "pick": {"layer": 1, "head": 2, "seq": 7}}
+    looking_back.report("timeline", **event)
+    sent = looking_back.panel("timeline")
+    assert (sent["layer"], sent["head"], sent["at"]) == (1, 2, 40)
+    looking_back.pick_head(LAYER, HEAD)
+    looking_back.report("timeline", **{**event, "step": 300})
+    sent = looking_back.panel("timeline")
+    assert (sent["layer"], sent["head"], sent["at"]) == (LAYER, HEAD, 300)
 
 
 def test_every_panel_shows_the_weights_of_the_step(looking_back: Page) -> None:

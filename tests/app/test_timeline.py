@@ -25,6 +25,7 @@ from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots
 from gptcore import Checkpoint, CheckpointError, capture, load, save
 from gptcore.analysis.head_scores import KINDS
+from gptcore.checkpoint import shipped_folder
 from gptcore.checkpoint.snapshots import FOLDER, INDEX, Snapshot, load_snapshot
 from gptcore.tokenizer import CharTokenizer, IdTokenizer
 from gptcore.train import snapshots as writing
@@ -99,6 +100,53 @@ def test_the_most_telling_score_is_that_by_which_some_head_changes_most() -> Non
     assert History("x", (before, after), (2, 1)).telling == "duplicate"
     assert History("x", (before,), (2, 1)).telling == "previous"  # nothing changes: the first
     assert History("x", (Snapshot(0, Path(), ""),), (2, 1)).telling == ""
+
+
+def scored(step: int, *scores: float) -> Snapshot:
+    """A snapshot of two layers with two heads each."""
+    return Snapshot(step, Path(), str(step), {}, {"induction": [list(scores[:2]), list(scores[2:])]})
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "expected"),
+    [
+        ([(0, 0.1, 0.1, 0.1, 0.1), (9, 0.2, 0.6, 0.7, 0.55), (20, 0.9, 0.9, 0.9, 0.9)], (1, 0, 9)),
+        ([(0, 0.1, 0.1, 0.1, 0.1), (9, 0.5, 0.1, 0.1, 0.1)], (0, 0, 9)),  # one half itself
+        ([(0, 0.1, 0.9, 0.1, 0.1), (9, 0.1, 0.95, 0.1, 0.6)], (1, 1, 9)),  # the other has never been below
+        ([(0, 0.1, 0.1, 0.1, NAN), (9, 0.1, NAN, 0.1, 0.9), (20, 0.1, 0.9, 0.6, 0.9)], (1, 0, 20)),
+        ([(0, 0.1, 0.1, 0.1, 0.6), (9, 0.1, 0.1, 0.1, 0.4), (20, 0.1, 0.1, 0.1, 0.8)], (1, 1, 20)),
+        ([(0, 0.1, 0.1, 0.1, 0.1), (9, 0.4, 0.4, 0.4, 0.49)], None),
+        ([(0, 0.9, 0.9, 0.9, 0.9)], None),
+        ([], None),
+    ],
+)
+def test_where_a_score_first_passes_one_half(
+    snapshots: list[tuple[Any, ...]], expected: tuple[int, int, int] | None
+) -> None:
+    history = History("x", tuple(scored(*each) for each in snapshots), (2, 2))
+    assert history.passing("induction") == expected
+    assert history.passing("previous") is None
+    assert history.passing("") is None
+
+
+def test_the_shipped_induction_model_tells_its_story() -> None:
+    """As its index has it, read without any of the code under test."""
+    final = load("induction")
+    history = eager().history("induction", final.config)
+    lines = [json.loads(line) for line in (shipped_folder() / "induction" / FOLDER / INDEX).read_text().splitlines()]
+    passed = next(line for line in lines if np.max(line["heads"]["induction"]) >= 0.5)
+    layer, head = np.unravel_index(np.argmax(passed["heads"]["induction"]), (2, 2))
+    assert history.passing("induction") == (layer, head, passed["step"])
+
+
+def test_the_strongest_head_of_a_step() -> None:
+    history = History("x", (scored(0, 0.1, 0.4, 0.3, NAN), scored(9, NAN, NAN, NAN, NAN)), (2, 2))
+    assert history.strongest(0, "induction") == (0, 1)
+    for step, kind in ((9, "induction"), (5, "induction"), (None, "induction"), (0, "previous"), (0, "")):
+        assert history.strongest(step, kind) is None
 
 
 def test_scores_of_another_shape_and_losses_that_are_no_numbers_are_unknown() -> None:
@@ -414,7 +462,8 @@ def test_the_page_moves_all_panels_at_once(folder: Path, final: Checkpoint, monk
     page = Page(folder, monkeypatch)
     strip = page.panel("timeline")
     assert (strip["at"], strip["moment"], strip["score"]) == (None, "best model, step 150 of 300", None)
-    assert page.data("history")["last"] == "best"
+    opened = page.data("history")["opened"]
+    assert opened == {"name": "best", "step": 150, "losses": {"val_loss": 0.75}}
     assert page.data("history")["steps"] == list(STEPS)
     text = page.panel("prompt")["text"]
     page.report(10)
@@ -450,6 +499,30 @@ def test_a_missing_snapshot_is_told_and_the_last_good_view_stays(folder: Path, m
     page.report(0)
     assert page.data()["step"] == "0"
     assert "Still shown" not in str(page.panel("prompt")["notice"])
+
+
+def test_the_opened_weights_have_the_scores_of_a_snapshot_of_their_step(tmp_path: Path) -> None:
+    model = random_model()
+    history = History("x", (scored(10, 0.1, 0.4, 0.3, 0.2), scored(20, 0.9, 0.4, 0.3, 0.2)), (2, 2))
+
+    def moment(step: int | None, **info: object) -> Moment:
+        return Moment(Checkpoint(model, IdTokenizer(17), model.config, dict(info)), history, step)
+
+    assert moment(None, iter_num=20).measured == 20
+    assert moment(None, iter_num=15).measured is None
+    assert moment(None).measured is None
+    assert moment(10, iter_num=20).measured == 10
+    assert (moment(10, iter_num=15).opened_step, moment(10, iter_num="15").opened_step) == (15, None)
+
+
+def test_the_best_and_the_last_weights_of_a_training_have_curves_of_their_own(
+    folder: Path, final: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their snapshots are the same, so the name of the snapshots alone would keep the curves of the other."""
+    first = Page(folder, monkeypatch).data("history")["history_key"]
+    later = Checkpoint(final.model, final.tokenizer, final.config, {**final.info, "iter_num": 180})
+    save(later, folder)
+    assert Page(folder, monkeypatch).data("history")["history_key"] != first
 
 
 def test_the_last_weights_are_not_called_the_best(tmp_path: Path) -> None:

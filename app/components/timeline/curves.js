@@ -1,64 +1,71 @@
-// The curves behind the slider: losses over the left axis; accuracy and the heads' scores, both from 0 to 1, over the
-// right one. A stop of the slider is a place on the x axis.
+// The open strip's curves behind the slider: losses over one axis; accuracy and the heads' scores, both from 0 to 1,
+// over another. A stop of the slider is a place on the x axis; each curve has its name at its end.
 
 import { svg } from "../shared/dom.js";
+import { LEFT, places, RIGHT } from "./places.js";
+import { known, othersOf, seriesOf, stopsOf } from "./series.js";
 
 const TOP = 7;
 const BOTTOM = 19; // px for the steps below the axis
-const SIDES = 48; // px for the y axes
-const LABEL = 11; // px, the size of its letters
-const DIGIT = 6.7; // px, the width of one
-const LOSSES = ["train_loss", "val_loss"];
+const LABEL = 12; // px, the size of its letters
+const DIGIT = 7.3; // px, the width of one
+const GAP = 14; // px from one name to the next
+const SHARES = LEFT - 12; // where the numbers of the axis from 0 to 1 end
+const LOSS = LEFT - 56; // and those of the losses
 
-/** How far the slider stands from both ends, so that the middle of its thumb (14 px) meets the stops. */
-export const MARGIN = SIDES - 7;
-
-/** A path through the values that are known; a value that is not leaves a gap. */
+/** A path through the values that are known; one that is null leaves a gap. */
 function pathOf(values, x, y) {
   let drawing = false;
   let path = "";
   values.forEach((value, i) => {
-    const known = value !== null && !Number.isNaN(value);
-    if (known) path += `${drawing ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}${drawing ? "" : "h0.01"}`;
-    drawing = known;
+    if (value === undefined) return;
+    if (known(value)) path += `${drawing ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}${drawing ? "" : "h0.01"}`;
+    drawing = known(value);
   });
   return path;
 }
 
-/** The stops that have room for their label: the first, the last, and those between that touch no other. */
-function labelled(stops, x) {
-  const all = stops.map((stop, i) => ({ at: x(i), words: String(stop), half: (String(stop).length * DIGIT) / 2 + 4 }));
-  const last = all.at(-1);
-  let free = -Infinity;
-  const between = all.slice(0, -1).filter(({ at, half }) => {
-    if (at - half < free || at + half > last.at - last.half) return false;
-    free = at + half;
-    return true;
+/** The stops that have room for their label: the opened model, the ends, and those between that touch no other. */
+function labelled(stops, opened, x) {
+  const all = stops.map((stop, i) => {
+    const words = stop === null ? opened : String(stop);
+    return { at: x(i), words, half: (words.length * DIGIT) / 2 + 2.5, named: stop === null };
   });
-  return [...between, last];
+  const chosen = [];
+  const free = (one) => chosen.every(({ at, half }) => Math.abs(at - one.at) >= half + one.half);
+  const ends = [all[all.length - 1], all[0]];
+  for (const one of [...all.filter(({ named }) => named), ...ends, ...all]) if (free(one)) chosen.push(one);
+  return chosen;
 }
 
-function axes(parts, history, x, { width, height, most }) {
+/** Moves names apart, in the order of their curves' ends, within the height of the chart. */
+function apart(names, floor) {
+  names.sort((a, b) => a.y - b.y);
+  names.forEach((name, i) => (name.at = Math.max(name.y, i ? names[i - 1].at + GAP : TOP + 4)));
+  names.reverse().forEach((name, i) => (name.at = Math.min(name.at, i ? names[i - 1].at - GAP : floor)));
+  return names;
+}
+
+function axes(parts, { stops, opened }, x, { height, most, scores }) {
   const floor = height - BOTTOM;
-  const { steps, losses } = history;
-  const last = steps.length; // the stop of the model that was opened
-  parts.push(svg("path", { class: "axis", d: `M${SIDES} ${floor}H${x(last)}` }));
-  parts.push(svg("path", { class: "axis", d: steps.map((_, i) => `M${x(i)} ${floor}v4`).join("") }));
-  parts.push(svg("path", { class: "axis dashed", d: `M${x(last)} ${TOP}V${floor + 4}` }));
+  const last = x(stops.length - 1);
+  const at = x(stops.indexOf(null));
+  parts.push(svg("path", { class: "axis", d: `M${LEFT} ${floor}H${last}` }));
+  parts.push(svg("path", { class: "axis", d: stops.map((_, i) => `M${x(i)} ${floor}v4`).join("") }));
+  parts.push(svg("path", { class: "axis dashed", d: `M${at} ${TOP}V${floor + 4}` }));
   const text = (px, py, anchor, words, kind) =>
     parts.push(svg("text", { x: px, y: py, "text-anchor": anchor, class: kind, "font-size": LABEL }, words));
   const below = height - 4;
-  for (const { at, words } of labelled([...steps, history.last], x)) text(at, below, "middle", words, "step");
-  text(SIDES - 16, below, "end", "step", "step");
-  if (LOSSES.some((name) => losses[name])) {
-    text(SIDES - 10, TOP + 8, "end", String(most), "val_loss");
-    text(SIDES - 10, (TOP + floor) / 2 + 4, "end", "loss", "val_loss");
-    text(SIDES - 10, floor, "end", "0", "val_loss");
+  for (const one of labelled(stops, opened, x)) text(one.at, below, "middle", one.words, "step");
+  if (most !== null) {
+    text(LOSS, TOP + 8, "end", String(most), "val_loss");
+    text(LOSS, (TOP + floor) / 2 + 4, "end", "loss", "val_loss");
+    text(LOSS, floor, "end", "0", "val_loss");
   }
-  const right = width - SIDES + 10;
-  text(right, TOP + 8, "start", "1", "head");
-  text(right, (TOP + floor) / 2 + 4, "start", "score", "head");
-  text(right, floor, "start", "0", "head");
+  if (!scores) return;
+  text(SHARES, TOP + 8, "end", "1", "head");
+  text(SHARES, (TOP + floor) / 2 + 4, "end", "score", "head");
+  text(SHARES, floor, "end", "0", "head");
 }
 
 /** The next number of two digits, for the end of an axis. */
@@ -67,27 +74,57 @@ function roundUp(value) {
   return Number((Math.ceil(value / unit) * unit).toPrecision(2));
 }
 
+/** The largest loss, rounded up, for the end of its axis; null without losses. */
+export function mostOf(series) {
+  const losses = series.filter(({ share }) => !share);
+  return losses.length ? roundUp(Math.max(1e-6, ...losses.flatMap(({ values }) => values.filter(known)))) : null;
+}
+
+function name(parts, { id, name: words, y, at }, x) {
+  parts.push(svg("path", { class: `curve ${id} leader`, d: `M${x + 6} ${y.toFixed(1)}L${x + 16} ${at.toFixed(1)}h14` }));
+  const place = { x: x + 34, y: (at + 4).toFixed(1), class: `name ${id}`, "font-size": LABEL };
+  parts.push(svg("text", place, words));
+}
+
 /** Draws everything anew; it happens when the history, the score, the chosen head or the room changes. */
 export function drawCurves(node, history, { kind, chosen, width, height }) {
-  const { steps, losses, kinds, scores, heads, n_head } = history;
   const floor = height - BOTTOM;
-  const x = (i) => SIDES + (i / steps.length) * (width - 2 * SIDES);
-  const most = roundUp(Math.max(1e-6, ...LOSSES.flatMap((name) => losses[name] ?? [])));
-  const onLoss = (value) => floor - (value / most) * (floor - TOP);
+  const stops = stopsOf(history);
+  const x = places(stops.length, width);
+  const series = seriesOf(history, kind, chosen);
+  const others = othersOf(history, kind, chosen);
+  const most = mostOf(series);
+  const onLoss = (value) => floor - (value / (most ?? 1)) * (floor - TOP);
   const onShare = (value) => floor - value * (floor - TOP);
   const parts = [];
-  axes(parts, history, x, { width, height, most });
-  const which = kinds.findIndex(({ name }) => name === kind);
-  const strong = chosen[0] * n_head + chosen[1];
-  const curve = (head) => steps.map((_, i) => scores[(which * steps.length + i) * heads + head]);
-  let faint = "";
-  for (let head = 0; which >= 0 && head < heads; head++) if (head !== strong) faint += pathOf(curve(head), x, onShare);
-  parts.push(svg("path", { class: "curve head faint", d: faint }));
-  for (const name of ["val_accuracy", "val_loss", "train_loss"]) {
-    const on = name === "val_accuracy" ? onShare : onLoss;
-    if (losses[name]) parts.push(svg("path", { class: `curve ${name}`, d: pathOf(losses[name], x, on) }));
-  }
-  if (which >= 0) parts.push(svg("path", { class: "curve head", d: pathOf(curve(strong), x, onShare) }));
+  axes(parts, { stops, opened: history.opened.name }, x, { height, most, scores: history.kinds.length > 0 });
+  const names = [];
+  const draw = (id, words, lines, y) => {
+    parts.push(svg("path", { class: `curve ${id}`, d: lines.map((values) => pathOf(values, x, y)).join("") }));
+    const ends = lines.map((values) => values.filter(known).at(-1)).filter((end) => end !== undefined).map(y);
+    if (ends.length) names.push({ id, name: words, y: ends.reduce((sum, end) => sum + end, 0) / ends.length });
+  };
+  if (others.length) draw("head faint", "other heads", others, onShare);
+  for (const { id, name, share, values } of series) draw(id, name, [values], share ? onShare : onLoss);
+  for (const each of apart(names, floor)) name(parts, each, width - RIGHT);
   node.setAttribute("viewBox", `0 0 ${width} ${height}`);
   node.replaceChildren(...parts);
+}
+
+/** Draws the closed strip: the loss as one thin line, and a dot at the present stop, which `moveDot` moves. */
+export function drawLine(node, history, { kind, chosen, width, height }) {
+  const stops = stopsOf(history);
+  const x = places(stops.length, width);
+  const [first] = seriesOf(history, kind, chosen);
+  const numbers = first ? first.values.filter(known) : [];
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const edge = 9; // px, so that the dot is whole
+  const y = (value) => high > low ? height - edge - ((value - low) / (high - low)) * (height - 2 * edge) : height / 2;
+  const line = first ? pathOf(first.values, x, y) : `M${LEFT} ${height / 2}H${width - RIGHT}`;
+  node.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  node.replaceChildren(
+    svg("path", { class: `curve thin ${first?.id ?? ""}`, d: line }),
+    svg("circle", { class: "dot", r: 5.5 }),
+  );
+  return stops.map((_, i) => ({ x: x(i), y: first && known(first.values[i]) ? y(first.values[i]) : height / 2 }));
 }
