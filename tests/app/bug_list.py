@@ -209,9 +209,9 @@ BUGS: Final = (
     ),
     Bug(
         "the score of another kind than the chosen one",
-        "views/explore.py",
-        "past.score(me.step, me.score, me.location",
-        "past.score(me.step, past.telling, me.location",
+        "views/rail.py",
+        "past.score(moment.measured, me.score, place",
+        "past.score(moment.measured, past.telling, place",
         f"{SENT}::test_the_timeline_tells_of_the_chosen_head_at_the_step",
     ),
     Bug(
@@ -263,6 +263,27 @@ BUGS: Final = (
         "found[layer, head].item()",
         "found[layer, -1 - head].item()",
         f"{SENT}::test_the_timeline_tells_of_the_chosen_head_at_the_step",
+    ),
+    Bug(
+        "the weakest head for the strongest",
+        "stores/snapshots.py",
+        "found, -np.inf).argmax()",
+        "found, -np.inf).argmin()",
+        f"{SENT}::test_the_timeline_tells_of_the_chosen_head_at_the_step",
+    ),
+    Bug(
+        "a head is picked again by each later message",
+        "state/reports.py",
+        "name not in done}",
+        "True}",
+        f"{SENT}::test_the_strongest_head_is_chosen_once",
+    ),
+    Bug(
+        "the best and the last weights share their curves",
+        "views/rail.py",
+        "{me.history.key} {_opened(me)}",
+        "{me.history.key}",
+        "tests/app/test_timeline.py::test_the_best_and_the_last_weights_of_a_training_have_curves_of_their_own",
     ),
     # ---- the page Training ----
     Bug(
@@ -482,22 +503,22 @@ BUGS: Final = (
     Bug(
         "stops one off",
         "components/timeline/timeline.js",
-        "view.history.steps[index] ?? null",
-        "view.history.steps[index + 1] ?? null",
+        "view.stops[index] ?? null",
+        "view.stops[index + 1] ?? null",
         f"{DRAWN}::test_each_stop_of_the_slider_is_its_step",
     ),
     Bug(
         "the strong curve of another head",
-        "components/timeline/curves.js",
-        "chosen[0] * n_head + chosen[1]",
-        "chosen[1] * n_head + chosen[0]",
+        "components/timeline/series.js",
+        "const values = scoresOf(history, kind, layer * history.n_head + head)",
+        "const values = scoresOf(history, kind, head * history.n_head + layer)",
         f"{DRAWN}::test_the_curves_go_through_the_numbers_of_the_index",
     ),
     Bug(
         "losses that rise when they fall",
         "components/timeline/curves.js",
-        "floor - (value / most) * (floor - TOP)",
-        "TOP + (value / most) * (floor - TOP)",
+        "floor - (value / (most ?? 1)) * (floor - TOP)",
+        "TOP + (value / (most ?? 1)) * (floor - TOP)",
         f"{DRAWN}::test_the_curves_go_through_the_numbers_of_the_index",
     ),
     Bug(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
@@ -77,14 +78,204 @@ def assert_shows(page: Page, model: GPT, text: str) -> None:
         assert probability == pytest.approx(expected[index].item(), abs=1e-5)
 
 
+STOPS = (STEPS[0], STEPS[1], None, STEPS[2])
+"""The slider's: the opened weights are of step 150, and stand there."""
+
+
 def slider(page: Page) -> None:
     page.locator("[data-role=timeline]").focus()
+
+
+def strip(page: Page) -> Locator:
+    return page.locator('[data-panel="timeline"]')
+
+
+def box_of(page: Page) -> tuple[float, float]:
+    """Top and height of what is drawn of the strip."""
+    box = strip(page).locator(".box").bounding_box()
+    assert box is not None
+    return box["y"], box["height"]
+
+
+def others(page: Page) -> list[dict[str, float]]:
+    """The place of every other panel."""
+    found: list[dict[str, float]] = page.evaluate(
+        """() => deepQuery('[data-panel]').filter((p) => p.dataset.panel !== 'timeline')
+            .map((p) => p.getBoundingClientRect().toJSON())"""
+    )
+    return found
+
+
+IS_STRIP = """([x, y]) => {
+  let found = document.elementFromPoint(x, y);
+  for (;;) {
+    const inner = found.shadowRoot?.elementFromPoint(x, y);
+    if (!inner || inner === found) return found.closest('.rail') !== null;
+    found = inner;
+  }
+}"""
+"""Whether a point of the window is of the strip, with nothing over it."""
+
+
+def test_it_opens_upwards_and_moves_nothing(page: Page) -> None:
+    wait_for_step(page, None)
+    window = page.viewport_size
+    assert window is not None
+    room = strip(page).bounding_box()
+    top, height = box_of(page)
+    assert height == 34
+    before = others(page)
+    page.get_by_role("button", name="Play the training").click()
+    page.get_by_role("button", name="Pause").click()
+    opened, tall = box_of(page)
+    assert tall == 110
+    assert opened + tall == pytest.approx(top + height)
+    assert top + height <= window["height"]
+    # Nothing clips it: what lies at its upper edge is the strip.
+    x = strip(page).locator(".chart svg").evaluate("(node) => node.getBoundingClientRect().x + 150")
+    assert page.evaluate(IS_STRIP, [x, opened + 4])
+    assert strip(page).bounding_box() == room
+    assert others(page) == before
+    page.get_by_role("button", name="Close the training").click()
+    assert box_of(page) == (top, height)
+    strip(page).locator(".title").click()
+    assert box_of(page)[1] == 110
+
+
+def test_the_keyboard_opens_it_and_escape_closes_it(page: Page) -> None:
+    wait_for_step(page, None)
+    slider(page)
+    assert box_of(page)[1] == 110
+    page.locator("[data-role=prompt]").focus()  # the focus has only passed through
+    assert box_of(page)[1] == 34
+    slider(page)
+    page.keyboard.press("Home")
+    wait_for_step(page, 0)
+    page.keyboard.press("Escape")
+    assert box_of(page)[1] == 34
+    page.keyboard.press("ArrowRight")  # the focus has stayed, and a move opens it
+    wait_for_step(page, 10)
+    assert box_of(page)[1] == 110
+    page.locator("[data-role=prompt]").focus()  # it was used
+    assert box_of(page)[1] == 110
+
+
+FOCUSED = """() => {
+  let found = document.activeElement;
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
+  return found.getAttribute('aria-label') ?? found.textContent;
+}"""
+
+
+def test_the_strip_is_one_stop_with_arrows_inside(page: Page) -> None:
+    slider(page)
+    page.keyboard.press("Home")
+    wait_for_step(page, 0)
+    seen = [page.evaluate(FOCUSED)]
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+        seen.append(page.evaluate(FOCUSED))
+        if seen[-1] == seen[0]:
+            break
+    wanted = ["Step of the training", "Close the training", "Score of the heads", "best model", "Speed 2×", "Pause"]
+    assert set(wanted[:-1]) <= set(seen) and "Play the training" in seen
+    assert len(set(seen)) == len(seen) - 1  # each once, and around
+    assert page.locator("[data-role=timeline]").input_value() == "0"  # these arrows move no step
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(FOCUSED) == seen[-2]
+    inside = "() => deepQuery('[data-panel=timeline]')[0].contains(deepQuery(':focus').at(-1))"
+    slider(page)
+    page.keyboard.press("Tab")
+    assert not page.evaluate(inside)
+
+
+def test_targets_are_high_enough_and_no_text_is_small(page: Page) -> None:
+    slider(page)
+    page.keyboard.press("Home")
+    wait_for_step(page, 0)
+    high = (
+        strip(page)
+        .locator("button, select")
+        .evaluate_all("all => all.map((one) => [one.textContent, one.getBoundingClientRect().height])")
+    )
+    assert len(high) >= 8
+    assert [each for each in high if each[1] < 24] == []
+    sizes = (
+        strip(page)
+        .locator("text, span, strong, button, select, output")
+        .evaluate_all(
+            "all => all.filter((one) => one.textContent).map((one) => parseFloat(getComputedStyle(one).fontSize))"
+        )
+    )
+    assert min(sizes) >= 12
+    names = strip(page).locator("text.name").evaluate_all("all => all.map((n) => n.getBoundingClientRect().toJSON())")
+    assert len(names) == 5  # two losses, accuracy, the head and the others
+    names.sort(key=lambda box: box["y"])
+    assert all(one["y"] + 12 <= other["y"] for one, other in itertools.pairwise(names))
+
+
+def test_the_values_under_the_cursor_are_the_index_s(page: Page, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
+    slider(page)
+    strip(page).locator("select").select_option("previous")
+    box = page.locator("[data-role=timeline]").bounding_box()
+    assert box is not None
+    reading = strip(page).locator("[data-role=reading]")
+    for stop, line in ((0, lines[0]), (1, lines[1]), (3, lines[2])):
+        x = box["x"] + 7 + (box["width"] - 14) * (stop + 0.3 * (-1) ** stop) / 3  # nearer to this one
+        page.mouse.move(x, box["y"] + 30)
+        expect(reading.locator("strong")).to_have_text(f"step {line['step']}")
+        told = dict(
+            reading.locator("[data-series]").evaluate_all("all => all.map((n) => [n.dataset.series, n.dataset.value])")
+        )
+        assert float(told["val_loss"]) == line["val_loss"]
+        assert float(told["train_loss"]) == line["train_loss"]
+        assert float(told["val_accuracy"]) == line["val_accuracy"]
+        assert float(told["head"]) == pytest.approx(line["heads"]["previous"][0][0], abs=1e-6)
+    page.mouse.move(box["x"] + 7 + (box["width"] - 14) * 2 / 3, box["y"] + 30)
+    expect(reading.locator("strong")).to_have_text("best, step 150")
+    expect(reading.locator(".val_loss")).to_have_text("val loss 0.7500")
+    page.mouse.move(5, 5)
+    expect(reading).to_be_hidden()
+
+
+def test_the_strongest_head_is_chosen(page: Page, folder: Path) -> None:
+    line = json.loads((folder / FOLDER / INDEX).read_text().splitlines()[1])
+    slider(page)
+    page.keyboard.press("Home")
+    wait_for_step(page, 0)
+    page.keyboard.press("ArrowRight")
+    wait_for_step(page, 10)
+    best = {kind: divmod(int(torch.tensor(scores).argmax()), 2) for kind, scores in line["heads"].items()}
+    kind = next(kind for kind, place in best.items() if place != (0, 0))  # head 0.0 is chosen already
+    strip(page).locator("select").select_option(kind)
+    layer, head = best[kind]
+    button = strip(page).locator("[data-role=strongest]")
+    expect(button).to_have_text(f"strongest head {layer}.{head}")
+    button.click()
+    score = strip(page).locator(".score")
+    expect(score).to_have_attribute("title", str(line["heads"][kind][layer][head]))
+    chosen = page.locator(f'[data-layer="{layer}"][data-head="{head}"]').first
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_disabled()
+    wait_for_step(page, 10)
+
+
+def test_the_closed_strip_has_a_dot_where_one_is(page: Page) -> None:
+    wait_for_step(page, None)
+    path = strip(page).locator("path.thin").get_attribute("d") or ""
+    points = [[float(x) for x in point.split()] for point in path.removeprefix("M").replace("h0.01", "").split("L")]
+    assert len(points) == len(STOPS)
+    heights = [-y for _, y in points]
+    assert heights[0] > heights[1] > heights[3] > heights[2]  # 3.1, 3.0, 1.1 and 0.75
+    dot = strip(page).locator(".dot")
+    assert [float(dot.get_attribute(name) or 0) for name in ("cx", "cy")] == pytest.approx(points[2], abs=0.1)
 
 
 def test_the_slider_moves_every_number(page: Page) -> None:
     wait_for_step(page, None)
     assert_shows(page, FINAL, PROMPT)
-    for key, step in (("Home", STEPS[0]), ("ArrowRight", STEPS[1]), ("ArrowRight", STEPS[2]), ("End", None)):
+    for key, step in (("Home", 0), ("ArrowRight", 10), ("ArrowRight", None), ("End", 200), ("ArrowLeft", None)):
         slider(page)
         page.keyboard.press(key)
         wait_for_step(page, step)
@@ -110,6 +301,7 @@ def test_the_page_says_which_step_it_shows(page: Page) -> None:
     page.get_by_text("Explore").first.click()
     wait_for_step(page, 0)
     assert_shows(page, model_at(0), PROMPT)
+    slider(page)
     page.get_by_role("button", name="best model").click()
     wait_for_step(page, None)
     expect(header).to_be_hidden()
@@ -140,6 +332,7 @@ def test_dragging_ends_where_the_pointer_does(page: Page) -> None:
     for i in range(40):
         page.mouse.move(box["x"] + 7 + (box["width"] - 14) * (i % 20) / 20, y)
     page.mouse.move(box["x"] + 7 + (box["width"] - 14) / 3, y)
+    assert box_of(page)[1] == 110
     wait_for_step(page, STEPS[1])  # live, before the button is released
     page.mouse.up()
     assert_shows(page, model_at(STEPS[1]), PROMPT)
@@ -221,11 +414,14 @@ def test_it_plays_to_the_end_and_stops(page: Page) -> None:
       new MutationObserver(() => window.seen.at(-1) === strip.dataset.step || window.seen.push(strip.dataset.step))
         .observe(strip, { attributes: true, attributeFilter: ['data-step'] });
     }"""
+    slider(page)
+    page.keyboard.press("End")
+    wait_for_step(page, STEPS[-1])
     page.evaluate(seen)
     page.get_by_role("button", name="Play the training").click()
     wait_for_step(page, STEPS[0])
-    wait_for_step(page, None)
-    assert page.evaluate("window.seen") == [*map(str, STEPS), "final"]
+    wait_for_step(page, STEPS[-1])
+    assert page.evaluate("window.seen") == ["0", "10", "final", "200"]
     page.get_by_role("button", name="Play the training").wait_for()
     page.get_by_role("button", name="Play the training").click()
     page.get_by_role("button", name="Pause").click()
@@ -233,17 +429,38 @@ def test_it_plays_to_the_end_and_stops(page: Page) -> None:
     assert page.locator('[data-panel="timeline"]').get_attribute("data-step") in ("0", "10")
 
 
+BEATS = """() => {
+  window.beats = [];
+  const { setInterval: real } = window;
+  window.setInterval = (does, ms) => { window.beats.push(ms); return real(does, ms); };
+}"""
+
+
+def test_there_are_three_speeds(page: Page) -> None:
+    page.evaluate(BEATS)
+    page.get_by_role("button", name="Play the training").click()
+    for name in ("Speed 2×", "Speed ½×", "Speed 1×"):
+        button = page.get_by_role("button", name=name)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+    assert page.locator('[data-speed][aria-pressed="true"]').count() == 1
+    page.get_by_role("button", name="Pause").click()
+    assert page.evaluate("window.beats") == [250, 125, 500, 250]
+
+
 def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
     slider(page)
     page.keyboard.press("Home")
     wait_for_step(page, 0)
+    page.keyboard.press("Escape")  # for the open strip lies over the heads
     page.locator('[data-layer="2"][data-head="1"]').click()
+    slider(page)
     page.locator('[data-panel="timeline"] select').select_option("previous")
     score = page.locator('[data-panel="timeline"] .score')
     expect(score).to_have_attribute("title", str(lines[0]["heads"]["previous"][2][1]))
     curve = page.locator('[data-panel="timeline"] path.curve.head:not(.faint)').get_attribute("d") or ""
-    assert curve.count("L") == len(STEPS) - 1
+    assert curve.count("L") == len(STEPS) - 1  # it passes over the opened weights, whose scores nobody measured
     expect(page.locator('[data-panel="timeline"] .side')).to_contain_text("val loss 3.1")
 
 
@@ -264,8 +481,7 @@ def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, t
         assert page.locator("[data-role=timeline]").input_value() == "0"
         page.get_by_role("button", name="Play the training").click()
         page.get_by_role("button", name="Play the training").wait_for()  # it stops, and asks no more
-        slider(page)
-        page.keyboard.press("End")
+        page.get_by_role("button", name="best model").click()
         wait_for_step(page, None)
         expect(page.get_by_text("Step 10 cannot be.")).to_have_count(0)
         page.close()
@@ -281,7 +497,7 @@ def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, tmp_p
         write_snapshot(folder, 250)
         page.wait_for_function("() => deepQuery('[data-role=timeline]')[0].max === '4'")
         slider(page)
-        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("End")
         wait_for_step(page, 250)
         assert_shows(page, model_at(250), PROMPT)
         page.close()

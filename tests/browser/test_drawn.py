@@ -367,6 +367,7 @@ def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page,
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
         strip = screen.panel("timeline")
+        screen.tab.locator("[data-role=timeline]").focus()  # opens it
         assert screen.tab.locator("[data-role=timeline]").input_value() == "1"
         assert screen.tab.locator("[data-role=moment]").inner_text() == "step 40 of 450"
         assert screen.tab.locator(f"{strip} select").input_value() == "duplicate"
@@ -382,13 +383,15 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
         strip = screen.panel("timeline")
+        screen.tab.locator("[data-role=timeline]").focus()  # opens it
+        screen.tab.wait_for_function("(s) => deepQuery(s).length === 5", arg=f"{strip} text.name")
         _, _, width, height = map(
             float, (screen.tab.locator(f"{strip} .chart svg").get_attribute("viewBox") or "").split()
         )
         floor, top = height - 19, 7
         texts = screen.all(f"{strip} .chart text.val_loss", "(t) => t.textContent")
         most = float(texts[0])  # at the upper end of the left axis
-        xs = [48 + i / len(STEPS) * (width - 96) for i in range(len(STEPS))]
+        xs = [98 + i / len(STEPS) * (width - 98 - 118) for i in range(len(STEPS))]
 
         def curve(name: str) -> list[tuple[float, float]]:
             return points(screen.tab.locator(f"{strip} path.curve.{name}").get_attribute("d") or "")

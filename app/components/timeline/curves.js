@@ -81,7 +81,7 @@ export function mostOf(series) {
 }
 
 function name(parts, { id, name: words, y, at }, x) {
-  parts.push(svg("path", { class: `curve ${id} leader`, d: `M${x + 6} ${y.toFixed(1)}L${x + 16} ${at.toFixed(1)}h14` }));
+  parts.push(svg("path", { class: `leader ${id}`, d: `M${x + 6} ${y.toFixed(1)}L${x + 16} ${at.toFixed(1)}h14` }));
   const place = { x: x + 34, y: (at + 4).toFixed(1), class: `name ${id}`, "font-size": LABEL };
   parts.push(svg("text", place, words));
 }
