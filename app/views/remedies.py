@@ -11,7 +11,7 @@ from app.state import server
 from app.stores.models import Wanted
 from app.views.markdown import escaped
 from gptcore import ConfigError, GPTConfig, shipped_models
-from gptcore.checkpoint import HeadsUnknownError, OpenInsteadError, VocabularyError
+from gptcore.checkpoint import HeadsUnknownError, OnTheHubError, OpenInsteadError, VocabularyError
 
 MOST_HEADS, MOST_PLACES = 256, 6
 
@@ -24,9 +24,10 @@ def remedies(wanted: Wanted, error: Exception, open_model: Callable[[Wanted], No
         if st.button("Open it without words, as plain ids"):
             open_model(replace(wanted, words=False))
     elif isinstance(error, OpenInsteadError):
+        where = " from the hub" if isinstance(error, OnTheHubError) else ""
         allowed = [place for place in error.instead if place in shipped_models() or not server.shared()]
         for place in allowed[:MOST_PLACES]:
-            if st.button(f"Open {escaped(place)}", key=f"instead {place}"):
+            if st.button(f"Open {escaped(place)}{where}", key=f"instead {place}"):
                 open_model(Wanted(place))
 
 

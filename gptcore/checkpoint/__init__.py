@@ -5,6 +5,7 @@ from gptcore.checkpoint.base import (
     Checkpoint,
     CheckpointError,
     HeadsUnknownError,
+    OnTheHubError,
     OpenInsteadError,
     VocabularyError,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "HeadsUnknownError",
+    "OnTheHubError",
     "OpenInsteadError",
     "VocabularyError",
     "assuming",

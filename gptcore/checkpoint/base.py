@@ -51,6 +51,10 @@ class OpenInsteadError(CheckpointError):
         self.instead = tuple(instead)
 
 
+class OnTheHubError(OpenInsteadError):
+    """There is nothing to load at a place, but a model on the Hugging Face hub is called so: `instead` is its name."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A trained model with everything that is needed to use it.

@@ -20,6 +20,21 @@ TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Containers of weights, the better one first. If the weights are in parts, an index is there: name + `.index.json`."""
 MOST_INDEX_BYTES = 2**22
+OWNERS = {
+    **dict.fromkeys(("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"), "openai-community"),
+    "distilgpt2": "distilbert",
+}
+"""Models that the hub knew without an owner once, as many texts still call them, and the owner of each."""
+
+
+def whole_name(text: str) -> str | None:
+    """Return owner/name of a model that is often called by its name alone; None for any other text.
+
+    >>> whole_name("gpt2-medium"), whole_name("distilgpt2"), whole_name("GPT-2"), whole_name("gpt3")
+    ('openai-community/gpt2-medium', 'distilbert/distilgpt2', 'openai-community/gpt2', None)
+    """
+    name = text.strip().lower().replace("gpt-2", "gpt2")
+    return f"{OWNERS[name]}/{name}" if name in OWNERS else None
 
 
 def looks_like_hub_name(text: str) -> bool:

@@ -11,7 +11,7 @@ import torch
 
 from gptcore.checkpoint import hub, vocabulary
 from gptcore.checkpoint.assumptions import assuming
-from gptcore.checkpoint.base import Checkpoint, CheckpointError, OpenInsteadError
+from gptcore.checkpoint.base import Checkpoint, CheckpointError, OnTheHubError, OpenInsteadError
 from gptcore.checkpoint.formats import bare, huggingface, nanogpt, native
 from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.safetensors_file import SafetensorsFile, starts_like_one
@@ -21,7 +21,7 @@ from gptcore.checkpoint.shipped import shipped_folder, shipped_models
 from gptcore.checkpoint.state_names import is_mask
 from gptcore.checkpoint.training_files import BEST, LAST, SETTINGS
 from gptcore.checkpoint.vocabulary import Vocabulary
-from gptcore.config import PRESETS, GPTConfig
+from gptcore.config import GPTConfig
 from gptcore.tokenizer import Tokenizer
 
 OF_FILES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".pkl")
@@ -126,9 +126,8 @@ def _resolve(path_or_name: str | os.PathLike[str], revision: str | None) -> tupl
         except CheckpointError as error:
             raise CheckpointError(f"there is no file or folder {text!r} here, and on the hub: {error}") from error
     shipped = shipped_models()
-    if text in PRESETS and text.startswith("gpt2"):
-        name = f"openai-community/{text}"
-        raise OpenInsteadError(f"there is no file or folder {text!r}; on the Hugging Face hub it is {name!r}", [name])
+    if name := hub.whole_name(text):
+        raise OnTheHubError(f"there is no file or folder {text!r}; on the Hugging Face hub it is {name!r}", [name])
     near = difflib.get_close_matches(text, [*shipped, *nearby], n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"
     raise OpenInsteadError(

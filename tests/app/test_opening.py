@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 from torch import Tensor
 
 from app.state import server
 from gptcore import GPTConfig, capture, load, save
 from gptcore.analysis import token_loss
+from gptcore.checkpoint import hub
 from gptcore.tokenizer import IdTokenizer
 from tests.browser.driver import ROOT
 from tests.reference import random_state
@@ -70,8 +72,75 @@ def test_other_places_are_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv(server.SHARED)
     button.click().run()
     assert at.session_state["explorer"].source == str(tmp_path / "b.pt")
-    hub = started(monkeypatch, "gpt2")
-    assert any("openai\\-community/gpt2" in button.label for button in hub.button)
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor]) -> list[str]:
+    """The names that were asked of the hub, each of which is a small model."""
+    torch.save(state, tmp_path / "weights.pt")
+    save(load(tmp_path / "weights.pt", config=GPTConfig(**ARGS)), tmp_path / "fetched")  # type: ignore[arg-type]
+    server.models.clear()  # what another test has fetched is not fetched again
+    names: list[str] = []
+
+    def fetch(name: str, revision: str | None = None) -> Path:
+        names.append(name)
+        return tmp_path / "fetched"
+
+    monkeypatch.setattr(hub, "fetch", fetch)
+    return names
+
+
+def hub_buttons(at: AppTest) -> list[Button]:
+    return [button for button in at.button if button.label.endswith("from the hub")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [
+        ("gpt2", "openai-community/gpt2"),
+        ("gpt2-medium", "openai-community/gpt2-medium"),
+        ("distilgpt2", "distilbert/distilgpt2"),
+    ],
+)
+def test_a_model_of_the_hub_by_its_short_name_is_one_button(
+    monkeypatch: pytest.MonkeyPatch, fetched: list[str], typed: str, whole: str
+) -> None:
+    at = started(monkeypatch, typed)
+    assert f"there is no file or folder '{typed}'; on the Hugging Face hub it is '{whole}'" in texts(at)
+    (button,) = hub_buttons(at)
+    assert button.label.replace("\\", "") == f"Open {whole} from the hub"
+    assert fetched == []  # nothing is downloaded unasked
+    button.click().run()
+    assert not at.exception
+    assert (fetched, at.session_state["explorer"].source) == ([whole], whole)
+
+
+def _dialog() -> None:
+    """The top of the dialog after a failure; AppTest closes a dialog at the next run."""
+    from app.state import opening
+    from app.stores.models import Wanted
+    from app.views import picker
+    from gptcore import CheckpointError, load
+
+    if opening.ready():
+        try:
+            load("distilgpt2")
+        except CheckpointError as error:
+            opening.failed(Wanted("distilgpt2"), error)
+        picker._retry([])
+
+
+def test_the_dialog_offers_it_too_but_not_on_a_shared_server(
+    monkeypatch: pytest.MonkeyPatch, fetched: list[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
+    at = AppTest.from_function(_dialog, default_timeout=60).run()
+    (button,) = hub_buttons(at)
+    button.click().run()
+    assert not at.exception
+    assert (fetched, at.session_state["explorer"].source) == (["distilbert/distilgpt2"], "distilbert/distilgpt2")
+    monkeypatch.setenv(server.SHARED, "1")
+    assert hub_buttons(started(monkeypatch, "gpt2")) == []
 
 
 def _about() -> None:
