@@ -22,7 +22,7 @@ from app.views.training import watch
 from app.views.training.start import _costs
 from gptcore import Checkpoint, capture, save
 from gptcore.analysis import token_loss
-from gptcore.tokenizer import BPETokenizer
+from gptcore.tokenizer import BPETokenizer, CharTokenizer
 from tests.app.test_learning_curves import LINES, as_lines, running, written
 from tests.conftest import random_model
 
@@ -208,6 +208,32 @@ def test_last_weights_can_be_looked_into_where_the_best_are_others(at: AppTest, 
     assert "Look inside the last weights" not in labels(at)
     (keep,) = [button for button in at.button if button.label == "Keep"]
     assert "best weights, of step 20" in keep.help
+
+
+def saved(path: Path, seed: int, step: int) -> None:
+    """Weights as the trainer writes them; the letters of the task lie beside them."""
+    model = random_model(seed, vocab_size=10)
+    state = {"model": model.state_dict(), "model_args": model.config.to_dict(), "iter_num": step}
+    torch.save({**state, "best_val_loss": 0.5, "config": {"steps": 20}}, path)
+    (path.parent / "tokenizer.json").write_text(json.dumps(CharTokenizer("abcdefghij").to_json()))
+
+
+@pytest.mark.parametrize(("label", "seed", "step"), [("last weights", 2, 20), ("best weights (step 10)", 1, 10)])
+def test_the_weights_that_a_button_names_are_opened(
+    at: AppTest, tmp_path: Path, label: str, seed: int, step: int
+) -> None:
+    folder = tmp_path / "runs" / "sort-1"
+    worse = [{"step": 10, "val_loss": 0.5}, {"step": 20, "loss": 1.0, "val_loss": 0.75}]
+    stopped(folder, as_lines(worse))
+    saved(folder / "best.pt", 1, 10)
+    saved(folder / "last.pt", 2, 20)
+    section(at, START)
+    (button,) = [button for button in at.button if button.label == f"Look inside the {label}"]
+    button.click().run()
+    final = at.session_state["explorer"].final
+    assert final.info["iter_num"] == step
+    for mine, theirs in zip(final.model.parameters(), random_model(seed, vocab_size=10).parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_what_another_window_did_to_a_stopped_training_is_shown(at: AppTest, tmp_path: Path) -> None:
