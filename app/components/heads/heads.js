@@ -31,7 +31,10 @@ function build(root, view) {
   view.grid.addEventListener("focusin", (event) => describe(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("focusout", () => describe(view, null));
   view.redraw = () => drawAll(view);
-  onResize(view, view.box, () => draw(view));
+  onResize(view, view.box, () => {
+    makeButtons(view);
+    draw(view);
+  });
 }
 
 function place(button) {
@@ -80,13 +83,23 @@ function move(view, event) {
 function cells(view) {
   const { n_layer, n_head, film, selected } = view.data;
   const layers = film ? [selected?.layer ?? 0] : Array.from({ length: n_layer }, (_, i) => i);
-  return layers.flatMap((layer) => Array.from({ length: n_head }, (_, head) => (film ? { layer, head, down: head, across: 0 } : { layer, head, down: layer, across: head })));
+  return layers.flatMap((layer) => Array.from({ length: n_head }, (_, head) => placed(view, layer, head)));
+}
+
+/** The film lies where it has the width, and stands beside the plot. */
+function placed(view, layer, head) {
+  if (!view.data.film) return { layer, head, down: layer, across: head };
+  return lies(view) ? { layer, head, down: 0, across: head } : { layer, head, down: head, across: 0 };
+}
+
+function lies(view) {
+  return view.data.film && spaceOf(view, view.box).width > 120;
 }
 
 function makeButtons(view) {
   const { n_layer, n_head, film } = view.data;
   const heads = cells(view);
-  const shape = `${n_layer} ${n_head} ${film ? heads[0].layer : "all"}`;
+  const shape = `${n_layer} ${n_head} ${film ? heads[0].layer : "all"} ${lies(view)}`;
   if (view.shape === shape) return;
   const focused = view.grid.contains(view.root.getRootNode().activeElement);
   Object.assign(view, { shape, heads, side: null });
@@ -103,6 +116,7 @@ function makeButtons(view) {
   );
   view.grid.replaceChildren(...(film ? [] : ticks(n_layer, n_head)), ...view.buttons);
   view.root.classList.toggle("film", film);
+  view.root.classList.toggle("lies", lies(view));
   if (focused) view.buttons[0].focus();
 }
 

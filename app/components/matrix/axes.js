@@ -5,8 +5,8 @@ import { contextLabels } from "../shared/tokens.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 
-const GUTTER = { left: 78, bottom: 66, top: 4, right: 6 }; // px beside the plot: the same for every prompt
-const NARROW = { left: 62, bottom: 56, top: 4, right: 4 }; // px, where there is little room
+const GUTTER = { left: 78, bottom: 58, top: 3, right: 6 }; // px beside the plot: the same for every prompt
+const NARROW = { left: 56, bottom: 54, top: 3, right: 2 }; // px, where there is little room
 const UPRIGHT = 16; // px: shorter column labels are never turned
 const TALLEST = 44; // px of a row, when there are few
 const LETTERS = 12.5; // px
@@ -23,7 +23,7 @@ export function layout(view, context) {
   const { square } = view.data;
   const { row, col, rows, cols } = view.sight;
   const { width: w, height: h } = spaceOf(view, view.box);
-  const gutter = w < 420 || h < 420 ? NARROW : GUTTER;
+  const gutter = w < 430 ? NARROW : GUTTER;
   const { left, bottom, top, right } = gutter;
   context.font = view.font;
   let [width, height] = [Math.max(1, w - left - right), Math.max(1, h - bottom - top)];
