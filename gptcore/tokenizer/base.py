@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
+from gptcore.tokenizer import marked
+
 FORMAT = "gptscope-tokenizer"
 VERSION = 1
 _UNSEEN = re.compile(
@@ -16,8 +18,6 @@ _UNSEEN = re.compile(
 )
 """Control characters (except tab, newline and carriage return), and characters that have no width, or change the text's
 direction: those of Unicode's property Default_Ignorable_Code_Point, and its separators of lines and paragraphs."""
-MARK = "\\"
-"""Written before the name of a special token: `\\<|endoftext|>` is that token, and `<|endoftext|>` is ordinary text."""
 
 
 class Tokenizer(ABC):
@@ -55,38 +55,34 @@ class Tokenizer(ABC):
         return {}
 
     def encode_marked(self, text: str) -> list[int]:
-        r"""Return the ids of a text in which special tokens are written with a backslash before their name.
+        r"""Return the ids of a text in which marks stand for tokens that no ordinary text encodes to.
+
+        A mark is a backslash before the name of a special token, or before the bytes of any token of a byte-level
+        vocabulary: `\<0xE2>`.
 
         >>> from gptcore.tokenizer import BPETokenizer
         >>> tokenizer = BPETokenizer(r"\s|\S+", {bytes([b]): b for b in range(256)}, special={"<|end|>": 256})
-        >>> tokenizer.encode_marked(r"a\<|end|>b"), tokenizer.decode_marked([97, 256, 98])
-        ([97, 256, 98], 'a\\<|end|>b')
+        >>> tokenizer.encode_marked(r"a\<|end|>b\<0xE2>"), tokenizer.decode_marked([97, 256, 98, 0xE2])
+        ([97, 256, 98, 226], 'a\\<|end|>b\\<0xE2>')
+        >>> tokenizer.decode_marked([97, 0xE2, 0x82, 0xAC])
+        'a€'
 
         Raises:
             ValueError: as `encode`.
         """
-        names = sorted(self.special_tokens, key=len, reverse=True)
-        if not names or MARK not in text:
-            return self.encode(text)
-        parts = re.split(f"{re.escape(MARK)}({'|'.join(map(re.escape, names))})", text)
-        found: list[int] = []
-        for i, part in enumerate(parts):  # text and names by turns
-            found += [self.special_tokens[part]] if i % 2 else self.encode(part) if part else []
-        return found
+        return marked.encode(self, text)
 
     def decode_marked(self, ids: Iterable[SupportsIndex]) -> str:
-        """Return the text of `ids`, special tokens with their mark, as `encode_marked` reads it."""
-        numbers = [not_negative(index) for index in ids]
-        names = {index: name for name, index in self.special_tokens.items()}
-        if not names.keys() & set(numbers):
-            return self.decode(numbers)
-        found, waiting = "", list[int]()
-        for index in numbers:
-            if index in names:
-                found, waiting = found + (self.decode(waiting) if waiting else "") + MARK + names[index], []
-            else:
-                waiting.append(index)
-        return found + (self.decode(waiting) if waiting else "")
+        """Return a text that `encode_marked` gives these ids for, as far as there is one; marks only where needed."""
+        return marked.decode(self, [not_negative(index) for index in ids])
+
+    def token_of(self, raw: bytes) -> int | None:
+        """Return the token with exactly these bytes in a byte-level vocabulary; None in any other, and without one."""
+        return None
+
+    def bytes_of(self, index: int) -> bytes | None:
+        """Return the bytes of a token; None if no token has this id."""
+        return self._bytes_or_none(index)
 
     def token_bytes(self, index: SupportsIndex) -> bytes:
         """Return the bytes of token `index`: often whole characters, sometimes a part of one.

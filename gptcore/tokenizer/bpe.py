@@ -147,6 +147,9 @@ class BPETokenizer(Tokenizer):
             start = last
         yield text[start:]
 
+    def token_of(self, raw: bytes) -> int | None:
+        return self.ranks.get(raw)
+
     def _bytes_or_none(self, index: int) -> bytes | None:
         return self._bytes.get(index)
 

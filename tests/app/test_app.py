@@ -106,15 +106,40 @@ def test_nothing_is_appended_behind_text_that_could_not_be_read(me: Explorer) ->
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "é", PROMPT, 0)
 
 
-def test_a_token_that_is_no_text_is_not_appended() -> None:
+def test_parts_of_a_character_are_appended_one_by_one() -> None:
     ranks = {bytes([i]): i for i in range(256)}
-    tokenizer = BPETokenizer(r"[\s\S]", ranks)
     model = random_model(vocab_size=256)
-    me = Explorer(Checkpoint(model, tokenizer, model.config), "abc")
-    me.apply(Append(0xE2))  # the first byte of three
+    me = Explorer(Checkpoint(model, BPETokenizer(r"[\s\S]", ranks), model.config), "abc")
+    expected = [(0xE2, r"abc\<0xE2>"), (0x82, r"abc\<0xE2>\<0x82>"), (0xAC, "abc€"), (0xC3, r"abc€\<0xC3>")]
+    for token, text in expected:
+        before = me.shown.ids
+        me.apply(Append(token))
+        assert (me.message, me.shown.text, me.typed) == (None, text, text)
+        assert me.shown.ids == [*before, token]
+    assert me.shown.tokens[3:] == [r"\xe2", r"\x82", r"\xac", r"\xc3"]
+    fresh = capture(model, [*b"abc", 0xE2, 0x82, 0xAC, 0xC3])
+    assert torch.allclose(me.shown.trace.logits, fresh.logits, atol=1e-5)
+    me.apply(Type(me.typed + "!"))  # and one types on behind it
+    assert me.shown.ids == [*b"abc", 0xE2, 0x82, 0xAC, 0xC3, ord("!")]
+
+
+def test_a_token_that_would_merge_is_appended_as_it_is() -> None:
+    """Text alone would give another token, so the prompt would not be what the model was asked about."""
+    ranks = {**{bytes([i]): i for i in range(256)}, b"ab": 256}
+    model = random_model(vocab_size=257)
+    me = Explorer(Checkpoint(model, BPETokenizer(r"\S+|\s", ranks), model.config), "xa")
+    me.apply(Append(ord("b")))
+    assert (me.shown.text, me.shown.ids) == (r"xa\<0x62>", list(b"xab"))
+
+
+def test_a_token_that_does_not_exist_is_not_appended() -> None:
+    model = random_model(vocab_size=300)
+    ranks = {bytes([i]): i for i in range(256)}
+    me = Explorer(Checkpoint(model, BPETokenizer(r"[\s\S]", ranks), model.config), "abc")
+    me.apply(Append(280))  # which the vocabulary lacks
     assert me.shown.text == "abc"
     assert me.message is not None
-    assert r"\xe2" in me.message["text"]
+    assert "unused (280)" in me.message["text"]
 
 
 def test_a_model_that_cannot_read_the_prompt_starts_with_its_first_tokens() -> None:

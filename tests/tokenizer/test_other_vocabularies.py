@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
+from hypothesis import given
+from hypothesis import strategies as some
 
 from gptcore import GPTConfig, load
 from gptcore.tokenizer import (
@@ -206,6 +208,47 @@ def test_added_tokens_of_the_library_and_vocabularies_without_any() -> None:
     assert bert.encode_marked(r"the \[PAD]cat") == [2, 0, 3]
     assert CharTokenizer("a\\b").encode_marked("a\\b") == [0, 1, 2]
     assert IdTokenizer(5).decode_marked([1, 2]) == "1 2"
+
+
+RANKS = {bytes([b]): b for b in range(256)}
+MERGED = {**RANKS, b"ab": 256, b" a": 257, b"\xe2\x82": 258, b"\x20\xe2": 259, "é".encode(): 260, b"ab!": 261}
+BYTE_LEVEL = BPETokenizer(GPT2_PATTERN, MERGED, special={"<|end|>": 262})
+
+
+@pytest.mark.parametrize(
+    ("ids", "text"),
+    [
+        ([0xE2], r"\<0xE2>"),
+        ([258], r"\<0xE282>"),
+        ([258, 0xAC], "€"),
+        ([0xE2, 0x82, 0xAC], r"\<0xE2>\<0x82>\<0xAC>"),  # the text alone has two tokens
+        ([259, 0x82, 0xAC, 97], r"\<0x20E2>\<0x82>\<0xAC>a"),
+        ([97, 98], r"a\<0x62>"),
+        ([256], "ab"),
+        ([97, 98, 33], r"a\<0x62>!"),
+        ([32, 97], r" \<0x61>"),
+        ([0xFF, 0xE2, 97], r"\<0xFF>\<0xE2>a"),
+        ([0xE2, 262, 0x82], r"\<0xE2>\<|end|>\<0x82>"),
+        ([260, 0xC3, 0xA9], r"é\<0xC3>\<0xA9>"),
+        ([*rb"\<0xE2>"], r"\\<0x3C>0xE2>"),  # a text that looks like a mark, and is none
+        ([*rb"\<0xE2E2>"], r"\<0xE2E2>"),  # no token has these bytes
+        ([], ""),
+    ],
+)
+def test_any_ids_of_a_byte_level_vocabulary_have_a_text(ids: list[int], text: str) -> None:
+    assert BYTE_LEVEL.decode_marked(ids) == text
+    assert BYTE_LEVEL.encode_marked(text) == ids
+
+
+@given(some.lists(some.sampled_from([*b"ab! \\<0xE2>", 0x82, 0xAC, 0xE2, 0xF0, 0xFF, *range(256, 263)]), max_size=12))
+def test_every_list_of_ids_comes_back(ids: list[int]) -> None:
+    assert BYTE_LEVEL.encode_marked(BYTE_LEVEL.decode_marked(ids)) == ids
+
+
+@given(some.text(alphabet="ab! é€😀\\<0xE2>\n", max_size=12))
+def test_ordinary_text_has_no_marks(text: str) -> None:
+    if "<0x" not in text:
+        assert BYTE_LEVEL.decode_marked(BYTE_LEVEL.encode(text)) == text
 
 
 # ---- signs that nobody sees ----------------------------------------------------------------------------------------
