@@ -5,6 +5,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
+from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
 from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
@@ -27,6 +28,7 @@ __all__ = [
     "Crumb",
     "ExplainEvent",
     "FollowEvent",
+    "GenerateEvent",
     "HeadEvent",
     "Heatmap",
     "LensEvent",
@@ -49,6 +51,7 @@ __all__ = [
     "TimelineEvent",
     "badge",
     "code",
+    "generate",
     "heads",
     "heatmap",
     "history",

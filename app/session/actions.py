@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from app.session.prompt_run import Shown, new_tokens
+from app.session.prompt_run import Shown, common, new_tokens
 from app.session.screen import Model, Screen
 from app.session.state_text import State
 from gptcore import CheckpointError
@@ -59,7 +59,9 @@ class Type(Action):
             why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
             return replace(entered, notice={"kind": "error", "text": why})
         there = screen.lock is not None and shown.sees(screen.lock)
-        return replace(entered, shown=shown, lock=screen.lock if there else None)
+        marks = screen.writing.kept(common(screen.shown.ids, shown.ids))
+        writing = screen.writing if marks is screen.writing.drawn else replace(screen.writing, drawn=marks)
+        return replace(entered, shown=shown, lock=screen.lock if there else None, writing=writing)
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0
@@ -77,37 +79,6 @@ class Write(Action):
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return Type(self.text).tokens(screen, model)
-
-
-@dataclass(frozen=True)
-class Append(Action):
-    """One token more, as generation would append it; not behind text that could not be read."""
-
-    token: int
-    to: str | None = None
-    """The prompt that it was meant for: it comes too late for another one."""
-
-    def after(self, screen: Screen, model: Model) -> Screen:
-        if self.to not in (None, screen.shown.text):
-            return screen
-        if screen.typed != screen.shown.text:
-            raise ValueError("nothing is appended to a prompt that could not be read; correct it before")
-        tokenizer = screen.shown.checkpoint.tokenizer
-        if type(self.token) is not int or not 0 <= self.token < model.final.config.vocab_size:
-            raise ValueError(f"there is no token {self.token!r}; the last is {model.final.config.vocab_size - 1}")
-        text = tokenizer.decode_marked([*screen.shown.ids, self.token])
-        try:
-            faithful = tokenizer.encode_marked(text)[-1:] == [self.token]
-        except ValueError:
-            faithful = False
-        if not faithful:
-            label = tokenizer.label(self.token)
-            raise ValueError(f"the token {label!r} is no text by itself, so it cannot be typed")
-        return Write(text).after(screen, model)
-
-    def tokens(self, screen: Screen, model: Model) -> int:
-        full = model.final.config.block_size <= screen.shown.trace.T
-        return model.final.config.block_size if full else 1
 
 
 # The token that is followed, and how things are drawn
@@ -300,6 +271,7 @@ class Restore(Action):
             raise ValueError(screen.notice["text"] if screen.notice else "the prompt cannot be read")
         screen = SetTimelineScore(state.score).after(screen, model)
         screen = SetSampling(state.temperature, state.top_k).after(screen, model)
+        screen = replace(screen, cut_k=state.cut_k, cut_p=state.cut_p, seed=state.seed)
         screen = replace(Lock(state.lock).after(screen, model), look=state.look)
         return replace(screen, location=state.location.check(model.arch))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from app.session.actions import (
     Action,
-    Append,
     ChooseLook,
     GoToLayer,
     Lock,
@@ -25,6 +24,7 @@ from app.session.actions import (
     Up,
 )
 from app.session.explorer import Explorer
+from app.session.generating import Draw, Put, SetDrawing, Undo
 
 Actions = tuple[Action, ...]
 
@@ -117,8 +117,25 @@ def _prediction(event: object, me: Explorer) -> Actions:
             found.append(SetSampling(temperature, top_k))
     match event:
         case {"append": {"id": int(token), "text": str(text)}}:
-            found.append(Append(token, text))
+            found.append(Put(token, text))
     return tuple(found)
+
+
+def _generate(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "draw", "text": str(text)}:
+            return (Draw(text),)
+        case {"kind": "undo"}:
+            return (Undo(),)
+        case {
+            "kind": "set",
+            "temperature": int() | float() as temperature,
+            "top_k": int() | None as k,
+            "top_p": int() | float() | None as p,
+            "seed": int(seed),
+        }:
+            return SetDrawing(k, p, seed), SetSampling(temperature, me.top_k)
+    return ()
 
 
 def _lens(event: object, me: Explorer) -> Actions:
@@ -149,6 +166,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "node": _node,
     "prediction": _prediction,
     "lens": _lens,
+    "generate": _generate,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from app.components import LensRow, Notice
 from app.panels import strips, tensor_slice
 from app.session.actions import Action, sentence
+from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt, readable
 from app.session.location import START, Location
 from app.session.look import Look
@@ -19,6 +20,7 @@ from app.session.screen import Model, NoPast, Past, Screen
 from app.session.state_text import State
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, architecture
+from gptcore.generation.sampling import Sampling
 from gptcore.graph.architecture import Node
 
 
@@ -83,6 +85,9 @@ class Explorer:
             temperature=now.temperature,
             top_k=now.top_k,
             score=now.score,
+            cut_k=now.cut_k,
+            cut_p=now.cut_p,
+            seed=now.seed,
             lock=self.lock,
             look=now.look,
         )
@@ -176,6 +181,21 @@ class Explorer:
     def temperature(self) -> float:
         """The divisor of the logits."""
         return self._screen.temperature
+
+    @property
+    def sampling(self) -> Sampling:
+        """The way the next token would be drawn."""
+        return self._screen.sampling
+
+    @property
+    def seed(self) -> int:
+        """The seed of the draws."""
+        return self._screen.seed
+
+    @property
+    def writing(self) -> Writing:
+        """The tokens that were drawn, and the texts before them."""
+        return self._screen.writing
 
     @property
     def top_k(self) -> int:

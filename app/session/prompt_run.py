@@ -5,6 +5,7 @@ No Streamlit; nothing of the place in the map where one looks.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from app.panels import thumbnails
 from gptcore import Checkpoint, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
+from gptcore.generation.sampling import STAGES, Sampling
 
 LENS_TOKENS = 10
 """Tokens of each depth."""
@@ -75,11 +77,12 @@ class Shown:
         """Tell whether the model sees this token of the prompt: it is there, and not cropped."""
         return self.cropped <= token < len(self.ids)
 
-    def next_tokens(self, position: int, temperature: float, top_k: int) -> list[NextToken]:
+    def next_tokens(self, position: int, sampling: Sampling, count: int) -> list[NextToken]:
         """Return the most likely tokens after a position: softmax of its logits over the temperature."""
         logits = self.logits_at(position).double()  # (V,)
-        probabilities = torch.softmax(logits / temperature, dim=-1)
-        top = torch.topk(logits, min(top_k, logits.numel()))
+        probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
+        drawn = sampling.stages(logits)[STAGES[-1]]
+        top = torch.topk(logits, min(count, logits.numel()))
         label = self.checkpoint.tokenizer.label
         return [
             {
@@ -88,6 +91,7 @@ class Shown:
                 "probability": probabilities[index].item(),
                 "logit": logit,
                 "rank": rank,
+                "cut": drawn[index].item() == -math.inf,
             }
             for rank, (index, logit) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True), 1)
         ]
@@ -153,4 +157,13 @@ def new_tokens(before: Shown, text: str) -> int:
     block_size = before.checkpoint.config.block_size
     if len(ids) > block_size:
         return block_size
-    return len(ids) - sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before.ids, ids, strict=False)))
+    return len(ids) - common(before.ids, ids)
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """Return how many tokens two texts begin with alike.
+
+    >>> common([3, 1, 4], [3, 1, 5, 9])
+    2
+    """
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

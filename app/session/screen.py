@@ -8,6 +8,7 @@ from typing import Protocol
 
 from app.components import Notice
 from app.panels import strips
+from app.session.drawn import NOTHING, Writing
 from app.session.first_prompt import first_trace
 from app.session.location import Location
 from app.session.look import USUAL, Look
@@ -15,6 +16,7 @@ from app.session.moment import Moment
 from app.session.prompt_run import Shown
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, CheckpointError, architecture
+from gptcore.generation.sampling import Sampling
 
 
 class Past(Protocol):
@@ -90,6 +92,13 @@ class Screen:
     look: Look = USUAL
     temperature: float = 1.0
     top_k: int = 10
+    cut_k: int | None = 40
+    """The number of tokens that one is drawn from; None for all."""
+    cut_p: float | None = None
+    """The share of the probability that a token is drawn from; None for all."""
+    seed: int = 0
+    writing: Writing = NOTHING
+    """The tokens that were drawn, and the texts before them."""
     step: int | None = None
     """The step of the snapshot on the screen; None is the final model."""
     score: str = ""
@@ -99,6 +108,11 @@ class Screen:
     """The number of texts that did not come from the keyboard: each of them is written into the input."""
     notice: Notice | None = None
     """A remark on the prompt."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """The way the next token would be drawn."""
+        return Sampling(self.temperature, self.cut_k, self.cut_p)
 
     @property
     def position(self) -> int:

@@ -39,6 +39,11 @@ class State:
     top_k: int = 10
     score: str = ""
     """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
+    cut_k: int | None = 40
+    """The number of tokens that one is drawn from; None for all."""
+    cut_p: float | None = None
+    """The share of the probability that a token is drawn from; None for all."""
+    seed: int = 0
     lock: int | None = None
     """The token of the prompt that is followed; None is the last one."""
     look: Look = USUAL
@@ -64,6 +69,9 @@ class _Fields(BaseModel):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     top_k: Annotated[int, Field(ge=1, lt=10**9)] = 10
     score: str = ""
+    cut_k: Annotated[int, Field(ge=0, lt=10**9)] = 40
+    cut_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    seed: _Count = 0
     lock: _Count | None = None
     form: str = Look.form
     scale: str = Look.scale
@@ -97,6 +105,9 @@ def encode(state: State) -> str:
         "temperature": state.temperature,
         "top_k": state.top_k,
         "score": state.score,
+        "cut_k": state.cut_k or 0,
+        "cut_p": 1.0 if state.cut_p is None else state.cut_p,
+        "seed": state.seed,
         "lock": state.lock,
         **asdict(state.look),
     }
@@ -147,7 +158,18 @@ def decode(text: str) -> State:
     except ValueError as error:
         raise StateError(f"{error}; or take the link as it was given") from None
     return State(
-        found.model, found.prompt, location, found.step, found.temperature, found.top_k, found.score, found.lock, look
+        model=found.model,
+        prompt=found.prompt,
+        location=location,
+        step=found.step,
+        temperature=found.temperature,
+        top_k=found.top_k,
+        score=found.score,
+        cut_k=found.cut_k or None,
+        cut_p=None if found.cut_p == 1 else found.cut_p,
+        seed=found.seed,
+        lock=found.lock,
+        look=look,
     )
 
 

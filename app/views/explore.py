@@ -58,7 +58,8 @@ def _panels(me: Explorer) -> list[components.Panel]:
     """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
     timeline = [rail.panel(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
-    return [_map(me), *inspected, _prediction(me), _heads(me), _lens(me), *timeline, _prompt(me)]
+    after = [_prediction(me), _heads(me), _lens(me), _generate(me)]
+    return [_map(me), *inspected, *after, *timeline, _prompt(me)]
 
 
 def _texts(me: Explorer) -> dict[str, str]:
@@ -90,6 +91,7 @@ def _prompt(me: Explorer) -> components.Panel:
         counter=me.shown.counter,
         notice=me.message,
         lock=me.lock,
+        drawn={index: drawn.how for index, drawn in me.writing.drawn.items()},
     )
 
 
@@ -227,7 +229,7 @@ def _statistics(of: tensor_slice.Statistics) -> str:
 
 
 def _prediction(me: Explorer) -> components.Panel:
-    rows = me.shown.next_tokens(me.position, me.temperature, me.top_k)
+    rows = me.shown.next_tokens(me.position, me.sampling, me.top_k)
     return components.prediction(
         text=me.shown.text,
         rows=rows,
@@ -254,6 +256,20 @@ def _lens(me: Explorer) -> components.Panel:
         token=me.shown.tokens[me.position],
         rows=me.lens() if quick or wanted or me.has_lens else None,
         ack=reports.seq("lens"),
+    )
+
+
+def _generate(me: Explorer) -> components.Panel:
+    sampling = me.sampling
+    return components.generate(
+        text=me.shown.text,
+        steps=me.writing.steps,
+        undo=bool(me.writing.before),
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        seed=me.seed,
+        ack=reports.seq("generate"),
     )
 
 

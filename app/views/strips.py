@@ -11,13 +11,17 @@ from app.panels import strips
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
+from gptcore.generation.sampling import Sampling
+
+PLAIN = Sampling(1.0, None, None)
+"""The model's own distribution."""
 
 
 def strips_of(me: Explorer) -> dict[str, Any]:
     """Return the arguments of the map that its strips need."""
     drawn, place, position = me.strips(), me.location, me.position
     lines = strips.lines(me.arch, place.layer)
-    likely = [row["id"] for row in me.shown.next_tokens(position, 1.0, strips.LIKELY)]
+    likely = [row["id"] for row in me.shown.next_tokens(position, PLAIN, strips.LIKELY)]
     logits_at = me.arch.named("logits")
     logits = strips.logits_of(me.shown.trace, likely, me.shown.trace.weight(logits_at))
     pattern = me.shown.trace.rows(me.arch.named("pattern", place.layer), position, position + 1)

@@ -19,6 +19,8 @@ class NextToken(TypedDict):
     probability: float
     logit: float
     rank: int
+    cut: bool
+    """True where the choices of drawing leave it out."""
 
 
 class Append(TypedDict):

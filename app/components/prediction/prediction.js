@@ -72,12 +72,13 @@ function newRow() {
   return row;
 }
 
-function drawRow(row, { id, label, probability, logit, rank }) {
+function drawRow(row, { id, label, probability, logit, rank, cut }) {
   const [track, tokenNode, pNode, logitNode] = row.children;
+  row.classList.toggle("cut", cut);
   row.dataset.tokenId = id;
   row.dataset.probability = String(probability);
   row.setAttribute("aria-label", `append ${visible(label)}, probability ${percent(probability)}`);
-  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}`;
+  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}${cut ? "; it would not be drawn: cut by top-k or top-p" : ""}`;
   write(tokenNode, visible(label));
   track.firstChild.style.width = probability > 0 ? `max(2px, ${100 * probability}%)` : "0";
   write(pNode, percent(probability));

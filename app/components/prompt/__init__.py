@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from app.components._assets import deliver
@@ -48,6 +48,7 @@ def prompt(
     counter: str = "",
     notice: Notice | None = None,
     lock: int | None = None,
+    drawn: Mapping[int, str] | None = None,
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
 ) -> Panel:
@@ -64,6 +65,7 @@ def prompt(
         counter: the line at the right, such as "17 / 256 tokens · 6 ms".
         notice: a sentence for the user, announced to screen readers.
         lock: the token that is followed, by its place in the whole prompt; None follows the last.
+        drawn: of tokens that the model drew, by their place in the whole prompt, how each was drawn.
         placeholder: text of the empty input.
         autofocus: True to focus the input when the page opens.
     """
@@ -81,6 +83,7 @@ def prompt(
         "counter": counter,
         "notice": dict(notice) if notice else None,
         "lock": lock,
+        "drawn": {str(index): how for index, how in (drawn or {}).items()},
         "placeholder": placeholder,
         "autofocus": autofocus,
     }

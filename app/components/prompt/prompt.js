@@ -148,7 +148,8 @@ function drawChips(view) {
     const chip = chips.children[token - start] ?? chips.appendChild(el("button", { type: "button", class: "chip", tabindex: "-1" }));
     write(chip, visible(labels[token - first]));
     const faded = token < cropped;
-    const told = `${token} ${ids[token - first]} ${faded}`;
+    const how = view.data.drawn[token] ?? "";
+    const told = `${token} ${ids[token - first]} ${faded} ${how}`;
     if (chip.told !== told) {
       chip.told = told;
       chip.dataset.tokenIndex = token;
@@ -156,7 +157,8 @@ function drawChips(view) {
       chip.dataset.hue = token % 2;
       chip.classList.toggle("cropped", faded);
       const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
-      chip.title = `token id ${ids[token - first]}, ${where}`;
+      chip.classList.toggle("drawn", how !== "");
+      chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}`;
     }
     const pressed = String(token === follows);
     if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
@@ -196,13 +198,21 @@ function focusedElement() {
   return /** @type {HTMLElement | null} */ (found);
 }
 
+/** Brings the text of the server, but not over a key that it has not seen: that text is then the newer one. */
+function bring(view, data) {
+  if (view.rev === undefined || view.flight.idle()) return overwrite(view, data);
+  view.rev = data.rev;
+  view.flight.forget();
+  view.flight.offer({ text: view.area.value, rev: view.rev });
+}
+
 function overwrite(view, { text, rev, autofocus, placeholder }) {
   const mounted = view.rev !== undefined;
   view.rev = rev;
   view.flight.forget();
   view.area.placeholder = placeholder;
   if (!mounted || !append(view, text)) view.area.value = text;
-  view.area.scrollLeft = view.area.scrollWidth;
+  view.area.scrollTo(view.area.scrollWidth, view.area.scrollHeight);
   if (mounted || !autofocus) return;
   view.area.focus({ preventScroll: true });
   view.area.setSelectionRange(text.length, text.length);
@@ -211,8 +221,8 @@ function overwrite(view, { text, rev, autofocus, placeholder }) {
 export default function (component) {
   const view = viewOf(component, build);
   const { data } = view;
-  if (view.rev !== data.rev) overwrite(view, data);
   view.flight.acknowledge(data.ack);
+  if (view.rev !== data.rev) bring(view, data);
   view.locking = undefined;
   drawChips(view);
   write(view.counter, data.counter);
