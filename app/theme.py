@@ -75,6 +75,8 @@ def _properties(dark: bool) -> str:
     lines = [f"--gs-{name}: {pick(pair)};" for name, pair in CONCEPTS.items()]
     named = {"accent": ACCENT, "warning": WARNING, "error": ERROR, "masked": MASKED, "nan": NOT_A_NUMBER}
     lines += [f"--gs-{name}: {pick(pair)};" for name, pair in named.items()]
+    ends = DIVERGING.dark if dark else DIVERGING.light
+    lines += [f"--gs-negative: {ends[1]};", f"--gs-positive: {ends[3]};"]
     for name, ramp in {"sequential": SEQUENTIAL, "diverging": DIVERGING}.items():
         stops = ramp.dark if dark else ramp.light
         lines.append(f"--gs-{name}: {', '.join(stops)};")

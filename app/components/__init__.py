@@ -5,6 +5,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
+from app.components.explanation import CardOperand, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
 from app.components.history import Opened, history
@@ -24,9 +25,11 @@ from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 __all__ = [
     "Append",
     "BadgeEvent",
+    "CardOperand",
     "Cell",
     "Crumb",
     "ExplainEvent",
+    "ExplainOpen",
     "FollowEvent",
     "GenerateEvent",
     "HeadEvent",
@@ -51,6 +54,7 @@ __all__ = [
     "TimelineEvent",
     "badge",
     "code",
+    "explanation",
     "generate",
     "heads",
     "heatmap",

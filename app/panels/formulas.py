@@ -5,13 +5,13 @@ The SVG holds its letters as shapes, so that it looks the same in every browser,
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 SIZE = 18
 """Pixels of a letter M's height."""
 
 
-@cache
+@lru_cache(maxsize=1024)
 def formula_svg(latex: str) -> str:
     """Return the formula as SVG text, in the colour of the text around it.
 

@@ -47,6 +47,16 @@ class Slice:
     heat: Heatmap
     tokens: tuple[int, ...] = ()
     """Tokens of the rows, where they are logits or probabilities."""
+    place: tuple[int | str, ...] = ()
+    """The index of a cell in the tensor: numbers, "row" and "col"; empty where cells are no numbers of the tensor."""
+
+    def index(self, row: int, col: int) -> tuple[int, ...] | None:
+        """Return the index in the tensor of a cell; None where there is none."""
+        rows, cols = self.matrix.shape
+        if not self.place or not (0 <= row < rows and 0 <= col < cols):
+            return None
+        found = {"row": self.tokens[row] if self.tokens else row, "col": col}
+        return tuple(found[part] if isinstance(part, str) else part for part in self.place)
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -57,6 +67,11 @@ class Slice:
         """Return the answer to a hover; None if the matrix has meanwhile become smaller."""
         rows, cols = self.matrix.shape
         return (row, col, self.matrix[row, col].item()) if row < rows and col < cols else None
+
+    @property
+    def by_channel(self) -> bool:
+        """True if a column holds the channels of one position."""
+        return self.cols == "T" and self.rows != "" and not self.tokens
 
     @property
     def square(self) -> bool:
@@ -79,27 +94,33 @@ def of_trace(trace: Trace, name: str, head: int, by: str = "weight", position: i
     role = architecture(trace.config).nodes[name].role
     if axes[-1] == "V":
         return _of_tokens(trace, name, position)
-    tensor = trace[name]
+    tensor, place = trace[name], list[int | str]()
     if axes[0] == "B":
-        axes, tensor = axes[1:], tensor[0]
+        axes, tensor, place = axes[1:], tensor[0], [0]
     title = name
     weighted = by == "value" and role in PATTERNS
     if axes[0] == "H":
-        axes, tensor, title = axes[1:], tensor[head], f"{name}, head {head}"
+        axes, tensor, title, place = axes[1:], tensor[head], f"{name}, head {head}", [*place, head]
         if weighted:
             layer = architecture(trace.config).nodes[name].layer or 0
             title, tensor = f"{title}, times the values' lengths", value_weighted(trace, layer)[0, head]
     if axes == ("T", "T"):
-        axes = ("query", "key")
-    elif axes[0] == "T" and len(axes) == 2:
-        axes, tensor = (axes[1], "T"), tensor.T
+        axes, place = ("query", "key"), [*place, "row", "col"]
+    elif len(axes) == 1:
+        place.append("col")
+    elif axes[0] == "T":
+        axes, tensor, place = (axes[1], "T"), tensor.T, [*place, "col", "row"]
+    else:
+        place += ["row", "col"]
     if role == "loss":
         axes = (TARGET,)
     high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE or weighted else None
     if role == "mlp hidden":
-        return _slice(title, axes, tensor, "diverging", float(tensor.nan_to_num().max()) or 1.0, GELU_LOW)
-    scale = "sequential" if high or role in SEQUENTIAL else "diverging"
-    return _slice(title, axes, tensor, scale, high, by_row=by == "row" and role in PATTERNS)
+        made = _slice(title, axes, tensor, "diverging", float(tensor.nan_to_num().max()) or 1.0, GELU_LOW)
+    else:
+        scale = "sequential" if high or role in SEQUENTIAL else "diverging"
+        made = _slice(title, axes, tensor, scale, high, by_row=by == "row" and role in PATTERNS)
+    return made if weighted else replace(made, place=tuple(place))
 
 
 def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
@@ -110,7 +131,7 @@ def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
     values = trace[name][0][:, best].T  # (tokens, T)
     scale = "sequential" if arch.nodes[name].role in SEQUENTIAL else "diverging"
     made = _slice(name, ("V", "T"), values, scale)
-    return replace(made, tokens=tuple(best.tolist()))
+    return replace(made, tokens=tuple(best.tolist()), place=(0, "col", "row"))
 
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
@@ -166,7 +187,7 @@ def largest(trace: Trace, name: str, part: Slice, position: int, count: int = 14
 
     Of the additions to the residual stream, what came in and what was added stand beside the sum.
     """
-    if part.cols != "T" or part.tokens:
+    if not part.by_channel:
         return []
     column = np.nan_to_num(part.matrix[:, position])
     order = np.argsort(-np.abs(column), kind="stable")[:count]
@@ -179,7 +200,7 @@ def largest(trace: Trace, name: str, part: Slice, position: int, count: int = 14
 
 def norms(trace: Trace, name: str, part: Slice, position: int) -> list[float]:
     """Return the length of the followed column; of an addition, of both parts before it."""
-    if part.cols != "T" or part.tokens:
+    if not part.by_channel:
         return []
     node = architecture(trace.config).nodes[name]
     parts = node.operands if node.kind == "residual" and len(node.operands) == 2 else ()

@@ -99,6 +99,19 @@ class Lock(Action):
 
 
 @dataclass(frozen=True)
+class Pin(Action):
+    """A cell on the stage whose number is to be explained; None explains none."""
+
+    cell: tuple[int, int] | None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        whole = self.cell is None or all(type(part) is int and part >= 0 for part in self.cell)
+        if not whole:
+            raise ValueError(f"a cell is a row and a column, both from 0, got {str(self.cell)[:40]}; choose one")
+        return screen if self.cell == screen.pin else replace(screen, pin=self.cell)
+
+
+@dataclass(frozen=True)
 class ChooseLook(Action):
     """Another form of the map, scale or form of the stage."""
 
@@ -272,7 +285,8 @@ class Restore(Action):
         screen = SetTimelineScore(state.score).after(screen, model)
         screen = SetSampling(state.temperature, state.top_k).after(screen, model)
         screen = replace(screen, cut_k=state.cut_k, cut_p=state.cut_p, seed=state.seed)
-        screen = replace(Lock(state.lock).after(screen, model), look=state.look)
+        screen = Pin(state.pin).after(Lock(state.lock).after(screen, model), model)
+        screen = replace(screen, look=state.look)
         return replace(screen, location=state.location.check(model.arch))
 
     def tokens(self, screen: Screen, model: Model) -> int:

@@ -16,6 +16,7 @@ from app.session.actions import (
     Open,
     PickHead,
     PickWeight,
+    Pin,
     Select,
     SetSampling,
     SetTimelineScore,
@@ -75,6 +76,20 @@ def _look(event: object, me: Explorer) -> Actions:
     match event:
         case {"name": str(name), "word": str(word)}:
             return (ChooseLook(name, word),)
+    return ()
+
+
+def _explain(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
+            return (Pin((row, col)),)
+        case {"row": None}:
+            return (Pin(None),)
+        case {"open": str(name)} if name in me.arch.nodes.names():
+            return (Select(name),)
+        case {"open": str(weight)}:
+            owner = next((node for node in me.arch.nodes if weight in node.weights), None)
+            return (Select(owner.id), PickWeight(weight)) if owner else ()
     return ()
 
 
@@ -161,6 +176,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "prompt": _prompt,
     "follow": _follow,
     "look": _look,
+    "explain": _explain,
     "map": _map,
     "heads": _heads,
     "node": _node,

@@ -19,7 +19,7 @@ from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, NoPast, Past, Screen
 from app.session.state_text import State
 from app.stores.snapshots import History
-from gptcore import Architecture, Checkpoint, architecture
+from gptcore import Architecture, Checkpoint, Explanation, architecture, explain
 from gptcore.generation.sampling import Sampling
 from gptcore.graph.architecture import Node
 
@@ -51,6 +51,7 @@ class Explorer:
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._strips: strips.Strips | None = None
         self._lens: tuple[tuple[Shown, int], list[LensRow]] | None = None
+        self._explained: tuple[object, Explanation] | None = None
         self._parity: tuple[Shown, Parity] | None = None
 
     def apply(self, action: Action) -> None:
@@ -90,6 +91,7 @@ class Explorer:
             seed=now.seed,
             lock=self.lock,
             look=now.look,
+            pin=now.pin,
         )
 
     # The model
@@ -263,6 +265,22 @@ class Explorer:
                 made = tensor_slice.of_trace(self.shown.trace, place.selected, place.head, by, here)
             self._slice = (key, made)
         return self._slice[1]
+
+    def explanation(self) -> Explanation | None:
+        """Return where the pinned number comes from; None without one, or where the stage shows none of the run's."""
+        pin, part = self._screen.pin, self.slice()
+        index = part.index(*pin) if pin and self.location.weight is None else None
+        if index is None:
+            return None
+        key = self.shown.trace, self.location.selected, index
+        if self._explained is None or self._explained[0] != key:
+            self._explained = key, explain(self.shown.trace, self.location.selected, index)
+        return self._explained[1]
+
+    @property
+    def pin(self) -> tuple[int, int] | None:
+        """The (row, column) on the stage that is pinned."""
+        return self._screen.pin
 
     def strips(self) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""

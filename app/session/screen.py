@@ -90,6 +90,8 @@ class Screen:
     lock: int | None = None
     """The token of the prompt that is followed; None follows the last one."""
     look: Look = USUAL
+    pin: tuple[int, int] | None = None
+    """The (row, column) on the stage whose number is explained."""
     temperature: float = 1.0
     top_k: int = 10
     cut_k: int | None = 40

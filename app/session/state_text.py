@@ -47,6 +47,8 @@ class State:
     lock: int | None = None
     """The token of the prompt that is followed; None is the last one."""
     look: Look = USUAL
+    pin: tuple[int, int] | None = None
+    """The (row, column) on the stage whose number is explained."""
 
 
 _Count = Annotated[int, Field(ge=0, lt=10**9)]
@@ -73,6 +75,8 @@ class _Fields(BaseModel):
     cut_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     seed: _Count = 0
     lock: _Count | None = None
+    row: _Count | None = None
+    col: _Count | None = None
     form: str = Look.form
     scale: str = Look.scale
     plot: str = Look.plot
@@ -109,6 +113,8 @@ def encode(state: State) -> str:
         "cut_p": 1.0 if state.cut_p is None else state.cut_p,
         "seed": state.seed,
         "lock": state.lock,
+        "row": state.pin and state.pin[0],
+        "col": state.pin and state.pin[1],
         **asdict(state.look),
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
@@ -170,6 +176,7 @@ def decode(text: str) -> State:
         seed=found.seed,
         lock=found.lock,
         look=look,
+        pin=None if found.row is None or found.col is None else (found.row, found.col),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from functools import lru_cache
+from typing import Any
 
 import streamlit as st
 
@@ -14,7 +16,7 @@ from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, server
-from app.views import rail
+from app.views import explanation, rail
 from app.views.letters import letters
 from app.views.strips import strips_of
 from gptcore import GPTConfig
@@ -58,6 +60,8 @@ def _panels(me: Explorer) -> list[components.Panel]:
     """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
     timeline = [rail.panel(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
+    if found := me.explanation():
+        inspected.append(explanation.panel(me, _key(found.formula), found))
     after = [_prediction(me), _heads(me), _lens(me), _generate(me)]
     return [_map(me), *inspected, *after, *timeline, _prompt(me)]
 
@@ -70,6 +74,8 @@ def _texts(me: Explorer) -> dict[str, str]:
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
         texts[formula] = formula_svg(me.node.formula)
+    if (found := me.explanation()) and (numbers := _key(found.formula)) not in kept:
+        texts[numbers] = formula_svg(found.formula)
     return texts
 
 
@@ -195,12 +201,27 @@ def _matrix(me: Explorer) -> components.Panel:
         plot="links" if part.square and me.look.plot == "links" else "grid",
         by=me.look.scale,
         scales=pattern,
+        explains=bool(part.place) and of_run,
+        pin=me.pin if part.place and of_run else None,
+        texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
+        **_column(me, part),
     )
+
+
+def _column(me: Explorer, part: tensor_slice.Slice) -> dict[str, Any]:
+    """Return what is told of the followed column beside the plot."""
+    if me.location.weight is not None:
+        return {}
+    trace, name, position = me.shown.trace, me.location.selected, me.position
+    largest = [asdict(each) for each in tensor_slice.largest(trace, name, part, position)]
+    return {"largest": largest, "norms": tensor_slice.norms(trace, name, part, position)}
 
 
 def _note(me: Explorer, part: tensor_slice.Slice) -> str:
     """Write the shape of the whole tensor, the statistics of the drawn part, and the meaning of a pixel."""
     place = me.location
+    if me.node.role == "tokens":
+        return f"{_shape(me)} · an id is a name, not an amount"
     of = f"head {place.layer}.{place.head}: " if "H" in me.node.axes and place.weight is None else ""
     rows, cols = part.heat.block
     pixel = ""

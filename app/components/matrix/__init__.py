@@ -24,6 +24,15 @@ class Cell(TypedDict):
     col: int
 
 
+class Largest(TypedDict):
+    """A large number of a column."""
+
+    channel: int
+    value: float
+    parts: tuple[float, ...]
+    """Of a sum, what it is made from."""
+
+
 class ExplainEvent(TypedDict):
     """The state of `live`, under "explain", after a click on a cell of the matrix `name`; without a cell none is."""
 
@@ -80,6 +89,10 @@ def matrix(
     by: str = "weight",
     scales: bool = False,
     explains: bool = False,
+    pin: tuple[int, int] | None = None,
+    largest: Sequence[Largest] = (),
+    norms: Sequence[float] = (),
+    texts: Sequence[int] | None = None,
 ) -> Panel:
     """Return the heatmap as a panel; a click, or a hover that the browser cannot answer, becomes a `MatrixEvent`.
 
@@ -112,6 +125,10 @@ def matrix(
         by: the chosen scale, a word of `Look.scale`; "row" lets the colours of each row end at its largest value.
         scales: True to offer the scales of a pattern.
         explains: True if a click on a cell asks for an explanation.
+        pin: (row, column) of the cell that is explained.
+        largest: the channels with the largest numbers of the followed column.
+        norms: the length of that column; of a sum, of what came in, what was added, and the sum.
+        texts: token ids to write as text in place of the plot.
     """
     for labels, size, axis in ((row_labels, heat.rows, "row"), (col_labels, heat.cols, "column")):
         if labels is not None and len(labels) != size:
@@ -151,6 +168,13 @@ def matrix(
         "by_row": by == "row" and scales,
         "scales": scales,
         "explains": explains,
+        "largest": [
+            {**each, "value": number(each["value"]), "parts": [number(part) for part in each["parts"]]}
+            for each in largest
+        ],
+        "norms": [number(norm) for norm in norms],
+        "texts": None if texts is None else list(texts),
+        "pinned": None if pin is None else {"row": pin[0], "col": pin[1]},
         **({} if line is None else {"line": line}),
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }

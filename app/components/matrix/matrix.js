@@ -10,6 +10,7 @@ import { oneInFlight } from "../shared/sending.js";
 import { chooseLook, segments } from "../shared/segments.js";
 import { onResize } from "../shared/size.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
+import { drawLargest, drawTexts } from "./beside.js";
 import { draw, drawOver, preview } from "./drawing.js";
 import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
 import { whole } from "./sight.js";
@@ -33,8 +34,10 @@ function build(root, view) {
   view.over = el("canvas", { class: "over", tabindex: "0", role: "img" });
   view.place = el("div", { class: "place", "data-role": "plot" });
   view.tip = el("div", { class: "tip number" });
+  view.largest = el("div", { class: "largest", hidden: true });
+  view.texts = el("div", { class: "texts", hidden: true });
   view.box = el("div", { class: "box" }, view.base, view.place, view.over, view.tip, zoomButtons(view));
-  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, view.readout, view.legend), view.box);
+  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, view.readout, view.legend), el("div", { class: "body" }, view.box, view.texts, view.largest));
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   listenToPointer(view);
@@ -72,6 +75,8 @@ export default function (component) {
     keepSight(view, true);
   } else keepSight(view, false);
   view.square = data.square;
+  if (data.explains && view.toldPin !== JSON.stringify(data.pinned)) view.pinned = data.pinned; // also when it was closed
+  view.toldPin = JSON.stringify(data.pinned);
   view.locking = undefined;
   view.values = typedArray(data.values);
   view.codes = typedArray(data.pixels);
@@ -84,6 +89,8 @@ export default function (component) {
   view.plots.choose(data.plot);
   view.scales.node.hidden = !data.scales;
   view.scales.choose(data.by);
+  drawTexts(view);
+  drawLargest(view);
   if (!view.previewed) draw(view);
   showValue(view);
   painted(view, data.panel);

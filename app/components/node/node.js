@@ -5,6 +5,8 @@ import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
+const MOST = 250; // px of a formula in this line
+
 function build(root, view) {
   view.label = el("strong", {});
   view.name = el("code", {});
@@ -40,7 +42,9 @@ function changed(view, name, ...values) {
 
 /** The formula is an SVG in the colour of the text. */
 function drawFormula(view, text) {
-  view.formula.replaceChildren(parsed(text));
+  const picture = parsed(text);
+  view.formula.classList.toggle("long", Number(picture.getAttribute("width")) > MOST); // the drawer has it
+  view.formula.replaceChildren(picture);
   view.formula.setAttribute("aria-label", view.data.formula);
 }
 
