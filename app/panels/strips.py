@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.components.matrix.heatmap import encode, pool
+from app.panels.growing import common
 from gptcore import Architecture, Trace, architecture
 
 ROWS: Final = 16
@@ -140,7 +141,7 @@ def update(previous: Strips | None, trace: Trace, weights: object, names: tuple[
         block *= 2
     keep = 0
     if previous is not None and previous.weights is weights and previous.block == block:
-        keep = _common(previous.trace, trace)
+        keep = common(previous.trace, trace)
         keep = keep if keep == trace.T == previous.trace.T else keep // block * block
     pooled = {}
     for name in names:
@@ -149,21 +150,10 @@ def update(previous: Strips | None, trace: Trace, weights: object, names: tuple[
     return Strips(pooled, block, trace, weights)
 
 
-def _common(one: Trace, other: Trace) -> int:
-    """Return how many positions two runs of the same weights have in common: a position sees those before it alone."""
-    if one is other:
-        return one.T
-    if one.edits != other.edits:
-        return 0
-    most = min(one.T, other.T)
-    differ = (one.ids[0, :most] != other.ids[0, :most]).nonzero()
-    return int(differ[0]) if len(differ) else most
-
-
 def _extended(old: Pixels | None, trace: Trace, name: str, keep: int, block: int) -> Pixels:
     start = 0 if old is None else keep
     if old is not None and start >= trace.T:
-        return old
+        return old[:, : -(-trace.T // block)]
     cells = _cells(trace, name, start, trace.T)
     fresh = pool(cells, _channels_in_a_row(cells.shape[0]), block, "diverging")
     return fresh if old is None else np.concatenate([old[:, : start // block], fresh], axis=1)

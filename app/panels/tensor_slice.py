@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
+from app.panels.growing import Drawn, drawn
 from gptcore import Trace, architecture
 from gptcore.analysis.value_weighted import value_weighted
 from gptcore.tokenizer import Tokenizer
@@ -49,6 +50,8 @@ class Slice:
     """Tokens of the rows, where they are logits or probabilities."""
     place: tuple[int | str, ...] = ()
     """The index of a cell in the tensor: numbers, "row" and "col"; empty where cells are no numbers of the tensor."""
+    source: Drawn | None = None
+    """The rows that it was made of, for the next one."""
 
     def index(self, row: int, col: int) -> tuple[int, ...] | None:
         """Return the index in the tensor of a cell; None where there is none."""
@@ -79,7 +82,15 @@ class Slice:
         return (self.rows, self.cols) == ("query", "key")
 
 
-def of_trace(trace: Trace, name: str, head: int, by: str = "weight", position: int = -1) -> Slice:
+def of_trace(
+    trace: Trace,
+    name: str,
+    head: int,
+    by: str = "weight",
+    position: int = -1,
+    weights: object = None,
+    before: Drawn | None = None,
+) -> Slice:
     """Return a tensor of the run as a matrix, a position a column: of the first sequence, and of one of its heads.
 
     Args:
@@ -89,38 +100,47 @@ def of_trace(trace: Trace, name: str, head: int, by: str = "weight", position: i
         by: the scale of a pattern: "weight", "row" (colours alone), or "value", which weights each cell by the length
             of what it brings.
         position: of logits and probabilities only the most likely tokens after this position are drawn.
+        weights: what the run's weights belong to.
+        before: the last matrix that was drawn, of whatever tensor and run: what it has in common is taken over.
     """
     axes, _ = trace.shapes()[name]
     role = architecture(trace.config).nodes[name].role
     if axes[-1] == "V":
         return _of_tokens(trace, name, position)
-    tensor, place = trace[name], list[int | str]()
-    if axes[0] == "B":
-        axes, tensor, place = axes[1:], tensor[0], [0]
-    title = name
-    weighted = by == "value" and role in PATTERNS
+    place: list[int | str] = [0] if axes[0] == "B" else []
+    axes, title = axes[len(place) :], name
     if axes[0] == "H":
-        axes, tensor, title, place = axes[1:], tensor[head], f"{name}, head {head}", [*place, head]
-        if weighted:
-            layer = architecture(trace.config).nodes[name].layer or 0
-            title, tensor = f"{title}, times the values' lengths", value_weighted(trace, layer)[0, head]
+        axes, title, place = axes[1:], f"{name}, head {head}", [*place, head]
+    if role in PATTERNS and by == "value":
+        layer = architecture(trace.config).nodes[name].layer or 0
+        lengths = value_weighted(trace, layer)[0, head].float().cpu().numpy()
+        most = float(np.nanmax(lengths)) or 1.0
+        return _slice(f"{title}, times the values' lengths", ("query", "key"), lengths, "sequential", most)
+    if axes[0] != "T" or len(axes) == 1:
+        tensor = trace[name][0].float().cpu().numpy()
+        matrix, source = (tensor[head] if "H" in trace.shapes()[name][0] else tensor), None
+    else:
+        source = drawn(trace, weights, name, head, before)
+        matrix = source.rows
     if axes == ("T", "T"):
         axes, place = ("query", "key"), [*place, "row", "col"]
     elif len(axes) == 1:
-        place.append("col")
+        axes, place = (TARGET,) if role == "loss" else axes, [*place, "col"]
     elif axes[0] == "T":
-        axes, tensor, place = (axes[1], "T"), tensor.T, [*place, "col", "row"]
+        axes, matrix, place = (axes[1], "T"), matrix.T, [*place, "col", "row"]
     else:
         place += ["row", "col"]
-    if role == "loss":
-        axes = (TARGET,)
-    high = float(tensor.nan_to_num().max()) or 1.0 if role in NOT_NEGATIVE or weighted else None
     if role == "mlp hidden":
-        made = _slice(title, axes, tensor, "diverging", float(tensor.nan_to_num().max()) or 1.0, GELU_LOW)
+        made = _slice(title, axes, matrix, "diverging", _highest(matrix), GELU_LOW)
     else:
+        high = _highest(matrix) if role in NOT_NEGATIVE else None
         scale = "sequential" if high or role in SEQUENTIAL else "diverging"
-        made = _slice(title, axes, tensor, scale, high, by_row=by == "row" and role in PATTERNS)
-    return made if weighted else replace(made, place=tuple(place))
+        made = _slice(title, axes, matrix, scale, high, by_row=by == "row" and role in PATTERNS)
+    return replace(made, place=tuple(place), source=source)
+
+
+def _highest(matrix: Matrix) -> float:
+    return float(np.nan_to_num(matrix).max()) or 1.0
 
 
 def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
@@ -128,7 +148,7 @@ def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
     arch = architecture(trace.config)
     here = trace.rows(arch.named("logits"), position % trace.T, position % trace.T + 1)[0, 0]
     best = torch.topk(here, min(MOST_TOKENS, here.numel())).indices
-    values = trace[name][0][:, best].T  # (tokens, T)
+    values = trace[name][0][:, best].T.float().cpu().numpy()  # (tokens, T)
     scale = "sequential" if arch.nodes[name].role in SEQUENTIAL else "diverging"
     made = _slice(name, ("V", "T"), values, scale)
     return replace(made, tokens=tuple(best.tolist()), place=(0, "col", "row"))
@@ -136,19 +156,18 @@ def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
     """Return a parameter as a matrix; a vector is one row."""
-    return _slice(name, tuple(axes), weight, "diverging")
+    return _slice(name, tuple(axes), weight.detach().float().cpu().numpy(), "diverging")
 
 
 def _slice(
     name: str,
     axes: Sequence[str],
-    tensor: Tensor,
+    matrix: Matrix,
     scale: Any,
     high: float | None = None,
     low: float | None = None,
     by_row: bool = False,
 ) -> Slice:
-    matrix = tensor.detach().float().cpu().numpy()
     if matrix.ndim == 1:
         axes, matrix = ("", *axes), matrix[None]
     return Slice(name, matrix, axes[0], axes[1], heatmap(matrix, scale=scale, vmin=low, vmax=high, by_row=by_row))
@@ -227,8 +246,10 @@ class Statistics:
     @classmethod
     def of(cls, matrix: Matrix) -> Statistics:
         """Measure a matrix in float64; NaN if no value is finite."""
-        finite = matrix[np.isfinite(matrix)].astype(np.float64)
+        known = np.isfinite(matrix)
+        finite = matrix if known.all() else matrix[known]
         if not finite.size:
             return cls(np.nan, np.nan, np.nan, np.nan, matrix.size)
-        mean, std, low, high = (float(f(finite)) for f in (np.mean, np.std, np.min, np.max))
+        mean, std = (float(f(finite, dtype=np.float64)) for f in (np.mean, np.std))
+        low, high = float(finite.min()), float(finite.max())
         return cls(mean, std, low, high, matrix.size - finite.size)

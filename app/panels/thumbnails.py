@@ -53,29 +53,37 @@ def update(previous: Thumbnails | None, trace: Trace) -> Thumbnails:
     for _ in range((block // previous.block).bit_length() - 1):
         old = _halve(old)
     weights = np.zeros(shape, np.float32)
+    if trace.reused == previous.T:  # appended: the last row of pixels is the largest of its old and its new cells
+        keep = old.shape[2]
+        weights[:, :, :keep, :keep] = old
+        return _draw(weights, block, trace.reused, trace)
     keep = min(trace.reused // block, size)  # whole rows of pixels that are the same
     weights[:, :, :keep, :keep] = old[:, :, :keep, :keep]
-    return _draw(weights, block, keep, trace)
+    return _draw(weights, block, keep * block, trace)
 
 
-def _draw(weights: NDArray[np.float32], block: int, first: int, trace: Trace) -> Thumbnails:
-    """Fill the rows of pixels from `first` on."""
-    start = first * block
+def _draw(weights: NDArray[np.float32], block: int, start: int, trace: Trace) -> Thumbnails:
+    """Raise the pixels to the weights of the queries from `start` on."""
     if start < trace.T:
-        arch = architecture(trace.config)
+        arch, first, before = architecture(trace.config), start // block, start % block
         for layer in range(trace.config.n_layer):
             rows = trace.rows(arch.named("pattern", layer), start, trace.T)[0]  # (H, t, T)
-            weights[layer, :, first:] = _pool(rows.float().cpu().numpy(), block)
+            fresh = _pool(rows.float().cpu().numpy(), block, before)
+            weights[layer, :, first:] = np.maximum(weights[layer, :, first:], fresh)
     return Thumbnails(weights, block, trace.T)
 
 
-def _pool(rows: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """Pool (H, t, T) to (H, ceil(t / block), ceil(T / block)), the largest of each block."""
+def _pool(rows: NDArray[np.float32], block: int, before: int = 0) -> NDArray[np.float32]:
+    """Pool (H, t, T) to a pixel for each block of rows and columns, the largest of each.
+
+    Args:
+        before: rows of the first block that are not among these.
+    """
     if block == 1:
         return rows
-    for axis in (1, 2):
-        rows = np.maximum.reduceat(rows, np.arange(0, rows.shape[axis], block), axis=axis)
-    return rows
+    starts = np.arange(-before, rows.shape[1], block).clip(min=0)
+    rows = np.maximum.reduceat(rows, starts, axis=1)
+    return np.maximum.reduceat(rows, np.arange(0, rows.shape[2], block), axis=2)
 
 
 def _halve(weights: NDArray[np.float32]) -> NDArray[np.float32]:

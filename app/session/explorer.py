@@ -262,7 +262,9 @@ class Explorer:
                 axes = self.node.weight_axes[self.node.weights.index(place.weight)]
                 made = tensor_slice.of_weight(place.weight, axes, self.checkpoint.model.get_parameter(place.weight))
             else:
-                made = tensor_slice.of_trace(self.shown.trace, place.selected, place.head, by, here)
+                before = self._slice[1].source if self._slice else None
+                run, weights = self.shown.trace, self.checkpoint
+                made = tensor_slice.of_trace(run, place.selected, place.head, by, here, weights, before)
             self._slice = (key, made)
         return self._slice[1]
 

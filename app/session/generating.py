@@ -46,12 +46,12 @@ class Put(Action):
     """Another token behind the one that is followed; what followed it is dropped, and a step back brings it back."""
 
     token: int
-    to: str
-    """The prompt that it was meant for."""
+    to: str | None = None
+    """The prompt that it was meant for: it comes too late for another one."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
         run = screen.shown
-        if self.to != run.text:
+        if self.to not in (None, run.text):
             return screen
         if screen.typed != run.text:
             raise ValueError("nothing is appended to a prompt that could not be read; correct it before")
@@ -64,7 +64,7 @@ class Put(Action):
         return replace(after, writing=kept, lock=screen.lock)
 
     def tokens(self, screen: Screen, model: Model) -> int:
-        return Draw(self.to).tokens(screen, model)
+        return Draw(screen.shown.text).tokens(screen, model)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from hypothesis import strategies as some
 from app.session import events
 from app.session.actions import (
     Action,
-    Append,
     GoToLayer,
     LookBack,
     MoveInTime,
@@ -33,6 +32,7 @@ from app.session.actions import (
     Write,
 )
 from app.session.explorer import Explorer
+from app.session.generating import Put
 from app.session.location import Location
 from app.session.prompt_run import Shown
 from app.session.state_text import State
@@ -95,9 +95,9 @@ GOOD = State("letters", "ab", Location(MODEL, 1, 1, "transformer.h.1.mlp"), 10, 
 BAD: dict[str, Action] = {
     "no text": Type(None),  # type: ignore[arg-type]
     "a list as text": Write(["a"]),  # type: ignore[arg-type]
-    "no such token": Append(17),
-    "a negative token": Append(-1),
-    "a token that is true": Append(True),
+    "no such token": Put(17),
+    "a negative token": Put(-1),
+    "a token that is true": Put(True),
     "no such node": Select("transformer.h.3.attn"),
     "no name": Select(None),  # type: ignore[arg-type]
     "a name that cannot be hashed": Select(["lm_head"]),  # type: ignore[arg-type]
@@ -154,7 +154,7 @@ def test_a_refusal_stays_until_something_changes(me: Explorer) -> None:
     me.apply(MoveInTime(20))
     why = me.notice
     assert why is not None and why["text"] == "Still shown: step 10 of 20. Step 20 cannot be. Its file is missing."
-    for nothing in (LookBack(), MoveInTime(10), Append(0, to="another prompt")):
+    for nothing in (LookBack(), MoveInTime(10), Put(0, to="another prompt")):
         me.apply(nothing)
         assert me.notice == why
     me.apply(MoveInTime(None))
@@ -173,9 +173,9 @@ def test_what_fails_in_the_middle_has_changed_nothing(me: Explorer, monkeypatch:
 
 
 def test_a_late_append_is_passed_over(me: Explorer) -> None:
-    me.apply(Append(3, to="aba"))
+    me.apply(Put(3, to="aba"))
     assert (me.typed, me.notice) == (PROMPT, None)
-    me.apply(Append(3, to=PROMPT))
+    me.apply(Put(3, to=PROMPT))
     assert (me.typed, me.rev) == (PROMPT + "d", 1)
 
 
@@ -216,14 +216,14 @@ def test_the_work_is_that_of_the_tokens_to_run(me: Explorer) -> None:
         Type("ab" + PROMPT): 5,  # "ab|acad" grows from "ab" and then an "a" that both have
         Type("a" * 40): 32,  # cropped: a full pass
         Type("Z"): 0,
-        Append(1): 1,
+        Put(1): 1,
         Select("lm_head"): 0,
         MoveInTime(None): len(PROMPT),
         MoveInTime(10): 0,
         Restore(GOOD): 0,
     }
     assert {action: me.work([action]) / size for action in expected} == expected
-    assert me.work([Append(1), Type("a" * 40), Select("lm_head")]) == 32 * size
+    assert me.work([Put(1), Type("a" * 40), Select("lm_head")]) == 32 * size
     assert me.work([]) == 0
 
 
@@ -251,7 +251,7 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
     (
         "prediction",
         {"temperature": 0.5, "top_k": 20, "append": {"id": 3, "text": "ab", "seq": 1}},
-        (SetSampling(0.5, 20), Append(3, "ab")),
+        (SetSampling(0.5, 20), Put(3, "ab")),
     ),
     ("timeline", {"source": "folder", "kind": "first", "step": 10}, (SetTimelineScore("first"), MoveInTime(10))),
     ("timeline", {"source": "folder", "kind": "", "step": None}, (SetTimelineScore(""), MoveInTime(None))),

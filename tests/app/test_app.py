@@ -19,7 +19,6 @@ from app.panels import tensor_slice, thumbnails
 from app.panels.formulas import formula_svg
 from app.session.actions import (
     Action,
-    Append,
     GoToLayer,
     Open,
     PickHead,
@@ -31,6 +30,7 @@ from app.session.actions import (
 )
 from app.session.explorer import Explorer
 from app.session.first_prompt import PROMPT
+from app.session.generating import Put
 from app.session.location import Location
 from gptcore import Checkpoint, capture
 from gptcore.graph.draw import to_svg
@@ -96,13 +96,13 @@ def test_the_cost_of_a_long_prompt_is_said(me: Explorer) -> None:
 
 
 def test_appending_a_token_writes_it_into_the_prompt(me: Explorer) -> None:
-    me.apply(Append(me.checkpoint.tokenizer.encode("e")[0]))
+    me.apply(Put(me.checkpoint.tokenizer.encode("e")[0]))
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "e", PROMPT + "e", 1)
 
 
 def test_nothing_is_appended_behind_text_that_could_not_be_read(me: Explorer) -> None:
     me.apply(Type(PROMPT + "é"))
-    me.apply(Append(0))
+    me.apply(Put(0))
     assert (me.typed, me.shown.text, me.rev) == (PROMPT + "é", PROMPT, 0)
 
 
@@ -113,7 +113,7 @@ def test_parts_of_a_character_are_appended_one_by_one() -> None:
     expected = [(0xE2, r"abc\<0xE2>"), (0x82, r"abc\<0xE2>\<0x82>"), (0xAC, "abc€"), (0xC3, r"abc€\<0xC3>")]
     for token, text in expected:
         before = me.shown.ids
-        me.apply(Append(token))
+        me.apply(Put(token))
         assert (me.message, me.shown.text, me.typed) == (None, text, text)
         assert me.shown.ids == [*before, token]
     assert me.shown.tokens[3:] == [r"\xe2", r"\x82", r"\xac", r"\xc3"]
@@ -128,7 +128,7 @@ def test_a_token_that_would_merge_is_appended_as_it_is() -> None:
     ranks = {**{bytes([i]): i for i in range(256)}, b"ab": 256}
     model = random_model(vocab_size=257)
     me = Explorer(Checkpoint(model, BPETokenizer(r"\S+|\s", ranks), model.config), "xa")
-    me.apply(Append(ord("b")))
+    me.apply(Put(ord("b")))
     assert (me.shown.text, me.shown.ids) == (r"xa\<0x62>", list(b"xab"))
 
 
@@ -136,7 +136,7 @@ def test_a_token_that_does_not_exist_is_not_appended() -> None:
     model = random_model(vocab_size=300)
     ranks = {bytes([i]): i for i in range(256)}
     me = Explorer(Checkpoint(model, BPETokenizer(r"[\s\S]", ranks), model.config), "abc")
-    me.apply(Append(280))  # which the vocabulary lacks
+    me.apply(Put(280))  # which the vocabulary lacks
     assert me.shown.text == "abc"
     assert me.message is not None
     assert "unused (280)" in me.message["text"]

@@ -18,8 +18,9 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit.testing.v1 import AppTest
 
 from app import components
-from app.session.actions import Append, LookBack, MoveInTime, PickWeight, Select, Type
+from app.session.actions import LookBack, MoveInTime, PickWeight, Select, Type
 from app.session.explorer import Explorer
+from app.session.generating import Put
 from app.session.moment import Moment
 from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots
@@ -358,7 +359,7 @@ def test_typing_at_a_snapshot_grows_its_own_trace(final: Checkpoint) -> None:
     me.apply(Type(PROMPT + "ef"))
     assert me.shown.trace.reused == len(PROMPT) + 1
     assert_shows(me, model_at(10))
-    me.apply(Append(3))
+    me.apply(Put(3))
     assert me.shown.text == PROMPT + "efd"
     assert_shows(me, model_at(10))
 

@@ -1,0 +1,71 @@
+"""What a longer run has in common with one that was drawn before, so that a key costs its own tokens. No Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptcore import Trace, architecture
+
+Matrix = NDArray[np.floating[Any]]
+
+FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf}
+"""What stands above the diagonal of a tensor with this role, so that earlier rows are known in a longer run."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A matrix of one tensor and head, a row a position, as it was drawn of a run."""
+
+    trace: Trace
+    weights: object
+    """What the run's weights belong to."""
+    name: str
+    head: int
+    rows: Matrix
+
+
+def common(one: Trace, other: Trace) -> int:
+    """Return how many positions two runs of the same weights have in common: a position sees those before it alone."""
+    if one is other:
+        return one.T
+    if one.edits != other.edits:
+        return 0
+    most = min(one.T, other.T)
+    differ = (one.ids[0, :most] != other.ids[0, :most]).nonzero()
+    return int(differ[0]) if len(differ) else most
+
+
+def drawn(trace: Trace, weights: object, name: str, head: int, before: Drawn | None) -> Drawn:
+    """Return the rows of a tensor that has positions along its rows; those that `before` has are taken over.
+
+    Args:
+        trace: the run.
+        weights: what the run's weights belong to.
+        name: a tensor with the axes (T, X), after the batch and the head.
+        head: its head, where it has heads.
+        before: the last matrix that was drawn, of whatever tensor and run.
+    """
+    axes, _ = trace.shapes()[name]
+    node = architecture(trace.config).nodes[name]
+    square = axes[-2:] == ("T", "T")
+    keep = 0
+    same = before is not None and (before.weights, before.name, before.head) == (weights, name, head)
+    if before is not None and same and (not square or node.role in FUTURE):
+        keep = common(before.trace, trace)
+    old = before.rows[:keep] if before is not None else np.zeros((0, 0), np.float32)
+    if keep == trace.T:
+        return Drawn(trace, weights, name, head, old[:, : trace.T] if square else old)
+    rows = trace.rows(name, keep, trace.T)
+    rows = rows[0] if axes[0] == "B" else rows
+    fresh = (rows[head] if "H" in axes else rows).float().cpu().numpy()
+    if not keep:
+        return Drawn(trace, weights, name, head, fresh)
+    if square:
+        wide = np.full((keep, trace.T), FUTURE[str(node.role)], fresh.dtype)
+        wide[:, :keep] = old[:, :keep]
+        old = wide
+    return Drawn(trace, weights, name, head, np.concatenate([old, fresh]))
