@@ -73,7 +73,14 @@ def _properties(dark: bool) -> str:
         return pair.dark if dark else pair.light
 
     lines = [f"--gs-{name}: {pick(pair)};" for name, pair in CONCEPTS.items()]
-    named = {"accent": ACCENT, "warning": WARNING, "error": ERROR, "masked": MASKED, "nan": NOT_A_NUMBER}
+    named = {
+        "paper": BACKGROUND,
+        "accent": ACCENT,
+        "warning": WARNING,
+        "error": ERROR,
+        "masked": MASKED,
+        "nan": NOT_A_NUMBER,
+    }
     lines += [f"--gs-{name}: {pick(pair)};" for name, pair in named.items()]
     ends = DIVERGING.dark if dark else DIVERGING.light
     lines += [f"--gs-negative: {ends[1]};", f"--gs-positive: {ends[3]};"]

@@ -20,6 +20,7 @@ from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
+from app.components.save import save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 
 __all__ = [
@@ -72,5 +73,6 @@ __all__ = [
     "prediction",
     "prompt",
     "runtime",
+    "save",
     "timeline",
 ]

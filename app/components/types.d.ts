@@ -34,6 +34,13 @@ interface Pointed {
   query: number | null;
 }
 
+/** A drawing that can be made anew, on a canvas or as SVG. */
+interface Picture {
+  width: number;
+  height: number;
+  draw(pen: any): void;
+}
+
 interface WindowEventMap {
   "gptscope:hover": CustomEvent<Pointed & { source: View }>;
   "gptscope:lock": CustomEvent<number | null>;
@@ -55,6 +62,7 @@ interface Window {
   gptscopeKept?: Map<string, string>;
   gptscopeHistories?: Map<string, any>;
   gptscopeListings?: Map<string, [string, string][][]>;
+  gptscopePictures?: Map<string, () => Picture | null | Promise<Picture | null>>;
   gptscopeHeads?: { canvas: OffscreenCanvas; size: number };
   gptscopePlotly?: boolean;
   Plotly: any;

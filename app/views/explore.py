@@ -62,7 +62,7 @@ def _panels(me: Explorer) -> list[components.Panel]:
     inspected = [_node(me), _matrix(me), _code(me)]
     if found := me.explanation():
         inspected.append(explanation.panel(me, _key(found.formula), found))
-    after = [_prediction(me), _heads(me), _lens(me), _generate(me)]
+    after = [_prediction(me), _heads(me), _lens(me), _generate(me), _save(me)]
     return [_map(me), *inspected, *after, *timeline, _prompt(me)]
 
 
@@ -188,6 +188,7 @@ def _matrix(me: Explorer) -> components.Panel:
         row_tokens=part.rows in tensor_slice.POSITIONS,
         col_tokens=part.cols in tensor_slice.POSITIONS,
         square=part.square,
+        causal=pattern,
         value_at=part.value_at(*hover) if hover else None,
         labels_at=_labels_at(me, part, *hover) if hover else (None, None),
         ack=reports.seq("matrix"),
@@ -292,6 +293,16 @@ def _generate(me: Explorer) -> components.Panel:
         seed=me.seed,
         ack=reports.seq("generate"),
     )
+
+
+def _save(me: Explorer) -> components.Panel:
+    """Return the menu of pictures, whose caption tells what they show."""
+    name = me.location.weight or me.location.selected
+    head = f", head {me.location.head}" if "H" in me.node.axes and me.location.weight is None else ""
+    moment = f" · {me.moment.name}" if me.step is not None else ""
+    model = me.source.replace("\\", "/").rstrip("/").rpartition("/")[2] or "a model"
+    place = f"gptscope · {model}{moment} · {name}{head} · after {me.shown.tokens[me.position]!r}"
+    return components.save(caption=[place, me.shown.text.replace("\n", "↵")])
 
 
 def _heads(me: Explorer) -> components.Panel:

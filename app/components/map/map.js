@@ -1,9 +1,11 @@
 // The map of the model in two forms of the same nodes: strips of tensors, one column a token, or a diagram.
 
 import { el } from "../shared/dom.js";
+import { offerPicture, svgPicture } from "../shared/pictures.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { chooseLook, segments } from "../shared/segments.js";
 import { buildDiagram, drawDiagram } from "./diagram.js";
+import { stripsPicture } from "./strips_picture.js";
 import { buildStrips, drawStrips } from "./strips.js";
 
 const FORMS = { tensors: "Tensors", diagram: "Diagram" };
@@ -16,6 +18,7 @@ function build(root, view) {
   buildStrips(view);
   buildDiagram(view);
   root.append(view.strips, view.diagram);
+  offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : svgPicture(view.svg)));
 }
 
 export default function (component) {

@@ -72,6 +72,7 @@ def matrix(
     col_tokens: bool = False,
     join: str = " → ",
     square: bool = False,
+    causal: bool = False,
     gamma: float = 0.5,
     value_at: tuple[int, int, float] | None = None,
     labels_at: tuple[str | None, str | None] = (None, None),
@@ -108,6 +109,7 @@ def matrix(
         col_tokens: the same for the columns.
         join: text between the two places in the readout: "query 'b' (11) → key 'T' (0): 0.4132".
         square: True for cells as wide as high, for patterns.
+        causal: True where cells above the diagonal are masked, though they hold a 0.
         gamma: exponent of the sequential scale's colour, weight ** gamma. The legend shows it.
         value_at: (row, col, value), the answer to a hover on a matrix that was sent as pixels.
         labels_at: the row's and the column's label of that cell, if `row_labels` or `col_labels` is None.
@@ -151,6 +153,7 @@ def matrix(
         "col_tokens": col_tokens,
         "join": join,
         "square": square,
+        "causal": causal,
         "gamma": gamma,
         "cell": value_at
         and {"row": value_at[0], "col": value_at[1], "value": number(value_at[2]), "labels": list(labels_at)},

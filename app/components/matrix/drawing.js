@@ -15,6 +15,15 @@ export function draw(view) {
   view.plot = layout(view, context);
   const { x, y, width, height } = view.plot;
   view.place.style.cssText = `left: ${x}px; top: ${y}px; width: ${width}px; height: ${height}px`;
+  paint(view, context);
+  drawLegend(view);
+  view.farther.disabled = view.all.disabled = view.sight.whole;
+  drawOver(view);
+}
+
+/** The plot with its labels, on the screen or in a file. */
+export function paint(view, context) {
+  const { x, y, width, height } = view.plot;
   if (view.data.plot === "links") drawLinks(view, context);
   else {
     const { canvas, codes } = paintPixels(view);
@@ -25,9 +34,6 @@ export function draw(view) {
     drawFrame(view, context);
     drawAxes(view, context);
   }
-  drawLegend(view);
-  view.farther.disabled = view.all.disabled = view.sight.whole;
-  drawOver(view);
 }
 
 /** Another head's pattern from the pictures that are there, for as long as one points at it. */

@@ -8,10 +8,11 @@ import { hover, onHover } from "../shared/hover.js";
 import { typedArray } from "../shared/numbers.js";
 import { oneInFlight } from "../shared/sending.js";
 import { chooseLook, segments } from "../shared/segments.js";
-import { onResize } from "../shared/size.js";
+import { offerPicture } from "../shared/pictures.js";
+import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 import { drawLargest, drawTexts } from "./beside.js";
-import { draw, drawOver, preview } from "./drawing.js";
+import { draw, drawOver, paint, preview } from "./drawing.js";
 import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
 import { whole } from "./sight.js";
 import { showValue } from "./values.js";
@@ -53,7 +54,14 @@ function build(root, view) {
   });
   listen(view, "gptscope:preview", ({ detail }) => preview(view, detail));
   view.redraw = () => draw(view);
+  offerPicture(view, "stage", () => pictureOf(view));
   onResize(view, view.box, () => draw(view));
+}
+
+function pictureOf(view) {
+  if (!view.plot || view.data.texts) return null;
+  const { width, height } = spaceOf(view, view.box);
+  return { width, height, draw: (pen) => paint(view, pen) };
 }
 
 function zoomButtons(view) {

@@ -9,8 +9,9 @@ import { CODE, codesOf } from "../shared/codes.js";
 export function paintPixels(view) {
   const { p_rows, p_cols, scale, gamma } = view.data;
   const table = ramp(view, `--gs-${scale}`, 254, scale === "sequential" ? gamma : 1);
-  const codes = view.codes ?? codesOf(view.values, view.data);
-  const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
+  const codes = view.codes ? view.codes.slice() : codesOf(view.values, view.data);
+  if (view.data.causal) maskFuture(codes, view.data);
+  const special = [packed(view, "--gs-paper"), packed(view, "--gs-nan")];
   view.has = [false, false];
   const canvas = pixelCanvas(view, "cells", p_cols, p_rows, (out) => {
     for (let i = 0; i < codes.length; i++) {
@@ -20,6 +21,15 @@ export function paintPixels(view) {
     }
   });
   return { canvas, codes };
+}
+
+/** Of a pattern, what is masked is no weight that happens to be 0: a pixel whose cells all lie above the diagonal. */
+function maskFuture(codes, { rows, cols, p_rows, p_cols }) {
+  const [down, across] = [Math.ceil(rows / p_rows), Math.ceil(cols / p_cols)];
+  for (let row = 0; row < p_rows; row++) {
+    const last = Math.min(rows, (row + 1) * down) - 1;
+    for (let col = Math.floor(last / across) + 1; col < p_cols; col++) codes[row * p_cols + col] = CODE.masked;
+  }
 }
 
 export function hatchAll(view, context, codes) {
@@ -49,7 +59,7 @@ function hatch(view, context, code, codes) {
   const { px, py, wide, tall } = part(view);
   pen.drawImage(mask, px, py, wide, tall, 0, 0, width, height);
   pen.globalCompositeOperation = "source-in";
-  pen.strokeStyle = property(view, "--st-background-color");
+  pen.strokeStyle = property(view, code === CODE.masked ? "--gs-masked" : "--gs-paper");
   pen.lineWidth = 1;
   pen.beginPath(); // one path: with "source-in", each stroke would wipe out the one before
   for (let at = -height; at < width + height; at += 6) {

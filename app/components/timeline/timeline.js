@@ -3,6 +3,7 @@
 // labels tell the steps.
 
 import { el, svg } from "../shared/dom.js";
+import { offerPicture, svgPicture } from "../shared/pictures.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
@@ -44,6 +45,7 @@ function build(root, view) {
   const box = el("div", { class: "box" }, el("div", { class: "plays" }, speeds(view), view.button), view.chart, lines);
   for (const each of box.querySelectorAll("button, select")) each.tabIndex = -1; // arrows lead there
   root.append(box);
+  offerPicture(view, "training", () => svgPicture(view.svg));
   view.go = (index) => go(view, index);
   view.flight = oneInFlight((value) => view.send("event", value));
   view.redraw = () => draw(view);
