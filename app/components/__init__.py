@@ -8,6 +8,7 @@ from app.components.code import code
 from app.components.explanation import CardOperand, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
+from app.components.hint import hint
 from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
 from app.components.listing import listing
@@ -59,6 +60,7 @@ __all__ = [
     "generate",
     "heads",
     "heatmap",
+    "hint",
     "history",
     "lens",
     "listing",

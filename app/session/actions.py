@@ -137,6 +137,16 @@ class Select(Action):
 
 
 @dataclass(frozen=True)
+class Find(Action):
+    """A node to inspect, in the view that draws it."""
+
+    node: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, location=screen.location.find(model.arch, self.node))
+
+
+@dataclass(frozen=True)
 class Open(Action):
     """A container whose inside is to be shown, of block `layer` where it is one of the blocks."""
 

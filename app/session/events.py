@@ -10,6 +10,7 @@ from collections.abc import Callable
 from app.session.actions import (
     Action,
     ChooseLook,
+    Find,
     GoToLayer,
     Lock,
     MoveInTime,
@@ -97,6 +98,8 @@ def _map(event: object, me: Explorer) -> Actions:
     match event:
         case {"kind": "select", "id": str(node)}:
             return (Select(node),)
+        case {"kind": "find", "id": str(node)}:
+            return (Find(node),)
         case {"kind": "open", "id": str(node), "layer": int(layer)}:
             return (Open(node, layer),)
         case {"kind": "open", "id": str(node)}:

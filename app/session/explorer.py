@@ -6,6 +6,7 @@ It is changed by `apply(action)` alone: an action succeeds as a whole, or everyt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.components import LensRow, Notice
 from app.panels import strips, tensor_slice
@@ -47,6 +48,7 @@ class Explorer:
         """
         self._model = Model(checkpoint, source, past or NoPast())
         self._screen = _first(checkpoint, text, rev)
+        self._first = self._screen
         self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._strips: strips.Strips | None = None
@@ -68,6 +70,11 @@ class Explorer:
         """Return the multiplications of the largest run among these actions: parameters times tokens."""
         most = max((action.tokens(self._screen, self._model) for action in actions), default=0)
         return float(most) * self._model.parameters
+
+    @property
+    def untouched(self) -> bool:
+        """True as long as nothing on the screen was changed."""
+        return replace(self._screen, history=self._first.history) == self._first
 
     @property
     def own_words(self) -> str | None:

@@ -30,6 +30,11 @@ class Location:
         layer = arch.nodes[_node(arch, name)].layer
         return replace(self, selected=name, weight=None, layer=self.layer if layer is None else layer)
 
+    def find(self, arch: Architecture, name: str) -> Location:
+        """Inspect a node, in the view that draws it."""
+        found = self.select(arch, name)
+        return replace(found, view=arch.nodes[name].view)
+
     def open(self, arch: Architecture, name: str, layer: int | None = None) -> Location:
         """Show the inside of a container, of block `layer` where it is one of them; inspect what has no inside."""
         inside = arch.inside(_node(arch, name))

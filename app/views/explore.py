@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, server
-from app.views import explanation, rail
+from app.views import explanation, hint, rail
 from app.views.letters import letters
 from app.views.strips import strips_of
 from gptcore import GPTConfig
@@ -62,6 +63,7 @@ def _panels(me: Explorer) -> list[components.Panel]:
     inspected = [_node(me), _matrix(me), _code(me)]
     if found := me.explanation():
         inspected.append(explanation.panel(me, _key(found.formula), found))
+    inspected += hint.panel(me)
     after = [_prediction(me), _heads(me), _lens(me), _generate(me), _save(me)]
     return [_map(me), *inspected, *after, *timeline, _prompt(me)]
 
@@ -70,6 +72,8 @@ def _texts(me: Explorer) -> dict[str, str]:
     """Return the drawing of the map, if that is in sight, and the formula, if the page does not have them yet."""
     drawing, formula = _drawing_key(me.arch.config, me.location.view, me.location.layer), _key(me.node.formula)
     texts = {}
+    if (index := _index_key(me.arch.config)) not in reports.kept():
+        texts[index] = json.dumps([[node.id, node.label, node.layer] for node in me.arch.nodes])
     if drawing not in (kept := reports.kept()) and me.look.form == "diagram":
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
@@ -101,6 +105,12 @@ def _prompt(me: Explorer) -> components.Panel:
     )
 
 
+@lru_cache(maxsize=64)
+def _index_key(config: GPTConfig) -> str:
+    """Return the name under which the page keeps the list of all nodes."""
+    return _key(f"nodes of {config}")
+
+
 @lru_cache(maxsize=256)
 def _drawing_key(config: GPTConfig, view: str, layer: int) -> str:
     """Return the name under which the page keeps the drawing of a view."""
@@ -123,6 +133,7 @@ def _map(me: Explorer) -> components.Panel:
         layer=me.location.layer,
         n_layer=me.arch.config.n_layer,
         form=me.look.form,
+        index_key=_index_key(me.arch.config),
         T=me.shown.trace.T,
         position=me.position,
         locked=me.lock is not None,

@@ -5,7 +5,7 @@ import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
-const COLUMNS = { node: "stage", explanation: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const MOST = 40; // texts kept; the oldest goes first
 const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name

@@ -48,11 +48,11 @@ class MapEvent(TypedDict):
     """The state of `live` after an action; act once per `seq`.
 
     select: inspect node `id`. open: show the inside of node `id`, for a block that of block `layer`.
-    up: show the view of breadcrumb `id`. layer: show block `layer`. cell: tell the value behind the pixel at `row`,
-    `column` of the strip `id`.
+    up: show the view of breadcrumb `id`. layer: show block `layer`. find: inspect node `id` in the view that
+    draws it. cell: tell the value behind the pixel at `row`, `column` of the strip `id`.
     """
 
-    kind: Literal["select", "open", "up", "layer", "cell"]
+    kind: Literal["select", "open", "up", "layer", "cell", "find"]
     id: str
     seq: int
     layer: NotRequired[int]
@@ -83,6 +83,7 @@ def map_panel(
     layer: int = 0,
     n_layer: int = 1,
     form: str = "tensors",
+    index_key: str = "",
     lines: Sequence[MapLine] = (),
     pixels: NDArray[np.uint8] | None = None,
     logits: NDArray[np.float32] | None = None,
@@ -112,6 +113,7 @@ def map_panel(
         layer: the block on the screen, or the one that "open" would show; from 0.
         n_layer: number of blocks in the picker, which is hidden for one block.
         form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
+        index_key: name of the list of all nodes for the search, JSON that `live` keeps: [id, label, layer] each.
         lines: the strips from top to bottom.
         pixels: codes of the pixels of all strips but the logits, one after another, (rows, columns) each.
         logits: (len(likely), T) logits of the most likely tokens.
@@ -134,6 +136,7 @@ def map_panel(
         "layer": layer,
         "n_layer": n_layer,
         "form": form,
+        "index_key": index_key,
         "lines": [dict(line) for line in lines],
         "likely": list(likely),
         "head": head,

@@ -5,6 +5,8 @@ import { offerPicture, svgPicture } from "../shared/pictures.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { chooseLook, segments } from "../shared/segments.js";
 import { buildDiagram, drawDiagram } from "./diagram.js";
+import { buildPlaying } from "./playing.js";
+import { buildSearch } from "./search.js";
 import { stripsPicture } from "./strips_picture.js";
 import { buildStrips, drawStrips } from "./strips.js";
 
@@ -14,10 +16,12 @@ function build(root, view) {
   root.classList.add("card");
   root.dataset.role = "map";
   view.forms = segments("Form of the map", FORMS, (form) => chooseLook(view, "form", form));
-  root.append(el("header", {}, el("h2", {}, "Map"), view.forms.node));
+  buildPlaying(view);
+  buildSearch(view);
+  root.append(el("header", {}, el("h2", {}, "Map"), view.forms.node, view.search, view.play));
   buildStrips(view);
   buildDiagram(view);
-  root.append(view.strips, view.diagram);
+  root.append(view.strips, view.diagram, view.telling);
   offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : svgPicture(view.svg)));
 }
 

@@ -2,6 +2,7 @@
 // All of it keeps its place and size, however long the prompt is.
 
 import { el, write } from "../shared/dom.js";
+import { focusedElement } from "../shared/focus.js";
 import { lock, onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { oneInFlight, quiet } from "../shared/sending.js";
@@ -190,12 +191,6 @@ function append(view, text) {
   view.silent = false;
   if (focused !== area) focused?.focus({ preventScroll: true });
   return area.value === text;
-}
-
-function focusedElement() {
-  let found = document.activeElement;
-  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
-  return /** @type {HTMLElement | null} */ (found);
 }
 
 /** Brings the text of the server, but not over a key that it has not seen: that text is then the newer one. */

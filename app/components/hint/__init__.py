@@ -1,0 +1,21 @@
+"""What one sees at the first look, and two things to try. It goes with the first action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.components._assets import deliver
+from app.components.live import Panel
+
+deliver("hint")
+
+
+def hint(*, title: str, seen: str, tries: Sequence[str]) -> Panel:
+    """Return the card as a panel. It reports nothing.
+
+    Args:
+        title: a question.
+        seen: what answers it on the screen, with its numbers.
+        tries: things to try.
+    """
+    return Panel("hint", {"title": title, "seen": seen, "tries": list(tries)})

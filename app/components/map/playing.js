@@ -1,0 +1,78 @@
+// One forward pass, step by step: each tensor in its order, with a sentence, and the stage shows it as it is passed.
+
+import { el, write } from "../shared/dom.js";
+import { report } from "../shared/sending.js";
+
+const WHOLE = 1500; // ms of a pass
+const LEAST = 90; // ms of a step
+
+/**
+ * Builds the button that plays and the line that tells of each step; `view.telling` holds the line.
+ * @param {View} view
+ */
+export function buildPlaying(view) {
+  view.play = el("button", { type: "button", class: "quiet push", "data-role": "play", title: "play one forward pass, from the tokens to the logits", onclick: () => (view.beat ? pause(view) : play(view)) }, "▶ pass");
+  view.sentence = el("p", { role: "status", "aria-live": "polite" });
+  view.count = el("span", { class: "number soft" });
+  const button = (name, sign, act) => el("button", { type: "button", class: "quiet", "aria-label": name, title: name, onclick: act }, sign);
+  const back = button("step back (←)", "‹", () => step(view, -1));
+  const on = button("step on (→)", "›", () => step(view, 1));
+  const close = button("close", "×", () => leave(view));
+  view.telling = el("div", { class: "telling", hidden: true }, back, on, view.count, view.sentence, close);
+  view.telling.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) step(view, by);
+    else if (event.key === "Escape") leave(view);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  view.cleanups.push(() => clearInterval(view.beat));
+}
+
+/** The nodes of a pass, in their order, with what each says. */
+function stepsOf(view) {
+  if (view.data.form === "tensors") return view.data.lines.map(({ id, title }) => ({ id, title }));
+  return view.order.map(({ id, group }) => ({ id, title: group.querySelector("title")?.textContent ?? id }));
+}
+
+function play(view) {
+  const steps = stepsOf(view);
+  view.at = 0;
+  show(view);
+  view.telling.hidden = false;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  write(view.play, "❚❚ pass");
+  view.beat = setInterval(() => {
+    if (view.data.selected !== stepsOf(view)[view.at]?.id) return; // what was asked for is not painted yet
+    if (view.at >= steps.length - 1) return pause(view);
+    view.at += 1;
+    show(view);
+  }, Math.max(LEAST, WHOLE / steps.length));
+}
+
+function pause(view) {
+  clearInterval(view.beat);
+  view.beat = 0;
+  write(view.play, "▶ pass");
+}
+
+function step(view, by) {
+  pause(view);
+  view.at = Math.min(stepsOf(view).length - 1, Math.max(0, view.at + by));
+  show(view);
+}
+
+function leave(view) {
+  pause(view);
+  view.telling.hidden = true;
+  view.play.focus();
+}
+
+function show(view) {
+  const steps = stepsOf(view);
+  const { id, title } = steps[view.at];
+  write(view.count, `${view.at + 1}/${steps.length}`);
+  write(view.sentence, title);
+  report(view, { kind: "select", id, layer: view.data.layer });
+}
