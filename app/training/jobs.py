@@ -14,11 +14,12 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from app.training import learning_curves, processes
+from app.training import learning_curves, pace, processes
 from app.training.processes import NOTE, Note
 from gptcore import load, save
 from gptcore.checkpoint.snapshots import FOLDER as SNAPSHOTS
@@ -57,6 +58,8 @@ class Job:
     began_at: int
     """Step at which the present process started."""
     note: Note
+    seconds_left: float | None = None
+    """Estimate from the pace of the last steps; None where it does not train, or has measured no step yet."""
 
     @property
     def name(self) -> str:
@@ -71,12 +74,6 @@ class Job:
     def data(self) -> str:
         """The task, the data set, or the path of the text."""
         return str(self.note["data"])
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimate from the speed since the process began to train; None as long as there is none."""
-        done, trained = self.step - self.began_at, time.time() - _since(self.folder)
-        return (self.steps - self.step) * trained / done if done > 0 and self.state == "running" else None
 
     @property
     def problem(self) -> str:
@@ -119,11 +116,11 @@ def find(folder: Path) -> Job | None:
     if note is None:
         return None
     process = processes.find(note)  # before the files, so that the last writes of an ended process are read
-    try:
+    history = None
+    step, finished, best = 0, False, None
+    with suppress(learning_curves.CurvesError):
         history = learning_curves.read(folder)
         step, finished, best = history.step, history.finished, history.best
-    except learning_curves.CurvesError:
-        step, finished, best = 0, False, None
     asked = note["asked"]
     state: State
     if process is not None:
@@ -133,7 +130,11 @@ def find(folder: Path) -> Job | None:
         state = "finished"
     else:
         state = _ASKED[asked][1] if asked in _ASKED else "failed"
-    return Job(folder, state, step, note["steps"], best[0] if best else 0, note["began_at"], note)
+    left = None
+    if history is not None and state == "running":
+        elapsed = _modified(history.file) - _since(folder)
+        left = pace.seconds_left(history, note["steps"], note["began_at"], elapsed)
+    return Job(folder, state, step, note["steps"], best[0] if best else 0, note["began_at"], note, left)
 
 
 def start(title: str, data: str, steps: int, arguments: Sequence[str], text: str | None = None) -> Job:
@@ -264,7 +265,12 @@ def _launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None
 
 def _since(folder: Path) -> float:
     """Return the time when the newest process began to train: the time of its settings file."""
+    return _modified(folder / SETTINGS)
+
+
+def _modified(path: Path) -> float:
+    """Return the time of the last change of a file; 0 without one."""
     try:
-        return (folder / SETTINGS).stat().st_mtime
+        return path.stat().st_mtime
     except OSError:
         return 0.0

@@ -6,12 +6,13 @@ import csv
 import dataclasses
 import json
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psutil
 import pytest
@@ -21,7 +22,7 @@ pytest.importorskip("tyro", reason="needs the extra `train`")
 
 import gptcore
 from app.panels import figures
-from app.training import jobs, learning_curves, plan, processes
+from app.training import jobs, learning_curves, pace, plan, processes
 from gptcore.checkpoint.snapshots import snapshots
 from tests.browser.driver import ROOT
 
@@ -254,6 +255,61 @@ def test_an_example_is_what_training_asks_for() -> None:
     assert plan.task_of(source.tokenizer, sort) == "sort"
     text = gptcore.load("shakespeare-char")
     assert plan.task_of(text.tokenizer, text.config) is None
+
+
+# ---- the time that is left ---------------------------------------------------------------------------------------
+
+BATCH = {"batch_size": 4, "accumulate": 2, "block_size": 8}
+
+
+def left(
+    folder: Path, paces: list[float], *, steps: int, began_at: int = 0, look: float = 0.0, **settings: Any
+) -> float:
+    """The estimate after steps that took so long each, with evaluations that took `look`."""
+    settings = {"eval_interval": 100, "snapshots": [0, 5], **BATCH, **settings}
+    rows = [{"step": began_at + i, "loss": 1.0, "tokens_per_s": 64 / pace} for i, pace in enumerate(paces, 1)]
+    (written(folder, as_lines(rows)) / "settings.json").write_text(json.dumps(settings))
+    looks = [step for step in {0, 5, *range(0, steps, 100)} if began_at <= step <= began_at + len(paces)]
+    looks = [step for step in looks if not began_at or step > began_at]
+    elapsed = sum(paces) + look * len(looks)
+    found = pace.seconds_left(learning_curves.read(folder), steps, began_at, elapsed)
+    assert found is not None
+    return found
+
+
+def test_after_ten_steps_the_rest_is_known_also_where_evaluations_take_long(tmp_path: Path) -> None:
+    """Two evaluations of 3 s each are behind; nine at later steps, and the last, are to come."""
+    assert left(tmp_path, [0.01] * 10, steps=1000, look=3.0) == pytest.approx(990 * 0.01 + 10 * 3.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_a_busy_machine_it_is_right_within_a_factor_of_two(tmp_path: Path, seed: int) -> None:
+    """Steps of very different length: others compute at the same time, now and then for long."""
+    chance = random.Random(seed)
+    took = [
+        0.1 * chance.choice([1, 1, 1, 1.3, 1.6, 2, 2.5]) * (10 if chance.random() < 0.01 else 1) for _ in range(400)
+    ]
+    for after in (10, 20, 50, 100, 200, 300):
+        ratio = left(tmp_path, took[:after], steps=400) / sum(took[after:])
+        assert 0.5 < ratio < 2, after
+
+
+def test_a_busy_phase_is_forgotten_when_it_is_over(tmp_path: Path) -> None:
+    calm, busy = [0.1] * 100, [1.0] * 100
+    assert left(tmp_path, calm, steps=1000) == pytest.approx(90)
+    assert left(tmp_path, calm + busy[:5], steps=1000) == pytest.approx(89.5)  # a moment
+    assert left(tmp_path, calm + busy, steps=1000) == pytest.approx(800)  # it may well go on
+    assert left(tmp_path, calm + busy + calm[:15], steps=1000) == pytest.approx(78.5)
+
+
+def test_a_training_that_was_resumed_counts_from_there(tmp_path: Path) -> None:
+    assert left(tmp_path, [0.2] * 50, steps=1000, began_at=500) == pytest.approx(450 * 0.2)
+    history = learning_curves.read(tmp_path)
+    assert pace.seconds_left(history, 1000, 550, 0.0) is None  # no step of this process is measured
+    assert left(tmp_path, [0.2] * 50, steps=1000, block_size=16) == pytest.approx(950 * 0.4)
+    for broken in ({"block_size": 0}, {"batch_size": "4"}):
+        (tmp_path / "settings.json").write_text(json.dumps({**BATCH, **broken}))
+        assert pace.seconds_left(learning_curves.read(tmp_path), 1000, 0, 9.0) is None
 
 
 # ---- trainings of the app ----------------------------------------------------------------------------------------
