@@ -47,8 +47,9 @@ class Type(Action):
     def after(self, screen: Screen, model: Model) -> Screen:
         if not isinstance(self.text, str):
             raise ValueError(f"the prompt is no text but a {type(self.text).__name__}; type one")
-        entered = replace(screen, typed=self.text, meant=self.text, notice=None)
+        entered = replace(screen, typed=self.text, notice=None)
         if self.text == screen.shown.text:
+            entered = replace(entered, meant=self.text)
             return entered if entered != screen else screen
         if not self.text:
             why = "Still shown: the last prompt. Type something: a model needs at least one token."
@@ -61,7 +62,7 @@ class Type(Action):
         there = screen.lock is not None and shown.sees(screen.lock)
         marks = screen.writing.kept(common(screen.shown.ids, shown.ids))
         writing = screen.writing if marks is screen.writing.drawn else replace(screen.writing, drawn=marks)
-        return replace(entered, shown=shown, lock=screen.lock if there else None, writing=writing)
+        return replace(entered, shown=shown, meant=self.text, lock=screen.lock if there else None, writing=writing)
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0

@@ -33,6 +33,7 @@ class Explorer:
         checkpoint: Checkpoint,
         text: str | None = None,
         *,
+        refused: str | None = None,
         source: str = "",
         past: Past | None = None,
         rev: int = 0,
@@ -42,12 +43,13 @@ class Explorer:
         Args:
             checkpoint: the model.
             text: the prompt; by default the model's own.
+            refused: a text that another model could not read; it takes the place of the prompt if this one can.
             source: what the model was opened by.
             past: where the snapshots of its training are found.
             rev: one more than that of the explorer before, so that its text is written into the input.
         """
         self._model = Model(checkpoint, source, past or NoPast())
-        self._screen = _first(checkpoint, text, rev)
+        self._screen = _first(checkpoint, text, rev, refused)
         self._first = self._screen
         self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
@@ -80,6 +82,11 @@ class Explorer:
     def own_words(self) -> str | None:
         """The prompt that a person has asked for; None as long as it is the model's own."""
         return None if self.meant == own_prompt(self.final) else self.meant
+
+    @property
+    def refused(self) -> str | None:
+        """The text in the input if this model cannot run it. Another model may; if it does not, the text is gone."""
+        return self.typed if self.typed and self.typed != self.shown.text else None
 
     @property
     def state(self) -> State:
@@ -147,7 +154,7 @@ class Explorer:
 
     @property
     def meant(self) -> str:
-        """The text that was asked for; it outlives a model that cannot read it."""
+        """The last text that was run; it outlives a model that cannot read it."""
         return self._screen.meant
 
     @property
@@ -322,19 +329,32 @@ class Explorer:
         self._parity = self.shown, self.shown.parity()
 
 
-def _first(checkpoint: Checkpoint, text: str | None, rev: int) -> Screen:
-    """Return the first screen: the text if this model can read it, else its own prompt, else its first tokens."""
+def _first(checkpoint: Checkpoint, text: str | None, rev: int, refused: str | None) -> Screen:
+    """Return the first screen, of the first of these that the model can read.
+
+    They are the refused text, the prompt, the model's own prompt, and its first tokens.
+    """
     meant = own_prompt(checkpoint) if text is None else text
     place = START.check(architecture(checkpoint.config))
+    why: Notice | None = None
+    if refused is not None:
+        try:
+            return Screen(Shown.of(checkpoint, refused), refused, refused, place, rev=rev)
+        except ValueError as error:
+            why = _not_kept(error)
     try:
-        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev)
+        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev, notice=why)
     except ValueError as error:
-        why: Notice = {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}
-    notice = None if text is None and not rev else why  # of a first model nobody has seen the prompt
+        if text is not None or rev:  # of a first model nobody has seen the prompt
+            why = why or _not_kept(error)
     try:
         typed = own_prompt(checkpoint)
         shown = Shown.of(checkpoint, typed)
     except ValueError:
         typed = readable(checkpoint)
         shown = Shown.of(checkpoint, typed)
-    return Screen(shown, typed, meant, place, rev=rev, notice=notice)
+    return Screen(shown, typed, meant, place, rev=rev, notice=why)
+
+
+def _not_kept(error: ValueError) -> Notice:
+    return {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}

@@ -85,7 +85,7 @@ class Screen:
     typed: str
     """The text in the input, which may be one that could not be run."""
     meant: str
-    """The text that was asked for; it outlives a model that cannot read it."""
+    """The last text that was run; it outlives a model that cannot read it."""
     location: Location
     lock: int | None = None
     """The token of the prompt that is followed; None follows the last one."""

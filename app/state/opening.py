@@ -66,12 +66,12 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     before: Explorer | None = st.session_state.get("explorer")
     megabytes = models.memory()
     checkpoint = server.models().get(wanted, listener, files)
-    text = before.own_words if before else None
+    text, refused = (before.own_words, before.refused) if before else (None, None)
     past = person.Training(wanted, checkpoint)
     rev = before.rev + 1 if before else 0
-    tokens = len(text or own_prompt(checkpoint))  # or fewer
+    tokens = len(refused or text or own_prompt(checkpoint))  # or fewer
     with server.turn(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters())):
-        after = Explorer(checkpoint, text, source=wanted.source, past=past, rev=rev)
+        after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev)
     offer(wanted)
     memory = megabytes, models.memory()
     st.session_state.update(explorer=after, loaded=wanted, memory=memory, news=before is not None)

@@ -186,6 +186,53 @@ def test_what_is_written_elsewhere_is_brought_to_the_input(me: Explorer) -> None
     assert (me.typed, me.shown.text, me.rev) == ("abd", "abd", 1)
 
 
+# ---- a prompt that was refused -----------------------------------------------------------------------------------
+
+
+def other(letters: str, before: Explorer) -> Explorer:
+    """The next model on the screen, as the page opens it."""
+    model = random_model()
+    ckpt = Checkpoint(model, CharTokenizer(letters), model.config, {"prompt": letters[:3]})
+    return Explorer(ckpt, before.own_words, refused=before.refused, rev=before.rev + 1)
+
+
+LOWER, UPPER, BOTH = "abcdefghijklmnopq", "ABCDEFGHIJKLMNOPQ", "abcdefgABCDEFGHIZ"
+
+
+def test_a_text_that_was_refused_and_corrected_does_not_come_back(me: Explorer) -> None:
+    me.apply(Type("abZ"))
+    assert (me.typed, me.shown.text, me.meant) == ("abZ", PROMPT, PROMPT)
+    me.apply(Type("abc"))
+    for action in (MoveInTime(None), MoveInTime(10), LookBack()):
+        me.apply(action)
+        assert (me.typed, me.meant, me.refused) == ("abc", "abc", None)
+    assert other(BOTH, me).typed == "abc"
+    assert other(BOTH, other(UPPER, me)).typed == "abc"  # it was run: it outlives a model that cannot read it
+
+
+def test_a_text_that_was_refused_is_offered_to_the_next_model_alone(me: Explorer) -> None:
+    me.apply(Type("abZ"))
+    able = other(BOTH, me)  # which can read it
+    assert (able.typed, able.shown.text, able.meant, able.message) == ("abZ", "abZ", "abZ", None)
+    unable = other(LOWER, me)  # which cannot either: what was on the screen stays
+    assert (unable.typed, unable.shown.text, unable.refused) == (PROMPT, PROMPT, None)
+    assert unable.message is not None and "'Z'" in unable.message["text"]
+    assert other(BOTH, unable).typed == PROMPT  # and it does not come back now
+    lost = other(UPPER, me)  # which reads neither
+    assert (lost.typed, lost.meant) == ("ABC", PROMPT)
+    assert other(BOTH, lost).typed == PROMPT
+    lost.apply(Type("AZ"))
+    lost.apply(Append(3))  # refused, too
+    lost.apply(Type("AB"))
+    assert other(BOTH, lost).typed == "AB"
+
+
+def test_an_input_that_was_emptied_is_no_prompt_for_the_next_model(me: Explorer) -> None:
+    me.apply(Type(""))
+    assert other(BOTH, me).typed == PROMPT
+    assert other(BOTH, me).message is None
+
+
 # ---- values ------------------------------------------------------------------------------------------------------
 
 

@@ -485,6 +485,72 @@ def test_the_page_moves_all_panels_at_once(folder: Path, final: Checkpoint, monk
     assert page.data()["step"] == "final"
 
 
+def _pages() -> None:
+    """The main screen or the page with the same prompt; a model that is to be opened is, as the dialog does it."""
+    import streamlit as st
+
+    from app import components
+    from app.state import opening
+    from app.stores.models import Wanted
+    from app.views.explore import explore
+    from app.views.training.prompt import prompt
+
+    components.runtime()
+    if opening.ready():
+        if source := st.session_state.pop("open", ""):
+            opening.open_model(Wanted(source), lambda share, what: None)
+        if st.session_state.get("elsewhere"):
+            prompt()
+        else:
+            explore()
+
+
+def test_a_prompt_that_was_refused_and_corrected_does_not_come_back(
+    folder: Path, final: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither with another snapshot, nor another page, nor another model, though each draws the input anew."""
+    able = Checkpoint(final.model, CharTokenizer("abcdefghijklmnoZ!"), final.config, {"prompt": "Z"})
+    unable = Checkpoint(final.model, CharTokenizer("defghijklmnopqrst"), final.config, {"prompt": "de"})
+    save(able, tmp_path / "able")
+    save(unable, tmp_path / "unable")
+    page = Page(folder, monkeypatch)
+    page.app = AppTest.from_function(_pages, default_timeout=60).run()
+
+    def type_(text: str, seq: int) -> None:
+        value = {"text": text, "rev": page.panel("prompt")["rev"], "seq": seq}
+        page.app.session_state["live"] = {"prompt": value}
+        page.app.run()
+
+    def shown() -> str:
+        """The text in the input of the main screen, which is also the other page's."""
+        page.app.session_state["elsewhere"] = True
+        elsewhere = page.app.run().text_input(key="lesson prompt").value
+        page.app.session_state["elsewhere"] = False
+        page.app.run()
+        assert page.panel("prompt")["text"] == elsewhere
+        return str(elsewhere)
+
+    type_("abZ", 1)
+    assert shown() == "abZ"  # as long as it is not corrected
+    type_("abc", 2)
+    for step in (10, 0, None):
+        page.report(step)
+        assert shown() == "abc"
+        assert page.panel("prompt")["notice"] is None
+    for source, text in (("able", "abc"), ("unable", "de"), ("able", "abc")):
+        page.app.session_state["open"] = str(tmp_path / source)
+        page.app.run()
+        assert shown() == text
+    type_("ab?", 3)
+    assert shown() == "ab?"
+    page.app.session_state["open"] = str(tmp_path / "unable")  # which cannot read it either
+    page.app.run()
+    assert shown() == "de"
+    page.app.session_state["open"] = str(folder)
+    page.app.run()
+    assert shown() == "abc"
+
+
 def test_a_missing_snapshot_is_told_and_the_last_good_view_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Page(folder, monkeypatch)
     (folder / FOLDER / "0000200.safetensors").unlink()
