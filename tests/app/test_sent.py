@@ -384,7 +384,12 @@ def test_the_timeline_tells_of_the_chosen_head_at_the_step(looking_back: Page, t
 
 def test_the_strongest_head_is_chosen_once(looking_back: Page) -> None:
     """Later messages of the strip still hold the head that was picked, under its old number."""
-    event = {"source": looking_back.source, "step": 40, "kind": "first", "pick": {"layer": 1, "head": 2, "seq": 7}}
+    event: dict[str, Any] = {
+        "source": looking_back.source,
+        "step": 40,
+        "kind": "first",
+        "pick": {"layer": 1, "head": 2, "seq": 7},
+    }
     looking_back.report("timeline", **event)
     sent = looking_back.panel("timeline")
     assert (sent["layer"], sent["head"], sent["at"]) == (1, 2, 40)

@@ -140,7 +140,7 @@ def test_the_shipped_induction_model_tells_its_story() -> None:
     lines = [json.loads(line) for line in (shipped_folder() / "induction" / FOLDER / INDEX).read_text().splitlines()]
     passed = next(line for line in lines if np.max(line["heads"]["induction"]) >= 0.5)
     layer, head = np.unravel_index(np.argmax(passed["heads"]["induction"]), (2, 2))
-    assert history.passing("induction") == (layer, head, passed["step"])
+    assert history.passing("induction") == (int(layer), int(head), passed["step"])
 
 
 def test_the_strongest_head_of_a_step() -> None:
