@@ -34,6 +34,13 @@ class Guess:
     best: int
     """The most probable token's id."""
     best_probability: float
+    entropy: float
+    """Mean of -ln p over the distribution, in nats: 0 where one token is certain, ln V where all are equally likely."""
+
+    @property
+    def entropy_bits(self) -> float:
+        """The same in bits."""
+        return self.entropy / math.log(2)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,26 @@ def of_trace(trace: Trace, targets: Sequence[int | None] | None = None) -> Lesso
     return Lesson(tuple(guesses))
 
 
+def guess_at(trace: Trace, position: int = -1) -> Guess:
+    """Return the guess at one position of a run's first sequence; its target is the run's own next token.
+
+    Raises:
+        ValueError: a position that the run does not have.
+
+    >>> from gptcore import GPT, GPTConfig, capture
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=1, n_head=1, n_embd=4)).eval()
+    >>> guess = guess_at(capture(model, [3, 1, 4]), 1)
+    >>> guess.index, guess.target, 0 < guess.entropy_bits <= math.log2(5)
+    (1, 4, True)
+    """
+    if not -trace.T <= position < trace.T:
+        raise ValueError(f"position must be from -{trace.T} to {trace.T - 1}, got {position}; take one of the run's")
+    at = position % trace.T
+    ids: list[int] = trace.ids[0].tolist()
+    (found,) = _guesses(trace, [ids[at]], [ids[at + 1] if at + 1 < trace.T else None], at, at + 1)
+    return found
+
+
 def next_tokens(ids: Sequence[int], first_asked: int) -> list[int | None]:
     """Return the targets of a prompt: the next token at each position from the first that is asked; the last has none.
 
@@ -103,11 +130,12 @@ def _guesses(trace: Trace, ids: list[int], wanted: list[int | None], start: int,
     of_target = log_probs.gather(1, targets[:, None])  # (t, 1)
     ranks = (log_probs > of_target).sum(-1) + 1
     best = log_probs.max(-1)
-    columns = (of_target[:, 0], ranks, best.indices, best.values.exp())
+    entropies = torch.special.entr(log_probs.exp()).sum(-1)
+    columns = (of_target[:, 0], ranks, best.indices, best.values.exp(), entropies)
     found = zip(ids, wanted, *(column.tolist() for column in columns), strict=True)
     return [
-        Guess(index, target, max(0.0, -log_p), math.exp(log_p), rank, winner, p)
+        Guess(index, target, max(0.0, -log_p), math.exp(log_p), rank, winner, p, entropy)
         if target is not None
-        else Guess(index, None, None, None, None, winner, p)
-        for index, target, log_p, rank, winner, p in found
+        else Guess(index, None, None, None, None, winner, p, entropy)
+        for index, target, log_p, rank, winner, p, entropy in found
     ]
