@@ -100,10 +100,14 @@ def test_tokens_are_drawn_as_often_as_their_probabilities_say() -> None:
     assert abs(both.float().mean().item() - 0.25) < 4 * math.sqrt(0.1875 / count)
 
 
-def test_the_largest_random_number_draws_a_token_that_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "rand", lambda *size, **options: torch.tensor(1 - 2**-53, dtype=torch.float64))
-    assert draw(torch.tensor([0.25, 0.75, 0.0]), generator_at(0, 0)) == 1
-    assert draw(torch.full((3,), 1 / 3, dtype=torch.float64), generator_at(0, 0)) == 2
+@pytest.mark.parametrize(("random", "even"), [(0.0, 1), (0.5, 2), (1 - 2**-53, 3)])
+def test_the_ends_of_the_random_numbers_draw_tokens_that_can_be_drawn(
+    random: float, even: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: torch.tensor(random, dtype=torch.float64))
+    assert draw(torch.tensor([0.0, 0.25, 0.25, 0.5, 0.0]), generator_at(0, 0)) == (1 if not random else 3)
+    third = 1 / 3
+    assert draw(torch.tensor([0.0, third, third, third, 0.0], dtype=torch.float64), generator_at(0, 0)) == even
 
 
 def test_half_precision_is_computed_in_float32() -> None:
