@@ -48,6 +48,8 @@ def causal_mask(scaled: Float[Tensor, "B H t T"], start: int) -> Float[Tensor, "
 
     The rows are the queries of positions `start` to `start + t`.
     """
+    if start + 1 >= scaled.size(-1):
+        return scaled  # the last position sees all keys
     key = torch.arange(scaled.size(-1), device=scaled.device)  # (T,)
     future = key > key[start : start + scaled.size(-2), None]  # (t, T)
     return scaled.masked_fill(future, -math.inf)

@@ -170,6 +170,8 @@ def _take_small(kept: list[Piece], moved: list[Piece], size: int) -> None:
 def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) -> Piece:
     """Return one piece with the rows of several, copied, and room for more."""
     rows = total(tuple(pieces))
+    if not room:
+        return _joined(pieces, axes, rows)
     store = Store.with_room(pieces[0].all(axes) if like is None else like, axes, rows + room)
     store.claim(0, rows)
     first = 0
@@ -177,6 +179,19 @@ def _join(pieces: list[Piece], axes: Axes, room: int, like: Rows | None = None) 
         store.write(first, piece.all(axes), axes)
         first += piece.rows
     return Piece(store, rows)
+
+
+def _joined(pieces: list[Piece], axes: Axes, rows: int) -> Piece:
+    """Return one piece with the rows of several and no room, T right behind the batch: a call for each tensor."""
+    parts, made = [piece.all(axes) for piece in pieces], {}
+    for name, axis in axes.items():
+        found = [part[name] for part in parts]
+        first = min(axis, 1)
+        if axis == first:
+            made[name] = torch.cat(found, dim=axis)
+        else:
+            made[name] = torch.cat([each.movedim(axis, first) for each in found], dim=first).movedim(first, axis)
+    return Piece(Store(made, rows, rows), rows)
 
 
 def _empty_like(rows: Tensor, axis: int, capacity: int) -> Tensor:

@@ -26,7 +26,7 @@ class WeightsSeen:
         self._parameters = self._modules.parameters()
         self._identity = _identity(self._parameters)
         # Long parameters are sampled by views, so that looking again is a single small copy.
-        self._views = [p.detach().reshape(-1)[:: _step(p)] for p in self._parameters]
+        self._views = _by_kind(p.detach().reshape(-1)[:: _step(p)] for p in self._parameters)
         self._sample = self._look()
 
     @classmethod
@@ -49,10 +49,7 @@ class WeightsSeen:
 
     def _look(self) -> list[Tensor]:
         """Return the sampled values, joined for each type and device (one, as a rule)."""
-        groups: dict[object, list[Tensor]] = {}
-        for view in self._views:
-            groups.setdefault((view.dtype, view.device), []).append(view)
-        return [torch.cat(views) for views in groups.values()]
+        return [torch.cat(views) for views in self._views]
 
 
 _seen: WeakKeyDictionary[nn.Module, WeightsSeen] = WeakKeyDictionary()
@@ -78,6 +75,14 @@ class ModulesSeen:
     def parameters(self) -> list[Tensor]:
         """Return every parameter that the modules have now."""
         return [parameter for table in self._tables for parameter in table.values() if parameter is not None]
+
+
+def _by_kind(views: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Return the views that can be joined, together: those of a type and device."""
+    groups: dict[object, list[Tensor]] = {}
+    for view in views:
+        groups.setdefault((view.dtype, view.device), []).append(view)
+    return list(groups.values())
 
 
 def _step(parameter: Tensor) -> int:
