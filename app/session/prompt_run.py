@@ -18,6 +18,7 @@ from app.panels import thumbnails
 from gptcore import Checkpoint, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
+from gptcore.analysis.token_loss import guess_at
 from gptcore.generation.sampling import STAGES, Sampling
 
 LENS_TOKENS = 10
@@ -98,22 +99,17 @@ class Shown:
 
     def facts(self, position: int) -> list[tuple[str, str, str]]:
         """Return (name, value, meaning) of what is known at a position beside its most likely tokens."""
-        logits = self.logits_at(position).double()
-        logarithms = torch.log_softmax(logits, dim=-1)
-        entropy = -(logarithms.exp() * logarithms.nan_to_num(neginf=0.0)).sum().item()
+        guess = guess_at(self.trace, position)
         meaning = "how unsure the model is, in nats: 0 is sure, and e to this power is among how many equal tokens"
-        found = [("entropy", f"{entropy:.3f}", meaning)]
-        if position + 1 < self.trace.T:
-            target = int(self.trace.ids[0, position + 1])
-            rank = int((logits > logits[target]).sum()) + 1
-            loss = -logarithms[target].item()
-            found = [
-                ("target", self.tokens[position + 1], "the token that does follow in the prompt"),
-                ("loss", f"{loss:.3f}", "-log of the target's probability, in nats: what training makes smaller"),
-                ("rank", str(rank), "the target's place among all tokens, 1 is the most likely"),
-                *found,
-            ]
-        return found
+        found = [("entropy", f"{guess.entropy:.3f}", meaning)]
+        if guess.target is None:
+            return found
+        return [
+            ("target", self.tokens[position + 1], "the token that does follow in the prompt"),
+            ("loss", f"{guess.loss:.3f}", "-log of the target's probability, in nats: what training makes smaller"),
+            ("rank", str(guess.rank), "the target's place among all tokens, 1 is the most likely"),
+            *found,
+        ]
 
     def lens(self, position: int) -> list[LensRow]:
         """Return the most likely tokens of the residual stream at each depth, read as logits."""

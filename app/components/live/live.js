@@ -7,6 +7,7 @@ const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
 const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
+const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css
 const MOST = 40; // texts kept; the oldest goes first
 const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name
 
@@ -20,14 +21,25 @@ function tabsOf(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = name;
-    button.setAttribute("aria-pressed", String(tab === root.dataset.tab));
+    button.dataset.tab = tab;
     button.onclick = () => {
       root.dataset.tab = tab;
-      for (const each of tabs.children) each.setAttribute("aria-pressed", String(each === button));
+      showTab(root);
     };
     tabs.append(button);
   }
+  NARROW.addEventListener("change", () => showTab(root));
   return tabs;
+}
+
+/** What is out of sight takes no focus. */
+function showTab(root) {
+  const { tab } = root.dataset;
+  for (const button of root.querySelectorAll(".tabs button")) button.setAttribute("aria-pressed", String(button.dataset.tab === tab));
+  for (const part of root.children) {
+    const own = part.dataset.column ?? (part.dataset.place === "map" ? "map" : null);
+    if (own) part.inert = NARROW.matches && own !== tab;
+  }
 }
 
 function stageOf(parentElement) {
@@ -119,6 +131,7 @@ export default function (component) {
       tellKept(stage, component);
       component.setStateValue(SHARED.has(field) ? field : name, value);
     };
+    if (!stage.undo.has(name)) showTab(stage.root);
     stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));
   }
   return whenGone(component, () => {

@@ -32,7 +32,7 @@ function build(root, view) {
   view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
   const below = el("div", { class: "below" }, view.chips, aside);
-  root.append(el("div", { class: "entry" }, view.area, view.unfold), below, view.notice);
+  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below, view.notice);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
