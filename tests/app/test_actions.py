@@ -222,7 +222,6 @@ def test_a_text_that_was_refused_is_offered_to_the_next_model_alone(me: Explorer
     assert (lost.typed, lost.meant) == ("ABC", PROMPT)
     assert other(BOTH, lost).typed == PROMPT
     lost.apply(Type("AZ"))
-    lost.apply(Append(3))  # refused, too
     lost.apply(Type("AB"))
     assert other(BOTH, lost).typed == "AB"
 
