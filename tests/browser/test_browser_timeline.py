@@ -255,8 +255,7 @@ def test_the_strongest_head_is_chosen(page: Page, folder: Path) -> None:
     button.click()
     score = strip(page).locator(".score")
     expect(score).to_have_attribute("title", str(line["heads"][kind][layer][head]))
-    chosen = page.locator(f'[data-layer="{layer}"][data-head="{head}"]').first
-    expect(chosen).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(f'[data-role=plot][data-layer="{layer}"][data-head="{head}"]')).to_have_count(1)
     expect(button).to_be_disabled()
     wait_for_step(page, 10)
 
