@@ -15,7 +15,7 @@ from app.components.listing import listing
 from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, MapLine, map_panel
-from app.components.matrix import Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
+from app.components.matrix import MOST_CELLS, Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
 from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
@@ -25,6 +25,7 @@ from app.components.save import save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 
 __all__ = [
+    "MOST_CELLS",
     "Append",
     "BadgeEvent",
     "CardOperand",

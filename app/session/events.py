@@ -51,6 +51,15 @@ def cell(event: object, name: str) -> tuple[int, int] | None:
     return None
 
 
+def part(event: object, name: str, rows: int, cols: int) -> tuple[int, int, int, int] | None:
+    """Return the (row, column, rows, columns) that one has zoomed to in the matrix `name`, if that is a part of it."""
+    match event:
+        case {"name": str(told), "part": [int(row), int(col), int(tall), int(wide)]} if told == name:
+            inside = min(row, col) >= 0 and min(tall, wide) > 0 and row + tall <= rows and col + wide <= cols
+            return (row, col, tall, wide) if inside else None
+    return None
+
+
 def strip_cell(event: object) -> tuple[str, int, int] | None:
     """Return the (node, row, column) of the map's pixel whose value is asked for."""
     match event:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app import components
@@ -206,7 +207,7 @@ def _matrix(me: Explorer) -> components.Panel:
         note=_note(me, part),
         position=me.position if of_run else None,
         locked=me.lock is not None,
-        line=part.matrix[me.position].astype("float32") if part.square and part.heat.values is None else None,
+        line=part.matrix[me.position].astype(np.float32) if part.square and part.heat.values is None else None,
         tensor=place.weight or place.selected,
         layer=me.node.layer,
         head=place.head if "H" in me.node.axes and of_run else None,
@@ -217,7 +218,17 @@ def _matrix(me: Explorer) -> components.Panel:
         pin=me.pin if part.place and of_run else None,
         texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
         **_column(me, part),
+        **_near(part),
     )
+
+
+def _near(part: tensor_slice.Slice) -> dict[str, Any]:
+    """Return the cells of what one has zoomed to, of a matrix that is sent as pixels."""
+    at = events.part(reports.last("matrix"), part.name, *part.matrix.shape) if part.heat.values is None else None
+    if at is None or at[2] * at[3] > components.MOST_CELLS:
+        return {}
+    row, col, rows, cols = at
+    return {"cells": part.matrix[row : row + rows, col : col + cols].astype(np.float32).ravel(), "cells_at": at}
 
 
 def _column(me: Explorer, part: tensor_slice.Slice) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from gptcore.graph.svg import dress
 PLAIN = 'CELLBORDER="0" CELLSPACING="0"'
 PLACEHOLDER = "· · ·"
 """The text where a page writes the live shape."""
-FONT_SIZE = 11
-TITLE_LETTER, LETTER, MARK, MARGIN = 6.9, 5.2, 16, 6
+FONT_SIZE = 13
+TITLE_LETTER, LETTER, MARK, MARGIN = 8.1, 6.3, 18, 7
 """Widths in points: a letter of a title and of a shape (in the widest of usual fonts), the mark of a container (at both
 sides, so that the text stays in the middle), and the space beside the text. They are fixed, so that the drawing is the
 same on every machine."""
@@ -73,7 +73,8 @@ def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
 
     Each node is a `<g class="node kind-... concept-..." id="..." data-node="...">`, its id that of `arch.nodes`;
     `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add.
-    Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in.
+    Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in. A
+    dropout, which changes nothing in eval mode, has its title alone.
     An edge is a `<g class="edge concept-..." data-source="..." data-target="...">`, `residual` along the residual
     stream. The same arguments give the same text.
 
@@ -154,15 +155,17 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> Non
         room: letters that its live shape may have.
     """
     classes = f"kind-{node.kind} concept-{node.concept}" + " container" * opens + " stack" * (node.id == FOLDED)
-    lines = (node.label, axes_text(node), PLACEHOLDER)
-    width = max(len(node.label) * TITLE_LETTER + opens * MARK, max(room, len(lines[1])) * LETTER)
+    lines = (node.label,) if _is_dropout(node) else (node.label, axes_text(node), PLACEHOLDER)
+    width = len(node.label) * TITLE_LETTER + opens * MARK
+    if len(lines) > 1:
+        width = max(width, max(room, len(lines[1])) * LETTER)
     if not _is_add(node):
         text = "\\n".join(graphviz.escape(line) for line in lines)
         dot.node(node.id, text, id=node.id, width=_inches(width + 2 * MARGIN), _attributes={"class": classes})
         return
     text = "".join(f'{html.escape(line)}<BR ALIGN="LEFT"/>' for line in lines)
     # the edges go to the port, so it must be a table of its own: a cell would grow to the height of the text
-    circle = f'<TABLE PORT="add" BORDER="1" {PLAIN} FIXEDSIZE="TRUE" WIDTH="24" HEIGHT="24"><TR><TD></TD></TR></TABLE>'
+    circle = f'<TABLE PORT="add" BORDER="1" {PLAIN} FIXEDSIZE="TRUE" WIDTH="26" HEIGHT="26"><TR><TD></TD></TR></TABLE>'
     cells = f'<TR><TD>{circle}</TD><TD WIDTH="{width:.0f}">{text}</TD></TR>'
     table = f'<TABLE BORDER="0" {PLAIN} CELLPADDING="2">{cells}</TABLE>'
     dot.node(node.id, f"<{table}>", id=node.id, shape="plain", _attributes={"class": f"{classes} add"})
@@ -187,6 +190,11 @@ def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: se
 
 def _inches(points: float) -> str:
     return f"{points / 72:.3f}"
+
+
+def _is_dropout(node: Node) -> bool:
+    """Return True for a node that changes nothing in eval mode: it is drawn small, without shapes of its own."""
+    return node.label == "Dropout"
 
 
 def _is_add(node: Node) -> bool:

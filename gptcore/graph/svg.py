@@ -28,7 +28,7 @@ def dress(drawn: str, summaries: Mapping[str, str]) -> str:
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "class": "diagram", "font-family": "system-ui, sans-serif"}
-    root.set("font-size", "11")
+    root.set("font-size", "13")
     graph = root[0]
     for child in list(graph):
         if child.tag != "g":

@@ -4,10 +4,10 @@
 import { el, parsed, svg } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 
-const BADGE = { round: 20, wide: 72 }; // the button that opens a container, in the drawing's units
-const FONT = 11; // of live shapes, in the drawing's units
+const BADGE = { round: 24, wide: 84 }; // the button that opens a container, in the drawing's units
+const FONT = 12.5; // of live shapes, in the drawing's units
 const MONO = 0.61; // width of a monospaced character, in font sizes
-const SCALE = { min: 0.6, max: 1.3 }; // of the drawing's own size: below it scrolls, above it floats in the middle
+const SCALE = { min: 0.96, max: 1.3 }; // of the drawing's own size: below it scrolls, above it floats in the middle
 
 /**
  * Builds the diagram's own elements; `view.diagram` holds them.
@@ -79,6 +79,7 @@ function goUp(view) {
 // ---- nodes ---------------------------------------------------------------------------------------------------
 
 function open(view, node) {
+  view.openedFrom = node.group.getBoundingClientRect();
   view.focusFirst = true;
   report(view, { kind: "open", id: node.id, layer: view.data.layer });
 }
@@ -201,15 +202,27 @@ function parse(view, text) {
   view.box.replaceChildren(drawing);
   view.box.scrollTop = 0;
   fit(view);
+  grow(view);
   if (hadFocus || view.focusFirst) (view.nodes.get(view.data.selected) ?? view.order[0])?.group.focus();
   view.focusFirst = false;
+}
+
+/** A view grows out of the node that was opened; at once where motion is not wanted. */
+function grow(view) {
+  const from = view.openedFrom;
+  view.openedFrom = null;
+  if (!from || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const box = view.svg.getBoundingClientRect();
+  view.svg.style.transformOrigin = `${from.left + from.width / 2 - box.left}px ${from.top + from.height / 2 - box.top}px`;
+  const small = `scale(${Math.min(0.6, from.width / box.width)})`;
+  view.svg.animate([{ transform: small, opacity: 0.2 }, { transform: "none", opacity: 1 }], { duration: 200, easing: "ease-out" });
 }
 
 function fit(view) {
   if (!view.svg || !view.box.clientWidth) return;
   const { width, height } = view.svg.viewBox.baseVal;
   const space = [(view.box.clientWidth - 12) / width, (view.box.clientHeight - 12) / height];
-  const scale = Math.min(SCALE.max, Math.max(SCALE.min, Math.min(...space)), Math.max(0.35, space[0]));
+  const scale = Math.min(SCALE.max, Math.max(SCALE.min, Math.min(...space))); // smaller letters cannot be read: it scrolls
   view.svg.setAttribute("width", width * scale);
   view.svg.setAttribute("height", height * scale);
 }

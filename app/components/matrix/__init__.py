@@ -16,6 +16,9 @@ __all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix", "matr
 
 _ALONE = register("matrix")
 
+MOST_CELLS = 90_000
+"""Largest number of cells that are sent of a part of a larger matrix."""
+
 
 class Cell(TypedDict):
     """A place in the matrix, both from 0."""
@@ -91,6 +94,8 @@ def matrix(
     scales: bool = False,
     explains: bool = False,
     pin: tuple[int, int] | None = None,
+    cells: NDArray[np.float32] | None = None,
+    cells_at: tuple[int, int, int, int] | None = None,
     largest: Sequence[Largest] = (),
     norms: Sequence[float] = (),
     texts: Sequence[int] | None = None,
@@ -128,6 +133,8 @@ def matrix(
         scales: True to offer the scales of a pattern.
         explains: True if a click on a cell asks for an explanation.
         pin: (row, column) of the cell that is explained.
+        cells: the cells of a part of a matrix that is sent as pixels, flat.
+        cells_at: that part: (row, column, rows, columns).
         largest: the channels with the largest numbers of the followed column.
         norms: the length of that column; of a sum, of what came in, what was added, and the sum.
         texts: token ids to write as text in place of the plot.
@@ -171,6 +178,8 @@ def matrix(
         "by_row": by == "row" and scales,
         "scales": scales,
         "explains": explains,
+        "cells_at": None if cells_at is None else list(cells_at),
+        **({} if cells is None else {"cells": cells}),
         "largest": [
             {**each, "value": number(each["value"]), "parts": [number(part) for part in each["parts"]]}
             for each in largest

@@ -6,7 +6,7 @@ import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
 import { drawLegend } from "./legend.js";
 import { drawLinks } from "./links.js";
-import { hatchAll, paintPixels, part } from "./pixels.js";
+import { hatchAll, picture } from "./pixels.js";
 
 export function draw(view) {
   view.font = `12.5px ${property(view, "--gs-mono")}`;
@@ -26,11 +26,11 @@ export function paint(view, context) {
   const { x, y, width, height } = view.plot;
   if (view.data.plot === "links") drawLinks(view, context);
   else {
-    const { canvas, codes } = paintPixels(view);
-    const { px, py, wide, tall } = part(view);
+    const drawn = picture(view);
+    const [px, py, wide, tall] = drawn.seen;
     context.imageSmoothingEnabled = width < wide || height < tall;
-    context.drawImage(canvas, px, py, wide, tall, x, y, width, height);
-    hatchAll(view, context, codes);
+    context.drawImage(drawn.canvas, px, py, wide, tall, x, y, width, height);
+    hatchAll(view, context, drawn);
     drawFrame(view, context);
     drawAxes(view, context);
   }

@@ -4,8 +4,8 @@ import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { property, ramp } from "../shared/colours.js";
 import { clamp } from "../shared/numbers.js";
 
-export const LEGEND = { width: 168, height: 26 };
-const STRIP = { left: 40, width: 84, top: 4, height: 9 };
+export const LEGEND = { width: 186, height: 26 };
+const STRIP = { left: 52, width: 82, top: 4, height: 9 };
 
 /** Draws the colours from the lowest value to the highest, and where numbers lie between. */
 export function drawLegend(view) {

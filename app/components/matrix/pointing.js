@@ -8,7 +8,11 @@ import { tokenIndex } from "../shared/tokens.js";
 import { draw, drawOver } from "./drawing.js";
 import { queryAt } from "./links.js";
 import { moved, whole, zoomed } from "./sight.js";
+import { exact } from "./pixels.js";
 import { placeTip, same, showValue, tellServer } from "./values.js";
+
+const MOST_CELLS = 90_000; // as in matrix/__init__.py
+const PAUSE = 120; // ms
 
 export function listenToPointer(view) {
   let from = null; // where a drag began
@@ -126,6 +130,13 @@ export function look(view, sight) {
   view.sight = sight;
   draw(view);
   showValue(view);
+  if (!view.values && !sight.whole && sight.rows * sight.cols <= MOST_CELLS && !exact(view)) askForCells(view);
+}
+
+/** Pixels stand for blocks: from near, the cells themselves are asked for, once the sight has come to rest. */
+function askForCells(view) {
+  clearTimeout(view.nearing);
+  view.nearing = setTimeout(() => tellServer(view), PAUSE);
 }
 
 /** The part that is in sight stays where it is while the matrix grows; another matrix is seen whole. */

@@ -1,10 +1,11 @@
 // The value of a cell, told beside it: from here, or asked for where only pixels were sent.
 
 import { write } from "../shared/dom.js";
-import { clamp, short } from "../shared/numbers.js";
+import { clamp, short, typedArray } from "../shared/numbers.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 import { labelsOf } from "./axes.js";
+import { exact } from "./pixels.js";
 
 const PAUSE = 50; // ms that the pointer rests before a value is asked for
 
@@ -16,6 +17,11 @@ export function same(a, b) {
 function valueAt(view, { row, col }) {
   const { cols, cell } = view.data;
   if (view.values) return view.values[row * cols + col];
+  if (exact(view)) {
+    const { row: top, col: left, rows, cols: wide } = view.sight;
+    const inside = row >= top && row < top + rows && col >= left && col < left + wide;
+    if (inside) return typedArray(view.data.cells)[(row - top) * wide + col - left];
+  }
   return same(cell, { row, col }) ? cell.value : undefined;
 }
 
@@ -56,9 +62,11 @@ export function placeTip(view) {
   if (view.tip.hidden || !cell) return;
   const { x, y, cellW, cellH, row, col } = view.plot;
   const space = spaceOf(view, view.box);
-  const left = x + (cell.col - col + 1) * cellW + 6;
+  const wide = view.tip.offsetWidth + 8;
+  const right = x + (cell.col - col + 1) * cellW + 6;
+  const left = right + wide <= space.width ? right : x + (cell.col - col) * cellW - wide; // never cut
   const top = y + (cell.row - row) * cellH - 30;
-  view.tip.style.left = `${clamp(left, 4, Math.max(4, space.width - 240))}px`;
+  view.tip.style.left = `${Math.max(4, left)}px`;
   view.tip.style.top = `${clamp(top, 2, space.height - 30)}px`;
 }
 
