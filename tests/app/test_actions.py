@@ -16,7 +16,9 @@ from hypothesis import strategies as some
 from app.session import events
 from app.session.actions import (
     Action,
+    ChooseLook,
     GoToLayer,
+    Lock,
     LookBack,
     MoveInTime,
     Open,
@@ -34,6 +36,7 @@ from app.session.actions import (
 from app.session.explorer import Explorer
 from app.session.generating import Put
 from app.session.location import Location
+from app.session.look import CHOICES, Look
 from app.session.prompt_run import Shown
 from app.session.state_text import State
 from app.state import reports
@@ -78,7 +81,7 @@ def me() -> Explorer:
     for action in chosen:
         explorer.apply(action)
     chosen = (PickWeight("transformer.h.1.mlp.c_fc.bias"), SetSampling(0.7, 3), SetTimelineScore("first"))
-    for action in chosen:
+    for action in (*chosen, Lock(3), ChooseLook("form", "diagram")):
         explorer.apply(action)
     assert explorer.notice is None
     return explorer
@@ -91,7 +94,7 @@ def screen(me: Explorer) -> tuple[object, ...]:
 
 # ---- refused as a whole ------------------------------------------------------------------------------------------
 
-GOOD = State("letters", "ab", Location(MODEL, 1, 1, "transformer.h.1.mlp"), 10, 2.0, 5, "first")
+GOOD = State("letters", "ab", Location(MODEL, 1, 1, "transformer.h.1.mlp"), 10, 2.0, 5, "first", 1, Look(scale="row"))
 BAD: dict[str, Action] = {
     "no text": Type(None),  # type: ignore[arg-type]
     "a list as text": Write(["a"]),  # type: ignore[arg-type]
@@ -111,6 +114,13 @@ BAD: dict[str, Action] = {
     "a head of no layer": PickHead(3, 0),
     "no such head": PickHead(0, 99),
     "a negative head": ShowHead(-1),
+    "a token behind the last": Lock(len(PROMPT)),
+    "a token before the first": Lock(-1),
+    "a token that is no number": Lock("1"),  # type: ignore[arg-type]
+    "a lock that is true": Lock(True),
+    "no such look": ChooseLook("colour", "red"),
+    "a look of another choice": ChooseLook("form", "row"),
+    "a look that cannot be hashed": ChooseLook("form", ["diagram"]),  # type: ignore[arg-type]
     "another node's weight": PickWeight("lm_head.weight"),
     "no temperature": SetSampling(math.nan, 10),
     "an endless temperature": SetSampling(math.inf, 10),
@@ -133,6 +143,7 @@ BAD: dict[str, Action] = {
     "a state of no node": Restore(State("letters", "ab", Location(selected="nowhere"))),
     "a state of no weight": Restore(State("letters", "ab", Location(weight="nowhere"))),
     "a state of no temperature": Restore(State("letters", "ab", temperature=math.nan)),
+    "a state of no token": Restore(State("letters", "ab", lock=2)),
     "a state of no score": Restore(State("letters", "ab", score="best")),
 }
 
@@ -244,11 +255,66 @@ def test_actions_and_locations_never_change() -> None:
 
 
 def test_a_run_before_stays_as_it_was(me: Explorer) -> None:
-    shown, logits = me.shown, me.shown.next_tokens(me.position, 1.0, 5)
+    shown, last = me.shown, len(PROMPT) - 1
+    logits = shown.next_tokens(last, 1.0, 5)
     me.apply(Type(PROMPT + "efgh"))
     me.apply(MoveInTime(None))
     assert shown.text == PROMPT
-    assert shown.next_tokens(me.position, 1.0, 5) == logits
+    assert shown.next_tokens(last, 1.0, 5) == logits
+    assert me.shown.next_tokens(last, 1.0, 5) != logits  # other weights
+
+
+# ---- the token that is followed ----------------------------------------------------------------------------------
+
+
+def test_the_last_token_is_followed_until_another_is_locked(me: Explorer) -> None:
+    me.apply(Lock(None))
+    assert (me.lock, me.position) == (None, len(PROMPT) - 1)
+    me.apply(Type(PROMPT + "e"))
+    assert (me.lock, me.position) == (None, len(PROMPT))
+    me.apply(Lock(2))
+    assert (me.lock, me.position, me.notice) == (2, 2, None)
+
+
+def test_a_lock_stays_until_its_token_is_deleted(me: Explorer) -> None:
+    for text in (PROMPT + "e", PROMPT + "ef", PROMPT, PROMPT[:4]):
+        me.apply(Type(text))
+        assert (me.lock, me.position) == (3, 3), text
+    me.apply(MoveInTime(None))
+    assert me.lock == 3  # of the prompt, whatever the weights
+    me.apply(Type(PROMPT[:3]))
+    assert (me.lock, me.position) == (None, 2)
+    me.apply(Type(PROMPT))
+    assert (me.lock, me.position) == (None, len(PROMPT) - 1)  # what is let go does not come back
+
+
+def test_a_text_that_cannot_be_run_leaves_the_lock(me: Explorer) -> None:
+    for text in ("", "XYZ"):
+        me.apply(Type(text))
+        assert (me.lock, me.position, me.shown.text) == (3, 3, PROMPT)
+
+
+def test_a_lock_is_counted_in_the_prompt_and_its_position_in_the_context(me: Explorer) -> None:
+    me.apply(Type("abcd" * 9))  # 36 tokens, of which the model sees the last 32
+    assert me.shown.cropped == 4
+    assert (me.lock, me.position) == (None, 31)  # token 3 is no longer seen
+    me.apply(Lock(3))
+    assert me.notice is not None and "choose one from 4 to 35" in me.notice["text"]
+    me.apply(Lock(10))
+    assert (me.lock, me.position, me.notice) == (10, 6, None)
+    me.apply(Type("abcd" * 9 + "abc"))
+    assert (me.lock, me.position) == (10, 3)
+    me.apply(Type("abcd" * 11))  # 12 of 44 are not seen
+    assert (me.lock, me.position) == (None, 31)
+
+
+@pytest.mark.parametrize(("name", "word"), [(name, word) for name, words in CHOICES.items() for word in words])
+def test_each_look_is_chosen_by_its_name_and_word(me: Explorer, name: str, word: str) -> None:
+    before = me.look
+    me.apply(ChooseLook(name, word))
+    assert me.notice is None
+    expected = {field.name: getattr(before, field.name) for field in fields(before)} | {name: word}
+    assert {field.name: getattr(me.look, field.name) for field in fields(me.look)} == expected
 
 
 # ---- what it costs -----------------------------------------------------------------------------------------------
@@ -285,14 +351,20 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
     ("map", {"kind": "up", "id": "model"}, (Up("model"),)),
     ("map", {"kind": "layer", "id": "lm_head", "layer": 2}, (GoToLayer(2),)),
     ("heads", {"layer": 2, "head": 1}, (PickHead(2, 1),)),
-    ("node", {"kind": "head", "id": "transformer.h.1.mlp.c_fc", "head": 1}, (ShowHead(1),)),
+    ("follow", {"token": 2, "text": PROMPT}, (Lock(2),)),
+    ("follow", {"token": None, "text": PROMPT}, (Lock(None),)),
+    ("follow", {"token": 2, "text": "ab"}, ()),  # of the prompt before
+    ("look", {"name": "scale", "word": "row"}, (ChooseLook("scale", "row"),)),
+    ("lens", {"kind": "select", "id": "lm_head"}, (Select("lm_head"),)),
+    ("lens", {"kind": "read", "text": PROMPT, "position": 2}, ()),  # a question, not an action
+    ("map", {"kind": "cell", "id": "lm_head", "row": 1, "column": 2}, ()),  # likewise
     ("node", {"kind": "weight", "id": "transformer.h.1.mlp.c_fc", "weight": None}, (PickWeight(None),)),
     (
         "node",
         {"kind": "weight", "id": "transformer.h.1.mlp.c_fc", "weight": "transformer.h.1.mlp.c_fc.weight"},
         (PickWeight("transformer.h.1.mlp.c_fc.weight"),),
     ),
-    ("node", {"kind": "head", "id": "transformer.h.1.attn.q", "head": 1}, ()),  # of the node before
+    ("node", {"kind": "weight", "id": "transformer.h.1.attn.c_attn", "weight": None}, ()),  # of the node before
     ("prediction", {"temperature": 1, "top_k": 20, "append": None}, (SetSampling(1, 20),)),
     (
         "prediction",
@@ -316,6 +388,17 @@ def test_each_report_is_its_action(
     me: Explorer, panel: str, event: dict[str, Any], expected: tuple[Action, ...]
 ) -> None:
     assert events.actions(panel, {**event, "seq": 5}, me) == expected
+
+
+def test_a_head_of_the_film_is_another_head_of_the_same_tensor(me: Explorer) -> None:
+    """A head of another block has no place beside what is inspected: its pattern is shown."""
+    assert me.location.layer == 1
+    for node in ("transformer.h.1.attn.q", "transformer.h.1.attn.scores"):
+        me.apply(Select(node))
+        assert events.actions("heads", {"layer": 1, "head": 0, "seq": 5}, me) == (ShowHead(0),)
+        assert events.actions("heads", {"layer": 2, "head": 0, "seq": 5}, me) == (PickHead(2, 0),)
+    me.apply(Select("transformer.h.1.attn.concat"))  # all heads side by side
+    assert events.actions("heads", {"layer": 1, "head": 0, "seq": 5}, me) == (PickHead(1, 0),)
 
 
 NAMES = some.sampled_from(["id", "text", "row"])
@@ -355,6 +438,7 @@ def test_any_report_at_all_raises_nothing(panel: str, event: object, field: int,
         for action in events.actions(each, reported, ONE):
             ONE.apply(action)
         events.cell(reported, "x")
+        events.strip_cell(reported)
 
 
 ONE = Explorer(checkpoint(), PROMPT, source="letters", past=Recorded())
@@ -373,6 +457,21 @@ ONE = Explorer(checkpoint(), PROMPT, source="letters", past=Recorded())
 def test_the_cell_that_is_asked_for(hover: object, cell: object) -> None:
     assert events.cell({"name": "x", "hover": hover}, "x") == cell
     assert events.cell({"name": "y", "hover": hover}, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("event", "cell"),
+    [
+        ({"kind": "cell", "id": "x", "row": 1, "column": 2}, ("x", 1, 2)),
+        ({"kind": "select", "id": "x", "row": 1, "column": 2}, None),
+        ({"kind": "cell", "id": None, "row": 1, "column": 2}, None),
+        ({"kind": "cell", "id": "x", "row": "1", "column": 2}, None),
+        ({"kind": "cell", "id": "x", "row": 1}, None),
+        (None, None),
+    ],
+)
+def test_the_pixel_of_a_strip_that_is_asked_for(event: object, cell: object) -> None:
+    assert events.strip_cell(event) == cell
 
 
 @pytest.mark.parametrize("live", [None, 5, [], {"map": 5}, {"map": {}}, {"map": {"seq": "1"}}, {"map": {"seq": True}}])

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.session.actions import PickHead, PickWeight, Restore, Select, SetSampling, Type
+from app.session.actions import Action, ChooseLook, Lock, PickHead, PickWeight, Restore, Select, SetSampling, Type
 from app.session.explorer import Explorer
 from app.session.location import Location
+from app.session.look import CHOICES, Look
 from app.session.state_text import MOST, State, StateError, decode, encode
 from gptcore import Checkpoint
 
@@ -27,6 +28,8 @@ STATES = st.builds(
     temperature=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
     top_k=st.integers(1, 10**9 - 1),
     score=ANY,
+    lock=st.none() | COUNT,
+    look=st.builds(Look, **{name: st.sampled_from(words) for name, words in CHOICES.items()}),
 )
 
 
@@ -58,6 +61,9 @@ def test_every_field_is_written() -> None:
         replace(plain, temperature=2.0),
         replace(plain, top_k=20),
         replace(plain, score="first"),
+        replace(plain, lock=0),
+        replace(plain, lock=7),
+        *(replace(plain, look=Look().choose(name, word)) for name, words in CHOICES.items() for word in words[1:]),
     ]
     assert len({encode(state) for state in (plain, *others)}) == len(others) + 1
 
@@ -75,6 +81,11 @@ def test_every_field_is_written() -> None:
         ("model=m&temperature=1e999", "'temperature' of a state holds '1e999'"),
         ("model=m&temperature=0", "'temperature' of a state holds '0': input should be greater than 0"),
         ("model=m&top_k=0", "'top_k' of a state holds '0'"),
+        ("model=m&lock=-1", "'lock' of a state holds '-1'"),
+        ("model=m&lock=last", "'lock' of a state holds 'last'"),
+        ("model=m&form=table", "form is one of tensors, diagram, got 'table'; choose one of them; or take the link"),
+        ("model=m&scale=" + "x" * 500, "scale is one of weight, row, value, got 'x"),
+        ("model=m&look=diagram", "no field 'look'"),
         ("v=2&model=m", "version '2', wanted 1; make the link anew"),
         ("v=&model=m", "version '', wanted 1"),
         ("model=m&model=n", "each field of a state comes once, got model, model"),
@@ -115,12 +126,17 @@ def test_a_state_that_no_link_can_carry_is_refused() -> None:
 def test_an_explorer_goes_back_to_its_state(shakespeare: Checkpoint) -> None:
     me = Explorer(shakespeare, source="shakespeare-char")
     start = me.state
-    for action in (Type("To be, or"), PickHead(2, 1), Select("transformer.h.1.mlp.c_fc"), SetSampling(0.5, 20)):
+    chosen: tuple[Action, ...] = (
+        *(Type("To be, or"), PickHead(2, 1), Select("transformer.h.1.mlp.c_fc"), SetSampling(0.5, 20)),
+        *(PickWeight("transformer.h.1.mlp.c_fc.weight"), Lock(4), ChooseLook("form", "diagram")),
+        *(ChooseLook("scale", "value"), ChooseLook("plot", "links")),
+    )
+    for action in chosen:
         me.apply(action)
-    me.apply(PickWeight("transformer.h.1.mlp.c_fc.weight"))
     there = me.state
     rows = me.shown.next_tokens(me.position, me.temperature, me.top_k)
     assert there != start
+    assert (there.lock, there.look) == (4, Look("diagram", "value", "links"))
     me.apply(Restore(start))
     assert (me.state, me.notice) == (start, None)
     other = Explorer(shakespeare, "O", source="shakespeare-char")
