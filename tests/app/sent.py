@@ -88,9 +88,18 @@ class Page(Sent):
         return whole
 
     def drawing(self) -> str:
-        """The map's drawing, as text."""
+        """The map's drawing, as text; it travels only in the form of a diagram."""
         svg: str = self.data()["kept"][self.panel("map")["svg_key"]]
         return svg
+
+    def strips(self) -> dict[str, np.ndarray]:
+        """The codes of the map's strips, (rows, columns), by the tensor; without the logits, which travel as values."""
+        sent = self.panel("map")
+        drawn = [line for line in sent["lines"] if line["rows"] and line["kind"] != "logits"]
+        ends = np.cumsum([line["rows"] * sent["cols"] for line in drawn])
+        assert len(sent["pixels"]) == ends[-1]
+        parts = np.split(sent["pixels"], ends[:-1])
+        return {line["tensor"]: part.reshape(line["rows"], -1) for line, part in zip(drawn, parts, strict=True)}
 
     def code(self) -> dict[str, Any]:
         """Which lines of the source are marked."""
@@ -128,7 +137,7 @@ class Page(Sent):
         self.report("map", kind="open", id=node, layer=layer)
 
     def pick_head(self, layer: int, head: int) -> None:
-        """A click on a thumbnail."""
+        """A click on a thumbnail of all heads."""
         self.report("heads", layer=layer, head=head)
 
     def move(self, step: int | None, kind: str = "") -> None:
@@ -140,8 +149,16 @@ class Page(Sent):
         self.report("prediction", temperature=temperature, top_k=top_k, append=None)
 
     def choose_head(self, head: int) -> None:
-        """Another head of the tensor that is inspected, by its name."""
-        self.report("node", kind="head", id=self.panel("node")["id"], head=head)
+        """A click on the film: another head of the block on the screen."""
+        self.report("heads", layer=self.panel("map")["layer"], head=head)
+
+    def follow(self, token: int | None) -> None:
+        """A lock on a token of the prompt, in whatever panel; None lets go."""
+        self.report("follow", token=token, text=self.panel("prompt")["text"])
+
+    def look(self, name: str, word: str) -> None:
+        """A choice of how things are drawn, such as the map's form."""
+        self.report("look", name=name, word=word)
 
     def choose_part(self, part: str) -> None:
         """The output, the weight or the bias of the inspected node."""

@@ -236,8 +236,9 @@ def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
 def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", text)
-    shared = (COMPONENTS / "shared" / "shared.css").read_text(encoding="utf-8")
-    known = set(re.findall(r"(--gs-[\w-]+):", theme.css() + shared))
+    shared = [COMPONENTS / "shared" / "shared.css", COMPONENTS / "live" / "live.css"]  # live's stage hands sizes down
+    defined = theme.css() + "".join(each.read_text(encoding="utf-8") for each in shared)
+    known = set(re.findall(r"(--gs-[\w-]+):", defined))
     assert set(re.findall(r"var\((--gs-[\w-]+)", text)) <= known
 
 
@@ -308,6 +309,10 @@ def _page() -> None:
     from app import components as ui
 
     ui.runtime()
+    line: ui.MapLine = {
+        **{"id": "idx", "tensor": "idx", "label": "ids", "title": "Ids: given", "kind": "residual", "concept": "plain"},
+        **{"inside": False, "says": True, "block": None, "rows": 1, "low": -1.0, "high": 1.0},
+    }
     drawn_map = ui.map_panel(
         text="ab",
         svg_key="model",
@@ -315,6 +320,12 @@ def _page() -> None:
         selected="idx",
         breadcrumbs=[{"id": "model", "label": "model"}],
         n_layer=2,
+        lines=[line],
+        pixels=np.array([2, 128, 255], np.uint8),
+        logits=np.array([0.5, np.nan], np.float32),
+        likely=["c"],
+        weights=np.array([0.25, 0.75], np.float32),
+        cell={"id": "idx", "row": 0, "column": 1, "channel": 3, "position": 1, "value": float("nan"), "of": 2},
     )
     pattern = np.tril(np.full((2, 2, 2, 2), 254, np.uint8))
     heads = ui.heads(text="ab", pixels=pattern, selected=(1, 0))
@@ -328,6 +339,9 @@ def _page() -> None:
         value_at=(0, 1, float("-inf")),
         labels_at=("a", None),
     )
+    said: ui.LensToken = {"id": 1, "label": "c", "probability": float("nan")}
+    depth: ui.LensRow = {"name": "transformer.embed", "label": "emb", "mid": False, "top": [said]}
+    lens = ui.lens(text="ab", position=1, token="b", rows=[depth], ack=3)
     row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
     prediction = ui.prediction(text="ab", rows=[row])
     ui.listing(key="listing", name="x", source="x = 1\n")
@@ -340,7 +354,7 @@ def _page() -> None:
     )
     nan = float("nan")
     ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0)
-    prompt = ui.prompt(text="ab", labels=["a"] * 600, ids=list(range(600)), cropped=344)
+    prompt = ui.prompt(text="ab", labels=["a"] * 4200, ids=list(range(4200)), cropped=4000)
     ui.plot(go.Figure(layout={"height": 100}), key="plot")
     scores = np.array([[[0.0], [np.nan]]], np.float32)
     losses = {"val_loss": [1.5, None]}
@@ -356,8 +370,8 @@ def _page() -> None:
         strongest={"layer": 0, "head": 1},
         story={"layer": 0, "head": 1, "step": 9},
     )
-    panels = [drawn_map, node, heads, matrix, code, prediction, strip, prompt]
-    ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"})
+    panels = [drawn_map, node, heads, matrix, code, prediction, lens, strip, prompt]
+    ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"}, width="window", plot="links")
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -379,12 +393,18 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
-    assert set(data) == {"panels", "step", "kept", "matrix.values", "heads.pixels"}
+    arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights"}
+    assert set(data) == {"panels", "step", "kept", "width", "plot", *arrays}
+    assert (data["width"], data["plot"]) == ("window", "links")
     assert alone | set(data["panels"]) == MODULES | {"runtime"}
     assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"
+    assert data["panels"]["lens"]["rows"][0]["top"] == [{"id": 1, "label": "c", "probability": "nan"}]
+    assert (data["panels"]["lens"]["position"], data["panels"]["lens"]["ack"]) == (1, 3)
+    assert data["panels"]["map"]["cell"]["value"] == "nan"
+    assert data["panels"]["map"]["lines"][0]["rows"] == 1
     prompt = data["panels"]["prompt"]
-    assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (512, 88, 88)
+    assert (len(prompt["labels"]), prompt["first"], prompt["ids"][0]) == (4096, 104, 104)
     assert (data["step"], data["panels"]["timeline"]["losses"]) == ("9", {"val_loss": "nan"})
     assert "scores" not in data["panels"]["timeline"]  # nor the curves
     assert data["kept"] == {"model": "<svg/>"}

@@ -20,8 +20,10 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 import gptcore.model
 from gptcore import Checkpoint, Trace, architecture, save
+from gptcore.analysis import token_loss
 from gptcore.analysis.head_scores import KINDS
 from gptcore.analysis.parity import parity
+from gptcore.analysis.value_weighted import value_weighted
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.graph.node import ATTENTION, INSIDE, MLP, SDPA
 from gptcore.tokenizer import IdTokenizer
@@ -94,6 +96,8 @@ def shape_of(trace: Trace, name: str) -> str:
 
 
 def test_the_map_tells_the_shapes_of_this_run(page: Page, trace: Trace) -> None:
+    assert page.panel("map")["shapes"] == {}  # strips tell none
+    page.look("form", "diagram")
     inside = {INSIDE: BLOCK, ATTENTION: f"{BLOCK}.attn", SDPA: f"{BLOCK}.attn.sdpa", MLP: f"{BLOCK}.mlp"}
     seen_shapes: dict[str, str] = {}
     for view in ("model", *inside):
@@ -117,6 +121,7 @@ def test_the_map_tells_the_shapes_of_this_run(page: Page, trace: Trace) -> None:
 
 def test_no_two_drawings_have_one_key(page: Page) -> None:
     """The browser keeps a drawing by its key, and is not sent it again."""
+    page.look("form", "diagram")
     drawings: dict[str, str] = {}
     for layer in (1, 2):
         for container in (f"transformer.h.{layer}", f"transformer.h.{layer}.attn", f"transformer.h.{layer}.mlp"):
@@ -142,41 +147,51 @@ def test_the_path_and_the_selection_are_those_of_the_click(page: Page) -> None:
 
 AXES = {
     "idx": ("", "token"),
-    "transformer.wte": ("token", "C"),
-    "transformer.wpe": ("token", "C"),
-    f"{BLOCK}.resid_pre": ("token", "C"),
-    f"{BLOCK}.ln_1": ("token", "C"),
-    f"{BLOCK}.attn.c_attn": ("token", "3C"),
-    f"{BLOCK}.attn.q": ("token", "D"),
+    "transformer.wte": ("C", "token"),
+    "transformer.wpe": ("C", "token"),
+    f"{BLOCK}.resid_pre": ("C", "token"),
+    f"{BLOCK}.ln_1": ("C", "token"),
+    f"{BLOCK}.attn.c_attn": ("3C", "token"),
+    f"{BLOCK}.attn.q": ("D", "token"),
     f"{BLOCK}.attn.k_t": ("D", "token"),
     f"{BLOCK}.attn.scores": ("query", "key"),
     f"{BLOCK}.attn.masked": ("query", "key"),
     f"{BLOCK}.attn.pattern": ("query", "key"),
-    f"{BLOCK}.attn.z": ("token", "D"),
-    f"{BLOCK}.attn.concat": ("token", "C"),
-    f"{BLOCK}.mlp.gelu": ("token", "4C"),
-    "lm_head": ("token", "V"),
-    "probs": ("token", "V"),
+    f"{BLOCK}.attn.z": ("D", "token"),
+    f"{BLOCK}.attn.concat": ("C", "token"),
+    f"{BLOCK}.mlp.gelu": ("4C", "token"),
+    "lm_head": ("V", "token"),
+    "probs": ("V", "token"),
     "loss": ("", "target"),
 }
-"""What the rows and columns of a tensor are, written down by hand."""
+"""What the rows and columns of a tensor are, written down by hand: a position is a column."""
+ACROSS = ("idx", "loss", f"{BLOCK}.attn.k_t", *(f"{BLOCK}.attn.{name}" for name in ("scores", "masked", "pattern")))
+"""Those whose last axis is the position already."""
 TARGETS = [*(f"→ {token}" for token in TOKENS[1:]), "no target yet"]
-LABELS = {"token": TOKENS, "query": TOKENS, "key": TOKENS, "V": list(LETTERS), "target": TARGETS, "": [""]}
+LABELS = {"V": list(LETTERS), "target": TARGETS, "": [""]}
+"""Labels that travel. Those of the tokens do not: the page has them from the prompt."""
 
 
 def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> None:
     page.pick_head(LAYER, HEAD)
+    best = trace.logits[0, -1].argsort(descending=True).tolist()  # V is less than the 40 that are shown
     for name, (row_axis, col_axis) in AXES.items():
         page.select(name)
         sent, values = page.matrix()
         axes, shape = trace.shapes()[name]
         tensor = trace[name][0] if axes[0] == "B" else trace[name]
         headed = "H" in axes
-        expected = torch.atleast_2d(tensor[HEAD] if headed else tensor).float().numpy()
+        tensor = tensor[HEAD] if headed else tensor[:, best] if row_axis == "V" else tensor
+        expected = torch.atleast_2d(tensor if name in ACROSS else tensor.T).float().numpy()
         assert close(values, expected), name
         assert sent["name"] == (f"{name}, head {HEAD}" if headed else name)
+        assert (sent["tensor"], sent["layer"]) == (name, LAYER if BLOCK in name else None)
+        assert sent["head"] == (HEAD if headed else None)
         assert (sent["row_axis"], sent["col_axis"]) == (row_axis, col_axis), name
-        assert (sent["row_labels"], sent["col_labels"]) == (LABELS.get(row_axis), LABELS.get(col_axis)), name
+        row_labels = [LETTERS[index] for index in best] if row_axis == "V" else LABELS.get(row_axis)
+        assert (sent["row_labels"], sent["col_labels"]) == (row_labels, LABELS.get(col_axis)), name
+        assert (sent["position"], sent["locked"], sent["plot"]) == (12, False, "grid")
+        assert sent["scales"] == name.endswith(".pattern") and "line" not in sent
         positions = ("token", "query", "key", "target")
         assert (sent["row_tokens"], sent["col_tokens"]) == (row_axis in positions, col_axis in positions), name
         assert sent["square"] == (row_axis == "query")
@@ -185,13 +200,54 @@ def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> No
         of_head = f"head {LAYER}.{HEAD}: " if headed else ""
         others = expected.size - finite.size
         assert sent["note"] == f"{shape} · {of_head}{told}" + (f" · {others} masked or unknown" if others else "")
-        low, high = {"pattern": (0, 1), "probs": (0, 1), "idx": (0, finite.max()), "loss": (0, finite.max())}.get(
-            name.rpartition(".")[2], (-np.abs(finite).max(), np.abs(finite).max())
-        )
+        most = finite.max()
+        scales = {"pattern": (0, 1), "probs": (0, 1), "idx": (0, most), "loss": (0, most), "gelu": (-0.17, most)}
+        low, high = scales.get(name.rpartition(".")[2], (-np.abs(finite).max(), np.abs(finite).max()))
         assert close([sent["vmin"], sent["vmax"]], [low, high]), name
 
 
-def test_a_head_is_chosen_by_its_thumbnail_and_by_its_name(page: Page, trace: Trace) -> None:
+def test_logits_are_those_of_the_tokens_that_are_likely_behind_the_followed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lopsided(vocab_size=90)
+    save(Checkpoint(model, IdTokenizer(90), model.config, {}), tmp_path / "many")
+    page = Page(tmp_path / "many", monkeypatch)
+    ids = [7, 88, 3, 50, 11, 64, 1, 1, 80]
+    page.type(" ".join(map(str, ids)))
+    run = gptcore.capture(model, ids)
+    for node in ("lm_head", "probs"):
+        page.select(node)
+        for token in (3, None, 0):
+            page.follow(token)
+            best = run.logits[0, -1 if token is None else token].argsort(descending=True)[:40].tolist()
+            sent, values = page.matrix()
+            assert sent["row_labels"] == [str(index) for index in best], (node, token)
+            assert close(values, run[node][0][:, best].T), (node, token)
+
+
+def test_the_scales_of_a_pattern(page: Page, trace: Trace) -> None:
+    """Weights stay as they are when each row has a scale of its own; times the values' lengths they are others."""
+    page.pick_head(LAYER, HEAD)
+    pattern = trace[f"{BLOCK}.attn.pattern"][0, HEAD]
+    page.look("scale", "row")
+    sent, values = page.matrix()
+    assert (sent["by"], sent["by_row"], sent["vmin"], sent["vmax"]) == ("row", True, 0.0, 1.0)
+    assert close(values, pattern)
+    page.look("scale", "value")
+    sent, values = page.matrix()
+    weighted = value_weighted(trace, LAYER)[0, HEAD]
+    assert (pattern - weighted).abs().max() > 0.5
+    assert close(values, weighted)
+    assert (sent["by"], sent["by_row"], sent["vmin"]) == ("value", False, 0.0)
+    assert sent["vmax"] == pytest.approx(weighted.max().item(), abs=1e-5)
+    assert sent["name"] == f"{BLOCK}.attn.pattern, head {HEAD}, times the values' lengths"
+    page.select(f"{BLOCK}.attn.scores")  # no pattern: it has one scale alone
+    sent, values = page.matrix()
+    assert not sent["scales"] and not sent["by_row"]
+    assert close(values, trace[f"{BLOCK}.attn.scores"][0, HEAD])
+
+
+def test_a_head_is_chosen_by_its_thumbnail(page: Page, trace: Trace) -> None:
     expected = trace["transformer.h.1.attn.pattern"][0].numpy()
     for head in (3, 1):  # of one layer, one after the other
         page.pick_head(1, head)
@@ -201,6 +257,23 @@ def test_a_head_is_chosen_by_its_thumbnail_and_by_its_name(page: Page, trace: Tr
     assert close(page.matrix()[1], expected[2])
     page.report("map", kind="layer", id="transformer.h.1.attn.pattern", layer=2)
     assert close(page.matrix()[1], trace["transformer.h.2.attn.pattern"][0, 2].numpy())
+    page.select("transformer.h.2.attn.z")
+    page.choose_head(1)  # of the same block: of the same tensor
+    assert close(page.matrix()[1], trace["transformer.h.2.attn.z"][0, 1].T)
+    assert (page.panel("map")["selected"], page.panel("map")["head"]) == ("transformer.h.2.attn.z", "2.1")
+    page.pick_head(0, 3)
+    assert close(page.matrix()[1], trace["transformer.h.0.attn.pattern"][0, 3])
+    assert (page.panel("map")["layer"], page.panel("map")["head"]) == (0, "0.3")
+
+
+def test_the_film_is_beside_what_has_heads_alone(page: Page) -> None:
+    for node, shown in ((f"{BLOCK}.attn.q", True), (f"{BLOCK}.ln_1", False), (f"{BLOCK}.attn.pattern", True)):
+        page.select(node)
+        sent = page.panel("heads")
+        assert (sent["film"], sent["shown"], sent["selected"]["layer"]) == (True, shown, LAYER), node
+    page.look("plot", "heads")
+    assert not page.panel("heads")["film"]
+    assert page.data()["plot"] == "heads"
 
 
 @pytest.mark.parametrize(
@@ -228,44 +301,75 @@ def test_a_weight_is_the_model_s_own(page: Page, node: str, part: str, row_axis:
     assert page.matrix()[0]["name"] == node
 
 
-def test_a_large_tensor_travels_as_pixels_and_tells_a_cell_when_asked(
+def test_a_large_weight_travels_as_pixels_and_tells_a_cell_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = lopsided(vocab_size=2100)
     save(Checkpoint(model, IdTokenizer(2100), model.config, {}), tmp_path / "large")
     page = Page(tmp_path / "large", monkeypatch)
-    ids = [7, 2099, 3, 500, 11, 64, 1, 1, 90, 1234]
-    page.type(" ".join(map(str, ids)))
+    page.type("7 2099 3 500")
     page.select("lm_head")
-    logits = gptcore.capture(model, ids).logits[0].numpy()
+    page.choose_part("weight")
+    weight = model.lm_head.weight.detach().numpy()
     sent = page.panel("matrix")
     assert "values" not in sent
-    assert (sent["rows"], sent["cols"], sent["p_rows"], sent["p_cols"]) == (10, 2100, 10, 300)
-    assert "a pixel is the value farthest from 0 of 1 × 7" in sent["note"]
-    pixels = sent["pixels"].reshape(10, 300)
-    for row, col in np.ndindex(10, 300):
-        block = logits[row, 7 * col : 7 * col + 7]
+    assert (sent["rows"], sent["cols"], sent["p_rows"], sent["p_cols"]) == (2100, 20, 234, 20)
+    assert "a pixel is the value farthest from 0 of 9 × 1" in sent["note"]
+    pixels = sent["pixels"].reshape(234, 20)
+    for row, col in np.ndindex(234, 20):
+        block = weight[9 * row : 9 * row + 9, col]
         extreme = block[np.abs(block).argmax()]
         assert abs(pixels[row, col] - (2 + 253 * (extreme + sent["vmax"]) / (2 * sent["vmax"]))) <= 0.51
-    assert (sent["col_labels"], sent["cell"]) == (None, None)
-    page.report("matrix", name="lm_head", hover={"row": 8, "col": 2001}, pin=None)
+    assert (sent["row_labels"], sent["cell"]) == (None, None)
+    page.report("matrix", name="lm_head.weight", hover={"row": 2001, "col": 8}, pin=None)
     sent = page.panel("matrix")
-    assert sent["cell"]["value"] == pytest.approx(logits[8, 2001].item(), abs=1e-5)
-    assert (sent["cell"]["row"], sent["cell"]["col"], sent["cell"]["labels"]) == (8, 2001, [None, "2001"])
-    page.report("matrix", name="probs", hover={"row": 8, "col": 2001}, pin=None)  # of what was shown before
+    assert sent["cell"]["value"] == weight[2001, 8].item()
+    assert (sent["cell"]["row"], sent["cell"]["col"], sent["cell"]["labels"]) == (2001, 8, ["2001", None])
+    page.report("matrix", name="lm_head", hover={"row": 2001, "col": 8}, pin=None)  # of what was shown before
     assert page.panel("matrix")["cell"] is None
+
+
+def test_a_long_pattern_travels_as_pixels_with_the_followed_row_as_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lopsided(block_size=300)
+    page = Page(write_folder(tmp_path / "long", model), monkeypatch)
+    text = ((LONG + FITS) * 12)[:290]
+    page.type(text)
+    page.pick_head(LAYER, HEAD)
+    run = run_of(model, text)
+    pattern = run[f"{BLOCK}.attn.pattern"][0, HEAD].numpy()
+    for scale in ("weight", "row"):
+        page.look("scale", scale)
+        for token in (7, 200, None):
+            page.follow(token)
+            sent = page.panel("matrix")
+            assert (sent["rows"], sent["cols"], sent["p_rows"], sent["p_cols"]) == (290, 290, 145, 290)
+            shares = pattern / pattern.max(axis=1, keepdims=True) if scale == "row" else pattern
+            expected = 2 + 253 * np.maximum(shares[0::2], shares[1::2])
+            assert np.abs(sent["pixels"].reshape(145, 290) - expected).max() <= 0.51
+            assert close(sent["line"], pattern[289 if token is None else token])
+    name = f"{BLOCK}.attn.pattern, head {HEAD}"
+    assert sent["name"] == name
+    page.report("matrix", name=name, hover={"row": 201, "col": 100}, pin=None)
+    cell = page.panel("matrix")["cell"]
+    assert cell["value"] == pytest.approx(pattern[201, 100].item(), abs=1e-6)
+    assert cell["labels"] == [None, None]  # the page has the tokens
 
 
 # ---- next tokens -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("temperature", "top_k"), [(0.6, 20), (1.45, 10)])
-def test_the_next_tokens_are_the_softmax_of_the_last_logits(
-    page: Page, trace: Trace, temperature: float, top_k: int
+@pytest.mark.parametrize(("temperature", "top_k", "token"), [(0.6, 20, None), (1.45, 10, None), (0.8, 10, 9)])
+def test_the_next_tokens_are_the_softmax_of_the_followed_logits(
+    page: Page, trace: Trace, temperature: float, top_k: int, token: int | None
 ) -> None:
     page.set_sampling(temperature, top_k)
+    page.follow(token)
     sent = page.panel("prediction")
-    logits = trace.logits[0, -1].double()  # (V,)
+    position = 12 if token is None else token - (len(LONG) - 13)
+    assert (sent["position"], sent["token"], sent["locked"]) == (position, TOKENS[position], token is not None)
+    logits = trace.logits[0, position].double()  # (V,)
     powers = (logits / temperature).exp()
     expected = powers / powers.sum()
     order = logits.argsort(descending=True)[:top_k].tolist()
@@ -276,6 +380,20 @@ def test_the_next_tokens_are_the_softmax_of_the_last_logits(
     assert close([row["logit"] for row in sent["rows"]], logits[order])
     assert close([row["probability"] for row in sent["rows"]], expected[order])
     assert sent["note"] == f"{expected[order].sum().item():.1%} shown"
+
+
+def test_the_facts_are_those_of_the_loss_at_the_followed_position(page: Page, trace: Trace) -> None:
+    guesses = token_loss.of_trace(trace).guesses
+    assert len({guess.rank for guess in guesses}) > 5
+    for position in (0, 5, 12):
+        page.follow(position + len(LONG) - 13)
+        told = {name: value for name, value, _ in page.panel("prediction")["facts"]}
+        p = trace.logits[0, position].double().softmax(-1)
+        expected = {"entropy": f"{-(p * p.log()).sum().item():.3f}"}
+        if position < 12:  # nothing follows the last
+            guess = guesses[position]
+            expected |= {"target": TOKENS[position + 1], "loss": f"{guess.loss:.3f}", "rank": str(guess.rank)}
+        assert told == expected, position
 
 
 def test_a_token_that_is_clicked_is_appended_once(page: Page) -> None:
@@ -412,7 +530,7 @@ def test_every_panel_shows_the_weights_of_the_step(looking_back: Page) -> None:
         looking_back.pick_head(LAYER, HEAD)
         assert close(looking_back.matrix()[1], here[f"{BLOCK}.attn.pattern"][0, HEAD]), step
         looking_back.select(node)
-        assert close(looking_back.matrix()[1], here[node][0]), step
+        assert close(looking_back.matrix()[1], here[node][0].T), step
         looking_back.choose_part("weight")
         assert np.array_equal(looking_back.matrix()[1], model.state_dict()[f"{node}.weight"].numpy()), step
 
