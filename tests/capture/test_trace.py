@@ -510,3 +510,38 @@ def test_a_wrong_name_lists_near_ones() -> None:
         capture(random_model(), IDS, names=["transformer.h.0.attn.patern"])
     with pytest.raises(IndexError, match="0 <= start < stop <= 11, got 5 to 12"):
         trace.rows("lm_head", 5, 12)
+
+
+# ---- weights -----------------------------------------------------------------------------------------------------
+
+
+def test_a_tensor_tells_the_weights_that_it_was_made_with() -> None:
+    model = random_model()
+    trace = capture(model, IDS)
+    for node in architecture(model.config).nodes:
+        for key in node.weights:
+            which = key.rpartition(".")[2]
+            found = trace.weight(node.id, which)
+            assert torch.equal(found, model.get_parameter(key)), key
+            assert not found.requires_grad
+            assert found.data_ptr() == model.get_parameter(key).data_ptr(), key  # not a copy
+    assert torch.equal(trace.weight("lm_head"), model.lm_head.weight)
+
+
+def test_a_weight_that_is_not_there_is_told() -> None:
+    trace = capture(random_model(), IDS)
+    with pytest.raises(KeyError, match=r"lm_head has no bias; it has lm_head\.weight"):
+        trace.weight("lm_head", "bias")
+    with pytest.raises(KeyError, match=r"attn\.pattern has no weight; it has none"):
+        trace.weight("transformer.h.0.attn.pattern")
+    with pytest.raises(KeyError):
+        trace.weight("nowhere")
+
+
+def test_a_weight_that_has_changed_since_the_run_is_refused() -> None:
+    model = random_model()
+    trace = capture(model, IDS)
+    with torch.no_grad():
+        model.lm_head.weight.mul_(2)
+    with pytest.raises(RuntimeError, match=r"weights have changed .* capture again"):
+        trace.weight("lm_head")
