@@ -43,12 +43,14 @@ from app.state import reports
 from app.stores.snapshots import History
 from gptcore import Checkpoint, CheckpointError
 from gptcore.checkpoint.snapshots import Snapshot
+from gptcore.generation.sampling import Sampling
 from gptcore.graph.node import MODEL
 from gptcore.tokenizer import CharTokenizer
 from tests.browser.driver import ROOT
 from tests.conftest import random_model
 
 PROMPT = "abacad"
+PLAIN = Sampling(1.0, None, None)
 
 
 class Recorded:
@@ -184,10 +186,17 @@ def test_what_fails_in_the_middle_has_changed_nothing(me: Explorer, monkeypatch:
 
 
 def test_a_late_append_is_passed_over(me: Explorer) -> None:
+    me.apply(Lock(None))
     me.apply(Put(3, to="aba"))
     assert (me.typed, me.notice) == (PROMPT, None)
     me.apply(Put(3, to=PROMPT))
     assert (me.typed, me.rev) == (PROMPT + "d", 1)
+
+
+def test_a_token_is_put_behind_the_one_that_is_locked(me: Explorer) -> None:
+    me.apply(Put(3, to=PROMPT))
+    assert (me.shown.text, me.rev) == (PROMPT[:4] + "d", 1)
+    assert (me.lock, me.position) == (3, 3)  # what the model expects there stays in sight
 
 
 def test_what_is_written_elsewhere_is_brought_to_the_input(me: Explorer) -> None:
@@ -233,6 +242,7 @@ def test_a_text_that_was_refused_is_offered_to_the_next_model_alone(me: Explorer
     assert (lost.typed, lost.meant) == ("ABC", PROMPT)
     assert other(BOTH, lost).typed == PROMPT
     lost.apply(Type("AZ"))
+    lost.apply(Put(3))  # refused, too
     lost.apply(Type("AB"))
     assert other(BOTH, lost).typed == "AB"
 
@@ -256,12 +266,12 @@ def test_actions_and_locations_never_change() -> None:
 
 def test_a_run_before_stays_as_it_was(me: Explorer) -> None:
     shown, last = me.shown, len(PROMPT) - 1
-    logits = shown.next_tokens(last, 1.0, 5)
+    logits = shown.next_tokens(last, PLAIN, 5)
     me.apply(Type(PROMPT + "efgh"))
     me.apply(MoveInTime(None))
     assert shown.text == PROMPT
-    assert shown.next_tokens(last, 1.0, 5) == logits
-    assert me.shown.next_tokens(last, 1.0, 5) != logits  # other weights
+    assert shown.next_tokens(last, PLAIN, 5) == logits
+    assert me.shown.next_tokens(last, PLAIN, 5) != logits  # other weights
 
 
 # ---- the token that is followed ----------------------------------------------------------------------------------

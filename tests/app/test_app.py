@@ -33,11 +33,14 @@ from app.session.first_prompt import PROMPT
 from app.session.generating import Put
 from app.session.location import Location
 from gptcore import Checkpoint, capture
+from gptcore.generation.sampling import Sampling
 from gptcore.graph.draw import to_svg
 from gptcore.graph.node import ATTENTION, INSIDE, MODEL, SDPA
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
 from tests.browser.driver import ROOT
 from tests.conftest import random_model
+
+PLAIN = Sampling(1.0, None, None)
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_typing_grows_the_trace(me: Explorer) -> None:
 
 
 def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
-    first = me.shown.next_tokens(me.position, 1.0, 10)[0]
+    first = me.shown.next_tokens(me.position, PLAIN, 10)[0]
     assert (first["label"], first["rank"]) == ("e", 1)
     logits = capture(me.checkpoint.model, me.shown.ids).logits[0, -1]
     assert first["logit"] == pytest.approx(logits.max().item(), abs=1e-5)
@@ -68,9 +71,9 @@ def test_the_next_token_of_the_first_prompt_is_e(me: Explorer) -> None:
 def test_temperature_sharpens_and_flattens(me: Explorer) -> None:
     probabilities = []
     for temperature in (0.05, 1.0, 2.0):
-        probabilities.append(me.shown.next_tokens(me.position, temperature, 10)[0]["probability"])
+        probabilities.append(me.shown.next_tokens(me.position, Sampling(temperature, None), 10)[0]["probability"])
     assert probabilities[0] > probabilities[1] > probabilities[2]
-    assert len(me.shown.next_tokens(me.position, 1.0, 50)) == 50
+    assert len(me.shown.next_tokens(me.position, PLAIN, 50)) == 50
 
 
 @pytest.mark.parametrize(("text", "notice"), [("", "Type something"), ("né", "LATIN SMALL LETTER E WITH ACUTE")])
@@ -250,35 +253,41 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
     page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
 
-    def sent() -> tuple[dict[str, str], str, str]:
+    def panels() -> dict[str, Any]:
         (proto,) = (each.proto for each in page.get("bidi_component") if each.proto.component_name == "gptscope_live")
-        data = json.loads(proto.mixed.json)
-        return data["kept"], data["panels"]["map"]["svg_key"], data["panels"]["node"]["formula_key"]
+        data: dict[str, Any] = json.loads(proto.mixed.json)
+        return {"kept": data["kept"], **data["panels"]}
+
+    def sent() -> tuple[dict[str, str], str, str]:
+        data = panels()
+        return data["kept"], data["map"]["svg_key"], data["node"]["formula_key"]
 
     arch = page.session_state["explorer"].arch
     formula_drawn = formula_svg(arch.nodes["transformer.h.0.attn.pattern"].formula)
     kept, drawing, formula = sent()
-    assert kept == {formula: formula_drawn}  # the map is drawn as strips
+    index = panels()["map"]["index_key"]
+    names = json.dumps([[node.id, node.label, node.layer] for node in arch.nodes])
+    assert kept == {formula: formula_drawn, index: names}  # the map is drawn as strips
     page.session_state["live"] = {"look": {"name": "form", "word": "diagram", "seq": 1}}
     page.run()
     for _ in range(2):  # a message that is overtaken never arrives: all is sent again
         kept, drawing, formula = sent()
-        assert kept == {drawing: to_svg(arch, MODEL, 0), formula: formula_drawn}
+        assert kept == {drawing: to_svg(arch, MODEL, 0), formula: formula_drawn, index: names}
         page.run()
-    page.session_state["live"] = {"kept": [drawing, formula]}
+    page.session_state["live"] = {"kept": [drawing, formula, index]}
     page.run()
     assert sent()[0] == {}
     for head, more in ((1, 1), (2, 0)):  # the first pick opens the view where patterns are made
         page.session_state["live"] = {
             "heads": {"layer": 2, "head": head, "seq": head},
-            "kept": [drawing, formula, *sent()[0]],
+            "kept": [drawing, formula, index, *sent()[0]],
         }
         page.run()
         kept, drawing, formula = sent()
         assert list(kept.values()) == [to_svg(arch, SDPA, 2)] * more
     page.session_state["live"] = {"kept": "nonsense"}
     page.run()
-    assert len(sent()[0]) == 2
+    assert len(sent()[0]) == 3
 
 
 def test_every_formula_of_the_map_can_be_drawn() -> None:
@@ -318,7 +327,7 @@ def test_what_is_no_number_is_shown_as_such(shakespeare: Checkpoint) -> None:
     pixels = me.shown.thumbnails.pixels()
     assert (pixels[0, :, -1] != UNKNOWN).all()
     assert (pixels[2, :, -1] == UNKNOWN).all()  # what the broken layer hands on
-    assert np.isnan(me.shown.next_tokens(me.position, 1.0, 10)[0]["probability"])
+    assert np.isnan(me.shown.next_tokens(me.position, PLAIN, 10)[0]["probability"])
     me.apply(Select("transformer.h.2.attn.pattern"))
     assert np.isnan(me.slice().matrix).any()
     me.measure_parity()

@@ -154,7 +154,10 @@ def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "badge",
         "code",
+        "explanation",
+        "generate",
         "heads",
+        "hint",
         "history",
         "lens",
         "listing",
@@ -166,6 +169,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "plot",
         "prediction",
         "prompt",
+        "save",
         "timeline",
     ]
     for name in MODULES:
@@ -342,7 +346,15 @@ def _page() -> None:
     said: ui.LensToken = {"id": 1, "label": "c", "probability": float("nan")}
     depth: ui.LensRow = {"name": "transformer.embed", "label": "emb", "mid": False, "top": [said]}
     lens = ui.lens(text="ab", position=1, token="b", rows=[depth], ack=3)
-    row: ui.NextToken = {"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1}
+    row: ui.NextToken = {**{"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1, "cut": False}}
+    operand: ui.CardOperand = {"name": "idx", "index": "[0, 1]", "values": "1", "count": 1}
+    card = ui.explanation(
+        **{"text": "ab", "name": "x", "index": (0, 1), "where": "query", "formula": "x", "formula_key": "f"},
+        **{"value": float("nan"), "recomputed": float("-inf"), "operands": [operand], "source": "model.py"},
+    )
+    buttons = ui.generate(text="ab", steps=0, undo=False, temperature=1.0, top_k=None, top_p=None, seed=0)
+    hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
+    save = ui.save(caption=("gptscope", "ab"))
     prediction = ui.prediction(text="ab", rows=[row])
     ui.listing(key="listing", name="x", source="x = 1\n")
     code = ui.code(name="x", first=1, last=1)
@@ -370,7 +382,8 @@ def _page() -> None:
         strongest={"layer": 0, "head": 1},
         story={"layer": 0, "head": 1, "step": 9},
     )
-    panels = [drawn_map, node, heads, matrix, code, prediction, lens, strip, prompt]
+    after = [prediction, lens, buttons, save, strip, prompt]
+    panels = [drawn_map, node, card, hint, heads, matrix, code, *after]
     ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"}, width="window", plot="links")
 
 
@@ -399,6 +412,8 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert alone | set(data["panels"]) == MODULES | {"runtime"}
     assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"
+    card = data["panels"]["explanation"]
+    assert (card["index"], card["value"], card["recomputed"]) == ([0, 1], "nan", "-inf")
     assert data["panels"]["lens"]["rows"][0]["top"] == [{"id": 1, "label": "c", "probability": "nan"}]
     assert (data["panels"]["lens"]["position"], data["panels"]["lens"]["ack"]) == (1, 3)
     assert data["panels"]["map"]["cell"]["value"] == "nan"

@@ -199,7 +199,9 @@ def test_the_heatmap_is_the_tensor_with_its_axes(page: Page, trace: Trace) -> No
         told = f"mean {finite.mean():.4g} · std {finite.std():.4g} · min {finite.min():.4g} · max {finite.max():.4g}"
         of_head = f"head {LAYER}.{HEAD}: " if headed else ""
         others = expected.size - finite.size
-        assert sent["note"] == f"{shape} · {of_head}{told}" + (f" · {others} masked or unknown" if others else "")
+        told = f"{shape} · {of_head}{told}" + (f" · {others} masked or unknown" if others else "")
+        assert sent["note"] == (f"{shape} · an id is a name, not an amount" if name == "idx" else told)
+        assert sent["texts"] == (encode(seen(LONG, MODEL)) if name == "idx" else None)
         most = finite.max()
         scales = {"pattern": (0, 1), "probs": (0, 1), "idx": (0, most), "loss": (0, most), "gelu": (-0.17, most)}
         low, high = scales.get(name.rpartition(".")[2], (-np.abs(finite).max(), np.abs(finite).max()))

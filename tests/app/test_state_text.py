@@ -28,6 +28,10 @@ STATES = st.builds(
     temperature=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
     top_k=st.integers(1, 10**9 - 1),
     score=ANY,
+    cut_k=st.none() | st.integers(1, 10**9 - 1),
+    cut_p=st.none() | st.floats(min_value=0, max_value=1, exclude_max=True),
+    seed=COUNT,
+    pin=st.none() | st.tuples(COUNT, COUNT),
     lock=st.none() | COUNT,
     look=st.builds(Look, **{name: st.sampled_from(words) for name, words in CHOICES.items()}),
 )
@@ -61,6 +65,14 @@ def test_every_field_is_written() -> None:
         replace(plain, temperature=2.0),
         replace(plain, top_k=20),
         replace(plain, score="first"),
+        replace(plain, cut_k=None),
+        replace(plain, cut_k=5),
+        replace(plain, cut_p=0.0),
+        replace(plain, cut_p=0.5),
+        replace(plain, seed=1),
+        replace(plain, pin=(0, 0)),
+        replace(plain, pin=(0, 1)),
+        replace(plain, pin=(1, 0)),
         replace(plain, lock=0),
         replace(plain, lock=7),
         *(replace(plain, look=Look().choose(name, word)) for name, words in CHOICES.items() for word in words[1:]),
@@ -134,7 +146,7 @@ def test_an_explorer_goes_back_to_its_state(shakespeare: Checkpoint) -> None:
     for action in chosen:
         me.apply(action)
     there = me.state
-    rows = me.shown.next_tokens(me.position, me.temperature, me.top_k)
+    rows = me.shown.next_tokens(me.position, me.sampling, me.top_k)
     assert there != start
     assert (there.lock, there.look) == (4, Look("diagram", "value", "links"))
     me.apply(Restore(start))
@@ -143,6 +155,6 @@ def test_an_explorer_goes_back_to_its_state(shakespeare: Checkpoint) -> None:
     other.apply(Restore(decode(encode(there))))
     assert (other.state, other.notice) == (there, None)
     assert (other.typed, other.rev) == ("To be, or", 1)  # the input is brought up to it
-    found = other.shown.next_tokens(other.position, other.temperature, other.top_k)
+    found = other.shown.next_tokens(other.position, other.sampling, other.top_k)
     assert [row["id"] for row in found] == [row["id"] for row in rows]
     assert [row["logit"] for row in found] == pytest.approx([row["logit"] for row in rows], abs=1e-4)

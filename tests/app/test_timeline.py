@@ -336,7 +336,7 @@ def assert_shows(me: Explorer, model: Any) -> None:
         assert torch.allclose(me.shown.trace[name], fresh[name], atol=1e-5), name
     patterns = np.stack([fresh[f"transformer.h.{layer}.attn.pattern"][0] for layer in range(3)])
     assert np.allclose(me.shown.thumbnails.weights, patterns, rtol=0, atol=1e-5)
-    best = me.shown.next_tokens(me.position, 1.0, 10)[0]
+    best = me.shown.next_tokens(me.position, me.sampling, 10)[0]
     assert best["logit"] == pytest.approx(fresh.logits[0, -1].max().item(), abs=1e-5)
 
 

@@ -74,7 +74,7 @@ function cellAt(view, event) {
 export function pressed(view, event) {
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   const { rows, cols } = view.data;
-  const from = view.cell ?? view.pinned ?? { row: view.data.position ?? rows - 1, col: 0 };
+  const from = view.cell ?? view.pinned ?? start(view.data);
   const zooms = { "+": () => zoom(view, from, 0.5), "-": () => zoom(view, from, 2), 0: () => look(view, whole(view.data)) };
   if (event.key === "Escape") pointAt(view, null);
   else if (event.key === "Enter" || event.key === " ") pin(view, from);
@@ -86,6 +86,12 @@ export function pressed(view, event) {
     pointAt(view, { row, col: clamp(from.col + (view.cell ? right * far : 0), 0, cols - 1) });
   } else return;
   event.preventDefault();
+}
+
+/** The cell with which the keyboard begins: of the token that is followed. */
+function start({ rows, row_tokens, col_tokens, position }) {
+  if (position === null || position === undefined) return { row: rows - 1, col: 0 };
+  return col_tokens && !row_tokens ? { row: 0, col: position } : { row: position, col: 0 };
 }
 
 export function pointAt(view, cell) {
