@@ -4,8 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import components
 from app.components import runtime
-from app.state import opening
+from app.state import opening, reports, returning
+from app.state.origin import origin
 from app.views.card import card
 from app.views.explore import explore
 from app.views.picker import model_header
@@ -28,6 +30,16 @@ def frame() -> None:
         st.Page(card, title="About this model", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")
+    returning.follow(components.alive(key="alive"))
     if opening.ready(remedies):
         model_header(typed=page == first)
+        place = st.container()  # before the page, so that it keeps its place
         page.run()
+        with place:
+            _place()
+
+
+def _place() -> None:
+    """Tell the browser where it is, once all that the page has asked for is done."""
+    ack = max(reports.seq("place"), reports.seq("alive"))
+    components.place(key="place", origin=origin(), state=returning.here(), ack=ack, note=returning.note())

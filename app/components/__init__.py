@@ -3,6 +3,7 @@
 This package knows no models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
 """
 
+from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
 from app.components.explanation import CardOperand, ExplainOpen, explanation
@@ -11,12 +12,15 @@ from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
 from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
+from app.components.link import link
 from app.components.listing import listing
 from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, MapLine, map_panel
 from app.components.matrix import MOST_CELLS, Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
+from app.components.place import Note as PlaceNote
+from app.components.place import PlaceEvent, place
 from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
@@ -26,6 +30,7 @@ from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 
 __all__ = [
     "MOST_CELLS",
+    "AliveEvent",
     "Append",
     "BadgeEvent",
     "CardOperand",
@@ -49,12 +54,15 @@ __all__ = [
     "Notice",
     "Opened",
     "Panel",
+    "PlaceEvent",
+    "PlaceNote",
     "Position",
     "PredictionEvent",
     "PromptValue",
     "Story",
     "Strongest",
     "TimelineEvent",
+    "alive",
     "badge",
     "code",
     "explanation",
@@ -64,6 +72,7 @@ __all__ = [
     "hint",
     "history",
     "lens",
+    "link",
     "listing",
     "live",
     "losses",
@@ -71,6 +80,7 @@ __all__ = [
     "matrix",
     "matrix_alone",
     "node",
+    "place",
     "plot",
     "plotly_js",
     "prediction",

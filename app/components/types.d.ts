@@ -49,6 +49,10 @@ interface WindowEventMap {
   "gptscope:moment": CustomEvent<string>;
   "gptscope:shown": CustomEvent<string>;
   "gptscope:rested": CustomEvent<string>;
+  "gptscope:here": Event;
+  "gptscope:late": Event;
+  "gptscope:answer": CustomEvent<number>;
+  "gptscope:note": CustomEvent<string>;
   "gptscope:drawing": Event;
   "gptscope:history": Event;
   "gptscope:listing": Event;

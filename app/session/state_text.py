@@ -49,6 +49,10 @@ class State:
     look: Look = USUAL
     pin: tuple[int, int] | None = None
     """The (row, column) on the stage whose number is explained."""
+    upload: str = ""
+    """SHA-256 of an upload, by which the server that has it in memory finds it; "" for any other model."""
+    options: str = ""
+    """The options with which the model was opened, as the one who opens it writes them; "" for none."""
 
 
 _Count = Annotated[int, Field(ge=0, lt=10**9)]
@@ -82,6 +86,8 @@ class _Fields(BaseModel):
     plot: str = Look.plot
     width: str = Look.width
     drawer: str = Look.drawer
+    upload: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    options: str = ""
 
 
 _USUAL = {name: field.default for name, field in _Fields.model_fields.items()}
@@ -116,6 +122,8 @@ def encode(state: State) -> str:
         "row": state.pin and state.pin[0],
         "col": state.pin and state.pin[1],
         **asdict(state.look),
+        "upload": state.upload,
+        "options": state.options,
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
     try:
@@ -177,6 +185,8 @@ def decode(text: str) -> State:
         lock=found.lock,
         look=look,
         pin=None if found.row is None or found.col is None else (found.row, found.col),
+        upload=found.upload,
+        options=found.options,
     )
 
 

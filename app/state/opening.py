@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.session.explorer import Explorer
 from app.session.first_prompt import own_prompt
-from app.state import person, server
+from app.state import origin, person, server
 from app.stores import models
 from app.stores.models import File, Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
@@ -73,6 +73,7 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     with server.turn(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters())):
         after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev)
     offer(wanted)
+    origin.renew()
     memory = megabytes, models.memory()
     st.session_state.update(explorer=after, loaded=wanted, memory=memory, news=before is not None)
 

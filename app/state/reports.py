@@ -6,12 +6,31 @@ from typing import Any, cast
 
 import streamlit as st
 
+from app.state.origin import origin
+
 
 def last(key: str) -> dict[str, Any] | None:
-    """Return the last report of a panel or a component, handled or not; None where it has no number."""
+    """Return the last report of a panel or a component, handled or not; None where it has no number.
+
+    None also for one about another screen: Streamlit hands a new session all that the page before had reported.
+    """
     panels = _dict(st.session_state.get("live"))
     found = _dict(panels.get(key) or _dict(st.session_state.get(key)).get("event"))
-    return found if type(found.get("seq")) is int else None
+    if type(found.get("seq")) is not int or found.get("origin", origin()) != origin():
+        return None
+    return found
+
+
+def heard() -> int:
+    """Return the number of the newest report of all panels, whatever became of it: the page hears that it has come."""
+    reported = (_dict(part).get("seq") for part in _dict(st.session_state.get("live")).values())
+    return max((seq for seq in reported if type(seq) is int), default=0)
+
+
+def first_time(key: str, event: object) -> bool:
+    """Return True if an event that a component has handed out is new; asking counts as handled."""
+    seq = _dict(event).get("seq")
+    return type(seq) is int and _first_time(key, seq)
 
 
 def new(key: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import os
 import tempfile
 import threading
@@ -50,6 +51,49 @@ class Wanted:
     """SHA-256 of an upload; "" for anything else."""
     choices: tuple[tuple[str, Any], ...] = ()
     """Values for what the file leaves open, by the names of `load`'s arguments."""
+
+    def options(self) -> str:
+        """Return the options of loading as a short text; "" for none.
+
+        >>> Wanted("ckpt.pt", words=False).options()
+        '{"words":false}'
+        """
+        told: dict[str, Any] = {} if self.words else {"words": False}
+        if self.config:
+            told["config"] = self.config.to_dict()
+        if self.choices:
+            told["choices"] = dict(self.choices)
+        return json.dumps(told, separators=(",", ":")) if told else ""
+
+    @staticmethod
+    def read(source: str, digest: str, options: str) -> Wanted:
+        """Return the model that `options` tells how to load.
+
+        Raises:
+            ValueError: the options are none that were written by `options`.
+
+        >>> Wanted.read("ckpt.pt", "", '{"words":false}')
+        Wanted(source='ckpt.pt', config=None, words=False, digest='', choices=())
+        """
+        if not options:
+            return Wanted(source, digest=digest)
+        try:
+            match json.loads(options):
+                case {**fields} if fields.keys() <= {"words", "config", "choices"}:
+                    config = GPTConfig.from_dict(fields["config"]) if "config" in fields else None
+                    choices = tuple(
+                        (str(name), _plain(value)) for name, value in dict(fields.get("choices", {})).items()
+                    )
+                    return Wanted(source, config, bool(fields.get("words", True)), digest, choices)
+        except (ValueError, TypeError, RecursionError):
+            pass
+        raise ValueError(f"the options of a model are those of a link, got {options[:80]!r}; take the whole link")
+
+
+def _plain(value: object) -> object:
+    if not isinstance(value, str | int | float | bool):
+        raise TypeError(f"an option holds a {type(value).__name__}; a text or a number was wanted")
+    return value
 
 
 Stamp = tuple[tuple[str, int, int], ...]

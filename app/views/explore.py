@@ -17,7 +17,8 @@ from app.panels.formulas import formula_svg
 from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
-from app.state import person, reports, server
+from app.state import person, reports, returning, server
+from app.state.origin import origin
 from app.views import explanation, hint, rail
 from app.views.letters import letters
 from app.views.strips import strips_of
@@ -55,7 +56,17 @@ def _live() -> None:
     if not panels:
         st.rerun(scope="app")
     step = "final" if me.step is None else str(me.step)
-    components.live(key="live", panels=panels, step=step, kept=_texts(me), width=me.look.width, plot=me.look.plot)
+    components.live(
+        key="live",
+        panels=panels,
+        step=step,
+        kept=_texts(me),
+        width=me.look.width,
+        plot=me.look.plot,
+        origin=origin(),
+        state=returning.here(),
+        heard=reports.heard(),
+    )
 
 
 def _panels(me: Explorer) -> list[components.Panel]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import components
-from app.state import opening, person, reports, server
+from app.state import opening, person, reports, returning, server
 from app.stores import models
 from app.stores.models import Wanted
 from app.views.markdown import escaped
@@ -31,6 +31,7 @@ def model_header(typed: bool) -> None:
         known = [f"{me.parameters / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge(typed)
+        components.link(key="link", refusal=returning.refusal())
         label = escaped(_name(person.loaded()))
         if st.button(
             label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh

@@ -39,6 +39,9 @@ def live(
     kept: Mapping[str, str] | None = None,
     width: str = "column",
     plot: str = "grid",
+    origin: str = "",
+    state: str = "",
+    heard: int = 0,
 ) -> None:
     """Mount the panels, each at its place in `live.css`, in this order.
 
@@ -51,6 +54,9 @@ def live(
             because a message that is overtaken by the next never reaches it.
         width: "window" to give the stage the whole window.
         plot: "heads" to give the stage to all heads.
+        origin: the session and the model of these numbers; each report comes back with it.
+        state: the state of the screen as query parameters; "" for one that has no room in an address.
+        heard: the number of the newest report that has come.
     """
     names = [panel.name for panel in panels]
     if len(set(names)) < len(names):
@@ -63,9 +69,6 @@ def live(
                 arrays[f"{name}.{field}"] = value
             else:
                 plain[name][field] = value
-    _LIVE(
-        key=key,
-        data=check_payload(
-            {"panels": plain, "step": step, "kept": dict(kept or {}), "width": width, "plot": plot, **arrays}
-        ),
-    )
+    whole = {"step": step, "kept": dict(kept or {}), "width": width, "plot": plot}
+    told = {"origin": origin, "state": state, "heard": heard}
+    _LIVE(key=key, data=check_payload({"panels": plain, **whole, **told, **arrays}))

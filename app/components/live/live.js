@@ -1,6 +1,7 @@
 // All panels that a key draws again, side by side. Each panel is a component of its own that knows nothing of this one:
 // it gets a shadow root, its part of the data, and what it reports goes on under its name.
 
+import { answered, sent, tellHere } from "../shared/here.js";
 import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
@@ -84,8 +85,10 @@ function hostOf(stage, name) {
 function partsOf(stage, data) {
   if (stage.data === data) return stage.parts;
   stage.data = data;
-  const { prompt } = data.panels; // its tokens are every panel's
-  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { step: data.step, prompt, ...part }]));
+  answered(data.heard);
+  tellHere(data.origin, data.state);
+  const common = { step: data.step, origin: data.origin, prompt: data.panels.prompt }; // its tokens are every panel's
+  stage.parts = new Map(Object.entries(data.panels).map(([name, part]) => [name, { ...common, ...part }]));
   for (const [key, array] of Object.entries(data)) {
     const [name, field] = key.split(".");
     if (field !== undefined) stage.parts.get(name)[field] = array;
@@ -129,7 +132,8 @@ export default function (component) {
     const parent = hostOf(stage, name).shadowRoot;
     const setStateValue = (field, value) => {
       tellKept(stage, component);
-      component.setStateValue(SHARED.has(field) ? field : name, value);
+      sent(value.seq);
+      component.setStateValue(SHARED.has(field) ? field : name, { ...value, origin: data.origin });
     };
     if (!stage.undo.has(name)) showTab(stage.root);
     stage.undo.set(name, mount({ name, data: part, key: component.key, parentElement: parent, setStateValue }));

@@ -4,6 +4,7 @@
 import { el, write } from "../shared/dom.js";
 import { focusedElement } from "../shared/focus.js";
 import { lock, onLock } from "../shared/following.js";
+import { tellBox, sessionOf } from "../shared/here.js";
 import { hover, onHover } from "../shared/hover.js";
 import { oneInFlight, quiet } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
@@ -35,7 +36,7 @@ function build(root, view) {
   root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below, view.notice);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
   view.flight = oneInFlight((value) => view.send("value", value));
-  view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting));
+  view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting), () => tellBox(null));
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
   onLock(view, (token) => showLock(view, token));
@@ -54,6 +55,7 @@ function unfold(view, open = !view.root.classList.contains("unfolded")) {
 function typed(view) {
   if (view.silent) return;
   view.end = null; // the chips follow the caret
+  tellBox(view.area.value);
   view.flight.offer({ text: view.area.value, rev: view.rev });
 }
 
@@ -207,17 +209,31 @@ function overwrite(view, { text, rev, autofocus, placeholder }) {
   view.flight.forget();
   view.area.placeholder = placeholder;
   if (!mounted || !append(view, text)) view.area.value = text;
+  tellBox(view.area.value);
   view.area.scrollTo(view.area.scrollWidth, view.area.scrollHeight);
   if (mounted || !autofocus) return;
   view.area.focus({ preventScroll: true });
   view.area.setSelectionRange(text.length, text.length);
 }
 
+/**
+ * Keeps what stands in the box when another session takes this one's place: it shows what the page has brought along,
+ * and what was typed since is asked for anew.
+ */
+function keep(view, { text, rev }) {
+  view.rev = rev;
+  view.flight.drop();
+  if (view.area.value !== text) typed(view);
+}
+
 export default function (component) {
   const view = viewOf(component, build);
   const { data } = view;
+  const session = sessionOf(data.origin);
   view.flight.acknowledge(data.ack);
-  if (view.rev !== data.rev) bring(view, data);
+  if (view.session !== undefined && view.session !== session) keep(view, data);
+  else if (view.rev !== data.rev) bring(view, data);
+  view.session = session;
   view.locking = undefined;
   drawChips(view);
   write(view.counter, data.counter);

@@ -43,6 +43,11 @@ export function oneInFlight(send) {
     acknowledge: (seq) => flying !== null && seq >= flying && land(),
     forget: () => (waiting = null),
     idle: () => flying === null,
+    /** Takes back all that is on its way: its session is gone, and nobody will answer. */
+    drop: () => {
+      waiting = null;
+      land();
+    },
     stop: () => {
       clearTimeout(timer);
       flights.delete(flight);

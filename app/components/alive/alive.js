@@ -1,0 +1,109 @@
+// The line that says when the connection is lost. When it is back, or an answer does not come, the page asks for a run
+// of all of it, and brings along what it showed: the session that answers may never have seen it.
+
+import { answers, connected, onConnection, working } from "../shared/connection.js";
+import { el } from "../shared/dom.js";
+import { whereabouts } from "../shared/here.js";
+import { nextNumber } from "../shared/sending.js";
+import { cleanup, listen, viewOf } from "../shared/view.js";
+import { addressOf } from "../shared/address.js";
+
+const LOST = "Connection lost: trying again. Your text is kept.";
+const PATIENCE = 3000; // ms until the page asks again
+const TRIES = 4; // then it is opened anew
+const ONCE = 60_000; // ms in which it is opened anew once
+
+function build(root, view) {
+  view.text = el("span", { role: "status", "aria-live": "polite" });
+  view.close = el("button", { type: "button", "aria-label": "Close", onclick: () => showNote(view, "") }, "✕");
+  view.line = el("div", { class: "line", hidden: true, "data-role": "connection" }, view.text, view.close);
+  root.append(view.line);
+  Object.assign(view, { lost: false, note: "", asked: 0, tries: 0, timer: 0 });
+  view.cleanups.push(onConnection(() => follow(view)), () => clearTimeout(view.timer));
+  listen(view, "gptscope:late", () => check(view));
+  listen(view, "gptscope:answer", (event) => hear(view, event.detail));
+  listen(view, "gptscope:note", (event) => showNote(view, event.detail));
+  takeNoRoom(view);
+}
+
+/** Out of the flow, so that Streamlit leaves no gap for it. */
+function takeNoRoom({ root }) {
+  const host = root.getRootNode().host;
+  const container = host.closest('[data-testid="stElementContainer"]');
+  if (container) Object.assign(container.style, { position: "absolute", width: "0", height: "0" });
+}
+
+function draw(view) {
+  const text = view.lost ? LOST : view.note;
+  view.line.hidden = !text;
+  view.line.dataset.kind = view.lost ? "lost" : "note";
+  view.text.textContent = text;
+  view.close.hidden = view.lost;
+}
+
+function showNote(view, text) {
+  view.note = text;
+  draw(view);
+}
+
+/** The connection was lost, or is back. */
+function follow(view) {
+  if (!connected()) {
+    if (!view.lost) ask(view); // goes along with whatever is sent first
+    view.lost = true;
+    draw(view);
+  } else if (view.lost) ask(view);
+}
+
+/** An answer is late: the server may be at work, or gone, or have forgotten this page. */
+async function check(view) {
+  if (!connected() || working()) return;
+  if (await answers()) ask(view);
+  else {
+    view.lost = true;
+    draw(view);
+    again(view);
+  }
+}
+
+function again(view) {
+  clearTimeout(view.timer);
+  view.timer = setTimeout(() => (view.lost || view.asked) && retry(view), PATIENCE);
+}
+
+async function retry(view) {
+  if (!connected() || (working() && view.tries < TRIES)) return again(view);
+  if (!(await answers())) return again(view);
+  if (view.tries < TRIES) return ask(view);
+  openAnew();
+}
+
+/** The last resort: a connection that looks open and leads nowhere. The address holds all that is to be kept. */
+function openAnew() {
+  const before = Number(sessionStorage.getItem("gptscope:anew"));
+  if (Date.now() - before < ONCE) return;
+  sessionStorage.setItem("gptscope:anew", String(Date.now()));
+  const { state, text } = whereabouts();
+  location.replace(addressOf(state, text));
+}
+
+function ask(view) {
+  const { origin, state, text } = whereabouts();
+  view.asked = nextNumber();
+  view.tries += 1;
+  view.send("event", { about: origin, state, text, seq: view.asked });
+  again(view);
+}
+
+/** The answer has come. */
+function hear(view, seq) {
+  if (!view.asked || seq < view.asked || !connected()) return;
+  clearTimeout(view.timer);
+  Object.assign(view, { lost: false, asked: 0, tries: 0 });
+  draw(view);
+}
+
+export default function (component) {
+  viewOf(component, build);
+  return cleanup(component);
+}

@@ -1,0 +1,87 @@
+// The address of the page follows the state, on pause; back and forward ask the server for the state of an address.
+
+import { addressOf, spelled } from "../shared/address.js";
+import { connected, working } from "../shared/connection.js";
+import { hide } from "../shared/dom.js";
+import { tellHere, sessionOf, whereabouts } from "../shared/here.js";
+import { nextNumber } from "../shared/sending.js";
+import { cleanup, listen, viewOf } from "../shared/view.js";
+
+const REST = 600; // ms after the last change, when the address is written
+const RUN = 5000; // ms within which more typing belongs to the typing before: back does not step through it
+const SOON = 50; // ms until it is looked again whether the page that back leads to is there
+
+function build(_, view) {
+  Object.assign(view, { resting: 0, going: false, go: 0, written: null, typedAt: -Infinity, noted: "" });
+  listen(view, "gptscope:here", () => writeSoon(view));
+  listen(view, "popstate", () => {
+    view.going = true;
+    setTimeout(() => go(view), SOON);
+  });
+  view.cleanups.push(() => clearTimeout(view.resting));
+}
+
+/** Asks for the state of the address, once Streamlit has the page that belongs to it. */
+function go(view) {
+  if (!connected() || working()) return setTimeout(() => go(view), SOON);
+  const wanted = location.search.slice(1);
+  if (!wanted || spelled(wanted) === spelled(whereabouts().state)) {
+    view.going = false;
+    view.written = wanted || null;
+    return;
+  }
+  view.go = nextNumber();
+  view.send("event", { go: wanted, seq: view.go });
+}
+
+function writeSoon(view) {
+  clearTimeout(view.resting);
+  view.resting = setTimeout(() => write(view), REST);
+}
+
+/** A new entry for another place, and for typing after a pause; more typing changes the one that is there. */
+function write(view) {
+  const { state } = whereabouts();
+  if (view.going || !state || !connected()) return;
+  const before = view.written;
+  if (spelled(location.search) === spelled(state)) {
+    view.written = state;
+    return;
+  }
+  const typed = before !== null && withoutPrompt(before) === withoutPrompt(state);
+  const goesOn = typed && performance.now() - view.typedAt < RUN;
+  if (typed) view.typedAt = performance.now();
+  view.written = state;
+  if (before === null || goesOn) history.replaceState(history.state, "", addressOf(state));
+  else history.pushState({}, "", addressOf(state));
+}
+
+function withoutPrompt(state) {
+  const fields = new URLSearchParams(state);
+  fields.delete("prompt");
+  return fields.toString();
+}
+
+/** A sentence is told once. */
+function tellNote(view, { origin, note }) {
+  const told = note ? `${sessionOf(origin)}.${note.number}` : "";
+  if (!note || view.noted === told) return;
+  view.noted = told;
+  window.dispatchEvent(new CustomEvent("gptscope:note", { detail: note.text }));
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data } = view;
+  hide(component);
+  if (view.told !== data) {
+    view.told = data;
+    if (view.go && data.ack >= view.go) {
+      Object.assign(view, { going: false, go: 0, written: null }); // what was refused is not left in the address
+    }
+    tellHere(data.origin, data.state);
+    tellNote(view, data);
+    window.dispatchEvent(new CustomEvent("gptscope:answer", { detail: data.ack }));
+  }
+  return cleanup(component);
+}

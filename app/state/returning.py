@@ -1,0 +1,176 @@
+"""The way back to a state: of a page that outlived its session, of a link, of the browser's back and forward.
+
+A page brings along what it showed (`AliveEvent`), so that a session that has never seen it can open that model, that
+prompt, that place. All three come from outside: each opens only what its visitor may open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.components import PlaceNote
+from app.session.actions import MoveInTime, Restore, Write, sentence
+from app.session.state_text import State, StateError, decode, encode
+from app.state import opening, person, reports, server
+from app.state.origin import session, session_of
+from app.stores.models import Wanted, one_spelling
+from gptcore import CheckpointError, shipped_models
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A state to go to."""
+
+    state: State
+    typed: str | None = None
+    """The text in the page's box, which may be newer than the state's prompt; None where there is no box."""
+    returning: bool = False
+    """True for a page that comes back, False for a link."""
+
+
+def follow(asked: object) -> None:
+    """Go where the page was, where its address says, or where back and forward lead; or tell in a sentence why not.
+
+    Args:
+        asked: the page's last `AliveEvent`.
+    """
+    place = st.empty()  # in each run, so that what follows keeps its place
+    try:
+        aim = _aim(asked)
+    except StateError as error:
+        _tell(f"This link could not be followed. {sentence(str(error))}")
+        return
+    if aim is None:
+        return
+    trouble = _open(aim, lambda share, what: _progress(place, share, what))
+    place.empty()
+    if "explorer" in st.session_state and not trouble:
+        trouble = _restore(aim)
+    if trouble:
+        _tell(trouble)
+
+
+def here() -> str:
+    """Return what is on the screen as query parameters; without the prompt if that is too long for an address."""
+    me, wanted = person.explorer(), person.loaded()
+    state = replace(me.state, upload=wanted.digest, options=wanted.options())
+    try:
+        return encode(state)
+    except StateError:
+        return encode(replace(state, prompt="", lock=None))
+
+
+def refusal() -> str:
+    """Return the sentence that says why nobody else could open a link to this model; "" where others can."""
+    wanted = person.loaded()
+    if wanted.digest:
+        return "This model was uploaded: only this server has it, so a link to it cannot be shared."
+    if wanted.source not in shipped_models() and _is_path(wanted.source):
+        return "This model lies in a folder of this machine, so a link to it cannot be shared."
+    return ""
+
+
+def note() -> PlaceNote | None:
+    """Return what is to be told on the way back."""
+    return cast("PlaceNote | None", st.session_state.get("note"))
+
+
+def _aim(asked: object) -> Aim | None:
+    """Return the state to go to in this run; None to stay."""
+    first = "arrived" not in st.session_state
+    st.session_state["arrived"] = True
+    if reports.first_time("alive", asked):
+        match asked:
+            case {"about": str(told), "state": str(state), "text": str() | None as typed} if state:
+                if session_of(told) == session():
+                    return None
+                return Aim(decode(state), typed, returning=True)
+    if first:
+        return _linked(
+            urlencode([(name, value) for name in st.query_params for value in st.query_params.get_all(name)])
+        )
+    match reports.new("place"):
+        case {"go": str(state)}:
+            return _linked(state)
+    return None
+
+
+def _linked(text: str) -> Aim | None:
+    return Aim(decode(text)) if text else None
+
+
+def _progress(place: DeltaGenerator, share: float, what: str) -> None:
+    place.progress(share, f"Loading the model: {what} …")
+
+
+def _open(aim: Aim, listener: Callable[[float, str], None]) -> str:
+    """Open the model, if it is another one; return why that cannot be."""
+    state = aim.state
+    before = person.loaded() if "explorer" in st.session_state else None
+    source = one_spelling(state.model) if state.model and not state.upload else state.model
+    try:
+        wanted = Wanted.read(source, state.upload, state.options) if source else opening.first()
+    except ValueError as error:
+        return f"This link could not be followed. {sentence(str(error))}"
+    if wanted == before:
+        return ""
+    kept = " Your text is kept." if aim.returning else ""
+    if wanted.digest and not server.models().has(wanted):
+        return (
+            f"{_short(source)} was uploaded, and this server no longer has it: drop its files on the page again.{kept}"
+        )
+    if server.shared() and not _is_open_to_all(wanted):
+        return f"This server is shared: it opens no paths or names by a link. Choose a model at the top right.{kept}"
+    try:
+        opening.open_model(wanted, listener)
+    except (CheckpointError, ValueError) as error:
+        return f"{_short(source)} could not be opened. {sentence(str(error))}{kept}"
+    return ""
+
+
+def _restore(aim: Aim) -> str:
+    """Bring the screen of this model to the state; return why that cannot be."""
+    me = person.explorer()
+    state = replace(aim.state, model=me.source, prompt=aim.state.prompt or me.shown.text)
+    plain = replace(state, upload="", options="")
+    trouble = ""
+    if plain != me.state:
+        back = Restore(plain)
+        with person.fetched(me, [MoveInTime(plain.step)]), server.turn(me.work([back])):
+            before = me.notice
+            me.apply(back)
+        if me.notice is not before and me.notice is not None and me.notice["kind"] == "error":
+            trouble = f"This place could not be shown. {me.notice['text']}"
+    if aim.typed is not None and aim.typed != me.typed:
+        write = Write(aim.typed)
+        with server.turn(me.work([write])):
+            me.apply(write)
+    return trouble
+
+
+def _is_open_to_all(wanted: Wanted) -> bool:
+    """Tell if any visitor of a shared server may open it: shipped, uploaded, or named when the server was started."""
+    return bool(wanted.digest) or wanted.source in shipped_models() or wanted.source == opening.first().source
+
+
+def _is_path(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):
+        return True
+
+
+def _short(source: str) -> str:
+    return source if len(source) < 80 else f"…{source[-78:]}"
+
+
+def _tell(text: str) -> None:
+    before = note()
+    st.session_state["note"] = {"number": before["number"] + 1 if before else 1, "text": text}
