@@ -1,12 +1,13 @@
 // The line that says when the connection is lost. When it is back, or an answer does not come, the page asks for a run
 // of all of it, and brings along what it showed: the session that answers may never have seen it.
 
+import { addressOf } from "../shared/address.js";
 import { answers, connected, onConnection, working } from "../shared/connection.js";
 import { el } from "../shared/dom.js";
 import { whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
-import { addressOf } from "../shared/address.js";
+import { closeErrors } from "./dialog.js";
 
 const LOST = "Connection lost: trying again. Your text is kept.";
 const PATIENCE = 3000; // ms until the page asks again
@@ -19,7 +20,7 @@ function build(root, view) {
   view.line = el("div", { class: "line", hidden: true, "data-role": "connection" }, view.text, view.close);
   root.append(view.line);
   Object.assign(view, { lost: false, note: "", asked: 0, tries: 0, timer: 0 });
-  view.cleanups.push(onConnection(() => follow(view)), () => clearTimeout(view.timer));
+  view.cleanups.push(onConnection(() => follow(view)), closeErrors(), () => clearTimeout(view.timer));
   listen(view, "gptscope:late", () => check(view));
   listen(view, "gptscope:answer", (event) => hear(view, event.detail));
   listen(view, "gptscope:note", (event) => showNote(view, event.detail));
