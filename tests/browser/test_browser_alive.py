@@ -1,0 +1,248 @@
+"""Pages that were away: a sleep longer than the server's memory, a server that is started anew, a line that is cut.
+
+Seven people look at one server, each with another last action. Whatever happens, each page comes back by itself with
+its model, its prompt and its place; from then on the numbers are those of the box, and the next key is answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pytest
+import torch
+
+pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from gptcore import Checkpoint, capture, load
+from tests.browser.driver import chromium, open_page, server
+from tests.browser.line import Line, line
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
+]
+
+FIRST = "shakespeare-char"
+MEMORY = 1
+"""Seconds for which the server remembers a page that is away; two minutes, unless a test says otherwise."""
+LINE = "[data-role=connection]"
+
+WATCH = """
+window.away = false;
+window.apart = [];
+setInterval(() => {
+  const [line, box, map] = ['connection', 'prompt', 'map'].map((role) => deepQuery(`[data-role="${role}"]`)[0]);
+  if (line && !line.hidden && line.dataset.kind === 'lost') window.away = true;
+  else if (window.away && box && map && box.value !== map.dataset.text) window.apart.push(box.value);
+}, 10);
+"""
+"""Takes down each moment, from the return of a page that was away, in which the numbers are not those of the box."""
+
+HERE = """() => {
+    const plot = deepQuery('[data-role="plot"]')[0]?.dataset ?? {};
+    return [plot.name, plot.layer, plot.head, deepQuery('[data-panel="node"]')[0]?.dataset.name];
+}"""
+
+
+def box(page: Page) -> str:
+    return page.locator("[data-role=prompt]").input_value()
+
+
+def wait_for_numbers(page: Page, text: str) -> None:
+    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
+
+
+def type_at_the_end(page: Page, text: str) -> None:
+    page.locator("[data-role=prompt]").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(text)
+
+
+def typed(page: Page) -> None:
+    type_at_the_end(page, "e")
+    wait_for_numbers(page, box(page))
+
+
+def head(page: Page) -> None:
+    other = page.locator('button[data-layer][data-head]:not([aria-pressed="true"])').first
+    layer, number = other.get_attribute("data-layer"), other.get_attribute("data-head")
+    other.click()
+    page.locator(f'[data-role=plot][data-layer="{layer}"][data-head="{number}"]').wait_for()
+
+
+def node(page: Page) -> None:
+    now = page.evaluate(HERE)[3]
+    other = "lm_head" if now != "lm_head" else "transformer.ln_f"
+    page.locator(f'button[data-node="{other}"]').click()
+    page.locator(f'[data-panel=node][data-name="{other}"]').wait_for()
+
+
+def block(page: Page) -> None:
+    opener = page.locator("[data-role=map] [data-open]:visible").last
+    layer = opener.get_attribute("data-open")
+    opener.click()
+    page.locator(f'[data-node="transformer.h.{layer}.mlp.gelu"]').wait_for()
+
+
+def append(page: Page) -> None:
+    before = len(box(page))
+    page.locator("[data-role=next-token]").first.click()
+    page.wait_for_function("n => deepQuery('[data-role=prompt]')[0].value.length > n", arg=before)
+    wait_for_numbers(page, box(page))
+
+
+def other_page(page: Page) -> None:
+    page.get_by_text("About this model").first.click()
+    page.get_by_text("layers × heads").wait_for()
+    page.get_by_text("Explore").first.click()
+    page.locator("[data-role=map][data-ready=true]").wait_for()
+
+
+def model(page: Page) -> None:
+    other = "induction" if source(page) != "induction" else "fairytales"
+    page.locator(".st-key-choose button").first.click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile(f"^{other}")).click()
+    expect(page.locator(".st-key-choose button").first).to_contain_text(other, timeout=30_000)
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.wait_for_function(
+        "deepQuery('[data-role=map]')[0]?.dataset.text === deepQuery('[data-role=prompt]')[0]?.value"
+    )
+
+
+ACTIONS: dict[str, Callable[[Page], None]] = {
+    each.__name__: each for each in (typed, head, node, block, append, other_page, model)
+}
+
+
+def source(page: Page) -> str:
+    return page.locator(".st-key-choose button").first.inner_text().split("\n")[-1].strip()
+
+
+@lru_cache
+def model_of(name: str) -> Checkpoint:
+    return load(name)
+
+
+@dataclass
+class Person:
+    """A page, and what it showed before it was away."""
+
+    page: Page
+    name: str
+    box: str = ""
+    source: str = ""
+    here: tuple[str, ...] = ()
+
+    def act(self) -> None:
+        """Do the last action, and take down what it led to."""
+        ACTIONS[self.name](self.page)
+        self.page.evaluate("() => { window.away = false; window.apart = []; }")
+        self.box, self.source, self.here = box(self.page), source(self.page), self.page.evaluate(HERE)
+
+    def is_back(self) -> None:
+        """Fail unless the page is as it was, and goes on; say whose page it is."""
+        try:
+            self._is_back()
+        except Exception as error:
+            shown = self.page.evaluate("() => [deepQuery('[data-role=map]')[0]?.dataset.text, location.search]")
+            error.add_note(f"the page of {self.name}, which had {self.box!r}: {box(self.page)!r}, {shown}")
+            raise
+
+    def _is_back(self) -> None:
+        page = self.page
+        expect(page.locator(LINE)).to_be_hidden(timeout=30_000)
+        wait_for_numbers(page, self.box)
+        page.wait_for_timeout(200)  # for whatever may follow
+        assert page.evaluate("window.away"), f"{self.name}: nothing was said"
+        assert page.evaluate("window.apart") == [], self.name
+        assert (box(page), source(page), page.evaluate(HERE)) == (self.box, self.source, self.here), self.name
+        type_at_the_end(page, "e")
+        wait_for_numbers(page, box(page))
+        assert box(page) != self.box
+        checkpoint = model_of(self.source)
+        logits = capture(checkpoint, checkpoint.tokenizer.encode(box(page))[-checkpoint.config.block_size :]).logits
+        expected = torch.softmax(logits[0, -1].double(), -1)
+        row = page.locator("[data-role=next-token]").first
+        token, probability = int(row.get_attribute("data-token-id") or -1), row.get_attribute("data-probability")
+        assert expected[token].item() == pytest.approx(float(probability or "nan"), abs=1e-5), self.name
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[tuple[Line, ExitStack]]:
+    """Start a server that soon forgets, at the end of a line; the stack ends the server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL", str(MEMORY))
+        with ExitStack() as serving:
+            url, _ = serving.enter_context(server(FIRST))
+            with line(url) as made:
+                yield made, serving
+
+
+FEW, REST = ("typed", "head", "model"), ("node", "block", "append", "other_page")
+
+
+@pytest.fixture(
+    scope="module", params=[FEW, pytest.param(REST, marks=pytest.mark.slow)], ids=lambda names: "-".join(names)
+)
+def people(
+    launched: BrowserContext, wire: tuple[Line, ExitStack], request: pytest.FixtureRequest
+) -> Iterator[list[Person]]:
+    """Open a page for each last action."""
+    found = []
+    for name in request.param:
+        page = open_page(launched, wire[0].url)
+        page.set_default_timeout(15_000)
+        page.evaluate(WATCH)
+        found.append(Person(page, name))
+    yield found
+    for person in found:
+        person.page.close()
+
+
+def cut(made: Line, people: list[Person]) -> None:
+    """Cut the line; each page says so at once."""
+    made.cut()
+    for person in people:
+        expect(person.page.locator(LINE)).to_contain_text("Connection lost", timeout=2000)
+    person = people[0]
+    type_at_the_end(person.page, "e")  # what is typed meanwhile is kept, too
+    person.box += "e"
+
+
+def test_a_page_comes_back_after_a_short_cut(wire: tuple[Line, ExitStack], people: list[Person]) -> None:
+    for person in people:
+        person.act()
+    cut(wire[0], people)
+    wire[0].mend()
+    for person in people:
+        person.is_back()
+
+
+def test_a_page_comes_back_that_was_away_for_longer_than_the_server_remembers(
+    wire: tuple[Line, ExitStack], people: list[Person]
+) -> None:
+    for person in people:
+        person.act()
+    cut(wire[0], people)
+    people[0].page.wait_for_timeout(1000 * MEMORY + 300)
+    wire[0].mend()
+    for person in people:
+        person.is_back()
+
+
+def test_a_page_comes_back_when_the_server_was_started_anew(wire: tuple[Line, ExitStack], people: list[Person]) -> None:
+    for person in people:
+        person.act()
+    made, serving = wire
+    serving.close()
+    cut(made, people)
+    url, _ = serving.enter_context(server(FIRST))
+    made.mend(int(url.rpartition(":")[2]))
+    for person in people:
+        person.is_back()

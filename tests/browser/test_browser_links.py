@@ -1,0 +1,175 @@
+"""The address of the page: it follows what is on the screen, and brings it back, for its owner and for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from app.session.first_prompt import PROMPT
+from gptcore import Checkpoint, load, save
+from tests.browser.driver import chromium, open_page, server
+from tests.conftest import random_model
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
+]
+PLOT = "[data-role=plot]"
+NOTE = '[data-role=connection][data-kind="note"]'
+MODEL = ".st-key-choose button"
+
+
+def wait_for_numbers(page: Page, text: str) -> None:
+    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
+    expect(page.locator("[data-role=prompt]")).to_have_value(text)
+
+
+def wait_for_address(page: Page, **fields: str) -> None:
+    """Until the address has these fields."""
+    page.wait_for_function(
+        """fields => {
+            const now = new URLSearchParams(location.search);
+            return Object.entries(fields).every(([name, value]) => now.get(name) === value);
+        }""",
+        arg=fields,
+    )
+
+
+def pick(page: Page, layer: int, head: int) -> None:
+    page.locator(f'button[data-layer="{layer}"][data-head="{head}"]').click()
+    page.locator(f'{PLOT}[data-layer="{layer}"][data-head="{head}"]').wait_for()
+
+
+def type_at_the_end(page: Page, text: str) -> None:
+    page.locator("[data-role=prompt]").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(text)
+
+
+def test_back_and_forward_step_through_places_and_prompts_not_letters(page: Page) -> None:
+    entries = page.evaluate("history.length")
+    type_at_the_end(page, "e y")
+    wait_for_address(page, prompt=PROMPT + "e y")
+    type_at_the_end(page, "es")  # soon after: the same run of typing
+    wait_for_address(page, prompt=PROMPT + "e yes")
+    pick(page, 0, 2)
+    wait_for_address(page, head="2", prompt=PROMPT + "e yes")
+    pick(page, 0, 1)
+    wait_for_address(page, head="1")
+    assert page.evaluate("history.length") == entries + 3
+    page.go_back()
+    page.locator(f'{PLOT}[data-head="2"]').wait_for()
+    page.go_back()
+    page.locator(f'{PLOT}[data-head="0"]').wait_for()
+    wait_for_numbers(page, PROMPT + "e yes")
+    page.go_back()
+    wait_for_numbers(page, PROMPT)
+    page.wait_for_timeout(1500)  # nothing may be written over it
+    wait_for_address(page, prompt=PROMPT)
+    page.go_forward()
+    wait_for_numbers(page, PROMPT + "e yes")
+    page.go_forward()
+    page.locator(f'{PLOT}[data-head="2"]').wait_for()
+    type_at_the_end(page, "!")
+    wait_for_numbers(page, PROMPT + "e yes!")
+
+
+def test_a_reload_keeps_model_prompt_and_place_and_a_link_opens_them_for_another(
+    page: Page, launched: BrowserContext
+) -> None:
+    type_at_the_end(page, "e")
+    pick(page, 0, 3)
+    wait_for_address(page, head="3", prompt=PROMPT + "e", model="shakespeare-char")
+    link = page.locator("[data-role=copy-link]").get_attribute("data-link") or ""
+    assert parse_qs(urlsplit(link).query)["prompt"] == [PROMPT + "e"]
+    page.reload()
+    page.locator(f'{PLOT}[data-head="3"]').wait_for()
+    wait_for_numbers(page, PROMPT + "e")
+    other = open_page(launched, link)
+    other.locator(f'{PLOT}[data-head="3"]').wait_for()
+    wait_for_numbers(other, PROMPT + "e")
+    type_at_the_end(other, "x")
+    wait_for_numbers(other, PROMPT + "ex")
+    wait_for_numbers(page, PROMPT + "e")  # two tabs are two people
+    other.close()
+
+
+def test_another_page_and_back_keep_the_address(page: Page) -> None:
+    type_at_the_end(page, "e")
+    wait_for_address(page, prompt=PROMPT + "e")
+    page.get_by_text("About this model").first.click()
+    page.get_by_text("layers × heads").wait_for()
+    wait_for_address(page, prompt=PROMPT + "e")
+    page.reload()
+    page.get_by_text("layers × heads").wait_for()
+    page.go_back()
+    wait_for_numbers(page, PROMPT + "e")
+    type_at_the_end(page, "!")
+    wait_for_numbers(page, PROMPT + "e!")
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("model=shakespeare-char&prompt=To&layer=99", "there is no block 99"),
+        ("nonsense=1", "a state has no field 'nonsense'"),
+        ("model=no/such/model", "no/such/model could not be opened"),
+        ("model=mine.pt&upload=" + 64 * "0", "drop its files on the page again"),
+    ],
+)
+def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
+    launched: BrowserContext, address: str, query: str, sentence: str
+) -> None:
+    page = open_page(launched, f"{address}/?{query}")
+    expect(page.locator(NOTE)).to_contain_text(sentence)
+    wait_for_numbers(page, PROMPT)
+    assert "Traceback" not in page.content()
+    wait_for_address(page, model="shakespeare-char", prompt=PROMPT)
+    page.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Save a model that is not shipped."""
+    usual = load("shakespeare-char")
+    model = random_model(vocab_size=usual.config.vocab_size)
+    save(Checkpoint(model, usual.tokenizer, model.config, {}), tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_a_model_of_this_machine_is_kept_by_a_reload_but_cannot_be_shared(
+    launched: BrowserContext, folder: Path
+) -> None:
+    with server(str(folder)) as (url, _):
+        page = open_page(launched, url)
+        type_at_the_end(page, "e")
+        wait_for_address(page, prompt=PROMPT + "e")
+        button = page.locator("[data-role=copy-link]")
+        assert button.get_attribute("data-link") == ""
+        assert "cannot be shared" in (button.get_attribute("title") or "")
+        button.click()
+        expect(page.get_by_text("cannot be shared")).to_be_visible()
+        page.reload()
+        wait_for_numbers(page, PROMPT + "e")
+        page.close()
+
+
+def test_a_link_on_a_shared_server_opens_no_path(
+    launched: BrowserContext, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPTSCOPE_SHARED", "1")
+    with server("shakespeare-char") as (url, _):
+        page = open_page(launched, f"{url}/?model={folder}&prompt=To")
+        expect(page.locator(NOTE)).to_contain_text("This server is shared")
+        expect(page.locator(MODEL).first).to_contain_text("shakespeare-char")
+        page.goto(f"{url}/?model=induction&prompt=abc")
+        wait_for_numbers(page, "abc")
+        expect(page.locator(MODEL).first).to_contain_text("induction")
+        page.close()
