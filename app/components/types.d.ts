@@ -52,7 +52,7 @@ interface WindowEventMap {
   "gptscope:here": Event;
   "gptscope:late": Event;
   "gptscope:answer": CustomEvent<number>;
-  "gptscope:note": CustomEvent<string>;
+  "gptscope:note": Event;
   "gptscope:drawing": Event;
   "gptscope:history": Event;
   "gptscope:listing": Event;

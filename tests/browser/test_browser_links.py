@@ -118,8 +118,8 @@ def test_another_page_and_back_keep_the_address(page: Page) -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("model=shakespeare-char&prompt=To&layer=99", "there is no block 99"),
-        ("nonsense=1", "a state has no field 'nonsense'"),
+        ("model=shakespeare-char&prompt=To&layer=99", "no block 99"),
+        ("nonsense=1", "no field 'nonsense'"),
         ("model=no/such/model", "no/such/model could not be opened"),
         ("model=mine.pt&upload=" + 64 * "0", "drop its files on the page again"),
     ],

@@ -4,7 +4,7 @@
 import { addressOf } from "../shared/address.js";
 import { answers, connected, onConnection, working } from "../shared/connection.js";
 import { el } from "../shared/dom.js";
-import { whereabouts } from "../shared/here.js";
+import { tellNote, whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 import { closeErrors } from "./dialog.js";
@@ -16,15 +16,16 @@ const ONCE = 60_000; // ms in which it is opened anew once
 
 function build(root, view) {
   view.text = el("span", { role: "status", "aria-live": "polite" });
-  view.close = el("button", { type: "button", "aria-label": "Close", onclick: () => showNote(view, "") }, "✕");
+  view.close = el("button", { type: "button", "aria-label": "Close", onclick: () => tellNote("") }, "✕");
   view.line = el("div", { class: "line", hidden: true, "data-role": "connection" }, view.text, view.close);
   root.append(view.line);
-  Object.assign(view, { lost: false, note: "", asked: 0, tries: 0, timer: 0 });
+  Object.assign(view, { lost: false, asked: 0, tries: 0, timer: 0 });
   view.cleanups.push(onConnection(() => follow(view)), closeErrors(), () => clearTimeout(view.timer));
   listen(view, "gptscope:late", () => check(view));
   listen(view, "gptscope:answer", (event) => hear(view, event.detail));
-  listen(view, "gptscope:note", (event) => showNote(view, event.detail));
+  listen(view, "gptscope:note", () => draw(view));
   takeNoRoom(view);
+  draw(view);
 }
 
 /** Out of the flow, so that Streamlit leaves no gap for it. */
@@ -35,16 +36,11 @@ function takeNoRoom({ root }) {
 }
 
 function draw(view) {
-  const text = view.lost ? LOST : view.note;
+  const text = view.lost ? LOST : whereabouts().note;
   view.line.hidden = !text;
   view.line.dataset.kind = view.lost ? "lost" : "note";
   view.text.textContent = text;
   view.close.hidden = view.lost;
-}
-
-function showNote(view, text) {
-  view.note = text;
-  draw(view);
 }
 
 /** The connection was lost, or is back. */

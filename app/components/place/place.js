@@ -3,7 +3,7 @@
 import { addressOf, spelled } from "../shared/address.js";
 import { connected, working } from "../shared/connection.js";
 import { hide } from "../shared/dom.js";
-import { tellHere, sessionOf, whereabouts } from "../shared/here.js";
+import { sessionOf, tellHere, tellNote, whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 
@@ -63,11 +63,11 @@ function withoutPrompt(state) {
 }
 
 /** A sentence is told once. */
-function tellNote(view, { origin, note }) {
+function tellOnce(view, { origin, note }) {
   const told = note ? `${sessionOf(origin)}.${note.number}` : "";
   if (!note || view.noted === told) return;
   view.noted = told;
-  window.dispatchEvent(new CustomEvent("gptscope:note", { detail: note.text }));
+  tellNote(note.text);
 }
 
 export default function (component) {
@@ -80,7 +80,7 @@ export default function (component) {
       Object.assign(view, { going: false, go: 0, written: null }); // what was refused is not left in the address
     }
     tellHere(data.origin, data.state);
-    tellNote(view, data);
+    tellOnce(view, data);
     window.dispatchEvent(new CustomEvent("gptscope:answer", { detail: data.ack }));
   }
   return cleanup(component);

@@ -7,6 +7,7 @@ const here = {
   state: "", // query parameters
   /** @type {string | null} */
   text: null, // what stands in the box; null where there is none
+  note: "", // a sentence to tell over the page
 };
 let newest = 0; // the number of the newest report
 let late = 0; // the timer
@@ -38,6 +39,15 @@ export function tellHere(origin, state) {
  */
 export function tellBox(text) {
   here.text = text;
+}
+
+/**
+ * Has a sentence told over the page; "" takes it away.
+ * @param {string} note
+ */
+export function tellNote(note) {
+  here.note = note;
+  window.dispatchEvent(new Event("gptscope:note"));
 }
 
 /**
