@@ -1,4 +1,4 @@
-"""What a longer run has in common with one that was drawn before, so that a key costs its own tokens. No Streamlit."""
+"""Rows that a longer run has in common with one that was drawn before: a key costs its own tokens. No Streamlit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gptcore import Trace, architecture
 Matrix = NDArray[np.floating[Any]]
 
 FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf}
-"""What stands above the diagonal of a tensor with this role, so that earlier rows are known in a longer run."""
+"""Values above the diagonal of a tensor with this role, so that earlier rows are known in a longer run."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Drawn:
 
     trace: Trace
     weights: object
-    """What the run's weights belong to."""
+    """Owner of the run's weights."""
     name: str
     head: int
     rows: Matrix

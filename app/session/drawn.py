@@ -36,7 +36,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Writing:
-    """What generation has written, by the token's place in the whole prompt, and the texts to go back to."""
+    """Tokens that generation has written, by the token's place in the whole prompt, and the texts to go back to."""
 
     drawn: Mapping[int, Drawn] = field(default_factory=lambda: MappingProxyType({}))
     before: tuple[tuple[str, Mapping[int, Drawn]], ...] = ()

@@ -85,7 +85,7 @@ class Undo(Action):
 
 @dataclass(frozen=True)
 class SetDrawing(Action):
-    """What is cut before a token is drawn, and the seed of the draw."""
+    """Another choice of what is cut before a token is drawn, and another seed."""
 
     top_k: int | None
     top_p: float | None

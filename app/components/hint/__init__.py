@@ -1,4 +1,4 @@
-"""What one sees at the first look, and two things to try. It goes with the first action."""
+"""A card for the first look: what one sees, and two things to try. It goes with the first action."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Largest(TypedDict):
     channel: int
     value: float
     parts: tuple[float, ...]
-    """Of a sum, what it is made from."""
+    """Parts that a sum is made from."""
 
 
 class ExplainEvent(TypedDict):
