@@ -9,7 +9,7 @@ import { brief } from "./numbers.js";
 
 function build(root, view) {
   root.classList.add("card");
-  view.rows = el("div", { class: "rows scroll", role: "list", "aria-label": "Next tokens, most likely first" });
+  view.rows = el("div", { class: "rows scroll", role: "group", "aria-label": "Next tokens, most likely first" });
   view.note = el("span", { class: "soft push number" });
   view.after = el("span", { class: "after number" });
   view.facts = el("div", { class: "facts number" });
@@ -67,7 +67,7 @@ function move(event) {
 function newRow() {
   const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }, "append"));
   const cell = (name) => el("span", { class: name });
-  const row = el("button", { type: "button", class: "row", role: "listitem", "data-role": "next-token" });
+  const row = el("button", { type: "button", class: "row", "data-role": "next-token" });
   row.append(bar, cell("token"), cell("p number"), cell("logit number"));
   return row;
 }
