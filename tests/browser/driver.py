@@ -125,13 +125,18 @@ def keeping_browser() -> Iterator[BrowserContext]:
 
 
 def open_page(
-    launched: Browser | BrowserContext, url: str, width: int = 1440, height: int = 900, scheme: Any = "light"
+    launched: Browser | BrowserContext,
+    url: str,
+    width: int = 1440,
+    height: int = 900,
+    scheme: Any = "light",
+    script: str = "",
 ) -> Page:
     """The app in a new tab, or of a Browser in a fresh context, once its first numbers are drawn."""
     page = launched.new_page()
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme=scheme)
-    page.add_init_script(DEEP_QUERY)
+    page.add_init_script(DEEP_QUERY + script)
     page.goto(url)
     page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
     return page

@@ -1,0 +1,161 @@
+"""The screen at every size: the tensor has its room, no letter is too small, and nothing moves while one types.
+
+`python -m pytest -m slow tests/browser/test_browser_sizes.py` takes the pictures of all sizes, themes, models and
+lengths of prompt into `tests/artefacts/`, and measures each; the quick ones measure the default model at three sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from playwright.sync_api import BrowserContext, Page
+
+from gptcore import GPT, Checkpoint, GPTConfig, save
+from gptcore.tokenizer import IdTokenizer
+from tests.browser.driver import chromium, open_page, server, wait_for_text
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "sizes"
+SIZES = [(1920, 1080), (1440, 900), (1280, 720), (900, 900), (390, 844), (720, 450)]
+"""The last one is 1440 x 900 at 200 % zoom."""
+LEAST = {(1440, 900): 520, (1280, 720): 400, (390, 844): 300}
+"""px of a pattern's side."""
+SMALLEST = 12
+"""px of a letter."""
+WORDS = "There was once a poor woman who had two little girls , and the fox said to the wolf : what do you want ? "
+
+FONTS = """
+(() => {
+  window.smallest = Infinity; // px of the smallest letters that a canvas of the page was given
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (...given) {
+    const size = Number(/([\\d.]+)px/.exec(this.font)[1]);
+    if (this.canvas.isConnected && String(given[0]).trim()) window.smallest = Math.min(window.smallest, size);
+    return fillText.apply(this, given);
+  };
+})();
+"""
+LETTERS = """() => {
+  const found = [];
+  const visit = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) visit(element.shadowRoot);
+      const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+      if (!own || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+      if (/^(STYLE|SCRIPT|OPTION|TITLE)$/i.test(element.tagName)) continue;
+      const scale = element.ownerSVGElement ? element.getScreenCTM().a : 1;
+      const size = parseFloat(getComputedStyle(element).fontSize) * scale;
+      if (size < 11.95) found.push([element.tagName, size, element.textContent.slice(0, 30)]);
+    }
+  };
+  visit(document);
+  return found.slice(0, 10);
+}"""
+PLACES = """() => "map inspector prediction lens prompt timeline attention node".split(" ").flatMap((name) => {
+  const found = deepQuery(`[data-panel="${name}"]`)[0];
+  if (!found) return [];
+  const { left, top, width, height } = found.getBoundingClientRect();
+  return [[name, left, top, width, height]];
+}).concat(deepQuery('[data-role="plot"]').map((plot) => {
+  const { left, top, width, height } = plot.getBoundingClientRect();
+  return ["plot", left, top, width, height];
+}))"""
+
+
+@pytest.fixture(scope="module")
+def fairytales() -> Iterator[str]:
+    """The default model."""
+    with server("fairytales") as (url, _):
+        yield url
+
+
+def opened(launched: BrowserContext, url: str, size: tuple[int, int], scheme: str = "light") -> Page:
+    """Return the page with its canvases watched."""
+    return open_page(launched, url, *size, scheme=scheme, script=FONTS)
+
+
+def measured(page: Page, size: tuple[int, int]) -> None:
+    """Hold what the page measures against the rules."""
+    plot: Any = page.locator('[data-role="plot"]').bounding_box()
+    least = LEAST.get(size)
+    if least:
+        assert min(plot["width"], plot["height"]) >= least, plot
+        assert abs(plot["width"] - plot["height"]) < 1
+    assert page.evaluate(LETTERS) == []
+    assert page.evaluate("window.smallest") >= SMALLEST
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_tensor_has_the_room_and_letters_can_be_read(
+    launched: BrowserContext, fairytales: str, size: tuple[int, int]
+) -> None:
+    page = opened(launched, fairytales, size)
+    measured(page, size)
+    text = WORDS * 2
+    page.locator("[data-role=prompt]").fill(text)
+    wait_for_text(page, text)
+    measured(page, size)
+    page.close()
+
+
+def test_nothing_moves_while_one_types(launched: BrowserContext, fairytales: str) -> None:
+    page = open_page(launched, fairytales, 1280, 720)
+    page.locator("[data-role=prompt]").fill("T")
+    wait_for_text(page, "T")
+    before = page.evaluate(PLACES)
+    assert {name for name, *_ in before} >= {"map", "inspector", "prediction", "lens", "prompt", "timeline", "plot"}
+    typed = "T"
+    for character in WORDS[1:61]:
+        page.keyboard.insert_text(character)
+        typed += character
+        if len(typed) % 6 == 0:
+            wait_for_text(page, typed)
+            assert page.evaluate(PLACES) == before, typed
+    page.close()
+
+
+def test_a_test_of_letters_can_fail(launched: BrowserContext, fairytales: str) -> None:
+    page = open_page(launched, fairytales)
+    page.evaluate("deepQuery('[data-panel=\"prediction\"] .token')[0].style.fontSize = '11px'")
+    assert len(page.evaluate(LETTERS)) == 1
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The smallest model that is shipped, the default one, and one of GPT-2 small's size."""
+    folder = tmp_path_factory.mktemp("gpt2")
+    model = GPT(GPTConfig.preset("gpt2")).eval()
+    save(Checkpoint(model, IdTokenizer(model.config.vocab_size), model.config, {}), folder)
+    return {"nano-sort": "nano-sort", "fairytales": "fairytales", "gpt2-size": str(folder)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["nano-sort", "fairytales", "gpt2-size"])
+def test_pictures_of_every_size(launched: BrowserContext, models: dict[str, str], model: str) -> None:
+    prompts = {
+        "nano-sort": ["C", "CBACBACBACB"],
+        "fairytales": ["There", WORDS[:60], WORDS * 4, WORDS * 10],
+        "gpt2-size": [" ".join(str(i * 7919 % 50257) for i in range(tokens)) for tokens in (1, 16, 100, 250, 900)],
+    }[model]
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    with server(models[model]) as (url, _):
+        for scheme in ("light", "dark"):
+            page = opened(launched, url, SIZES[0], scheme)
+            for number, text in enumerate(prompts):
+                page.locator("[data-role=prompt]").fill(text)
+                wait_for_text(page, text, seconds=120)
+                for size in SIZES:
+                    page.set_viewport_size({"width": size[0], "height": size[1]})
+                    page.wait_for_timeout(400)
+                    page.screenshot(path=ARTEFACTS / f"{model}-{number}-{size[0]}x{size[1]}-{scheme}.png")
+                    measured(page, size)
+                page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
+            page.close()
