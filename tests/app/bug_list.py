@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.py", "tests/browser/test_drawn.py"
+STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ BUGS: Final = (
         "panels/tensor_slice.py",
         "self.matrix[row, col].item()",
         "self.matrix[row, col - 1].item()",
-        f"{SENT}::test_a_large_tensor_travels_as_pixels_and_tells_a_cell_when_asked",
+        f"{SENT}::test_a_large_weight_travels_as_pixels_and_tells_a_cell_when_asked",
     ),
     Bug(
         "masked cells count in the statistics",
@@ -76,7 +77,7 @@ BUGS: Final = (
         "session/explorer.py",
         "key = (place.weight, place.selected, place.head, made_of)",
         "key = (place.weight, place.selected, made_of)",
-        f"{SENT}::test_a_head_is_chosen_by_its_thumbnail_and_by_its_name",
+        f"{SENT}::test_a_head_is_chosen_by_its_thumbnail",
     ),
     Bug(
         "weights of a training that are stale: the slice cache's key",
@@ -90,14 +91,14 @@ BUGS: Final = (
         "components/matrix/heatmap.py",
         "np.where(np.abs(lowest) > np.abs(highest)",
         "np.where(np.abs(lowest) < np.abs(highest)",
-        f"{SENT}::test_a_large_tensor_travels_as_pixels_and_tells_a_cell_when_asked",
+        f"{SENT}::test_a_large_weight_travels_as_pixels_and_tells_a_cell_when_asked",
     ),
     Bug(
         "the answer to a hover at the mirrored cell",
         "components/matrix/__init__.py",
         '{"row": value_at[0], "col": value_at[1]',
         '{"row": value_at[1], "col": value_at[0]',
-        f"{SENT}::test_a_large_tensor_travels_as_pixels_and_tells_a_cell_when_asked",
+        f"{SENT}::test_a_large_weight_travels_as_pixels_and_tells_a_cell_when_asked",
     ),
     # ---- thumbnails ----
     Bug(
@@ -140,7 +141,7 @@ BUGS: Final = (
         "components/heads/__init__.py",
         '{"layer": selected[0], "head": selected[1]}',
         '{"layer": selected[1], "head": selected[0]}',
-        f"{SENT}::test_a_head_is_chosen_by_its_thumbnail_and_by_its_name",
+        f"{SENT}::test_a_head_is_chosen_by_its_thumbnail",
     ),
     # ---- the run of a prompt ----
     Bug(
@@ -155,21 +156,21 @@ BUGS: Final = (
         "session/prompt_run.py",
         "ids[cropped:], previous=",
         "ids[: len(ids) - cropped], previous=",
-        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_last_logits",
+        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(
         "the logits of the position before the last",
         "session/prompt_run.py",
         "self.trace.T - 1, self.trace.T)[0, 0]",
         "self.trace.T - 2, self.trace.T)[0, 0]",
-        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_last_logits",
+        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(
         "hotter is colder",
         "session/prompt_run.py",
         "torch.softmax(logits / temperature",
         "torch.softmax(logits * temperature",
-        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_last_logits",
+        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(
         "parity is always well",
@@ -184,7 +185,7 @@ BUGS: Final = (
         "views/explore.py",
         "next_tokens(me.temperature, me.top_k)",
         "next_tokens(1.0, me.top_k)",
-        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_last_logits",
+        f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(
         "nobody is told what is cropped",
@@ -398,7 +399,7 @@ BUGS: Final = (
         "components/prompt/prompt.js",
         ": index - view.data.cropped;",
         ": index;",
-        f"{DRAWN}::test_a_chip_under_the_pointer_marks_its_own_column",
+        f"{DRAWN}::test_a_chip_under_the_pointer_marks_its_row_and_column_everywhere_without_the_server",
     ),
     Bug(
         "chips that did not travel are not counted",
@@ -540,14 +541,14 @@ BUGS: Final = (
         "components/node/node.js",
         "`head ${layer}.${i}`",
         "`head ${i}.${layer}`",
-        f"{DRAWN}::test_the_inspected_node_offers_its_heads_and_weights",
+        f"{DRAWN}::test_the_inspected_node_tells_its_head_and_axes_and_offers_its_weights",
     ),
     Bug(
         "a weight's button leads back to the output",
         "components/node/node.js",
         "weight: button.dataset.weight ?? null",
         "weight: button.dataset.part ?? null",
-        f"{DRAWN}::test_the_inspected_node_offers_its_heads_and_weights",
+        f"{DRAWN}::test_the_inspected_node_tells_its_head_and_axes_and_offers_its_weights",
     ),
     Bug(
         "marked lines counted from 0",

@@ -40,8 +40,11 @@
   const { prototype } = CanvasRenderingContext2D;
   const calls = new Map(); // canvas -> what was drawn on it since it was cleared
   window.drawn = (wanted) => {
-    const shown = [...calls].filter(([canvas]) => canvas.isConnected).flatMap(([, list]) => list);
-    return shown.filter(({ method }) => method === wanted);
+    const shown = [...calls].filter(([canvas]) => canvas.isConnected);
+    return shown.flatMap(([canvas, list]) => {
+      const panel = canvas.closest("[data-panel]")?.dataset.panel;
+      return list.filter(({ method }) => method === wanted).map((call) => ({ ...call, panel }));
+    });
   };
   const { clearRect } = prototype;
   prototype.clearRect = function (...given) {
@@ -54,12 +57,15 @@
       const m = this.getTransform();
       const scale = window.devicePixelRatio || 1;
       const at = (x, y) => [(m.a * x + m.c * y + m.e) / scale, (m.b * x + m.d * y + m.f) / scale];
-      calls.get(this.canvas)?.push({ method, canvas: this.canvas.className, ...describe(at, given) });
+      calls.get(this.canvas)?.push({ method, canvas: this.canvas.className, ...describe(at, given, this) });
       return original.apply(this, given);
     };
   };
   keep("fillText", (at, [text, x, y]) => ({ text, at: at(x, y) }));
   keep("strokeRect", (at, [x, y, width, height]) => ({ at: at(x, y), size: [width, height] }));
+  keep("fillRect", (at, [x, y, width, height]) => ({ at: at(x, y), size: [width, height] }));
+  keep("moveTo", (at, [x, y]) => ({ at: at(x, y) })); // as many as curves, where nothing else is drawn
+  keep("bezierCurveTo", (at, given, pen) => ({ at: at(...given.slice(-2)), width: pen.lineWidth, alpha: pen.globalAlpha }));
   keep("drawImage", (at, given) => {
     const [x, y, width, height] = given.slice(-4);
     return { at: at(x, y), size: [width, height], pixels: [given[0].width, given[0].height] };

@@ -64,10 +64,10 @@ class Bench(Generic[Shown]):
         found: list[Any] = self.tab.locator(selector).evaluate_all(f"all => all.map({script})")
         return found
 
-    def drawn(self, method: str) -> list[dict[str, Any]]:
-        """The calls of a canvas's method by which what is on the canvases was drawn."""
+    def drawn(self, method: str, panel: str, canvas: str = "") -> list[dict[str, Any]]:
+        """The calls of a method by which what is on a panel's canvas of this class was drawn."""
         found: list[dict[str, Any]] = self.tab.evaluate("(method) => drawn(method)", method)
-        return found
+        return [call for call in found if (call["panel"], call["canvas"]) == (panel, canvas)]
 
     def reported(self, name: str) -> dict[str, Any]:
         """What a panel, or a component, said last."""
@@ -75,6 +75,16 @@ class Bench(Generic[Shown]):
         found: list[Any] = self.tab.evaluate("(name) => reports.filter(([field]) => field === name).at(-1)", name)
         event: dict[str, Any] = found[1]
         return event
+
+    def is_quiet(self) -> bool:
+        """True if no panel reports anything for longer than one waits before it asks for something.
+
+        The badge does not count: it is a component by itself, and measures when typing rests.
+        """
+        self.forget()
+        self.tab.wait_for_timeout(200)
+        quiet: bool = self.tab.evaluate("() => reports.every(([field]) => field === 'event')")
+        return quiet
 
     def forget(self) -> None:
         """Drops what was reported so far."""

@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 import gptcore.model
 from app.theme import DIVERGING, SEQUENTIAL
-from gptcore import Trace, architecture
+from gptcore import Trace, architecture, logit_lens
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.sent import Page, Sent
 from tests.browser.bench import Bench, bench, of_weight, on_ramp
@@ -69,11 +69,13 @@ def trace() -> Trace:
 
 
 def test_each_chip_is_its_token_and_the_cropped_ones_fade(screen: Screen) -> None:
-    script = "(c) => [c.dataset.tokenIndex, ...Array.from(c.children, (n) => n.textContent), c.matches('.cropped')]"
+    script = "(c) => [c.dataset.tokenIndex, c.textContent, c.dataset.id, c.matches('.cropped'), c.title]"
     shown = screen.all("[data-token-index]", script)
     labels = [{" ": "␣"}.get(token, token) for token in LONG]
-    expected = zip(labels, encode(LONG), strict=True)
-    assert shown == [[str(i), label, str(id_), i < CROPPED] for i, (label, id_) in enumerate(expected)]
+    for i, (chip, label, id_) in enumerate(zip(shown, labels, encode(LONG), strict=True)):
+        assert chip[:4] == [str(i), label, str(id_), i < CROPPED]
+        where = "does not see" if i < CROPPED else f"position {i - CROPPED}"
+        assert chip[4].startswith(f"token id {id_}, ") and where in chip[4]
 
 
 def marked(screen: Screen) -> tuple[list[str], list[str]]:
@@ -82,50 +84,362 @@ def marked(screen: Screen) -> tuple[list[str], list[str]]:
     return found[0], found[1]
 
 
-def plot_of(screen: Screen) -> tuple[float, float, float, float]:
+def pressed(screen: Screen) -> list[str]:
+    """Token indices of the chips that are locked."""
+    found: list[str] = screen.all('[data-token-index][aria-pressed="true"]', "(chip) => chip.dataset.tokenIndex")
+    return found
+
+
+Box = tuple[float, float, float, float]
+
+
+def plot_of(screen: Screen) -> Box:
     """Where the heatmap stands on its canvas: x, y, width, height."""
     sent = screen.page.panel("matrix")
-    (found,) = [d for d in screen.drawn("drawImage") if d["pixels"] == [sent["p_cols"], sent["p_rows"]]]
+    images = screen.drawn("drawImage", "inspector")
+    (found,) = [image for image in images if image["pixels"] == [sent["p_cols"], sent["p_rows"]]]
     return found["at"][0], found["at"][1], found["size"][0], found["size"][1]
 
 
-def framed(screen: Screen) -> list[dict[str, list[float]]]:
-    """The rectangles that mark rows and columns of the heatmap."""
-    return [call for call in screen.drawn("strokeRect") if call["canvas"] == "over"]
+def strips_of(screen: Screen) -> dict[str, Box]:
+    """Where each strip of the map stands on the canvas, by its tensor."""
+    lines = [line for line in screen.page.panel("map")["lines"] if line["rows"]]
+    images = screen.drawn("drawImage", "map")
+    assert [image["pixels"][1] for image in images] == [line["rows"] for line in lines]
+    return {line["tensor"]: (*image["at"], *image["size"]) for line, image in zip(lines, images, strict=True)}
 
 
-def test_a_chip_under_the_pointer_marks_its_own_column(screen: Screen) -> None:
+def framed(screen: Screen, panel: str) -> list[Box]:
+    """The rectangles that mark rows and columns: x, y, width, height, rounded."""
+    calls = screen.drawn("strokeRect", panel, "over")
+    return [rounded((*call["at"], *call["size"])) for call in calls]
+
+
+def rounded(box: Box) -> Box:
+    x, y, width, height = (round(number, 3) for number in box)
+    return x, y, width, height
+
+
+def row_of(screen: Screen, position: int) -> Box:
+    """The frame of a row of the pattern."""
     x, y, width, height = plot_of(screen)
+    return rounded((x - 2, y + position * height / 13, width + 4, height / 13))
+
+
+def column_of(screen: Screen, position: int) -> Box:
+    """The frame of a column of the pattern."""
+    x, y, width, height = plot_of(screen)
+    return rounded((x + position * width / 13, y - 2, width / 13, height + 4))
+
+
+def strip_column(screen: Screen, position: int) -> tuple[float, float]:
+    """From where to where a column of the strips reaches."""
+    x, _, width, _ = strips_of(screen)["transformer.wte"]
+    return x + position * width / 13, width / 13
+
+
+def test_a_chip_under_the_pointer_marks_its_row_and_column_everywhere_without_the_server(screen: Screen) -> None:
+    before = framed(screen, "map")
+    assert framed(screen, "inspector") == [row_of(screen, 12)]  # the token that is followed
     screen.tab.locator(f'[data-token-index="{CROPPED + 3}"]').hover()
+    assert screen.is_quiet()
     assert marked(screen) == ([str(CROPPED + 3)], [])
-    (column,) = framed(screen)
-    assert column["at"] == [x + 3 * width / 13, y - 2]
-    assert column["size"] == [width / 13, height + 4]
+    assert framed(screen, "inspector") == [row_of(screen, 12), column_of(screen, 3), row_of(screen, 3)]
+    (column,) = [frame for frame in framed(screen, "map") if frame not in before]
+    left, width = strip_column(screen, 3)
+    assert (column[0], column[2]) == pytest.approx((left, width), abs=0.01)
+    last = strips_of(screen)["lm_head"]
+    assert column[1] <= 1 and column[1] + column[3] >= last[1] + last[3] - 1  # through all lines
     screen.tab.locator('[data-token-index="2"]').hover()  # a token that the model does not see
     assert marked(screen) == ([], [])
-    assert framed(screen) == []
+    assert framed(screen, "inspector") == [row_of(screen, 12)]
+    assert framed(screen, "map") == before
 
 
-def test_the_arrow_keys_go_from_chip_to_chip(screen: Screen) -> None:
+def test_the_arrow_keys_lock_one_token_after_the_other(screen: Screen) -> None:
     chips = screen.tab.locator('[aria-label="Tokens of the prompt"]')
     last = len(LONG) - 1
-    for key, at in (("ArrowLeft", last), ("ArrowLeft", last - 1), ("Home", CROPPED), ("ArrowRight", CROPPED + 1)):
+    steps: list[tuple[str, int | None]] = [
+        *(("ArrowLeft", last - 1), ("ArrowLeft", last - 2), ("Home", CROPPED), ("ArrowLeft", CROPPED)),
+        *(("ArrowRight", CROPPED + 1), ("End", last), ("ArrowRight", last), ("Escape", None)),
+    ]
+    for key, at in steps:
+        screen.forget()
         chips.press(key)
-        assert marked(screen) == ([str(at)], []), key
+        event = screen.reported("follow")
+        assert (event["token"], event["text"]) == (at, LONG), key
+        assert pressed(screen) == ([] if at is None else [str(at)]), key
+
+
+def follow_line(screen: Screen) -> float:
+    """The middle of the dark line through the strips."""
+    (line,) = screen.drawn("fillRect", "map", "over")
+    middle: float = line["at"][0] + line["size"][0] / 2
+    return middle
+
+
+def middle_of(screen: Screen, position: int) -> float:
+    left, width = strip_column(screen, position)
+    return left + width / 2
+
+
+def test_a_click_on_a_chip_locks_its_token_and_another_lets_go(screen: Screen) -> None:
+    assert pressed(screen) == []
+    assert follow_line(screen) == pytest.approx(middle_of(screen, 12), abs=0.01)
+    chip = screen.tab.locator(f'[data-token-index="{CROPPED + 4}"]')
+    chip.click()
+    event = screen.reported("follow")
+    assert (event["token"], event["text"]) == (CROPPED + 4, LONG)
+    for _ in range(2):  # before the server's answer and behind it
+        assert pressed(screen) == [str(CROPPED + 4)]
+        assert follow_line(screen) == pytest.approx(middle_of(screen, 4), abs=0.01)
+        assert row_of(screen, 4) in framed(screen, "inspector")
+        assert row_of(screen, 12) not in framed(screen, "inspector")
+        screen.page.follow(CROPPED + 4)
+        screen.show()
+    screen.forget()
+    chip.click()
+    assert screen.reported("follow")["token"] is None
+    assert pressed(screen) == []
+    assert follow_line(screen) == pytest.approx(middle_of(screen, 12), abs=0.01)
+    screen.forget()
+    screen.tab.locator('[data-token-index="2"]').click()  # not seen: nothing to follow
+    assert screen.is_quiet()
+
+
+def test_a_click_on_a_column_of_the_strips_locks_its_token(screen: Screen) -> None:
+    for name in ("transformer.wpe", f"{BLOCK}.mlp.gelu"):
+        screen.forget()
+        _, y, _, height = strips_of(screen)[name]
+        left, width = strip_column(screen, 7)
+        over = screen.tab.locator(f"{screen.panel('map')} canvas.over")
+        over.click(position={"x": left + 0.8 * width, "y": y + height / 2})
+        event = screen.reported("follow")
+        assert (event["token"], event["text"]) == (CROPPED + 7, LONG)
+        assert pressed(screen) == [str(CROPPED + 7)]
+    screen.page.follow(CROPPED + 7)
+    screen.show()
+    screen.forget()
+    over.click(position={"x": left + 0.2 * width, "y": y + height / 2})
+    assert screen.reported("follow")["token"] is None
+
+
+def test_a_click_on_a_label_of_the_stage_locks_its_token(screen: Screen) -> None:
+    x, y, width, height = plot_of(screen)
+    over = screen.tab.locator(f"{screen.panel('inspector')} canvas.over")
+    over.click(position={"x": x - 10, "y": y + 5.8 * height / 13})
+    assert screen.reported("follow")["token"] == CROPPED + 5
+    assert pressed(screen) == [str(CROPPED + 5)]
+    over.click(position={"x": x + 9.2 * width / 13, "y": y + height + 12})
+    assert screen.reported("follow")["token"] == CROPPED + 9
+    screen.page.follow(CROPPED + 9)
+    screen.show()
+    over.click(position={"x": x - 10, "y": y + 9.5 * height / 13})
+    assert screen.reported("follow")["token"] is None
+    screen.page.select("lm_head")  # rows are no tokens of the prompt
+    screen.show()
+    x, y, width, height = plot_of(screen)
+    screen.forget()
+    over.click(position={"x": x - 10, "y": y + height / 2})
+    assert screen.is_quiet()
+    over.click(position={"x": x + 2.5 * width / 13, "y": y + height + 12})
+    assert screen.reported("follow")["token"] == CROPPED + 2
 
 
 def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: BrowserContext, page: Page) -> None:
-    text = ("abcdefghijkl" * 50)[:530]
+    text = ("abcdefghijkl" * 400)[:4200]  # more than travel
     page.type(text)
     with bench(launched, page) as screen:
-        shown = screen.all("[data-token-index]", "(chip) => [chip.dataset.tokenIndex, chip.firstChild.textContent]")
-        assert shown == [[str(i), text[i]] for i in range(18, 530)]
-        screen.tab.locator('[data-token-index="520"]').hover()
-        assert marked(screen) == (["520"], [])
-        assert screen.tab.locator("[data-token-index].cropped").count() == 512 - 13
+
+        def chips() -> list[list[str]]:
+            script = "(c) => [c.dataset.tokenIndex, c.textContent, String(c.matches('.cropped'))]"
+            return screen.all("[data-token-index]", script)
+
+        def expected(start: int, stop: int) -> list[list[str]]:
+            return [[str(i), text[i], str(i < 4187).lower()] for i in range(start, stop)]
+
+        assert chips() == expected(4120, 4200)
+        screen.tab.locator('[data-token-index="4190"]').hover()
+        assert marked(screen) == (["4190"], [])
+        assert row_of(screen, 3) in framed(screen, "inspector")
+        overview = screen.tab.locator(f"{screen.panel('prompt')} canvas.overview")
+        overview.click(position={"x": 75, "y": 12})  # its middle
+        shown = chips()
+        start = int(shown[0][0])
+        assert abs(start + 80 - 6 - 2100) <= 28  # tokens in a pixel
+        assert shown == expected(start, start + 80)
+
+
+def test_a_token_that_was_locked_elsewhere_comes_into_sight(launched: BrowserContext, tmp_path: Path) -> None:
+    text = ("ba木é\nж cab é→木deßjafλ hij" * 9)[:200]
+    model = lopsided(block_size=200)
+    with pytest.MonkeyPatch.context() as patch:
+        page = Page(write_folder(tmp_path / "long", model, prompt=text), patch)
+    with bench(launched, page) as screen:
+        x, y, width, height = strips_of(screen)["transformer.wte"]
+        over = screen.tab.locator(f"{screen.panel('map')} canvas.over")
+        assert screen.tab.locator('[data-token-index="20"]').count() == 0
+        over.click(position={"x": x + 20.5 * width / 200, "y": y + height / 2})
+        assert screen.reported("follow")["token"] == 20
+        assert pressed(screen) == ["20"]
+        script = """(chip) => {
+            const [box, own] = [chip.parentElement.getBoundingClientRect(), chip.getBoundingClientRect()];
+            return own.left >= box.left - 1 && own.right <= box.right + 1;
+        }"""
+        assert screen.tab.locator('[data-token-index="20"]').evaluate(script)
+
+
+# ---- strips ------------------------------------------------------------------------------------------------------
+
+
+def test_the_strips_are_drawn_in_the_colours_of_their_numbers(screen: Screen, trace: Trace) -> None:
+    lines = {line["tensor"]: line for line in screen.page.panel("map")["lines"]}
+    sent = screen.page.strips()
+    likely = trace.logits[0, -1].argsort(descending=True)[:16]
+    logits = trace.logits[0][:, likely].T.numpy()
+    ends = np.where(logits < 0, -lines["lm_head"]["low"], lines["lm_head"]["high"])
+    sent["lm_head"] = 2 + np.rint(253 * (0.5 + 0.5 * (logits / ends).clip(-1, 1)))
+    places = strips_of(screen)
+    assert set(places) == set(sent) and len(sent) == 11
+    for name, codes in sent.items():
+        x, y, width, height = places[name]
+        rows, cols = codes.shape
+        points = [(x + (j + 0.5) * width / cols, y + (i + 0.5) * height / rows) for i, j in np.ndindex(rows, cols)]
+        found = screen.colours(f"{screen.panel('map')} .sheet > canvas >> nth=0", points)
+        expected = on_ramp(DIVERGING.light, (codes.ravel() - 2) / 253)
+        assert np.abs(found - expected).max() <= 2, name
+
+
+def arcs(screen: Screen) -> dict[float, float]:
+    """Where each arc begins, and the weight that its width tells."""
+    starts, curves = screen.drawn("moveTo", "map"), screen.drawn("bezierCurveTo", "map")
+    return {round(start["at"][0], 2): (curve["width"] - 0.75) / 5 for start, curve in zip(starts, curves, strict=True)}
+
+
+def test_the_arcs_go_to_the_followed_column_from_those_that_it_reads(screen: Screen, trace: Trace) -> None:
+    pattern = trace[PATTERN][0, 3]
+    for token in (None, CROPPED + 6):
+        position = 12 if token is None else token - CROPPED
+        screen.page.follow(token)
+        screen.show()
+        expected = {
+            round(middle_of(screen, key), 2): weight
+            for key, weight in enumerate(pattern[position].tolist())
+            if weight > 0.02
+        }
+        assert len(expected) >= 2
+        assert arcs(screen) == pytest.approx(expected, abs=1e-4)
+        ends = {round(curve["at"][0], 2) for curve in screen.drawn("bezierCurveTo", "map")}
+        assert ends == {round(middle_of(screen, position), 2)}
+
+
+def test_a_pixel_of_a_strip_tells_its_number_when_the_pointer_rests(screen: Screen, trace: Trace) -> None:
+    name = "transformer.h.1"  # which draws what the block hands on
+    x, y, width, height = strips_of(screen)["transformer.h.1.resid_post"]
+    over = screen.tab.locator(f"{screen.panel('map')} canvas.over")
+    over.hover(position={"x": x + 4.8 * width / 13, "y": y + 7.3 * height / 10})
+    assert marked(screen) == ([str(CROPPED + 4)], [])
+    assert column_of(screen, 4) in framed(screen, "inspector") and row_of(screen, 4) in framed(screen, "inspector")
+    event = screen.reported("map")
+    assert (event["kind"], event["id"], event["row"], event["column"]) == ("cell", name, 7, 4)
+    screen.page.report("map", **{key: value for key, value in event.items() if key != "seq"})
+    screen.show()
+    values = trace["transformer.h.1.resid_post"][0, 4, 14:16]
+    channel = int(values.abs().argmax())
+    told = screen.tab.locator(f"{screen.panel('map')} .tip").inner_text().replace("−", "-")
+    assert told.startswith(f"block 1 of {TOKENS[4]}, channel {14 + channel}: ")
+    number = re.search(r": (-?[\d.]+) \(farthest from 0 of 2\)", told)
+    assert number is not None
+    assert float(number[1]) == pytest.approx(values[channel].item(), rel=1e-3)
+    over.hover(position={"x": x + 4.8 * width / 13, "y": strips_of(screen)["lm_head"][1] + 2})
+    likely = trace.logits[0, -1].argmax()
+    told = screen.tab.locator(f"{screen.panel('map')} .tip").inner_text().replace("−", "-")
+    label = {" ": "␣", "\n": "↵"}.get(LETTERS[likely], LETTERS[likely])
+    assert told.startswith(f"logit of {label} after {TOKENS[4]}: ")
+    assert float(re.split(r": | ·", told)[1]) == pytest.approx(trace.logits[0, 4, likely].item(), rel=1e-3)
+
+
+def test_a_line_selects_its_node_and_a_sign_opens_its_block(screen: Screen) -> None:
+    nodes = screen.all(f"{screen.panel('map')} button[data-node]", "(line) => [line.dataset.node, line.ariaPressed]")
+    assert nodes == [[line["id"], str(line["id"] == PATTERN).lower()] for line in screen.page.panel("map")["lines"]]
+    screen.tab.locator(f'{screen.panel("map")} [data-node="{BLOCK}.mlp.gelu"]').click()
+    event = screen.reported("map")
+    assert (event["kind"], event["id"]) == ("select", f"{BLOCK}.mlp.gelu")
+    chosen = screen.all(f"{screen.panel('map')} [aria-pressed=true][data-node]", "(line) => line.dataset.node")
+    assert chosen == [f"{BLOCK}.mlp.gelu"]  # at once
+    openers = screen.all(f"{screen.panel('map')} [data-open]", "(sign) => [sign.dataset.open, sign.ariaExpanded]")
+    assert openers == [["0", "false"], ["1", "false"], ["2", "true"]]
+    screen.forget()
+    screen.tab.locator(f'{screen.panel("map")} [data-open="1"]').click()
+    event = screen.reported("map")
+    assert (event["kind"], event["layer"]) == ("layer", 1)
+    screen.page.report("map", kind="layer", id=PATTERN, layer=1)
+    screen.show()
+    openers = screen.all(f"{screen.panel('map')} [data-open]", "(sign) => [sign.dataset.open, sign.ariaExpanded]")
+    assert openers == [["0", "false"], ["1", "true"], ["2", "false"]]
+
+
+def test_the_keyboard_goes_from_line_to_line_and_from_token_to_token(screen: Screen) -> None:
+    focused = "() => deepQuery('[data-node]').filter((line) => line.matches(':focus')).map((line) => line.dataset.node)"
+    screen.tab.locator(f'{screen.panel("map")} [data-node="{PATTERN}"]').focus()
+    screen.tab.keyboard.press("ArrowDown")
+    assert screen.tab.evaluate(focused) == [f"{BLOCK}.resid_mid"]
+    screen.tab.keyboard.press("ArrowUp")
+    screen.tab.keyboard.press("ArrowUp")
+    assert screen.tab.evaluate(focused) == [f"{BLOCK}.ln_1"]
+    screen.tab.keyboard.press("ArrowLeft")
+    assert screen.reported("follow")["token"] == len(LONG) - 2
+    screen.page.follow(len(LONG) - 2)
+    screen.show()
+    screen.tab.keyboard.press("ArrowRight")
+    assert screen.reported("follow")["token"] == len(LONG) - 1
+    screen.tab.keyboard.press("Escape")
+    assert screen.reported("follow")["token"] is None
+    assert screen.tab.evaluate(focused) == [f"{BLOCK}.ln_1"]
+
+
+def test_each_line_says_what_the_model_would_say_there(screen: Screen) -> None:
+    rows = {row["name"]: row["top"][0] for row in screen.page.panel("lens")["rows"]}
+    lines = [line for line in screen.page.panel("map")["lines"] if line["says"]]
+    says = screen.all(f"{screen.panel('map')} .say", "(say) => Array.from(say.children, (part) => part.textContent)")
+    first, *_, last = rows
+    names = [{"transformer.embed": first, "lm_head": last}.get(line["tensor"], line["tensor"]) for line in lines]
+    assert len({rows[name]["id"] for name in names}) >= 3
+    for name, (_, word, p) in zip(names, says, strict=True):
+        assert word == {" ": "␣", "\n": "↵"}.get(rows[name]["label"], rows[name]["label"]), name
+        assert abs(float(p.removesuffix(" %")) - 100 * rows[name]["probability"]) < 1, name
+
+
+def test_the_form_of_the_map_is_chosen_by_its_name(screen: Screen) -> None:
+    screen.tab.get_by_role("button", name="Diagram", exact=True).click()
+    event = screen.reported("look")
+    assert (event["name"], event["word"]) == ("form", "diagram")
+    assert screen.tab.locator(f"{screen.panel('map')} g.node").count() == 0
+    screen.page.look("form", "diagram")
+    screen.show()
+    assert screen.tab.locator(f"{screen.panel('map')} .strips").is_hidden()
+    assert screen.tab.locator(f'{screen.panel("map")} g.node[data-node="{PATTERN}"]').is_visible()
 
 
 # ---- heatmap -----------------------------------------------------------------------------------------------------
+
+
+def test_the_plot_is_where_the_matrix_is_drawn(launched: BrowserContext, page: Page) -> None:
+    with bench(launched, page) as screen:
+        for node, layer, head in ((PATTERN, "2", "3"), (f"{BLOCK}.attn.k_t", "2", "3"), ("transformer.wte", "", "")):
+            page.select(node)
+            screen.show()
+            plot = screen.tab.locator('[data-role="plot"]')
+            script = (
+                "(e) => { const { x, y, width, height } = e.getBoundingClientRect(); return [x, y, width, height]; }"
+            )
+            found = plot.evaluate(script)
+            corner = screen.tab.locator(f"{screen.panel('inspector')} canvas.over").evaluate(script)
+            x, y, width, height = plot_of(screen)
+            assert found == pytest.approx([corner[0] + x, corner[1] + y, width, height], abs=0.6), node
+            told = [plot.get_attribute(f"data-{name}") for name in ("name", "layer", "head")]
+            assert told == [node, layer, head]
+            assert width == height or node != PATTERN
 
 
 def point(screen: Screen, row: int, col: int) -> dict[str, str]:
@@ -139,8 +453,9 @@ def point(screen: Screen, row: int, col: int) -> dict[str, str]:
     return found
 
 
-def readout(screen: Screen) -> str:
-    return screen.tab.locator(f"{screen.panel('inspector')} .readout").inner_text()
+def tip(screen: Screen) -> str:
+    """What stands beside the cell under the pointer."""
+    return screen.tab.locator(f"{screen.panel('inspector')} .tip").inner_text().replace("−", "-")
 
 
 def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Screen, trace: Trace) -> None:
@@ -148,31 +463,36 @@ def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Sc
     weight = trace[PATTERN][0, 3, 10, 4].item()
     assert (told["row"], told["col"]) == ("10", "4")
     assert float(told["value"]) == pytest.approx(weight, abs=1e-6)
-    assert readout(screen).startswith("query 'i' (10) → key 'j' (4): ")
-    assert float(readout(screen).rpartition(": ")[2]) == pytest.approx(weight, rel=1e-3)
+    assert tip(screen).startswith("query 'i' (10) → key 'j' (4): ")
+    assert float(tip(screen).rpartition(": ")[2]) == pytest.approx(weight, rel=1e-3)
     assert marked(screen) == ([str(CROPPED + 4)], [str(CROPPED + 10)])
+    columns = {round(frame[0], 1) for frame in framed(screen, "map")}
+    assert {round(strip_column(screen, position)[0], 1) for position in (4, 10)} <= columns
 
 
 @pytest.mark.parametrize(
     ("node", "row", "col", "words", "chip"),
     [
-        (f"{BLOCK}.mlp.gelu", 11, 70, "token 'j' (11) → 4C 70: ", 11),
+        (f"{BLOCK}.mlp.gelu", 70, 11, "4C 70 → token 'j' (11): ", 11),
         (f"{BLOCK}.attn.k_t", 4, 9, "D 4 → token 'h' (9): ", 9),
-        ("lm_head", 2, 20, "token 'e' (2) → V '→' (20): ", 2),
-        ("transformer.h.0.attn.v", 12, 1, "token 'ж' (12) → D 1: ", 12),
+        ("lm_head", 20, 2, "V '{}' (20) → token 'e' (2): ", 2),
+        ("transformer.h.0.attn.v", 1, 12, "D 1 → token 'ж' (12): ", 12),
     ],
 )
 def test_rows_and_columns_are_not_taken_for_each_other(
     launched: BrowserContext, page: Page, trace: Trace, node: str, row: int, col: int, words: str, chip: int
 ) -> None:
     page.select(node)
+    order = trace.logits[0, -1].argsort(descending=True)
     with bench(launched, page) as screen:
         told = point(screen, row, col)
         tensor = trace[node][0]
-        value = (tensor[3] if tensor.dim() == 3 else tensor)[row, col].item()
+        tensor = tensor[3] if tensor.dim() == 3 else tensor
+        value = tensor[row, col] if node.endswith("k_t") else tensor[col, order[row] if node == "lm_head" else row]
         assert (told["row"], told["col"]) == (str(row), str(col))
-        assert float(told["value"]) == pytest.approx(value, abs=1e-5)
-        assert readout(screen).startswith(words)
+        assert float(told["value"]) == pytest.approx(value.item(), abs=1e-5)
+        label = LETTERS[order[row]] if node == "lm_head" else ""
+        assert tip(screen).startswith(words.format({" ": "␣", "\n": "↵"}.get(label, label)))
         assert marked(screen) == ([str(CROPPED + chip)], [])
 
 
@@ -187,64 +507,173 @@ def test_the_keyboard_goes_from_cell_to_cell(screen: Screen, trace: Trace) -> No
         assert value == pytest.approx(trace[PATTERN][0, 3, row, col].item(), abs=1e-6)
 
 
-def test_labels_stand_at_their_rows_and_columns(launched: BrowserContext, page: Page) -> None:
-    letters = [{" ": "␣", "\n": "↵"}.get(letter, letter) for letter in LETTERS]
+def test_the_keyboard_begins_in_the_followed_column(screen: Screen) -> None:
+    screen.page.follow(CROPPED + 7)
+    screen.page.select(f"{BLOCK}.ln_1")
+    screen.show()
+    panel = screen.tab.locator(screen.panel("inspector"))
+    panel.locator("canvas.over").press("ArrowDown")
+    assert (panel.get_attribute("data-row"), panel.get_attribute("data-col")) == ("0", "7")
+
+
+def labels_of(screen: Screen) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """Labels beside the rows with their heights, and below the columns with their places, in order."""
+    x, y, _, height = plot_of(screen)
+    told = [(call["text"], *call["at"]) for call in screen.drawn("fillText", "inspector")]
+    beside = [(text, top) for text, left, top in told if x - 7 <= left <= x - 5]
+    below = [(text, left) for text, left, top in told if y + height < top < y + height + 13]
+    return sorted(beside, key=lambda label: label[1]), sorted(below, key=lambda label: label[1])
+
+
+def test_labels_stand_at_their_rows_and_columns(launched: BrowserContext, page: Page, trace: Trace) -> None:
+    best = [LETTERS[index] for index in trace.logits[0, 4].argsort(descending=True).tolist()]
+    letters = [{" ": "␣", "\n": "↵"}.get(letter, letter) for letter in best]
     cases = {
         PATTERN: ("← query", TOKENS, "key →", TOKENS),
         f"{BLOCK}.attn.k_t": ("← D", list("01234"), "token →", TOKENS),
-        "lm_head": ("← token", TOKENS, "V →", letters),
+        "lm_head": ("← V", letters, "token →", TOKENS),
     }
+    page.follow(CROPPED + 4)
     with bench(launched, page) as screen:
         for node, (rows_name, rows, cols_name, cols) in cases.items():
             page.select(node)
             screen.show()
             x, y, width, height = plot_of(screen)
-            told = [(call["text"], *call["at"]) for call in screen.drawn("fillText")]
-            beside = [(text, top) for text, left, top in told if x - 6 <= left <= x - 4]
+            beside, below = labels_of(screen)
             assert [text for text, _ in beside] == rows, node
             middles = [y + (i + 0.5) * height / len(rows) for i in range(len(rows))]
             assert [top for _, top in beside] == pytest.approx(middles, abs=1), node
-            below = [(text, left) for text, left, top in told if y + height < top < y + height + 13]
             assert [text for text, _ in below] == cols, node
             middles = [x + (i + 0.5) * width / len(cols) for i in range(len(cols))]
             assert [left for _, left in below] == pytest.approx(middles, abs=1), node
+            told = [(call["text"], *call["at"]) for call in screen.drawn("fillText", "inspector")]
             names = [(text, left, top) for text, left, top in told if text in (rows_name, cols_name)]
             (of_cols,) = [name for name in names if name[0] == cols_name and name[2] > y + height]
             (of_rows,) = [name for name in names if name[0] == rows_name and name[1] < x]
             assert x < of_cols[1] < x + width and y < of_rows[2] < y + height
 
 
+def test_a_warning_that_stays_covers_no_token(screen: Screen) -> None:
+    notice = screen.tab.locator(f"{screen.panel('prompt')} .notice")
+    assert "last 13 of 19" in notice.inner_text()
+    box, chips = notice.bounding_box(), screen.tab.locator('[aria-label="Tokens of the prompt"]').bounding_box()
+    assert box is not None and chips is not None
+    assert box["x"] + box["width"] <= chips["x"]
+    assert box["y"] >= chips["y"] - 8 and box["y"] + box["height"] <= chips["y"] + chips["height"] + 8
+
+
+def test_a_closer_look_shows_whole_cells_with_their_own_labels_and_values(screen: Screen, trace: Trace) -> None:
+    x, y, width, height = plot_of(screen)
+    canvas = screen.tab.locator(f"{screen.panel('inspector')} canvas.over")
+    canvas.hover(position={"x": x + 3.5 * width / 13, "y": y + 9.5 * height / 13})
+    screen.tab.mouse.wheel(0, -100)
+    screen.tab.wait_for_function("() => drawn('fillText').filter((call) => call.panel === 'inspector').length < 28")
+    beside, below = labels_of(screen)
+    rows, cols = len(beside), len(below)
+    assert rows == cols < 13
+    row, col = TOKENS.index(beside[0][0]), TOKENS.index(below[0][0])
+    assert [text for text, _ in beside] == TOKENS[row : row + rows]
+    assert [text for text, _ in below] == TOKENS[col : col + cols]
+    canvas.hover(position={"x": x + 1.5 * width / cols, "y": y + 2.5 * height / rows})
+    panel = screen.tab.locator(screen.panel("inspector"))
+    assert (panel.get_attribute("data-row"), panel.get_attribute("data-col")) == (str(row + 2), str(col + 1))
+    value = trace[PATTERN][0, 3, row + 2, col + 1].item()
+    assert float(panel.get_attribute("data-value") or "nan") == pytest.approx(value, abs=1e-6)
+    canvas.press("0")
+    assert len(labels_of(screen)[0]) == 13
+
+
+def colours_of_cells(screen: Screen, rows: int, cols: int) -> np.ndarray:
+    """The colour in the middle of each cell, (rows, cols, 3)."""
+    x, y, width, height = plot_of(screen)
+    places = [(x + (j + 0.5) * width / cols, y + (i + 0.5) * height / rows) for i, j in np.ndindex(rows, cols)]
+    return screen.colours(f"{screen.panel('inspector')} .box > canvas >> nth=0", places).reshape(rows, cols, 3)
+
+
+def of_head(pattern: np.ndarray) -> np.ndarray:
+    """The colours of a pattern's weights, as many as there are."""
+    return of_weight(np.rint(pattern * 253) / 253)
+
+
+SEEN_PAST = np.tri(13, dtype=bool)
+"""Cells of a pattern that are not masked: the others are hatched."""
+
+
 def test_the_colours_are_those_of_the_values(launched: BrowserContext, page: Page, trace: Trace) -> None:
     with bench(launched, page) as screen:
-        for node in (PATTERN, f"{BLOCK}.attn.scores", f"{BLOCK}.attn.k_t"):
+        for node in (PATTERN, f"{BLOCK}.attn.scores", f"{BLOCK}.attn.k_t", f"{BLOCK}.mlp.gelu"):
             page.select(node)
             screen.show()
-            values = trace[node][0, 3].numpy()
-            rows, cols = values.shape
-            x, y, width, height = plot_of(screen)
-            places = [(x + (j + 0.5) * width / cols, y + (i + 0.5) * height / rows) for i, j in np.ndindex(rows, cols)]
-            seen_colours = screen.colours(f"{screen.panel('inspector')} canvas >> nth=0", places)
-            most = np.abs(values).max()
-            share = values.ravel() if node == PATTERN else (values.ravel() + most) / (2 * most)
-            share = np.rint(share * 253) / 253  # as many colours as there are
-            expected = of_weight(share) if node == PATTERN else on_ramp(DIVERGING.light, share)
-            assert np.abs(seen_colours - expected).max() <= 1, node
+            values = trace[node][0, 3].numpy() if ".attn." in node else trace[node][0].T.numpy()
+            found = colours_of_cells(screen, *values.shape)
+            if node == PATTERN:
+                assert np.abs(found - of_head(values))[SEEN_PAST].max() <= 1
+                continue
+            most = values.max() if node.endswith("gelu") else np.abs(values).max()
+            least = 0.17 if node.endswith("gelu") else most
+            share = 0.5 + 0.5 * values / np.where(values < 0, least, most)
+            expected = on_ramp(DIVERGING.light, np.rint(share * 253) / 253)
+            assert np.abs(found - expected).max() <= 1, node
+            assert len(np.unique(found[values < 0], axis=0)) >= 5, node
+
+
+def test_a_row_s_own_scale_ends_at_its_largest_weight(screen: Screen, trace: Trace) -> None:
+    pattern = trace[PATTERN][0, 3].numpy()
+    buttons = screen.tab.get_by_role("group", name="Scale of the colours")
+    buttons.get_by_role("button", name="per row").click()
+    event = screen.reported("look")
+    assert (event["name"], event["word"]) == ("scale", "row")
+    screen.page.look("scale", "row")
+    screen.show()
+    expected = of_head(pattern / pattern.max(axis=1, keepdims=True))
+    assert np.abs(colours_of_cells(screen, 13, 13) - expected)[SEEN_PAST].max() <= 1
+    told = point(screen, 10, 4)  # the weight stays the weight
+    assert float(told["value"]) == pytest.approx(pattern[10, 4], abs=1e-6)
+
+
+def test_a_head_under_the_pointer_is_shown_on_the_stage_at_once(screen: Screen, trace: Trace) -> None:
+    own, other = trace[PATTERN][0, 3].numpy(), trace[PATTERN][0, 1].numpy()
+    screen.tab.locator('[data-layer="2"][data-head="1"]').hover()
+    assert screen.is_quiet()
+    expected = of_weight(np.rint(other * 254) / 254)
+    assert np.abs(colours_of_cells(screen, 13, 13) - expected)[SEEN_PAST].max() <= 1
+    screen.tab.locator("[data-role=prompt]").hover()
+    assert np.abs(colours_of_cells(screen, 13, 13) - of_head(own))[SEEN_PAST].max() <= 1
+
+
+def test_links_join_each_query_with_the_keys_that_it_reads(screen: Screen, trace: Trace) -> None:
+    screen.page.look("plot", "links")
+    for token in (None, CROPPED + 9):
+        screen.page.follow(token)
+        screen.show()
+        pattern = trace[PATTERN][0, 3].numpy() * SEEN_PAST
+        rows = range(13) if token is None else [9]  # all of them, until one is locked
+        weights = [pattern[row, key] for row in rows for key in range(row + 1) if pattern[row, key] > 0.02]
+        found = screen.drawn("bezierCurveTo", "inspector")
+        assert [(curve["width"] - 0.5) / 3 for curve in found] == pytest.approx(weights, abs=1e-5)
 
 
 def test_the_legend_names_both_ends_of_the_scale(launched: BrowserContext, page: Page, trace: Trace) -> None:
-    page.select(f"{BLOCK}.attn.scores")
-    most = float(f"{trace[f'{BLOCK}.attn.scores'][0, 3].abs().max().item():.3g}")
+    cases = {
+        f"{BLOCK}.attn.scores": (-trace[f"{BLOCK}.attn.scores"][0, 3].abs().max(), 0, None),
+        f"{BLOCK}.mlp.gelu": (-0.17, 0, trace[f"{BLOCK}.mlp.gelu"][0].max()),
+        PATTERN: (0, 0.25, 1),
+    }
     with bench(launched, page) as screen:
-        x, _, width, _ = plot_of(screen)
-        told = [call for call in screen.drawn("fillText") if call["at"][0] > x + width]
-        from_the_top = [call["text"].replace("−", "-") for call in sorted(told, key=lambda call: call["at"][1])]
-        assert [float(text) for text in from_the_top] == [most, 0, -most]
+        for node, (low, middle, high) in cases.items():
+            page.select(node)
+            screen.show()
+            told = sorted(screen.drawn("fillText", "inspector", "legend"), key=lambda call: call["at"][0])
+            ends = [float(low), float(middle), float(-low if high is None else high)]
+            found = [float(call["text"].replace("−", "-")) for call in told]
+            assert found == pytest.approx([float(f"{end:.3g}") for end in ends], abs=1e-6), node
 
 
 # ---- heads -------------------------------------------------------------------------------------------------------
 
 
-def test_the_picture_under_each_button_is_its_own_head_s(screen: Screen, trace: Trace) -> None:
+def assert_pictures(screen: Screen, trace: Trace, heads: list[tuple[int, int]]) -> None:
+    """Each button lies over its own head's picture."""
     canvas = f"{screen.panel('attention')} canvas"
     corner = screen.tab.locator(canvas).evaluate("(canvas) => canvas.getBoundingClientRect().toJSON()")
     script = """(b) => {
@@ -252,7 +681,7 @@ def test_the_picture_under_each_button_is_its_own_head_s(screen: Screen, trace: 
         return [b.dataset.layer, b.dataset.head, left, top, width].map(Number);
     }"""
     buttons = screen.all(f"{screen.panel('attention')} [data-head]", script)
-    assert [(layer, head) for layer, head, *_ in buttons] == list(np.ndindex(3, 4))
+    assert [(layer, head) for layer, head, *_ in buttons] == heads
     for layer, head, left, top, side in buttons:
         pattern = trace[f"transformer.h.{int(layer)}.attn.pattern"][0, int(head)].numpy()
         x, y = left - corner["left"], top - corner["top"]
@@ -261,25 +690,59 @@ def test_the_picture_under_each_button_is_its_own_head_s(screen: Screen, trace: 
         assert np.abs(screen.colours(canvas, places) - expected).max() <= 1, (layer, head)
 
 
+def test_the_picture_under_each_button_is_its_own_head_s(screen: Screen, trace: Trace) -> None:
+    assert_pictures(screen, trace, [(2, head) for head in range(4)])  # the film: the heads of the block
+    screen.page.look("plot", "heads")
+    screen.show()
+    assert_pictures(screen, trace, list(np.ndindex(3, 4)))
+
+
+def chosen(screen: Screen) -> list[list[str]]:
+    return screen.all("[data-head][aria-pressed=true]", "(button) => [button.dataset.layer, button.dataset.head]")
+
+
 def test_a_thumbnail_reports_its_own_head(screen: Screen) -> None:
-    pressed = screen.all("[data-head][aria-pressed=true]", "(button) => [button.dataset.layer, button.dataset.head]")
-    assert pressed == [["2", "3"]]
-    assert screen.tab.locator(f"{screen.panel('attention')} header .number").inner_text() == "layer 2 · head 3"
+    assert chosen(screen) == [["2", "3"]]
+    screen.tab.locator('[data-layer="2"][data-head="1"]').click()
+    event = screen.reported("heads")
+    assert (event["layer"], event["head"]) == (2, 1)
+    screen.page.choose_head(1)
+    screen.tab.locator("[data-role=prompt]").hover()
+    screen.show()
+    assert chosen(screen) == [["2", "1"]]
+    screen.page.look("plot", "heads")
+    screen.show()
+    told = screen.tab.locator(f"{screen.panel('attention')} header .number")
+    assert told.inner_text() == "layer 2 · head 1"
+    assert chosen(screen) == [["2", "1"]]
+    screen.forget()
     screen.tab.locator('[data-layer="1"][data-head="2"]').click()
     event = screen.reported("heads")
     assert (event["layer"], event["head"]) == (1, 2)
-    assert screen.tab.locator(f"{screen.panel('attention')} header .number").inner_text() == "layer 1 · head 2"
-    screen.page.report("heads", layer=event["layer"], head=event["head"])
+    assert told.inner_text() == "layer 1 · head 2"
+    look = screen.reported("look")  # back to one head
+    assert (look["name"], look["word"]) == ("plot", "grid")
+    screen.page.pick_head(1, 2)
+    screen.page.look("plot", "grid")
     screen.show()
-    pressed = screen.all("[data-head][aria-pressed=true]", "(button) => [button.dataset.layer, button.dataset.head]")
-    assert pressed == [["1", "2"]]
+    assert chosen(screen) == [["1", "2"]]
+    assert screen.all(f"{screen.panel('attention')} [data-head]", "(b) => b.dataset.layer") == ["1"] * 4
 
 
 def test_the_arrow_keys_go_from_head_to_head(screen: Screen) -> None:
-    screen.tab.locator('[data-layer="0"][data-head="1"]').focus()
     focused = (
         "() => deepQuery('[data-head]').filter((b) => b.matches(':focus')).map((b) => b.getAttribute('aria-label'))"
     )
+    screen.tab.locator('[data-layer="2"][data-head="1"]').focus()
+    for key, place in (
+        *(("ArrowDown", "layer 2, head 2"), ("ArrowRight", "layer 2, head 3"), ("ArrowDown", "layer 2, head 3")),
+        *(("ArrowUp", "layer 2, head 2"), ("ArrowLeft", "layer 2, head 1")),
+    ):
+        screen.tab.keyboard.press(key)
+        assert screen.tab.evaluate(focused) == [place]
+    screen.page.look("plot", "heads")
+    screen.show()
+    screen.tab.locator('[data-layer="0"][data-head="1"]').focus()
     for key, place in (
         ("ArrowDown", "layer 1, head 1"),
         ("ArrowRight", "layer 1, head 2"),
@@ -296,23 +759,78 @@ def test_the_arrow_keys_go_from_head_to_head(screen: Screen) -> None:
 
 def test_the_rows_are_the_next_tokens_in_order(launched: BrowserContext, page: Page, trace: Trace) -> None:
     page.set_sampling(0.6, 20)
-    logits = trace.logits[0, -1].double()
+    page.follow(CROPPED + 4)
+    logits = trace.logits[0, 4].double()
     expected = (logits / 0.6).softmax(-1)
     order = logits.argsort(descending=True)[:20].tolist()
     with bench(launched, page) as screen:
-        script = """(row) => [row.dataset.tokenId, row.dataset.probability, row.querySelector('.bar').style.transform,
-            ...['rank', 'token', 'p', 'logit'].map((name) => row.querySelector(`.${name}`).textContent)]"""
+        assert screen.tab.locator(screen.panel("prediction")).get_attribute("data-position") == "4"
+        assert screen.tab.locator(f"{screen.panel('prediction')} .after").inner_text() == TOKENS[4]
+        script = """(row) => [row.dataset.tokenId, row.dataset.probability, row.querySelector('.bar').style.width,
+            ...['token', 'p', 'logit'].map((name) => row.querySelector(`.${name}`).textContent), row.title]"""
         rows = screen.all("[data-role=next-token]", script)
         assert [int(row[0]) for row in rows] == order
         for index, row, rank in zip(order, rows, range(1, 21), strict=True):
             p = expected[index].item()
             assert float(row[1]) == pytest.approx(p, abs=1e-5)
-            assert float(row[2].removeprefix("scaleX(").removesuffix(")")) == pytest.approx(p, abs=1e-5)
-            assert row[3:5] == [str(rank), {" ": "␣", "\n": "↵"}.get(LETTERS[index], LETTERS[index])]
+            width = re.search(r"([\d.]+(e-\d+)?)%", row[2])
+            assert width is not None
+            assert float(width[1]) == pytest.approx(100 * p, abs=1e-3)
+            assert row[3] == {" ": "␣", "\n": "↵"}.get(LETTERS[index], LETTERS[index])
             if p >= 0.001:
-                assert float(row[5].removesuffix(" %")) == pytest.approx(100 * p, rel=0.05)
-            assert float(row[6].replace("−", "-")) == pytest.approx(logits[index].item(), abs=0.002)
+                assert float(row[4].removesuffix(" %")) == pytest.approx(100 * p, rel=0.05)
+            assert float(row[5].replace("−", "-")) == pytest.approx(logits[index].item(), abs=0.002)
+            assert f"rank {rank}" in row[6]
         assert screen.tab.locator(f"{screen.panel('prediction')} output").inner_text() == "0.60"
+        told = dict(screen.all("[data-fact]", "(fact) => [fact.dataset.fact, fact.textContent]"))
+        target = encode(seen(LONG, MODEL))[5]
+        loss = -logits.log_softmax(-1)[target].item()
+        rank = 1 + int((logits > logits[target]).sum())
+        assert told["target"] == f"target{TOKENS[5]}"
+        assert (told["loss"], told["rank"]) == (f"loss{loss:.3f}", f"rank{rank}")
+
+
+def test_the_rows_of_the_lens_are_the_depths(screen: Screen, trace: Trace) -> None:
+    screen.page.follow(CROPPED + 4)
+    screen.show()
+    lens = logit_lens(trace, positions=4)
+    panel = screen.tab.locator(screen.panel("lens"))
+    told = [panel.get_attribute(f"data-{name}") for name in ("async", "position", "text")]
+    assert told == ["true", "4", LONG]
+    script = """(row) => [row.dataset.name, row.dataset.tokenId, row.dataset.probability, row.children[0].textContent,
+        Array.from(row.querySelectorAll(".word"), (word) => word.textContent)]"""
+    rows = screen.all("[data-role=lens-row]", script)
+    assert [row[0] for row in rows] == list(lens.names)
+    assert [row[3] for row in rows] == ["emb", "0", "1", "2"]
+    for (_, token, probability, _, words), logits in zip(rows, lens.logits[:, 0, 0], strict=True):
+        p = logits.double().softmax(-1)
+        best = p.argsort(descending=True)[:3].tolist()
+        assert int(token) == best[0]
+        assert float(probability) == pytest.approx(p[best[0]].item(), abs=1e-5)
+        assert words == [{" ": "␣", "\n": "↵"}.get(LETTERS[index], LETTERS[index]) for index in best]
+    screen.tab.locator("[data-role=lens-row]").nth(2).click()
+    event = screen.reported("lens")
+    assert (event["kind"], event["id"]) == ("select", lens.names[2])
+
+
+def test_the_lens_of_a_large_model_is_asked_for_when_typing_rests(
+    launched: BrowserContext, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.views.explore.QUICK", 1.0)
+    page.follow(CROPPED + 4)
+    with bench(launched, page) as screen:
+        assert screen.tab.locator("[data-role=lens-row]").count() == 0
+        event = screen.reported("lens")
+        assert (event["kind"], event["text"], event["position"]) == ("read", LONG, 4)
+        page.report("lens", kind="read", text=LONG, position=4)
+        screen.show()
+        panel = screen.tab.locator(screen.panel("lens"))
+        assert (panel.get_attribute("data-text"), panel.get_attribute("data-position")) == (LONG, "4")
+        assert screen.tab.locator("[data-role=lens-row]").count() == 4
+        page.type(LONG + "a")
+        screen.show()
+        assert panel.get_attribute("data-text") == LONG  # its rows are still those of the prompt before
+        assert "old" in (panel.get_attribute("class") or "").split()
 
 
 def test_a_click_on_a_row_appends_its_token(screen: Screen, trace: Trace) -> None:
@@ -410,7 +928,16 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext
 # ---- map ---------------------------------------------------------------------------------------------------------
 
 
-def test_each_node_tells_its_own_shape(screen: Screen, trace: Trace) -> None:
+@pytest.fixture
+def diagram(launched: BrowserContext, page: Page) -> Iterator[Screen]:
+    """The same screen with the map as a diagram."""
+    page.look("form", "diagram")
+    with bench(launched, page) as opened:
+        yield opened
+
+
+def test_each_node_tells_its_own_shape(diagram: Screen, trace: Trace) -> None:
+    screen = diagram
     shown = dict(screen.all("g.node", "(n) => [n.dataset.node, n.querySelector('text.shape')?.textContent]"))
     told = {name: shape for name, shape in shown.items() if shape is not None}
     assert told == {name: f"({', '.join(map(str, trace[name].shape))})" for name in told}
@@ -418,7 +945,9 @@ def test_each_node_tells_its_own_shape(screen: Screen, trace: Trace) -> None:
     assert len(told) >= 6
 
 
-def test_the_selected_node_and_what_it_is_made_of_are_marked(screen: Screen) -> None:
+def test_the_selected_node_and_what_it_is_made_of_are_marked(diagram: Screen) -> None:
+    screen = diagram
+
     def nodes(kind: str) -> set[str]:
         return set(screen.all(f"g.node.{kind}", "(node) => node.dataset.node"))
 
@@ -433,6 +962,7 @@ def test_the_selected_node_and_what_it_is_made_of_are_marked(screen: Screen) -> 
 
 
 def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: BrowserContext, page: Page) -> None:
+    page.look("form", "diagram")
     page.report("map", kind="up", id="model")
     with bench(launched, page) as screen:
         stack = screen.tab.locator('[data-node="transformer.h"]')
@@ -456,21 +986,27 @@ def test_the_path_the_picker_and_the_badge_report_where_they_lead(launched: Brow
 # ---- the inspected node ------------------------------------------------------------------------------------------
 
 
-def test_the_inspected_node_offers_its_heads_and_weights(launched: BrowserContext, page: Page) -> None:
+def test_the_inspected_node_tells_its_head_and_axes_and_offers_its_weights(
+    launched: BrowserContext, page: Page
+) -> None:
     with bench(launched, page) as screen:
-        heads = screen.tab.locator(f"{screen.panel('node')} select")
-        assert screen.all(f"{screen.panel('node')} option", "(o) => o.textContent") == [f"head 2.{i}" for i in range(4)]
-        assert heads.input_value() == "3"
-        heads.select_option("head 2.1")
-        event = screen.reported("node")
-        assert (event["kind"], event["id"], event["head"]) == ("head", PATTERN, 1)
+        panel = screen.tab.locator(screen.panel("node"))
+        assert "head 2.3" in panel.inner_text()
+        assert panel.get_attribute("data-head") == "3"
+        axes = screen.all("[data-letter]", "(letter) => [letter.textContent, letter.title]")
+        assert [letter for letter, _ in axes] == ["B", "H", "T", "T"]
+        assert axes[1][1] == "H: attention heads of a block = 4"
+        assert axes[2][1] == "T: tokens of this run = 13, of at most 13"
+        assert not screen.tab.get_by_role("group", name="Output or weight").is_visible()
         page.select(f"{BLOCK}.mlp.c_fc")
         page.choose_part("bias")
         screen.show()
-        assert not heads.is_visible()
-        parts = screen.all(f"{screen.panel('node')} button", "(b) => [b.textContent, b.getAttribute('aria-pressed')]")
+        assert "head 2.3" not in panel.inner_text()
+        assert panel.get_attribute("data-head") == ""
+        group = f"{screen.panel('node')} [aria-label='Output or weight'] button"
+        parts = screen.all(group, "(b) => [b.textContent, b.getAttribute('aria-pressed')]")
         assert parts == [["output", "false"], ["weight", "false"], ["bias", "true"]]
-        assert f"{BLOCK}.mlp.c_fc.bias" in screen.tab.locator(screen.panel("node")).inner_text()
+        assert panel.get_attribute("data-name") == f"{BLOCK}.mlp.c_fc.bias"
         for part, weight in (("weight", f"{BLOCK}.mlp.c_fc.weight"), ("output", None)):
             screen.forget()
             screen.tab.get_by_role("button", name=part, exact=True).click()
@@ -482,6 +1018,12 @@ def test_the_inspected_node_offers_its_heads_and_weights(launched: BrowserContex
 
 
 def test_the_marked_lines_are_those_that_made_it(screen: Screen) -> None:
+    screen.tab.get_by_role("button", name="{ } code").click()
+    event = screen.reported("look")
+    assert (event["name"], event["word"]) == ("drawer", "code")
+    assert not screen.tab.locator(f"{screen.panel('code')} pre").is_visible()
+    screen.page.look("drawer", "code")
+    screen.show()
     text = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
     shown = screen.all(".line.marked", "(line) => [line.dataset.line, line.textContent]")
     first, last = architecture(MODEL.config).nodes[PATTERN].source.lines
