@@ -32,8 +32,8 @@ function build(root, view) {
   view.counter = el("div", { class: "counter number" });
   view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
-  const below = el("div", { class: "below" }, view.chips, aside);
-  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below, view.notice);
+  const below = el("div", { class: "below" }, view.notice, view.chips, aside);
+  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting), () => tellBox(null));
@@ -239,6 +239,7 @@ export default function (component) {
   write(view.counter, data.counter);
   write(view.notice, data.notice?.text ?? "");
   view.notice.dataset.kind = data.notice?.kind ?? "";
+  view.notice.title = data.notice?.text ?? "";
   painted(view, "prompt");
   restSoon(view);
   return cleanup(component);
