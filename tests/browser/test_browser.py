@@ -40,21 +40,64 @@ def assert_prediction(page: Page, checkpoint: Checkpoint, text: str, temperature
         assert abs(probability - expected[index].item()) < 1e-5
 
 
+def diagram(page: Page) -> None:
+    """Have the map drawn as a diagram."""
+    page.get_by_role("button", name="Diagram", exact=True).click()
+    page.locator("g.node").first.wait_for()
+
+
+def pick_head(page: Page, layer: int, head: int) -> None:
+    """Choose a head among those of all blocks."""
+    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
+    page.locator(f'button[data-layer="{layer}"][data-head="{head}"]').click()
+    page.locator('[data-panel="inspector"] canvas.over').wait_for()
+
+
 def test_the_first_second_shows_the_truth(page: Page, shakespeare: Checkpoint) -> None:
     wait_for_text(page, PROMPT)
     assert_prediction(page, shakespeare, PROMPT)
     assert page.locator("[data-token-index]").count() == len(PROMPT)
-    heads = shakespeare.config.n_layer * shakespeare.config.n_head
-    assert page.locator("[data-layer][data-head]").count() == heads
+    assert page.locator('[data-panel="attention"] [data-head]').count() == shakespeare.config.n_head
+    assert page.locator("[data-role=lens-row]").count() == shakespeare.config.n_layer + 1
+    for name in ("transformer.wte", "transformer.h.0.attn.pattern", "transformer.h.3", "lm_head"):
+        assert page.locator(f'[data-panel="map"] [data-node="{name}"]').is_visible()
+    diagram(page)
+    page.get_by_role("button", name="model", exact=True).or_(page.locator("g.node")).first.wait_for()
     assert page.locator('[data-node="transformer.h"] text.shape').text_content() == f"(1, {len(PROMPT)}, 256)"
 
 
-def test_nothing_needs_scrolling_at_1440_by_900(page: Page) -> None:
+def boxes(page: Page) -> dict[str, dict[str, float]]:
+    """Where the panels and the plot stand."""
+    script = """() => Object.fromEntries(["map", "attention", "inspector", "prediction", "lens", "node"].map((name) => [
+        name, deepQuery(`[data-panel="${name}"]`)[0].getBoundingClientRect().toJSON(),
+    ]).concat([["plot", deepQuery('[data-role="plot"]')[0].getBoundingClientRect().toJSON()]]))"""
+    found: dict[str, dict[str, float]] = page.evaluate(script)
+    return found
+
+
+@pytest.mark.parametrize(("width", "height", "side"), [(1440, 900, 520), (1280, 720, 400)])
+def test_nothing_needs_scrolling_and_the_tensor_has_the_room(
+    launched: BrowserContext, address: str, width: int, height: int, side: int
+) -> None:
+    page = open_page(launched, address, width, height)
     assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
-    for name in ("map", "attention", "inspector", "prediction"):
-        box = page.locator(f'[data-panel="{name}"]').bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= 900, name
+    for name, box in boxes(page).items():
+        assert box["bottom"] <= height and box["right"] <= width, name
+    plot = boxes(page)["plot"]
+    assert plot["width"] == plot["height"] >= side
+    page.close()
+
+
+def test_nothing_moves_while_one_types(page: Page) -> None:
+    before = boxes(page)
+    chips = page.locator("[data-token-index]").first.bounding_box()
+    for text in ("T", PROMPT + "e", PROMPT * 5, "To be, or not to be, that is the question. " * 7):
+        page.locator("[data-role=prompt]").fill(text)
+        wait_for_text(page, text)
+        assert boxes(page) == before, text
+        found = page.locator("[data-token-index]").last.bounding_box()
+        assert found is not None and chips is not None
+        assert (found["height"], found["y"]) == (chips["height"], chips["y"])
 
 
 def test_what_was_appended_can_be_undone(page: Page) -> None:
@@ -126,22 +169,49 @@ def cell(page: Page, row: int, column: int) -> float:
 
 def test_a_node_click_opens_its_inspector_with_the_true_value(page: Page, shakespeare: Checkpoint) -> None:
     trace = run_of(shakespeare, PROMPT)
+    diagram(page)
     page.locator('[data-node="transformer.h"]').click()
     page.locator('[data-node="transformer.h"] .open').click()
     page.locator('[data-node="transformer.h.0.attn"]').wait_for()
     page.locator('[data-node="transformer.h.0.ln_1"]').click()
-    page.get_by_text("transformer.h.0.ln_1", exact=True).first.wait_for()
-    page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.cols === '256'""")
-    shown = cell(page, 3, 5)
+    expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "transformer.h.0.ln_1")
+    page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '256'""")
+    shown = cell(page, 5, 3)
     assert shown == pytest.approx(trace["transformer.h.0.ln_1"][0, 3, 5].item(), abs=1e-6)
-    assert page.get_by_text("gptcore/model.py").count() >= 1
+    page.get_by_role("button", name="{ } code").click()
+    page.get_by_text("gptcore/model.py").first.wait_for()
+
+
+def test_a_locked_token_is_followed_by_every_panel(page: Page, shakespeare: Checkpoint) -> None:
+    logits = run_of(shakespeare, PROMPT).logits[0, 4].double()
+    chip = page.locator('[data-token-index="4"]')
+    chip.click()
+    expect(page.locator('[data-panel="prediction"]')).to_have_attribute("data-position", "4")
+    expect(page.locator('[data-panel="lens"]')).to_have_attribute("data-position", "4")
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    row = page.locator("[data-role=next-token]").first
+    assert int(row.get_attribute("data-token-id") or -1) == int(logits.argmax())
+    assert float(row.get_attribute("data-probability") or 0) == pytest.approx(logits.softmax(-1).max().item(), abs=1e-5)
+    last = page.locator("[data-role=lens-row]").last
+    assert float(last.get_attribute("data-probability") or 0) == pytest.approx(
+        logits.softmax(-1).max().item(), abs=1e-5
+    )
+    page.locator("[data-role=prompt]").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("e")
+    wait_for_text(page, PROMPT + "e")
+    expect(page.locator('[data-panel="prediction"]')).to_have_attribute("data-position", "4")
+    chip.click()
+    expect(page.locator('[data-panel="prediction"]')).to_have_attribute("data-position", str(len(PROMPT)))
+    expect(chip).to_have_attribute("aria-pressed", "false")
+    assert_prediction(page, shakespeare, PROMPT + "e")
 
 
 def test_a_head_click_shows_its_pattern(page: Page, shakespeare: Checkpoint) -> None:
     trace = run_of(shakespeare, PROMPT)
-    page.locator('[data-layer="2"][data-head="1"]').click()
-    page.get_by_text("transformer.h.2.attn.pattern", exact=True).first.wait_for()
-    page.locator('[data-node="transformer.h.2.attn.pattern"]').wait_for()
+    pick_head(page, 2, 1)
+    expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "transformer.h.2.attn.pattern")
+    expect(page.locator('[data-panel="map"] [data-node="transformer.h.2.attn.pattern"]')).to_be_visible()
     page.wait_for_function(f"""() => deepQuery('[data-panel="inspector"]')[0].dataset.cols === '{len(PROMPT)}'""")
     assert cell(page, 4, 2) == pytest.approx(trace["transformer.h.2.attn.pattern"][0, 1, 4, 2].item(), abs=1e-6)
 
@@ -196,29 +266,41 @@ def test_beyond_the_context_the_first_tokens_fade(page: Page, shakespeare: Check
     page.locator("[data-role=prompt]").fill(text)
     wait_for_text(page, text)
     assert_prediction(page, shakespeare, text)
-    faded = page.locator("[data-token-index].cropped").count()
-    assert faded == len(text) - shakespeare.config.block_size
+    assert page.locator("[data-token-index].cropped").count() == 0  # the end is in sight
+    page.locator('[data-panel="prompt"] canvas.overview').click(position={"x": 28, "y": 12})  # near the beginning
+    cropped = len(text) - shakespeare.config.block_size
+    script = "chips => chips.map(chip => [Number(chip.dataset.tokenIndex), chip.matches('.cropped')])"
+    shown = page.locator("[data-token-index]").evaluate_all(script)
+    assert {faded for _, faded in shown} == {True, False}
+    assert [faded for _, faded in shown] == [index < cropped for index, _ in shown]
     page.get_by_text(f"sees the last 256 of {len(text)} tokens").first.wait_for()
 
 
 def test_the_keyboard_alone_reaches_a_head(page: Page) -> None:
-    page.locator('[data-layer="0"][data-head="0"]').focus()
-    page.keyboard.press("ArrowDown")
+    panel = page.locator('[data-panel="node"]')
+    page.locator('button[data-layer="0"][data-head="0"]').focus()
+    page.keyboard.press("ArrowDown")  # the film: the heads of this block
     page.keyboard.press("Enter")
-    page.get_by_text("transformer.h.1.attn.pattern", exact=True).first.wait_for()
+    expect(panel).to_have_attribute("data-head", "1")
+    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).press("Enter")
+    page.locator('button[data-layer="0"][data-head="0"]').focus()
+    page.keyboard.press("ArrowDown")  # the grid: a row for each block
+    page.keyboard.press("Enter")
+    expect(panel).to_have_attribute("data-name", "transformer.h.1.attn.pattern")
+    page.get_by_role("button", name="Diagram", exact=True).press("Enter")
     node = page.locator('[data-node="transformer.h.1.attn.scores"]')
     node.focus()
     page.keyboard.press("Enter")
-    page.get_by_text("transformer.h.1.attn.scores", exact=True).first.wait_for()
+    expect(panel).to_have_attribute("data-name", "transformer.h.1.attn.scores")
     node.focus()
     page.keyboard.press("Escape")
     page.locator('[data-node="transformer.h.1.attn.c_attn"]').wait_for()
 
 
 def test_weights_are_inspected_in_the_same_way(page: Page, shakespeare: Checkpoint) -> None:
-    page.locator('[data-node="lm_head"]').click()
-    page.get_by_text("weight", exact=True).first.click()
-    page.get_by_text("lm_head.weight", exact=True).first.wait_for()
+    page.locator('[data-panel="map"] [data-node="lm_head"]').click()
+    page.locator('[data-panel="node"]').get_by_role("button", name="weight", exact=True).click()
+    expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "lm_head.weight")
     page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '65'""")
     assert cell(page, 2, 3) == pytest.approx(shakespeare.model.lm_head.weight[2, 3].item(), abs=1e-6)
 
@@ -245,8 +327,9 @@ def test_the_other_page_and_back(page: Page) -> None:
 def test_screenshots(launched: BrowserContext, address: str, scheme: str, width: int, height: int) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page = open_page(launched, address, width, height, scheme)
-    page.locator('[data-layer="1"][data-head="2"]').click()
-    page.locator('[data-node="transformer.h.1.attn.pattern"]').wait_for()
+    page.get_by_role("button", name="Tensor", exact=True).or_(page.locator("[data-role=map]")).first.wait_for()
+    page.locator('button[data-layer="0"][data-head="2"]').click()
+    expect(page.locator('[data-panel="node"]')).to_have_attribute("data-head", "2")
     wait_for_text(page, PROMPT)
     page.wait_for_timeout(500)  # for fonts and transitions
     target = ARTEFACTS / f"explore-{scheme}-{width}.png"
@@ -254,39 +337,6 @@ def test_screenshots(launched: BrowserContext, address: str, scheme: str, width:
     assert target.stat().st_size > 30_000
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.close()
-
-
-def hidden_chips(page: Page) -> tuple[int, int, bool]:
-    """Once the next frame is drawn: lines of chips, how many chips are cut off, and whether the last is among them."""
-    script = """() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
-        const strip = deepQuery('[aria-label="Tokens of the prompt"]')[0];
-        const { top, bottom } = strip.getBoundingClientRect();
-        const chips = Array.from(strip.children, (chip) => chip.getBoundingClientRect());
-        const cut = chips.map((chip) => chip.top < top || chip.bottom > bottom);
-        resolve([new Set(chips.map((chip) => chip.top)).size, cut.filter(Boolean).length, cut.at(-1)]);
-    }, 50)))"""
-    return tuple(page.evaluate(script))
-
-
-def test_a_prompt_of_up_to_three_lines_of_tokens_is_seen_as_a_whole(launched: BrowserContext) -> None:
-    with server("fairytales") as (url, _):
-        page = open_page(launched, url)
-        for width in range(1440, 900, -27):  # words wrap at one width or another, large chips and small ones
-            page.set_viewport_size({"width": width, "height": 900})
-            assert hidden_chips(page)[1] == 0, width
-        area = page.locator("[data-role=prompt]")
-        text = area.input_value()
-        lines, counted = 0, set()
-        while lines < 5:
-            text += " and so he went into the forest"
-            area.fill(text)
-            wait_for_text(page, text)
-            lines, cut, last_is_cut = hidden_chips(page)
-            counted.add(lines)
-            assert (cut == 0) == (lines <= 3), lines
-            assert not last_is_cut, lines  # beyond three lines the end is shown
-        assert counted >= {3, 4, 5}
-        page.close()
 
 
 def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page) -> None:

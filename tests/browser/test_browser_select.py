@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import BrowserContext, Page, WebSocket, expect
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.driver import chromium, open_page
@@ -76,25 +76,46 @@ def wired(launched: BrowserContext, address: str) -> Iterator[tuple[Page, Wire]]
 
 
 def node(page: Page, name: str) -> None:
-    """Wait until the panel tells of this node, and the map shows it as chosen."""
+    """Wait until the panel tells of this node."""
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", name)
-    expect(page.locator('[data-panel="node"] .title code')).to_have_text(name)
+    expect(page.locator('[data-panel="node"] > code')).to_have_text(name)
+
+
+def head(page: Page, layer: int, number: int) -> Locator:
+    """The button of a head."""
+    return page.locator(f'button[data-layer="{layer}"][data-head="{number}"]')
+
+
+def form(page: Page, name: str) -> None:
+    """Choose the form of the map."""
+    page.get_by_role("button", name=name, exact=True).click()
+    page.locator("g.node" if name == "Diagram" else '[data-panel="map"] button[data-node]').first.wait_for()
 
 
 def test_a_look_elsewhere_is_one_run_and_one_message(wired: tuple[Page, Wire]) -> None:
     page, wire = wired
-    looks: dict[str, Callable[[], object]] = {
-        "transformer.h.2.attn.pattern": lambda: page.locator('[data-layer="2"][data-head="1"]').click(),
-        "transformer.h.0.attn.pattern": lambda: page.get_by_label("Transformer block", exact=True).select_option("0"),
-        "transformer.h.0.attn.scores": lambda: page.locator('[data-node="transformer.h.0.attn.scores"]').click(),
-        "transformer.h.0.attn": lambda: page.get_by_role("button", name="block 0").click(),
-    }
+    block = page.get_by_label("Transformer block", exact=True)
+    pattern = "transformer.h.2.attn.pattern"
+    looks: list[tuple[str, Callable[[], object]]] = [
+        ("transformer.h.0.attn.pattern", lambda: head(page, 0, 1).click()),
+        ("transformer.h.0.resid_post", lambda: page.locator('[data-node="transformer.h.0.resid_post"]').click()),
+        ("transformer.h.2.resid_post", lambda: page.locator('[data-open="2"]').click()),
+        (pattern, lambda: page.locator(f'[data-node="{pattern}"]').click()),
+        (pattern, lambda: page.locator('[data-token-index="4"]').click()),
+        (pattern, lambda: page.get_by_role("button", name="per row").click()),
+        (pattern, lambda: page.get_by_role("button", name="Diagram", exact=True).click()),
+        ("transformer.h.0.attn.pattern", lambda: block.select_option("0")),
+        ("transformer.h", lambda: page.locator('[data-node="transformer.h"]').click()),
+        ("transformer.h.0", lambda: page.locator('[data-node="transformer.h"] .open').click()),
+        ("transformer.h.0.attn", lambda: page.locator('[data-node="transformer.h.0.attn"]').click()),
+        ("transformer.h.0.attn", lambda: page.locator('[data-node="transformer.h.0.attn"] .open').click()),
+        ("transformer.h.0.attn", lambda: page.get_by_role("button", name="block 0").click()),
+    ]
     seen = []
-    for name, look in looks.items():
+    for name, look in looks:
         messages = wire.of(look)
         seen.append((runs(messages), sum(message.WhichOneof("type") == "delta" for message in messages)))
-        if name != "transformer.h.0.attn":  # a view around: what is inspected stays
-            node(page, name)
+        node(page, name)
     # a block begins as well: Streamlit's container of the fragment
     assert seen == [seen[0]] * len(looks)
     assert seen[0][0] == 1
@@ -107,34 +128,41 @@ def test_a_key_brings_no_drawing_again(wired: tuple[Page, Wire]) -> None:
     page.keyboard.press("Control+End")
     wire.of(lambda: page.keyboard.insert_text("e"))
     assert drawings(wire.of(lambda: page.keyboard.insert_text("e"))) == 0
-    assert drawings(wire.of(lambda: page.locator('[data-layer="2"][data-head="1"]').click())) == 1  # of another view
-    assert drawings(wire.of(lambda: page.locator('[data-layer="2"][data-head="0"]').click())) == 0
+    diagram = page.get_by_role("button", name="Diagram", exact=True)
+    assert drawings(wire.of(lambda: diagram.click())) == 1  # of the map
+    page.locator("[data-role=prompt]").focus()
+    assert drawings(wire.of(lambda: page.keyboard.insert_text("e"))) == 0
+    assert drawings(wire.of(lambda: head(page, 0, 1).click())) == 0
+    block = page.get_by_label("Transformer block", exact=True)
+    assert drawings(wire.of(lambda: block.select_option("1"))) == 1  # of another block
+    assert drawings(wire.of(lambda: block.select_option("0"))) == 0
+    assert drawings(wire.of(lambda: page.get_by_role("button", name="Tensors", exact=True).click())) == 0
+    assert drawings(wire.of(lambda: diagram.click())) == 0
 
 
 def test_another_head_and_a_weight_by_keyboard_alone(page: Page) -> None:
-    page.locator('[data-layer="1"][data-head="0"]').click()
-    node(page, "transformer.h.1.attn.pattern")  # a choice that is made for the node before is passed over
-    heads = page.get_by_label("Head", exact=True)
-    heads.focus()
+    page.locator('[data-open="1"]').click()
+    node(page, "transformer.h.1.attn.pattern")
+    head(page, 1, 0).focus()
     page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-head", "1")
     page.wait_for_function(
         """() => deepQuery('[data-panel="inspector"] canvas.over')[0].getAttribute("aria-label")
             .startsWith("transformer.h.1.attn.pattern, head 1:")"""
     )
-    expect(heads).to_be_focused()
-    assert page.locator('[data-layer="1"][data-head="1"]').get_attribute("aria-pressed") == "true"
-    page.get_by_role("button", name="block 1").click()
+    expect(head(page, 1, 1)).to_be_focused()
+    expect(head(page, 1, 1)).to_have_attribute("aria-pressed", "true")
     page.locator('[data-node="transformer.h.1.ln_1"]').click()
     node(page, "transformer.h.1.ln_1")
-    expect(heads).to_be_hidden()
+    expect(head(page, 1, 1)).to_be_hidden()
     part = page.locator('[data-panel="node"]').get_by_role("button", name="weight")
     part.focus()
     page.keyboard.press("Enter")
     node(page, "transformer.h.1.ln_1.weight")
     expect(part).to_have_attribute("aria-pressed", "true")
     expect(part).to_be_focused()
-    page.get_by_label("Transformer block", exact=True).select_option("2")
+    page.locator('[data-open="2"]').click()
     node(page, "transformer.h.2.ln_1.weight")
     expect(part).to_have_attribute("aria-pressed", "true")
     page.locator('[data-panel="node"]').get_by_role("button", name="output").click()
@@ -142,10 +170,20 @@ def test_another_head_and_a_weight_by_keyboard_alone(page: Page) -> None:
 
 
 def test_the_focus_stays_in_the_map_and_in_the_heads(page: Page) -> None:
-    page.locator('[data-layer="1"][data-head="2"]').focus()
+    head(page, 0, 2).focus()
     page.keyboard.press("Enter")
-    node(page, "transformer.h.1.attn.pattern")
-    expect(page.locator('[data-layer="1"][data-head="2"]')).to_be_focused()
+    expect(page.locator('[data-panel="node"]')).to_have_attribute("data-head", "2")
+    expect(head(page, 0, 2)).to_be_focused()
+    line = page.locator('[data-panel="map"] [data-node="transformer.h.0.resid_mid"]')
+    line.focus()
+    page.keyboard.press("Enter")
+    node(page, "transformer.h.0.resid_mid")
+    expect(line).to_be_focused()
+    page.locator('[data-open="1"]').click()
+    page.locator('[data-node="transformer.h.1.attn.pattern"]').click()
+    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
+    head(page, 1, 2).click()  # which opens the view where patterns are made
+    form(page, "Diagram")
     scores = page.locator('[data-node="transformer.h.1.attn.scores"]')
     scores.focus()
     page.keyboard.press("Enter")
@@ -159,23 +197,27 @@ def test_the_focus_stays_in_the_map_and_in_the_heads(page: Page) -> None:
 def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: BrowserContext, address: str) -> None:
     for width in (1440, 900):
         page = open_page(launched, address, width)
-        page.locator('[data-layer="1"][data-head="2"]').click()
-        node(page, "transformer.h.1.attn.pattern")
-        formula = page.locator('[data-panel="node"] .formula')
-        assert "softmax" in (formula.get_attribute("aria-label") or "")
-        box, around = formula.locator("svg").bounding_box(), page.locator('[data-panel="node"]').bounding_box()
-        assert box is not None and around is not None
-        assert box["x"] >= around["x"] and box["x"] + box["width"] <= around["x"] + around["width"]
-        assert box["y"] + box["height"] <= around["y"] + around["height"]
+        page.get_by_role("button", name="{ } code").click()
+        page.locator('[data-panel="code"] .formula svg').wait_for()
+        for name in ("node", "code"):
+            formula = page.locator(f'[data-panel="{name}"] .formula')
+            assert "softmax" in (formula.get_attribute("aria-label") or "")
+            if name == "node" and not formula.is_visible():
+                continue  # the drawer has a long one
+            box, around = formula.locator("svg").bounding_box(), page.locator(f'[data-panel="{name}"]').bounding_box()
+            assert box is not None and around is not None
+            assert box["x"] >= around["x"] and box["x"] + box["width"] <= around["x"] + around["width"], name
+            assert box["y"] + box["height"] <= around["y"] + around["height"], name
         page.close()
 
 
 def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:
-    page.locator('[data-layer="1"][data-head="2"]').click()
+    page.locator('[data-open="1"]').click()
     node(page, "transformer.h.1.attn.pattern")
+    form(page, "Diagram")
     page.get_by_text("About this model").first.click()
     page.get_by_text("parameters").first.wait_for()
     page.get_by_text("Explore").first.click()
-    page.locator('[data-node="transformer.h.1.attn.pattern"]').wait_for()
+    page.locator('g.node[data-node="transformer.h"]').wait_for()
     node(page, "transformer.h.1.attn.pattern")
-    expect(page.locator('[data-panel="node"] .formula svg')).to_be_visible()
+    expect(page.locator('[data-panel="node"] .formula svg')).to_be_attached()
