@@ -56,7 +56,7 @@ BUGS: Final = (
         "panels/tensor_slice.py",
         "for index in range(size)]",
         "for index in reversed(range(size))]",
-        f"{SENT}::test_the_heatmap_is_the_tensor_with_its_axes",
+        f"{SENT}::test_a_weight_is_the_model_s_own",
     ),
     Bug(
         "the value of the cell beside the hovered one",
@@ -131,8 +131,8 @@ BUGS: Final = (
     Bug(
         "the line of a long pattern is the last row's",
         "views/explore.py",
-        'line=part.matrix[me.position].astype("float32")',
-        'line=part.matrix[-1].astype("float32")',
+        "line=part.matrix[me.position].astype(np.float32)",
+        "line=part.matrix[-1].astype(np.float32)",
         f"{SENT}::test_a_long_pattern_travels_as_pixels_with_the_followed_row_as_values",
     ),
     Bug(
@@ -222,10 +222,10 @@ BUGS: Final = (
         f"{SENT}::test_the_badge_tells_when_the_screen_is_wrong",
     ),
     Bug(
-        "the loss of the token that was read, not of the next one",
+        "the loss of the position before the followed one",
         "session/prompt_run.py",
-        "target = int(self.trace.ids[0, position + 1])",
-        "target = int(self.trace.ids[0, position])",
+        "guess = guess_at(self.trace, position)",
+        "guess = guess_at(self.trace, max(0, position - 1))",
         f"{SENT}::test_the_facts_are_those_of_the_loss_at_the_followed_position",
     ),
     Bug(
