@@ -222,10 +222,10 @@ BUGS: Final = (
         f"{SENT}::test_the_badge_tells_when_the_screen_is_wrong",
     ),
     Bug(
-        "the loss of the position before the followed one",
+        "the entropy told as the loss",
         "session/prompt_run.py",
-        "guess = guess_at(self.trace, position)",
-        "guess = guess_at(self.trace, max(0, position - 1))",
+        '("loss", f"{guess.loss:.3f}"',
+        '("loss", f"{guess.entropy:.3f}"',
         f"{SENT}::test_the_facts_are_those_of_the_loss_at_the_followed_position",
     ),
     Bug(
