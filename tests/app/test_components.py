@@ -152,6 +152,7 @@ def test_every_file_of_the_repo_classifies() -> None:
 
 def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
+        "alive",
         "badge",
         "code",
         "explanation",
@@ -160,12 +161,14 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "hint",
         "history",
         "lens",
+        "link",
         "listing",
         "live",
         "losses",
         "map",
         "matrix",
         "node",
+        "place",
         "plot",
         "prediction",
         "prompt",
@@ -176,8 +179,8 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         files = {
             "__init__.py",
             f"{name}.js",
-            *([] if name == "plot" else [f"{name}.css"]),
-        }  # plotly brings its own styles
+            *([] if name in ("plot", "place") else [f"{name}.css"]),
+        }  # plotly brings its own styles; a place has no looks
         assert files <= {path.name for path in (COMPONENTS / name).iterdir()}, name
 
 
@@ -191,6 +194,9 @@ def test_scripts_never_turn_text_into_markup_or_reach_the_network(path: Path) ->
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") > 5  # one line would be taken for a file's path
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment", text)
+    own = 'fetch(new URL("_stcore/health", document.baseURI)'  # asks our own server if it is there
+    assert text.count(own) == (path.name == "connection.js")
+    text = text.replace(own, "")
     assert not re.search(
         r"\beval\(|new Function|fetch\(|XMLHttpRequest|WebSocket\(|https?://(?!www\.w3\.org/2000/svg)", text
     )
@@ -314,8 +320,18 @@ def _page() -> None:
 
     ui.runtime()
     line: ui.MapLine = {
-        **{"id": "idx", "tensor": "idx", "label": "ids", "title": "Ids: given", "kind": "residual", "concept": "plain"},
-        **{"inside": False, "says": True, "block": None, "rows": 1, "low": -1.0, "high": 1.0},
+        "id": "idx",
+        "tensor": "idx",
+        "label": "ids",
+        "title": "Ids: given",
+        "kind": "residual",
+        "concept": "plain",
+        "inside": False,
+        "says": True,
+        "block": None,
+        "rows": 1,
+        "low": -1.0,
+        "high": 1.0,
     }
     drawn_map = ui.map_panel(
         text="ab",
@@ -346,11 +362,26 @@ def _page() -> None:
     said: ui.LensToken = {"id": 1, "label": "c", "probability": float("nan")}
     depth: ui.LensRow = {"name": "transformer.embed", "label": "emb", "mid": False, "top": [said]}
     lens = ui.lens(text="ab", position=1, token="b", rows=[depth], ack=3)
-    row: ui.NextToken = {**{"id": 1, "label": "c", "probability": 1.0, "logit": float("-inf"), "rank": 1, "cut": False}}
+    row: ui.NextToken = {
+        "id": 1,
+        "label": "c",
+        "probability": 1.0,
+        "logit": float("-inf"),
+        "rank": 1,
+        "cut": False,
+    }
     operand: ui.CardOperand = {"name": "idx", "index": "[0, 1]", "values": "1", "count": 1}
     card = ui.explanation(
-        **{"text": "ab", "name": "x", "index": (0, 1), "where": "query", "formula": "x", "formula_key": "f"},
-        **{"value": float("nan"), "recomputed": float("-inf"), "operands": [operand], "source": "model.py"},
+        text="ab",
+        name="x",
+        index=(0, 1),
+        where="query",
+        value=float("nan"),
+        recomputed=float("-inf"),
+        formula="x",
+        formula_key="f",
+        operands=[operand],
+        source="model.py",
     )
     buttons = ui.generate(text="ab", steps=0, undo=False, temperature=1.0, top_k=None, top_p=None, seed=0)
     hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
@@ -384,7 +415,11 @@ def _page() -> None:
     )
     after = [prediction, lens, buttons, save, strip, prompt]
     panels = [drawn_map, node, card, hint, heads, matrix, code, *after]
-    ui.live(key="live", panels=panels, step="9", kept={"model": "<svg/>"}, width="window", plot="links")
+    whole = {"model": "<svg/>"}
+    ui.live(key="live", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
+    ui.alive(key="alive")
+    ui.link(key="link", refusal="it cannot be shared")
+    ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -402,13 +437,13 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"badge", "history", "listing", "live", "losses", "plot", "runtime"}
+    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights"}
-    assert set(data) == {"panels", "step", "kept", "width", "plot", *arrays}
-    assert (data["width"], data["plot"]) == ("window", "links")
+    assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}
+    assert [data[name] for name in ("width", "plot", "state", "heard")] == ["window", "links", "model=x", 7]
     assert alone | set(data["panels"]) == MODULES | {"runtime"}
     assert data["panels"]["matrix"]["cell"] == {"row": 0, "col": 1, "value": "-inf", "labels": ["a", None]}
     assert data["panels"]["prediction"]["rows"][0]["logit"] == "-inf"

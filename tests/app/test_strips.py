@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -316,7 +317,7 @@ def test_a_pixel_of_several_tokens_tells_which_one_it_shows() -> None:
         {"row": 0, "column": 0},
     ],
 )
-def test_a_pixel_that_is_not_there_is_not_answered(page: Page, event: dict[str, object]) -> None:
+def test_a_pixel_that_is_not_there_is_not_answered(page: Page, event: dict[str, Any]) -> None:
     page.report("map", kind="cell", **event)
     assert page.panel("map")["cell"] is None
 
@@ -390,14 +391,14 @@ def test_every_panel_follows_the_locked_token_and_keeps_it_while_one_types(page:
         {"token": -1, "text": LONG},
     ],
 )
-def test_a_lock_that_cannot_be_leaves_what_is_followed(page: Page, event: dict[str, object]) -> None:
+def test_a_lock_that_cannot_be_leaves_what_is_followed(page: Page, event: dict[str, Any]) -> None:
     page.follow(14)
     page.report("follow", **event)
     assert (page.panel("prompt")["lock"], page.panel("map")["position"]) == (14, 14 - CROPPED)
 
 
 @pytest.mark.parametrize("event", [{"name": "form"}, {"name": "form", "word": "row"}, {"name": 5, "word": "diagram"}])
-def test_a_look_that_cannot_be_leaves_the_look(page: Page, event: dict[str, object]) -> None:
+def test_a_look_that_cannot_be_leaves_the_look(page: Page, event: dict[str, Any]) -> None:
     page.report("look", **event)
     sent = page.panel("map")
     assert (sent["form"], sent["svg_key"] in page.data()["kept"]) == ("tensors", False)
@@ -461,7 +462,7 @@ def test_the_lens_of_a_large_model_is_read_when_it_is_asked_for(
     monkeypatch.setattr("app.views.explore.QUICK", 1.0)
     page.follow(CROPPED + 4)
     assert page.panel("lens")["rows"] is None
-    wrong: list[dict[str, object]] = [
+    wrong: list[dict[str, Any]] = [
         {"kind": "read", "text": LONG, "position": 5},
         {"kind": "read", "text": LONG[:-1], "position": 4},
         {"kind": "read", "position": 4},

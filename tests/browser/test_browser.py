@@ -62,7 +62,6 @@ def test_the_first_second_shows_the_truth(page: Page, shakespeare: Checkpoint) -
     for name in ("transformer.wte", "transformer.h.0.attn.pattern", "transformer.h.3", "lm_head"):
         assert page.locator(f'[data-panel="map"] [data-node="{name}"]').is_visible()
     diagram(page)
-    page.get_by_role("button", name="model", exact=True).or_(page.locator("g.node")).first.wait_for()
     assert page.locator('[data-node="transformer.h"] text.shape').text_content() == f"(1, {len(PROMPT)}, 256)"
 
 
@@ -170,10 +169,10 @@ def cell(page: Page, row: int, column: int) -> float:
 def test_a_node_click_opens_its_inspector_with_the_true_value(page: Page, shakespeare: Checkpoint) -> None:
     trace = run_of(shakespeare, PROMPT)
     diagram(page)
-    page.locator('[data-node="transformer.h"]').click()
-    page.locator('[data-node="transformer.h"] .open').click()
-    page.locator('[data-node="transformer.h.0.attn"]').wait_for()
-    page.locator('[data-node="transformer.h.0.ln_1"]').click()
+    page.locator('g.node[data-node="transformer.h"]').click()
+    page.locator('g.node[data-node="transformer.h"] .open').click()
+    page.locator('g.node[data-node="transformer.h.0.attn"]').wait_for()
+    page.locator('g.node[data-node="transformer.h.0.ln_1"]').click()
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "transformer.h.0.ln_1")
     page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '256'""")
     shown = cell(page, 5, 3)
@@ -283,18 +282,19 @@ def test_the_keyboard_alone_reaches_a_head(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(panel).to_have_attribute("data-head", "1")
     page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).press("Enter")
+    page.locator('button[data-layer="1"][data-head="0"]').wait_for()
     page.locator('button[data-layer="0"][data-head="0"]').focus()
     page.keyboard.press("ArrowDown")  # the grid: a row for each block
     page.keyboard.press("Enter")
     expect(panel).to_have_attribute("data-name", "transformer.h.1.attn.pattern")
     page.get_by_role("button", name="Diagram", exact=True).press("Enter")
-    node = page.locator('[data-node="transformer.h.1.attn.scores"]')
+    node = page.locator('g.node[data-node="transformer.h.1.attn.scores"]')
     node.focus()
     page.keyboard.press("Enter")
     expect(panel).to_have_attribute("data-name", "transformer.h.1.attn.scores")
     node.focus()
     page.keyboard.press("Escape")
-    page.locator('[data-node="transformer.h.1.attn.c_attn"]').wait_for()
+    page.locator('g.node[data-node="transformer.h.1.attn.c_attn"]').wait_for()
 
 
 def test_weights_are_inspected_in_the_same_way(page: Page, shakespeare: Checkpoint) -> None:

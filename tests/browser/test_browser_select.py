@@ -179,18 +179,17 @@ def test_the_focus_stays_in_the_map_and_in_the_heads(page: Page) -> None:
     page.keyboard.press("Enter")
     node(page, "transformer.h.0.resid_mid")
     expect(line).to_be_focused()
-    page.locator('[data-open="1"]').click()
-    page.locator('[data-node="transformer.h.1.attn.pattern"]').click()
+    page.locator('[data-node="transformer.h.0.attn.pattern"]').click()
     page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
-    head(page, 1, 2).click()  # which opens the view where patterns are made
+    head(page, 1, 2).click()  # of another block: the view where patterns are made
     form(page, "Diagram")
-    scores = page.locator('[data-node="transformer.h.1.attn.scores"]')
+    scores = page.locator('g.node[data-node="transformer.h.1.attn.scores"]')
     scores.focus()
     page.keyboard.press("Enter")
     node(page, "transformer.h.1.attn.scores")
     expect(scores).to_be_focused()
     page.keyboard.press("Escape")
-    page.locator('[data-node="transformer.h.1.attn.c_attn"]').wait_for()
+    page.locator('g.node[data-node="transformer.h.1.attn.c_attn"]').wait_for()
     assert page.evaluate("deepQuery('g.node:focus').length") == 1  # a node of the new view
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -654,7 +655,7 @@ def test_links_join_each_query_with_the_keys_that_it_reads(screen: Screen, trace
 
 
 def test_the_legend_names_both_ends_of_the_scale(launched: BrowserContext, page: Page, trace: Trace) -> None:
-    cases = {
+    cases: dict[str, tuple[Any, float, Any]] = {
         f"{BLOCK}.attn.scores": (-trace[f"{BLOCK}.attn.scores"][0, 3].abs().max(), 0, None),
         f"{BLOCK}.mlp.gelu": (-0.17, 0, trace[f"{BLOCK}.mlp.gelu"][0].max()),
         PATTERN: (0, 0.25, 1),
