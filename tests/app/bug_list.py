@@ -502,7 +502,7 @@ BUGS: Final = (
         "the heads' picture drawn in reverse",
         "components/heads/heads.js",
         "drawImage(view.atlas, head * size,",
-        "drawImage(view.atlas, (n_head - 1 - head) * size,",
+        "drawImage(view.atlas, (view.data.n_head - 1 - head) * size,",
         f"{DRAWN}::test_the_picture_under_each_button_is_its_own_head_s",
     ),
     Bug(

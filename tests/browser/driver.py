@@ -152,3 +152,16 @@ def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
         arg=[text, list(PANELS)],
         timeout=seconds * 1000,
     )
+
+
+def draw_diagram(page: Page) -> None:
+    """Have the map drawn as a diagram; without it, the map is strips."""
+    page.get_by_role("button", name="Diagram", exact=True).click()
+    page.locator("g.node").first.wait_for()
+
+
+def pick_head(page: Page, layer: int, head: int) -> None:
+    """Choose a head among those of all blocks."""
+    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
+    page.locator(f'button[data-layer="{layer}"][data-head="{head}"]').click()
+    page.locator('[data-panel="inspector"] canvas.over').wait_for()

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, Trace, capture, load
-from tests.browser.driver import ROOT, chromium, open_page, server, wait_for_text
+from tests.browser.driver import ROOT, chromium, draw_diagram, open_page, pick_head, server, wait_for_text
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -40,19 +40,6 @@ def assert_prediction(page: Page, checkpoint: Checkpoint, text: str, temperature
         assert abs(probability - expected[index].item()) < 1e-5
 
 
-def diagram(page: Page) -> None:
-    """Have the map drawn as a diagram."""
-    page.get_by_role("button", name="Diagram", exact=True).click()
-    page.locator("g.node").first.wait_for()
-
-
-def pick_head(page: Page, layer: int, head: int) -> None:
-    """Choose a head among those of all blocks."""
-    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
-    page.locator(f'button[data-layer="{layer}"][data-head="{head}"]').click()
-    page.locator('[data-panel="inspector"] canvas.over').wait_for()
-
-
 def test_the_first_second_shows_the_truth(page: Page, shakespeare: Checkpoint) -> None:
     wait_for_text(page, PROMPT)
     assert_prediction(page, shakespeare, PROMPT)
@@ -61,7 +48,7 @@ def test_the_first_second_shows_the_truth(page: Page, shakespeare: Checkpoint) -
     assert page.locator("[data-role=lens-row]").count() == shakespeare.config.n_layer + 1
     for name in ("transformer.wte", "transformer.h.0.attn.pattern", "transformer.h.3", "lm_head"):
         assert page.locator(f'[data-panel="map"] [data-node="{name}"]').is_visible()
-    diagram(page)
+    draw_diagram(page)
     assert page.locator('[data-node="transformer.h"] text.shape').text_content() == f"(1, {len(PROMPT)}, 256)"
 
 
@@ -168,7 +155,7 @@ def cell(page: Page, row: int, column: int) -> float:
 
 def test_a_node_click_opens_its_inspector_with_the_true_value(page: Page, shakespeare: Checkpoint) -> None:
     trace = run_of(shakespeare, PROMPT)
-    diagram(page)
+    draw_diagram(page)
     page.locator('g.node[data-node="transformer.h"]').click()
     page.locator('g.node[data-node="transformer.h"] .open').click()
     page.locator('g.node[data-node="transformer.h.0.attn"]').wait_for()

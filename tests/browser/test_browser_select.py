@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.driver import chromium, open_page
+from tests.browser.driver import chromium, draw_diagram, open_page, pick_head
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -84,12 +84,6 @@ def node(page: Page, name: str) -> None:
 def head(page: Page, layer: int, number: int) -> Locator:
     """The button of a head."""
     return page.locator(f'button[data-layer="{layer}"][data-head="{number}"]')
-
-
-def form(page: Page, name: str) -> None:
-    """Choose the form of the map."""
-    page.get_by_role("button", name=name, exact=True).click()
-    page.locator("g.node" if name == "Diagram" else '[data-panel="map"] button[data-node]').first.wait_for()
 
 
 def test_a_look_elsewhere_is_one_run_and_one_message(wired: tuple[Page, Wire]) -> None:
@@ -180,9 +174,8 @@ def test_the_focus_stays_in_the_map_and_in_the_heads(page: Page) -> None:
     node(page, "transformer.h.0.resid_mid")
     expect(line).to_be_focused()
     page.locator('[data-node="transformer.h.0.attn.pattern"]').click()
-    page.locator('[data-panel="inspector"]').get_by_role("button", name="heads", exact=True).click()
-    head(page, 1, 2).click()  # of another block: the view where patterns are made
-    form(page, "Diagram")
+    pick_head(page, 1, 2)  # of another block: the view where patterns are made
+    draw_diagram(page)
     scores = page.locator('g.node[data-node="transformer.h.1.attn.scores"]')
     scores.focus()
     page.keyboard.press("Enter")
@@ -213,7 +206,7 @@ def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: Brow
 def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:
     page.locator('[data-open="1"]').click()
     node(page, "transformer.h.1.attn.pattern")
-    form(page, "Diagram")
+    draw_diagram(page)
     page.get_by_text("About this model").first.click()
     page.get_by_text("parameters").first.wait_for()
     page.get_by_text("Explore").first.click()

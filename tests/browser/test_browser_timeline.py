@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
-from tests.browser.driver import PANELS, chromium, open_page, server, wait_for_text
+from tests.browser.driver import PANELS, chromium, open_page, pick_head, server, wait_for_text
 from tests.browser.test_browser import ARTEFACTS, cell
 from tests.browser.test_browser_models import last_years_checkpoint, upload
 from tests.conftest import random_model
@@ -453,7 +453,7 @@ def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> 
     page.keyboard.press("Home")
     wait_for_step(page, 0)
     page.keyboard.press("Escape")  # for the open strip lies over the heads
-    page.locator('[data-layer="2"][data-head="1"]').click()
+    pick_head(page, 2, 1)
     slider(page)
     page.locator('[data-panel="timeline"] select').select_option("previous")
     score = page.locator('[data-panel="timeline"] .score')

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app.session.first_prompt import PROMPT
 from app.training import jobs, learning_curves, processes
 from gptcore import Checkpoint, capture, load
-from tests.browser.driver import chromium, open_page, server
+from tests.browser.driver import chromium, draw_diagram, open_page, server
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -103,7 +103,9 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     expect(page.get_by_role("button", name=f"{jobs.KEPT}/{job.name}")).to_be_visible(timeout=SLOW)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Look inside the best weights").click(timeout=SLOW)
-    expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text("(1, 3, 48)", timeout=SLOW)
+    page.get_by_role("button", name="Diagram", exact=True).wait_for(timeout=SLOW)
+    draw_diagram(page)
+    expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text("(1, 3, 48)")
 
 
 def run_on_the_page(page: Page, folder: Path) -> Callable[[int], None]:
