@@ -226,6 +226,22 @@ def test_logits_are_those_of_the_tokens_that_are_likely_behind_the_followed_one(
             assert close(values, run[node][0][:, best].T), (node, token)
 
 
+def test_the_stage_follows_what_is_typed_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that an earlier prompt has in common are taken over: also of another node or head they must be right."""
+    page = Page(folder, monkeypatch)
+    nodes = [f"{BLOCK}.attn.pattern", f"{BLOCK}.attn.masked", f"{BLOCK}.ln_1"]
+    for node in nodes:
+        page.select(node)
+        for text, head in ((FITS, 3), (FITS + "a", 3), (FITS + "ah", 1), (FITS + "a", 1), ("ba→a", 1), ("ba→aab", 0)):
+            page.type(text)
+            if "H" in architecture(MODEL.config).nodes[node].axes:
+                page.choose_head(head)
+            tensor = run_of(MODEL, text)[node][0]
+            tensor = torch.atleast_2d(tensor[head] if tensor.dim() == 3 else tensor)
+            expected = tensor if tensor.shape[0] in (1, tensor.shape[1]) else tensor.T
+            assert close(page.matrix()[1], expected), (node, text)
+
+
 def test_the_scales_of_a_pattern(page: Page, trace: Trace) -> None:
     """Weights stay as they are when each row has a scale of its own; times the values' lengths they are others."""
     page.pick_head(LAYER, HEAD)
