@@ -62,7 +62,3 @@ def lens(*, text: str, position: int, token: str, rows: Sequence[LensRow] | None
             for row in rows
         ]
     return Panel("lens", {"text": text, "position": position, "token": token, "rows": told, "ack": ack})
-
-
-def _sendable(token: LensToken) -> dict[str, object]:
-    return {**token, "probability": number(token["probability"])}
