@@ -43,7 +43,8 @@ def follow(asked: object) -> None:
     """
     place = st.empty()  # in each run, so that what follows keeps its place
     try:
-        aim = _aim(asked)
+        # A run may be stopped by the next before it is there.
+        aim = st.session_state["aim"] = _aim(asked) or st.session_state.get("aim")
     except StateError as error:
         _tell(f"This link could not be followed. {sentence(str(error))}")
         return
@@ -55,6 +56,7 @@ def follow(asked: object) -> None:
         trouble = _restore(aim)
     if trouble:
         _tell(trouble)
+    st.session_state["aim"] = None
 
 
 def here() -> str:

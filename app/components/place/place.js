@@ -1,7 +1,7 @@
 // The address of the page follows the state, on pause; back and forward ask the server for the state of an address.
 
 import { addressOf, spelled } from "../shared/address.js";
-import { connected, working } from "../shared/connection.js";
+import { connected, onWork, working } from "../shared/connection.js";
 import { hide } from "../shared/dom.js";
 import { sessionOf, tellHere, tellNote, whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
@@ -18,7 +18,13 @@ function build(_, view) {
     view.going = true;
     setTimeout(() => go(view), SOON);
   });
-  view.cleanups.push(() => clearTimeout(view.resting));
+  view.cleanups.push(onWork(() => mend(view)), () => clearTimeout(view.resting));
+}
+
+/** Streamlit leaves the state out of the address of another page. */
+function mend(view) {
+  if (working() || view.going || view.written === null || location.search) return;
+  history.replaceState(history.state, "", addressOf(view.written));
 }
 
 /** Asks for the state of the address, once Streamlit has the page that belongs to it. */

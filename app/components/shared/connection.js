@@ -22,9 +22,7 @@ export function working() {
  * @returns {() => void} what ends it
  */
 export function onConnection(hear) {
-  const app = /** @type {Element} */ (document.querySelector(APP));
-  const observer = new MutationObserver(hear);
-  observer.observe(app, { attributeFilter: ["data-test-connection-state"] });
+  const observer = observed("data-test-connection-state", hear);
   window.addEventListener("online", hear);
   window.addEventListener("offline", hear);
   return () => {
@@ -32,6 +30,22 @@ export function onConnection(hear) {
     window.removeEventListener("online", hear);
     window.removeEventListener("offline", hear);
   };
+}
+
+/**
+ * Calls `hear` whenever the server begins a run for this page, or ends one.
+ * @param {() => void} hear
+ * @returns {() => void} what ends it
+ */
+export function onWork(hear) {
+  const observer = observed("data-test-script-state", hear);
+  return () => observer.disconnect();
+}
+
+function observed(name, hear) {
+  const observer = new MutationObserver(hear);
+  observer.observe(/** @type {Element} */ (document.querySelector(APP)), { attributeFilter: [name] });
+  return observer;
 }
 
 /** Asks the server for a sign of life, beside the connection. */
