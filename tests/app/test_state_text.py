@@ -34,6 +34,8 @@ STATES = st.builds(
     pin=st.none() | st.tuples(COUNT, COUNT),
     lock=st.none() | COUNT,
     look=st.builds(Look, **{name: st.sampled_from(words) for name, words in CHOICES.items()}),
+    upload=st.sampled_from(["", "0f" * 32]),
+    options=ANY,
 )
 
 
@@ -76,6 +78,8 @@ def test_every_field_is_written() -> None:
         replace(plain, lock=0),
         replace(plain, lock=7),
         *(replace(plain, look=Look().choose(name, word)) for name, words in CHOICES.items() for word in words[1:]),
+        replace(plain, upload="0f" * 32),
+        replace(plain, options='{"words":false}'),
     ]
     assert len({encode(state) for state in (plain, *others)}) == len(others) + 1
 
@@ -98,6 +102,7 @@ def test_every_field_is_written() -> None:
         ("model=m&form=table", "form is one of tensors, diagram, got 'table'; choose one of them; or take the link"),
         ("model=m&scale=" + "x" * 500, "scale is one of weight, row, value, got 'x"),
         ("model=m&look=diagram", "no field 'look'"),
+        ("model=m&upload=../etc", "'upload' of a state holds '../etc'"),
         ("v=2&model=m", "version '2', wanted 1; make the link anew"),
         ("v=&model=m", "version '', wanted 1"),
         ("model=m&model=n", "each field of a state comes once, got model, model"),
