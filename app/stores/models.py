@@ -78,14 +78,12 @@ class Wanted:
         if not options:
             return Wanted(source, digest=digest)
         try:
-            match json.loads(options):
-                case {**fields} if fields.keys() <= {"words", "config", "choices"}:
-                    config = GPTConfig.from_dict(fields["config"]) if "config" in fields else None
-                    choices = tuple(
-                        (str(name), _plain(value)) for name, value in dict(fields.get("choices", {})).items()
-                    )
-                    return Wanted(source, config, bool(fields.get("words", True)), digest, choices)
-        except (ValueError, TypeError, RecursionError):
+            fields: dict[str, Any] = dict(json.loads(options))
+            if fields.keys() <= {"words", "config", "choices"}:
+                config = GPTConfig.from_dict(fields["config"]) if "config" in fields else None
+                choices = tuple((str(name), _plain(value)) for name, value in fields.get("choices", {}).items())
+                return Wanted(source, config, bool(fields.get("words", True)), digest, choices)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             pass
         raise ValueError(f"the options of a model are those of a link, got {options[:80]!r}; take the whole link")
 

@@ -16,6 +16,7 @@ class Line:
         self.port = port
         self._whole = True
         self._ends: set[socket.socket] = set()
+        self._frozen: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -33,6 +34,11 @@ class Line:
         """Take connections again, to another port if one is given."""
         self.port = port or self.port
         self._whole = True
+
+    def freeze(self) -> None:
+        """Carry nothing more over the present connections, and leave them open, as a network does that has gone."""
+        with self._lock:
+            self._frozen |= self._ends
 
     def close(self) -> None:
         """End it."""
@@ -63,7 +69,8 @@ class Line:
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(data)
+                if source not in self._frozen:
+                    target.sendall(data)
         with self._lock:
             self._ends -= {source, target}
         _close(source)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from gptcore import Checkpoint, capture, load
 from tests.browser.driver import chromium, open_page, server
 from tests.browser.line import Line, line
+from tests.conftest import random_model
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -246,3 +248,48 @@ def test_a_page_comes_back_when_the_server_was_started_anew(wire: tuple[Line, Ex
     made.mend(int(url.rpartition(":")[2]))
     for person in people:
         person.is_back()
+
+
+@pytest.mark.slow
+def test_a_connection_that_leads_nowhere_is_left(launched: BrowserContext, wire: tuple[Line, ExitStack]) -> None:
+    page = open_page(launched, wire[0].url)
+    head(page)
+    here = page.evaluate(HERE)
+    wire[0].freeze()
+    text = box(page) + "e"
+    type_at_the_end(page, "e")
+    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text, timeout=60_000)
+    assert box(page) == text
+    assert page.evaluate(HERE) == here
+    type_at_the_end(page, "e")
+    wait_for_numbers(page, text + "e")
+    page.close()
+
+
+def test_a_model_that_was_uploaded_is_told_to_be_gone_and_the_text_is_kept(
+    launched: BrowserContext, wire: tuple[Line, ExitStack], tmp_path: Path
+) -> None:
+    page = open_page(launched, wire[0].url)
+    small = random_model(vocab_size=65)
+    torch.save({"model": small.state_dict(), "model_args": small.config.to_dict()}, tmp_path / "mine.pt")
+    page.locator(".st-key-choose button").first.click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.pt")
+    page.get_by_role("button", name="Open mine.pt").click()
+    expect(page.locator(".st-key-choose button").first).to_contain_text("mine.pt", timeout=30_000)
+    page.get_by_role("dialog").wait_for(state="detached")
+    area = page.locator("[data-role=prompt]")
+    area.fill("1 2 3")
+    wait_for_numbers(page, "1 2 3")
+    made, serving = wire
+    serving.close()
+    made.cut()
+    url, _ = serving.enter_context(server(FIRST))
+    made.mend(int(url.rpartition(":")[2]))
+    expect(page.locator(LINE)).to_contain_text("mine.pt was uploaded, and this server no longer has it", timeout=30_000)
+    expect(page.locator(LINE)).to_contain_text("Your text is kept.")
+    assert source(page) == FIRST
+    assert box(page) == "1 2 3"
+    page.get_by_text("Still shown").first.wait_for()  # this model has no figures
+    area.fill("To be")
+    wait_for_numbers(page, "To be")
+    page.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -136,7 +135,7 @@ def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """Save a model that is not shipped."""
     usual = load("shakespeare-char")
     model = random_model(vocab_size=usual.config.vocab_size)

@@ -2,7 +2,7 @@
 // of all of it, and brings along what it showed: the session that answers may never have seen it.
 
 import { addressOf } from "../shared/address.js";
-import { answers, connected, onConnection, working } from "../shared/connection.js";
+import { answers, connected, onConnection, running } from "../shared/connection.js";
 import { el } from "../shared/dom.js";
 import { tellNote, whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
@@ -11,7 +11,8 @@ import { closeErrors } from "./dialog.js";
 
 const LOST = "Connection lost: trying again. Your text is kept.";
 const PATIENCE = 3000; // ms until the page asks again
-const TRIES = 4; // then it is opened anew
+const TRIES = 3; // then it is opened anew
+const LONG = 60_000; // ms for which a run is waited for; a line that leads nowhere tells of no end
 const ONCE = 60_000; // ms in which it is opened anew once
 
 function build(root, view) {
@@ -19,7 +20,7 @@ function build(root, view) {
   view.close = el("button", { type: "button", "aria-label": "Close", onclick: () => tellNote("") }, "✕");
   view.line = el("div", { class: "line", hidden: true, "data-role": "connection" }, view.text, view.close);
   root.append(view.line);
-  Object.assign(view, { lost: false, asked: 0, tries: 0, timer: 0 });
+  Object.assign(view, { lost: false, asked: 0, tries: 0, timer: 0, since: 0 });
   view.cleanups.push(onConnection(() => follow(view)), closeErrors(), () => clearTimeout(view.timer));
   listen(view, "gptscope:late", () => check(view));
   listen(view, "gptscope:answer", (event) => hear(view, event.detail));
@@ -54,23 +55,27 @@ function follow(view) {
 
 /** An answer is late: the server may be at work, or gone, or have forgotten this page. */
 async function check(view) {
-  if (!connected() || working()) return;
-  if (await answers()) ask(view);
-  else {
-    view.lost = true;
-    draw(view);
-    again(view);
-  }
+  if (!connected() || view.asked || atWork(view)) return;
+  if (await answers()) return ask(view);
+  view.lost = true;
+  draw(view);
+  again(view);
+}
+
+/** The server says that it is at work, and that is not too long ago. */
+function atWork(view) {
+  if (!running()) view.since = 0;
+  else view.since ||= performance.now();
+  return running() && performance.now() - view.since < LONG;
 }
 
 function again(view) {
   clearTimeout(view.timer);
-  view.timer = setTimeout(() => (view.lost || view.asked) && retry(view), PATIENCE);
+  view.timer = setTimeout(() => retry(view), PATIENCE);
 }
 
 async function retry(view) {
-  if (!connected() || (working() && view.tries < TRIES)) return again(view);
-  if (!(await answers())) return again(view);
+  if (!connected() || atWork(view) || !(await answers())) return again(view);
   if (view.tries < TRIES) return ask(view);
   openAnew();
 }

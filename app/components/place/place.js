@@ -42,7 +42,8 @@ function go(view) {
 
 function writeSoon(view) {
   clearTimeout(view.resting);
-  view.resting = setTimeout(() => write(view), REST);
+  if (view.written === null) write(view); // what the page opened with is an entry of its own
+  else view.resting = setTimeout(() => write(view), REST);
 }
 
 /** A new entry for another place, and for typing after a pause; more typing changes the one that is there. */

@@ -16,6 +16,11 @@ export function working() {
   return told("data-test-script-state") !== "notRunning";
 }
 
+/** Returns true while the server has said that it runs something for this page. */
+export function running() {
+  return told("data-test-script-state") === "running";
+}
+
 /**
  * Calls `hear` whenever the connection is lost or back.
  * @param {() => void} hear
