@@ -7,13 +7,13 @@ prompt, that place. All three come from outside: each opens only what its visito
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.components import PlaceNote
 from app.session.actions import MoveInTime, Restore, Write, sentence
@@ -50,12 +50,16 @@ def follow(asked: object) -> None:
         return
     if aim is None:
         return
-    trouble = _open(aim, lambda share, what: _progress(place, share, what))
-    place.empty()
-    if "explorer" in st.session_state and not trouble:
-        trouble = _restore(aim)
+
+    def listener(share: float, what: str) -> None:
+        place.progress(share, f"Loading the model: {what} …")
+
+    trouble = _open(aim, listener) or _restore(aim)
     if trouble:
         _tell(trouble)
+    if aim.typed is not None:
+        _keep(aim.typed, listener)
+    place.empty()
     st.session_state["aim"] = None
 
 
@@ -108,10 +112,6 @@ def _linked(text: str) -> Aim | None:
     return Aim(decode(text)) if text else None
 
 
-def _progress(place: DeltaGenerator, share: float, what: str) -> None:
-    place.progress(share, f"Loading the model: {what} …")
-
-
 def _open(aim: Aim, listener: Callable[[float, str], None]) -> str:
     """Open the model, if it is another one; return why that cannot be."""
     state = aim.state
@@ -150,11 +150,18 @@ def _restore(aim: Aim) -> str:
             me.apply(back)
         if me.notice is not before and me.notice is not None and me.notice["kind"] == "error":
             trouble = f"This place could not be shown. {me.notice['text']}"
-    if aim.typed is not None and aim.typed != me.typed:
-        write = Write(aim.typed)
+    return trouble
+
+
+def _keep(typed: str, listener: Callable[[float, str], None]) -> None:
+    """Put the text of the page's box into the model on the screen: its own, or the first where that is gone."""
+    if "explorer" not in st.session_state:
+        with suppress(CheckpointError, ValueError):  # which will be told when it is opened again
+            opening.open_model(opening.first(), listener)
+    if "explorer" in st.session_state and typed != person.explorer().typed:
+        me, write = person.explorer(), Write(typed)
         with server.turn(me.work([write])):
             me.apply(write)
-    return trouble
 
 
 def _is_open_to_all(wanted: Wanted) -> bool:

@@ -78,7 +78,7 @@ class Wanted:
         if not options:
             return Wanted(source, digest=digest)
         try:
-            fields: dict[str, Any] = dict(json.loads(options))
+            fields = json.loads(options)
             if fields.keys() <= {"words", "config", "choices"}:
                 config = GPTConfig.from_dict(fields["config"]) if "config" in fields else None
                 choices = tuple((str(name), _plain(value)) for name, value in fields.get("choices", {}).items())

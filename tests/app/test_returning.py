@@ -196,7 +196,8 @@ def test_a_page_of_this_session_stays_where_it_is(app: AppTest) -> None:
 
 def test_a_page_whose_upload_is_gone_keeps_its_text(app: AppTest) -> None:
     app.run()
-    asked(app, "another.1", "To be", State("mine.pt", "To be", upload="0" * 64))
+    me = asked(app, "another.1", "To be", State("mine.pt", "To be", upload="0" * 64))
+    assert me.shown.text == "To be"
     assert note(app) == (
         "mine.pt was uploaded, and this server no longer has it: drop its files on the page again. Your text is kept."
     )
