@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.driver import chromium, open_page, server
