@@ -59,10 +59,16 @@ class Type(Action):
         except ValueError as error:
             why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
             return replace(entered, notice={"kind": "error", "text": why})
-        there = screen.lock is not None and shown.sees(screen.lock)
+        lock = _same_token(screen.lock, screen.shown.ids, shown.ids)
         marks = screen.writing.kept(common(screen.shown.ids, shown.ids))
         writing = screen.writing if marks is screen.writing.drawn else replace(screen.writing, drawn=marks)
-        return replace(entered, shown=shown, meant=self.text, lock=screen.lock if there else None, writing=writing)
+        return replace(
+            entered,
+            shown=shown,
+            meant=self.text,
+            lock=lock if lock is not None and shown.sees(lock) else None,
+            writing=writing,
+        )
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0
@@ -313,3 +319,16 @@ def sentence(text: str) -> str:
     'No such file.'
     """
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _same_token(index: int | None, before: list[int], after: list[int]) -> int | None:
+    """Return where a token of one text stands in the next; None if it is no longer there.
+
+    >>> _same_token(3, [5, 6, 7, 8], [5, 9, 9, 6, 7, 8]), _same_token(3, [5, 6, 7, 8], [5, 6, 7])
+    (5, None)
+    """
+    if index is None or index < common(before, after):
+        return index
+    from_end = len(before) - index
+    behind = common(before[::-1], after[::-1])
+    return len(after) - from_end if from_end <= behind and len(after) >= from_end else None

@@ -208,6 +208,7 @@ def _matrix(me: Explorer) -> components.Panel:
         col_axis=tensor_slice.POSITIONS.get(part.cols, part.cols),
         row_labels=tensor_slice.labels(part.rows, tokens, tokenizer, part, part.matrix.shape[0]),
         col_labels=tensor_slice.labels(part.cols, tokens, tokenizer, part, part.matrix.shape[1]),
+        row_ids=part.tokens or None,
         row_tokens=part.rows in tensor_slice.POSITIONS,
         col_tokens=part.cols in tensor_slice.POSITIONS,
         square=part.square,

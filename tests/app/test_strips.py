@@ -496,3 +496,15 @@ def test_what_is_no_number_has_a_code_of_its_own_and_leaves_the_scales() -> None
     found = drawn.value_at("transformer.h.1.resid_post", 0, 0)
     assert found is not None and np.isnan(found[2])
     assert np.isnan(me.lens()[-1]["top"][0]["probability"])
+
+
+def test_a_lock_stays_at_its_token_while_the_text_before_it_changes(page: Page) -> None:
+    page.type(FITS)
+    page.report("follow", token=4, text=FITS)
+    token = page.panel("prompt")["labels"][4]
+    for text, place in (("cc" + FITS, 6), ("cc" + FITS[1:], 5), (FITS + "a", 4)):
+        page.type(text)
+        sent = page.panel("prompt")
+        assert (sent["lock"], sent["labels"][place]) == (place, token), text
+    page.type(FITS[:4] + "aa" + FITS[5:])  # another token in its place
+    assert page.panel("prompt")["lock"] is None

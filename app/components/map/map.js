@@ -21,7 +21,7 @@ function build(root, view) {
   root.append(el("header", {}, el("h2", {}, "Map"), view.forms.node, view.search, view.play));
   buildStrips(view);
   buildDiagram(view);
-  root.append(view.strips, view.diagram, view.telling);
+  root.append(view.telling);
   offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : svgPicture(view.svg)));
 }
 
@@ -29,8 +29,10 @@ export default function (component) {
   const view = viewOf(component, build);
   const tensors = view.data.form === "tensors";
   view.forms.choose(view.data.form);
-  view.strips.hidden = !tensors;
-  view.diagram.hidden = tensors;
+  // The other form is taken away: each node of the page is there once.
+  const [shown, other] = tensors ? [view.strips, view.diagram] : [view.diagram, view.strips];
+  other.remove();
+  if (!shown.isConnected) view.telling.before(shown);
   if (tensors) drawStrips(view);
   else drawDiagram(view);
   painted(view, "map");

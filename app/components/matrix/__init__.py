@@ -71,6 +71,7 @@ def matrix(
     col_axis: str,
     row_labels: Sequence[str] | None = None,
     col_labels: Sequence[str] | None = None,
+    row_ids: Sequence[int] | None = None,
     row_tokens: bool = False,
     col_tokens: bool = False,
     join: str = " → ",
@@ -110,6 +111,7 @@ def matrix(
         col_axis: the same for the columns.
         row_labels: one label a row, or None: the prompt's tokens for `row_tokens`, else numbers.
         col_labels: the same for the columns.
+        row_ids: of rows that are tokens of the vocabulary, their ids: the readout tells these in place of the row.
         row_tokens: True if rows are positions of the context: a hover on one highlights it in all panels.
         col_tokens: the same for the columns.
         join: text between the two places in the readout: "query 'b' (11) → key 'T' (0): 0.4132".
@@ -156,6 +158,7 @@ def matrix(
         "col_axis": col_axis,
         "row_labels": None if row_labels is None else list(row_labels),
         "col_labels": None if col_labels is None else list(col_labels),
+        "row_ids": None if row_ids is None else list(row_ids),
         "row_tokens": row_tokens,
         "col_tokens": col_tokens,
         "join": join,

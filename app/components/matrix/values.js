@@ -25,10 +25,10 @@ function valueAt(view, { row, col }) {
   return same(cell, { row, col }) ? cell.value : undefined;
 }
 
-function place(axis, labels, index, answered) {
+function place(axis, labels, index, answered, id = index) {
   const label = labels ? labels[index] : answered;
   if (!axis) return null;
-  return label == null ? `${axis} ${index}` : `${axis} '${visible(label)}' (${index})`;
+  return label == null ? `${axis} ${index}` : `${axis} '${visible(label)}' (${id})`;
 }
 
 export function showValue(view) {
@@ -49,7 +49,7 @@ export function showValue(view) {
   if (value === undefined) askSoon(view);
   const [row, col] = same(data.cell, cell) ? data.cell.labels : [];
   const where = [
-    place(data.row_axis, labelsOf(view, "row"), cell.row, row),
+    place(data.row_axis, labelsOf(view, "row"), cell.row, row, data.row_ids?.[cell.row]),
     place(data.col_axis, labelsOf(view, "col"), cell.col, col),
   ].filter((each) => each !== null);
   write(view.tip, `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}`);
