@@ -502,9 +502,9 @@ def test_a_lock_stays_at_its_token_while_the_text_before_it_changes(page: Page) 
     page.type(FITS)
     page.report("follow", token=4, text=FITS)
     token = page.panel("prompt")["labels"][4]
-    for text, place in (("cc" + FITS, 6), ("cc" + FITS[1:], 5), (FITS + "a", 4)):
+    for text, place in (("cc" + FITS, 6), ("cc" + FITS[1:], 5), ("cc" + FITS[1:] + "a", 5)):
         page.type(text)
         sent = page.panel("prompt")
         assert (sent["lock"], sent["labels"][place]) == (place, token), text
-    page.type(FITS[:4] + "aa" + FITS[5:])  # another token in its place
+    page.type("cc" + FITS[1:4] + "b" + FITS[5:] + "a")  # another token in its place
     assert page.panel("prompt")["lock"] is None
