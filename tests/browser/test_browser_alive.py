@@ -107,6 +107,7 @@ def other_page(page: Page) -> None:
 
 
 def model(page: Page) -> None:
+    head(page)  # which must not be done again, on the other model
     other = "induction" if source(page) != "induction" else "fairytales"
     page.locator(".st-key-choose button").first.click()
     page.get_by_role("dialog").get_by_role("button", name=re.compile(f"^{other}")).click()
@@ -172,6 +173,7 @@ class Person:
         type_at_the_end(page, "e")
         wait_for_numbers(page, box(page))
         assert box(page) != self.box
+        assert page.evaluate(HERE) == self.here, f"{self.name}: an old click was done again"
         checkpoint = model_of(self.source)
         logits = capture(checkpoint, checkpoint.tokenizer.encode(box(page))[-checkpoint.config.block_size :]).logits
         expected = torch.softmax(logits[0, -1].double(), -1)
