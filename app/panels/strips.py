@@ -76,6 +76,19 @@ def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
+def whole_pass(arch: Architecture) -> list[tuple[str, str]]:
+    """Return (node, sentence) of the tensors that one forward pass goes through, each block opened as it is passed."""
+    found: dict[str, str] = {}
+    for layer in range(arch.config.n_layer):
+        of_layer = [line for line in lines(arch, layer) if line.inside or line.block is None]
+        last = [line for line in of_layer if line.id in (arch.named("final norm"), arch.named("logits"))]
+        for line in of_layer if layer == arch.config.n_layer - 1 else of_layer[: -len(last)]:
+            node = arch.nodes[line.id]
+            block = "" if node.layer is None else f"block {node.layer}, "
+            found.setdefault(line.id, f"{block}{node.label}: {node.summary}")
+    return list(found.items())
+
+
 def scales_of(trace: Trace) -> Scales:
     """Return a scale for each kind, by the run of a prompt: the size that 98 % of its pixels do not pass."""
     arch = architecture(trace.config)

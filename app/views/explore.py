@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from app import components
-from app.panels import tensor_slice
+from app.panels import strips, tensor_slice
 from app.panels.formulas import formula_svg
 from app.session import events
 from app.session.actions import Action, LookBack
@@ -86,6 +86,7 @@ def _texts(me: Explorer) -> dict[str, str]:
     texts = {}
     if (index := _index_key(me.arch.config)) not in reports.kept():
         texts[index] = json.dumps([[node.id, node.label, node.layer] for node in me.arch.nodes])
+        texts[_pass_key(me.arch.config)] = json.dumps(strips.whole_pass(me.arch))
     if drawing not in (kept := reports.kept()) and me.look.form == "diagram":
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
@@ -123,6 +124,12 @@ def _index_key(config: GPTConfig) -> str:
     return _key(f"nodes of {config}")
 
 
+@lru_cache(maxsize=64)
+def _pass_key(config: GPTConfig) -> str:
+    """Return the name under which the page keeps the nodes of one pass."""
+    return _key(f"pass of {config}")
+
+
 @lru_cache(maxsize=256)
 def _drawing_key(config: GPTConfig, view: str, layer: int) -> str:
     """Return the name under which the page keeps the drawing of a view."""
@@ -146,6 +153,7 @@ def _map(me: Explorer) -> components.Panel:
         n_layer=me.arch.config.n_layer,
         form=me.look.form,
         index_key=_index_key(me.arch.config),
+        pass_key=_pass_key(me.arch.config),
         T=me.shown.trace.T,
         position=me.position,
         locked=me.lock is not None,

@@ -149,7 +149,8 @@ def test_links_show_the_locked_token_s_own(page: Page) -> None:
     page.locator('[data-token-index="7"][aria-pressed="true"]').wait_for()
     page.locator('[data-role="plot"]').wait_for()
     page.locator('[data-word="heads"]').click()
-    assert page.locator("[data-head]:not([data-role])").count() == 16
+    page.locator('[data-layer="3"][data-head="3"]').wait_for()
+    assert page.locator("[data-layer][data-head]:not([data-role])").count() == 16
     page.locator('[data-layer="2"][data-head="1"]').click()
     page.locator('[data-role="plot"][data-name="transformer.h.2.attn.pattern"][data-head="1"]').wait_for()
 

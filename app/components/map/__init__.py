@@ -84,6 +84,7 @@ def map_panel(
     n_layer: int = 1,
     form: str = "tensors",
     index_key: str = "",
+    pass_key: str = "",
     lines: Sequence[MapLine] = (),
     pixels: NDArray[np.uint8] | None = None,
     logits: NDArray[np.float32] | None = None,
@@ -114,6 +115,7 @@ def map_panel(
         n_layer: number of blocks in the picker, which is hidden for one block.
         form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
         index_key: name of the list of all nodes for the search, JSON that `live` keeps: [id, label, layer] each.
+        pass_key: name of the list of the nodes of one pass, JSON that `live` keeps: [id, sentence] each.
         lines: the strips from top to bottom.
         pixels: codes of the pixels of all strips but the logits, one after another, (rows, columns) each.
         logits: (len(likely), T) logits of the most likely tokens.
@@ -137,6 +139,7 @@ def map_panel(
         "n_layer": n_layer,
         "form": form,
         "index_key": index_key,
+        "pass_key": pass_key,
         "lines": [dict(line) for line in lines],
         "likely": list(likely),
         "head": head,

@@ -30,21 +30,25 @@ export function buildPlaying(view) {
   view.cleanups.push(() => clearInterval(view.beat));
 }
 
-/** The nodes of a pass, in their order, with what each says. */
+/** The nodes of a pass, in their order, with what each says: through every block, or those of the view that is drawn. */
 function stepsOf(view) {
-  if (view.data.form === "tensors") return view.data.lines.map(({ id, title }) => ({ id, title }));
+  if (view.data.form === "tensors") {
+    const whole = window.gptscopeKept?.get(view.data.pass_key);
+    return whole === undefined ? [] : JSON.parse(whole).map(([id, title]) => ({ id, title }));
+  }
   return view.order.map(({ id, group }) => ({ id, title: group.querySelector("title")?.textContent ?? id }));
 }
 
 function play(view) {
-  const steps = stepsOf(view);
+  const steps = (view.steps = stepsOf(view));
+  if (!steps.length) return; // they come with the next message
   view.at = 0;
   show(view);
   view.telling.hidden = false;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   write(view.play, "❚❚ pass");
   view.beat = setInterval(() => {
-    if (view.data.selected !== stepsOf(view)[view.at]?.id) return; // what was asked for is not painted yet
+    if (view.data.selected !== steps[view.at].id) return; // what was asked for is not painted yet
     if (view.at >= steps.length - 1) return pause(view);
     view.at += 1;
     show(view);
@@ -59,7 +63,7 @@ function pause(view) {
 
 function step(view, by) {
   pause(view);
-  view.at = Math.min(stepsOf(view).length - 1, Math.max(0, view.at + by));
+  view.at = Math.min(view.steps.length - 1, Math.max(0, view.at + by));
   show(view);
 }
 
@@ -70,9 +74,8 @@ function leave(view) {
 }
 
 function show(view) {
-  const steps = stepsOf(view);
-  const { id, title } = steps[view.at];
-  write(view.count, `${view.at + 1}/${steps.length}`);
+  const { id, title } = view.steps[view.at];
+  write(view.count, `${view.at + 1}/${view.steps.length}`);
   write(view.sentence, title);
   report(view, { kind: "select", id, layer: view.data.layer });
 }
