@@ -154,6 +154,7 @@ def _map(me: Explorer) -> components.Panel:
         form=me.look.form,
         index_key=_index_key(me.arch.config),
         pass_key=_pass_key(me.arch.config),
+        letters=letters(me.arch.config, me.shown.trace.T) if me.look.form == "diagram" else {},
         T=me.shown.trace.T,
         position=me.position,
         locked=me.lock is not None,

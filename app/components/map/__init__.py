@@ -85,6 +85,7 @@ def map_panel(
     form: str = "tensors",
     index_key: str = "",
     pass_key: str = "",
+    letters: Mapping[str, str] | None = None,
     lines: Sequence[MapLine] = (),
     pixels: NDArray[np.uint8] | None = None,
     logits: NDArray[np.float32] | None = None,
@@ -116,6 +117,7 @@ def map_panel(
         form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
         index_key: name of the list of all nodes for the search, JSON that `live` keeps: [id, label, layer] each.
         pass_key: name of the list of the nodes of one pass, JSON that `live` keeps: [id, sentence] each.
+        letters: what each axis is, and its number here.
         lines: the strips from top to bottom.
         pixels: codes of the pixels of all strips but the logits, one after another, (rows, columns) each.
         logits: (len(likely), T) logits of the most likely tokens.
@@ -140,6 +142,7 @@ def map_panel(
         "form": form,
         "index_key": index_key,
         "pass_key": pass_key,
+        "letters": dict(letters or {}),
         "lines": [dict(line) for line in lines],
         "likely": list(likely),
         "head": head,

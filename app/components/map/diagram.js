@@ -157,7 +157,20 @@ function boundsOf(box) {
   return { left: of("x"), right: of("x") + of("width"), top: of("y"), bottom: of("y") + of("height") };
 }
 
-function decorateNode(group) {
+/** Each letter of the symbolic shape has its colour, and says on hover what it is. */
+function decorateLetters(text, letters) {
+  if (!text) return;
+  const parts = text.textContent.split(/([A-Za-z0-9_]+)/);
+  const made = parts.map((part, i) => {
+    if (i % 2 === 0) return document.createTextNode(part);
+    const span = svg("tspan", { "data-letter": part }, part);
+    if (letters[part]) span.append(svg("title", {}, letters[part]));
+    return span;
+  });
+  text.replaceChildren(...made);
+}
+
+function decorateNode(group, letters) {
   const bounds = boundsOf(group.querySelector(".box:not(.card)"));
   const text = (name) => group.querySelector(`text.${name}`);
   const container = group.classList.contains("container") && !group.classList.contains("port");
@@ -167,15 +180,16 @@ function decorateNode(group) {
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
   const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
+  decorateLetters(text("axes"), letters);
   group.setAttribute("aria-label", container ? `${name}, opens` : name);
   const right = Math.max(bounds.right + 8, badge?.right ?? 0);
   const at = { x: bounds.left, y: bounds.top, right, width };
   return { id: group.dataset.node, group, container, live: text("shape"), badge: badge?.label, ...at };
 }
 
-function decorate(drawing) {
+function decorate(drawing, letters) {
   const nodes = new Map();
-  for (const group of drawing.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group));
+  for (const group of drawing.querySelectorAll("g.node")) nodes.set(group.dataset.node, decorateNode(group, letters));
   const edges = [...drawing.querySelectorAll("g.edge")].map((group) => {
     return { group, from: group.dataset.source, to: group.dataset.target };
   });
@@ -197,7 +211,7 @@ function makeRoom(drawing, order) {
 
 function parse(view, text) {
   const drawing = parsed(text);
-  Object.assign(view, decorate(drawing), { svg: drawing, svgKey: view.data.svg_key, picked: null });
+  Object.assign(view, decorate(drawing, view.data.letters), { svg: drawing, svgKey: view.data.svg_key, picked: null });
   const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
   view.box.replaceChildren(drawing);
   view.box.scrollTop = 0;

@@ -1,6 +1,7 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
 import { el, write } from "../shared/dom.js";
+import { hover, onHover } from "../shared/hover.js";
 import { percent, short } from "../shared/numbers.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
@@ -28,6 +29,9 @@ function build(root, view) {
   view.cleanups.push(() => view.flight.stop());
   view.rows.addEventListener("click", (event) => append(view, event.target.closest("button")));
   view.rows.addEventListener("keydown", move);
+  view.rows.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("button")));
+  view.rows.addEventListener("pointerleave", () => pointAt(view, null));
+  onHover(view, ({ index }) => mark(view, index));
 }
 
 // ---- reporting -----------------------------------------------------------------------------------------------
@@ -52,6 +56,19 @@ function append(view, row) {
   if (!row) return;
   view.append = { id: Number(row.dataset.tokenId), text: view.data.text, seq: nextNumber() };
   tell(view);
+}
+
+/** A row lights the last place where the prompt has its token, and is lit by it. */
+function pointAt(view, row) {
+  const { ids, first, cropped } = view.data.prompt ?? { ids: [], first: 0, cropped: 0 };
+  const place = row ? ids.lastIndexOf(Number(row.dataset.tokenId)) + first - cropped : -1;
+  hover(view, row && place >= 0 && ids.includes(Number(row.dataset.tokenId)) ? place : null);
+}
+
+function mark(view, index) {
+  const { ids, first, cropped } = view.data.prompt ?? { ids: [], first: 0, cropped: 0 };
+  const token = index === null ? null : String(ids[index + cropped - first]);
+  for (const row of view.rows.children) row.classList.toggle("same", row.dataset.tokenId === token);
 }
 
 function move(event) {
