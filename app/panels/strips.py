@@ -20,9 +20,6 @@ COLUMNS: Final = 256
 """Largest number of a strip's columns: beyond, each stands for a block of tokens."""
 LIKELY: Final = 16
 """Rows of the logits: the most likely next tokens of the position that is followed."""
-GELU_LOW: Final = -0.17
-"""The least value of a GELU."""
-
 Kind = Literal["embedding", "position", "norm", "residual", "mlp", "logits"]
 Scales = Mapping[Kind, tuple[float, float]]
 """The values of both ends of each kind's colours."""
@@ -103,7 +100,7 @@ def scales_of(trace: Trace) -> Scales:
     drawn = update(None, trace, None, tuple(name for names in of.values() for name in names)).pooled
     sizes = {kind: _size(np.concatenate([drawn[name].ravel() for name in names])) for kind, names in of.items()}
     sizes["logits"] = _size(trace.rows(arch.named("logits"), trace.T - 1, trace.T).float().cpu().numpy())
-    return {kind: (max(-size, GELU_LOW) if kind == "mlp" else -size, size) for kind, size in sizes.items()}
+    return {kind: (-size, size) for kind, size in sizes.items()}
 
 
 def _size(values: NDArray[np.floating[Any]]) -> float:

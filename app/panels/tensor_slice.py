@@ -28,8 +28,6 @@ MOST_LABELS = 1024
 """Largest vocabulary whose labels are sent with each key."""
 NOT_NEGATIVE = ("loss", "tokens")
 """Roles of tensors that are drawn on a scale from 0 to their largest value."""
-GELU_LOW = -0.17
-"""The least value of a GELU: the lower end of its scale, so that what is below 0 can be seen."""
 MOST_TOKENS = 40
 """Tokens whose logits are drawn."""
 PATTERNS = ("pattern", "pattern after dropout")
@@ -131,12 +129,17 @@ def of_trace(
     else:
         place += ["row", "col"]
     if role == "mlp hidden":
-        made = _slice(title, axes, matrix, "diverging", _highest(matrix), GELU_LOW)
+        made = _slice(title, axes, matrix, "diverging", _usual(matrix))
     else:
         high = _highest(matrix) if role in NOT_NEGATIVE else None
         scale = "sequential" if high or role in SEQUENTIAL else "diverging"
         made = _slice(title, axes, matrix, scale, high, by_row=by == "row" and role in PATTERNS)
     return replace(made, place=tuple(place), source=source)
+
+
+def _usual(matrix: Matrix) -> float:
+    """Return the size that 98 % of the numbers do not pass: a GELU's largest few would leave the others pale."""
+    return float(np.quantile(np.abs(np.nan_to_num(matrix)), 0.98)) or _highest(matrix)
 
 
 def _highest(matrix: Matrix) -> float:

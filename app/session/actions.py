@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from app.session.location import Location
 from app.session.prompt_run import Shown, common, new_tokens
 from app.session.screen import Model, Screen
 from app.session.state_text import State
@@ -140,7 +141,7 @@ class Select(Action):
     node: str
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.select(model.arch, self.node))
+        return _at(screen, model, screen.location.select(model.arch, self.node))
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Find(Action):
     node: str
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.find(model.arch, self.node))
+        return _at(screen, model, screen.location.find(model.arch, self.node))
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Open(Action):
     layer: int | None = None
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.open(model.arch, self.node, self.layer))
+        return _at(screen, model, screen.location.open(model.arch, self.node, self.layer))
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Up(Action):
     crumb: str
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.up(model.arch, self.crumb))
+        return _at(screen, model, screen.location.up(model.arch, self.crumb))
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class GoToLayer(Action):
     layer: int
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.go_to_layer(model.arch, self.layer))
+        return _at(screen, model, screen.location.go_to_layer(model.arch, self.layer))
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class PickHead(Action):
     head: int
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.pick_head(model.arch, self.layer, self.head))
+        return _at(screen, model, screen.location.pick_head(model.arch, self.layer, self.head))
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class ShowHead(Action):
     head: int
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.show_head(model.arch, self.head))
+        return _at(screen, model, screen.location.show_head(model.arch, self.head))
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class PickWeight(Action):
     weight: str | None
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return replace(screen, location=screen.location.pick_weight(model.arch, self.weight))
+        return _at(screen, model, screen.location.pick_weight(model.arch, self.weight))
 
 
 # The prediction
@@ -319,6 +320,13 @@ def sentence(text: str) -> str:
     'No such file.'
     """
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _at(screen: Screen, model: Model, location: Location) -> Screen:
+    """Return the screen at another place. A pinned cell stays where queries and keys are the same before and after."""
+    square = {location.selected, screen.location.selected} <= model.square
+    stays = square or location.selected == screen.location.selected
+    return replace(screen, location=location, pin=screen.pin if stays else None)
 
 
 def _same_token(index: int | None, before: list[int], after: list[int]) -> int | None:

@@ -50,7 +50,7 @@ class Explorer:
         """
         self._model = Model(checkpoint, source, past or NoPast())
         self._screen = _first(checkpoint, text, rev, refused)
-        self._first = self._screen
+        self._untouched = True
         self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._strips: strips.Strips | None = None
@@ -66,6 +66,8 @@ class Explorer:
             self._refusal = {"kind": "error", "text": sentence(str(error))}
             return
         if after is not self._screen:
+            looked = replace(self._screen, history=after.history) == after  # back at what there is by now
+            self._untouched = self._untouched and looked
             self._screen, self._refusal = after, None
 
     def work(self, actions: Sequence[Action]) -> float:
@@ -75,8 +77,8 @@ class Explorer:
 
     @property
     def untouched(self) -> bool:
-        """True as long as nothing on the screen was changed."""
-        return replace(self._screen, history=self._first.history) == self._first
+        """True until something on the screen is changed."""
+        return self._untouched
 
     @property
     def own_words(self) -> str | None:

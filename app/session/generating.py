@@ -23,8 +23,10 @@ class Draw(Action):
     """The prompt that it was meant for: it comes too late for another one."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        if self.to != screen.shown.text or screen.typed != screen.shown.text:
+        if self.to != screen.shown.text:
             return screen
+        if screen.typed != screen.shown.text:
+            raise ValueError("nothing is drawn behind a prompt that could not be read; correct it before")
         run = screen.shown
         step = next_token(run.trace, screen.sampling, screen.seed, position=len(run.ids))
         logits = step.stages["logits"]

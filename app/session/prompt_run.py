@@ -101,7 +101,7 @@ class Shown:
         """Return (name, value, meaning) of what is known at a position beside its most likely tokens."""
         guess = guess_at(self.trace, position)
         meaning = "how unsure the model is, in nats: 0 is sure, and e to this power is among how many equal tokens"
-        found = [("entropy", f"{guess.entropy:.3f}", meaning)]
+        found = [("entropy at T 1", f"{guess.entropy:.3f}", meaning)]
         if guess.target is None:
             return found
         return [

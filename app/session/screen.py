@@ -67,6 +67,11 @@ class Model:
         return self.arch.num_params()
 
     @cached_property
+    def square(self) -> frozenset[str]:
+        """Ids of the tensors whose cells are pairs of a query and a key."""
+        return frozenset(node.id for node in self.arch.nodes if node.axes[-2:] == ("T", "T"))
+
+    @cached_property
     def scales(self) -> strips.Scales:
         """The scales of the map's strips: fixed by the final weights, so that one colour means one number."""
         return strips.scales_of(first_trace(self.final))

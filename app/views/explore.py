@@ -21,7 +21,7 @@ from app.state import person, reports, returning, server
 from app.state.origin import origin
 from app.views import explanation, hint, rail
 from app.views.letters import letters
-from app.views.strips import strips_of
+from app.views.strips import made_by, strips_of
 from gptcore import GPTConfig
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
@@ -151,6 +151,7 @@ def _map(me: Explorer) -> components.Panel:
         breadcrumbs=[{"id": name, "label": label} for name, label in me.location.crumbs(me.arch)],
         layer=me.location.layer,
         n_layer=me.arch.config.n_layer,
+        makes=made_by(me.arch, me.location.selected),
         form=me.look.form,
         index_key=_index_key(me.arch.config),
         pass_key=_pass_key(me.arch.config),
@@ -220,6 +221,7 @@ def _matrix(me: Explorer) -> components.Panel:
         row_ids=part.tokens or None,
         row_tokens=part.rows in tensor_slice.POSITIONS,
         col_tokens=part.cols in tensor_slice.POSITIONS,
+        join=" → " if part.square else " · " if of_run else " ← ",
         square=part.square,
         causal=pattern,
         value_at=part.value_at(*hover) if hover else None,
@@ -301,7 +303,8 @@ def _prediction(me: Explorer) -> components.Panel:
         temperature=me.temperature,
         top_k=me.top_k,
         ack=reports.seq("prediction"),
-        note=f"{sum(row['probability'] for row in rows):.1%} shown",
+        note=(f"T {me.temperature:g} · " if me.temperature != 1 else "")
+        + f"{sum(row['probability'] for row in rows):.1%} shown",
         position=me.position,
         token=me.shown.tokens[me.position],
         locked=me.lock is not None,

@@ -51,6 +51,7 @@ export default function (component) {
   if (picture !== undefined && view.pictured !== formula_key) {
     view.pictured = formula_key;
     view.formula.replaceChildren(parsed(picture));
+    view.formula.scrollLeft = 0;
     view.formula.setAttribute("aria-label", formula);
   }
   const key = JSON.stringify(data.operands);

@@ -85,7 +85,7 @@ function goOn(view) {
   if (!view.left) return;
   const { steps, text } = view.data;
   if (steps === view.seen) {
-    if (text !== view.text) stop(view);
+    if (text !== view.text || view.flight.idle()) stop(view); // something else was typed, or nothing could be drawn
     return;
   }
   view.seen = steps;

@@ -4,7 +4,7 @@ import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { packed, ramp } from "../shared/colours.js";
 import { el } from "../shared/dom.js";
 import { clamp, typedArray } from "../shared/numbers.js";
-import { chooseLook } from "../shared/segments.js";
+import { chooseLook, PLOTS, segments } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
@@ -18,12 +18,12 @@ function build(root, view) {
   root.classList.add("card");
   view.title = el("h2", {}, "Attention");
   view.where = el("span", { class: "soft push number" });
-  view.back = el("button", { type: "button", class: "quiet", onclick: () => chooseLook(view, "plot", "grid") }, "back to one head");
+  view.plots = segments("Form of the plot", PLOTS, (word) => chooseLook(view, "plot", word));
   view.canvas = el("canvas", { "aria-hidden": "true" });
   view.grid = el("div", { class: "grid", role: "group", "aria-label": "Attention heads, one row per layer" });
   view.stage = el("div", { class: "stage" }, view.canvas, view.grid);
   view.box = el("div", { class: "box scroll" }, view.stage);
-  root.append(el("header", {}, view.title, view.where, view.back), view.box);
+  root.append(el("header", {}, view.plots.node, view.title, view.where), view.box);
   view.grid.addEventListener("click", (event) => choose(view, event.target.closest("[data-head]")));
   view.grid.addEventListener("keydown", (event) => move(view, event));
   view.grid.addEventListener("pointerover", (event) => describe(view, event.target.closest("[data-head]")));
@@ -208,6 +208,7 @@ export default function (component) {
   view.root.style.setProperty("--height", data.height);
   view.root.hidden = data.film && !data.shown;
   view.title.textContent = data.title;
+  view.plots.choose("heads");
   makeButtons(view);
   drawAll(view);
   window.gptscopeHeads = { canvas: view.atlas, size: data.size }; // for who previews a head

@@ -82,6 +82,7 @@ def map_panel(
     breadcrumbs: Sequence[Crumb],
     layer: int = 0,
     n_layer: int = 1,
+    makes: str = "",
     form: str = "tensors",
     index_key: str = "",
     pass_key: str = "",
@@ -114,6 +115,7 @@ def map_panel(
         breadcrumbs: path from the whole model to this view, which is the last.
         layer: the block on the screen, or the one that "open" would show; from 0.
         n_layer: number of blocks in the picker, which is hidden for one block.
+        makes: id of the tensor that the inspected node hands on: of a container, what is made inside.
         form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
         index_key: name of the list of all nodes for the search, JSON that `live` keeps: [id, label, layer] each.
         pass_key: name of the list of the nodes of one pass, JSON that `live` keeps: [id, sentence] each.
@@ -139,6 +141,7 @@ def map_panel(
         "breadcrumbs": [dict(crumb) for crumb in breadcrumbs],
         "layer": layer,
         "n_layer": n_layer,
+        "makes": makes,
         "form": form,
         "index_key": index_key,
         "pass_key": pass_key,

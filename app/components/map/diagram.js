@@ -181,6 +181,8 @@ function decorateNode(group, letters) {
   group.setAttribute("role", "button");
   const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
   decorateLetters(text("axes"), letters);
+  const title = group.querySelector(":scope > title");
+  if (title) title.textContent += `\n${group.dataset.node}`;
   group.setAttribute("aria-label", container ? `${name}, opens` : name);
   const right = Math.max(bounds.right + 8, badge?.right ?? 0);
   const at = { x: bounds.left, y: bounds.top, right, width };

@@ -36,7 +36,8 @@ function stepsOf(view) {
     const whole = window.gptscopeKept?.get(view.data.pass_key);
     return whole === undefined ? [] : JSON.parse(whole).map(([id, title]) => ({ id, title }));
   }
-  return view.order.map(({ id, group }) => ({ id, title: group.querySelector("title")?.textContent ?? id }));
+  const inside = view.order.filter(({ group }) => !group.classList.contains("port"));
+  return inside.map(({ id, group }) => ({ id, title: group.querySelector("title")?.textContent ?? id }));
 }
 
 function play(view) {
@@ -78,4 +79,6 @@ function show(view) {
   write(view.count, `${view.at + 1}/${view.steps.length}`);
   write(view.sentence, title);
   report(view, { kind: "select", id, layer: view.data.layer });
+  const place = view.data.form === "tensors" ? view.buttons.get(id) : view.nodes?.get(id)?.group;
+  place?.scrollIntoView({ block: "nearest" });
 }

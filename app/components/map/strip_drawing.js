@@ -97,7 +97,7 @@ export function drawOver(view) {
     context.lineWidth = 1;
     context.strokeRect(columnX(view, at) - column / 2, 0.5, column, height - BETWEEN - 1);
   }
-  const chosen = view.places.find(({ line: each }) => each.id === view.data.selected);
+  const chosen = view.places.find(({ line: each }) => each.id === view.markedId);
   if (chosen) {
     context.strokeStyle = dark;
     context.lineWidth = 2.5;

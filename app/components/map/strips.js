@@ -5,14 +5,14 @@ import { fitCanvas } from "../shared/canvas.js";
 import { el, write } from "../shared/dom.js";
 import { lock, onLock } from "../shared/following.js";
 import { onHover } from "../shared/hover.js";
-import { clamp, percent } from "../shared/numbers.js";
+import { clamp } from "../shared/numbers.js";
 import { report } from "../shared/sending.js";
 import { onResize } from "../shared/size.js";
-import { tokenIndex } from "../shared/tokens.js";
+import { tokenAt, tokenIndex } from "../shared/tokens.js";
 import { visible } from "../shared/text.js";
 import { listen } from "../shared/view.js";
 import { layout, ROOM } from "./places.js";
-import { drawArcs, drawOver, drawPixels } from "./strip_drawing.js";
+import { drawArcs, drawOver, drawPixels, weightsFor } from "./strip_drawing.js";
 import { isAnswer, leave, lockAt, point, tell } from "./strip_pointing.js";
 
 /**
@@ -98,14 +98,23 @@ function drawRows(view) {
     const say = view.says.get(line.id);
     const left = ROOM.left + view.plan.strip + ROOM.gap;
     if (say) say.style.cssText = `top: ${y}px; left: ${left}px; width: ${ROOM.right}px; height: ${height}px`;
-    if (line.kind === null) write(button.lastChild, `head ${head}`);
+    if (line.kind === null) {
+      write(button.lastChild, `head ${head}`);
+      view.reads.style.cssText = `top: ${y}px; left: ${left}px; width: ${ROOM.right}px; height: ${height}px`;
+    }
     const opener = view.openers.get(line.id);
     if (opener) opener.style.top = `${y + (height - 24) / 2}px`;
   }
   const opened = view.places.filter(({ line }) => line.inside);
   const [first, last] = [opened[0], opened.at(-1)];
   if (first) view.frame.style.cssText = `top: ${first.y - 6}px; height: ${last.y + last.height - first.y + 11}px`;
-  mark(view, view.data.selected);
+  mark(view, lineOf(view));
+}
+
+/** The line of the selected node: its own, or the one that draws what it makes; "" where there is none. */
+export function lineOf(view) {
+  const { lines, selected, makes } = view.data;
+  return (lines.find(({ id }) => id === selected) ?? lines.find(({ tensor }) => tensor === makes))?.id ?? "";
 }
 
 function rowOf(view, line) {
@@ -117,6 +126,10 @@ function rowOf(view, line) {
   view.buttons.set(line.id, button);
   const made = [button];
   if (line.block !== null) made.push(openerOf(view, line));
+  if (line.kind === null) {
+    view.reads = el("div", { class: "reads number", title: "the keys that the followed token reads most, with their weights" });
+    made.push(view.reads);
+  }
   if (line.says) {
     const say = el("div", { class: "say", title: "what the model would say if it stopped here" });
     view.says.set(line.id, say);
@@ -159,9 +172,17 @@ function drawSays(view) {
     const [bar, word, p] = node.children;
     bar.style.width = found ? `${Math.max(1, 100 * found.top[0].probability)}%` : "0";
     write(word, found ? visible(found.top[0].label) : "");
-    write(p, found ? percent(found.top[0].probability).replace(/\.\d+ %/, " %") : "");
+    write(p, found ? `${Math.round(100 * found.top[0].probability)} %` : "");
     node.dataset.stale = String(!fits);
   }
+}
+
+/** The keys that the chosen head reads most from the followed token. */
+function drawReads(view) {
+  const weights = [...(weightsFor(view) ?? [])].map((weight, key) => ({ weight, key }));
+  const most = weights.sort((a, b) => b.weight - a.weight).slice(0, 4);
+  const rows = most.map(({ weight, key }) => el("span", {}, el("b", {}, tokenAt(view, key)), ` ${weight.toFixed(2)}`));
+  view.reads?.replaceChildren(...rows);
 }
 
 /** The lens begins with the embeddings, and ends with the output. */
@@ -183,6 +204,7 @@ export function drawStrips(view) {
   const context = fitCanvas(view.base, plan.width, plan.height);
   drawPixels(view, context);
   drawArcs(view, context);
+  drawReads(view);
   drawSays(view);
   drawOver(view);
   if (view.told && isAnswer(view, view.told)) tell(view, view.told);

@@ -5,8 +5,8 @@ import { contextLabels } from "../shared/tokens.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 
-const GUTTER = { left: 78, bottom: 58, top: 3, right: 6 }; // px beside the plot: the same for every prompt
-const NARROW = { left: 56, bottom: 54, top: 3, right: 2 }; // px, where there is little room
+const GUTTER = { left: 78, bottom: 58, top: 7, right: 6 }; // px beside the plot: the same for every prompt
+const NARROW = { left: 56, bottom: 54, top: 6, right: 2 }; // px, where there is little room
 const UPRIGHT = 16; // px: shorter column labels are never turned
 const TALLEST = 44; // px of a row, when there are few
 const LETTERS = 12.5; // px

@@ -15,7 +15,7 @@ export function drawLargest(view) {
   view.largestKey = key;
   const most = Math.max(...largest.map(({ value }) => Math.abs(value))) || 1;
   const rows = largest.map(({ channel, value, parts }) => {
-    const share = `--share: ${(100 * Math.abs(value)) / most}%; --sign: var(--gs-${value < 0 ? "negative" : "positive"})`;
+    const share = `--share: ${(58 * Math.abs(value)) / most}%; --sign: var(--gs-${value < 0 ? "negative" : "positive"})`;
     const sum = parts.length ? el("small", {}, `${short(parts[0])} + ${short(parts[1])} =`) : null;
     const attributes = { style: share, "data-channel": channel, "data-value": value };
     return [sum && el("small", {}, sum), el("div", attributes, el("span", {}, String(channel)), el("span", {}, short(value)))];

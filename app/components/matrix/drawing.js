@@ -4,7 +4,7 @@ import { fitCanvas } from "../shared/canvas.js";
 import { property } from "../shared/colours.js";
 import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
-import { drawLegend } from "./legend.js";
+import { drawLegend, paintLegend } from "./legend.js";
 import { drawLinks } from "./links.js";
 import { hatchAll, picture } from "./pixels.js";
 
@@ -36,6 +36,16 @@ export function paint(view, context) {
   }
 }
 
+/** The plot as a file needs it: with the followed token's row, and the scale of the colours below. */
+export function paintForFile(view, pen, height) {
+  paint(view, pen);
+  frameFollowed(view, pen);
+  pen.save();
+  pen.translate(0, height);
+  paintLegend(view, pen);
+  pen.restore();
+}
+
 /** Another head's pattern from the pictures that are there, for as long as one points at it. */
 export function preview(view, head) {
   view.previewed = head;
@@ -47,6 +57,21 @@ export function preview(view, head) {
   if (!context) return;
   context.imageSmoothingEnabled = false;
   context.drawImage(atlas.canvas, head.head * atlas.size, head.layer * atlas.size, atlas.size, atlas.size, x, y, width, height);
+}
+
+/** The row or column of the token that is followed. */
+function frameFollowed(view, pen) {
+  const { data, locking } = view;
+  const at = locking === undefined || locking === null ? data.position : locking - (data.prompt?.cropped ?? 0);
+  if (at === undefined || at === null || data.plot === "links") return;
+  const { x, y, width, height, cellW, cellH, row, col } = view.plot;
+  pen.strokeStyle = property(view, "--st-text-color");
+  pen.lineWidth = 2.5;
+  if (data.row_tokens) {
+    if (at >= row && at < row + view.sight.rows) pen.strokeRect(x - 2, y + (at - row) * cellH, width + 4, cellH);
+  } else if (data.col_tokens && at >= col && at < col + view.sight.cols) {
+    pen.strokeRect(x + (at - col) * cellW, y - 2, cellW, height + 4);
+  }
 }
 
 /** What moves with the pointer, on a canvas of its own: the heatmap below is not drawn again. */
@@ -67,13 +92,8 @@ export function drawOver(view) {
     context.lineWidth = thick;
     context.strokeRect(x + (cell.col - col) * cellW - 1, y + (cell.row - row) * cellH - 1, Math.max(cellW, 3) + 2, Math.max(cellH, 3) + 2);
   };
+  frameFollowed(view, context);
   context.strokeStyle = dark;
-  const followed = view.locking === undefined || view.locking === null ? data.position : view.locking - (data.prompt?.cropped ?? 0);
-  if (followed !== undefined && followed !== null) {
-    context.lineWidth = 2.5;
-    if (data.row_tokens) band(followed);
-    else if (data.col_tokens) column(followed);
-  }
   const { index, query } = view.marked ?? { index: null, query: null };
   context.lineWidth = 1.5;
   if (index !== null && data.col_tokens) column(index);

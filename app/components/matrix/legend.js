@@ -9,8 +9,12 @@ const STRIP = { left: 52, width: 82, top: 4, height: 9 };
 
 /** Draws the colours from the lowest value to the highest, and where numbers lie between. */
 export function drawLegend(view) {
+  paintLegend(view, fitCanvas(view.legend, LEGEND.width, LEGEND.height));
+}
+
+/** The same on the screen and in a file. */
+export function paintLegend(view, context) {
   const { vmin, vmax, scale, gamma } = view.data;
-  const context = fitCanvas(view.legend, LEGEND.width, LEGEND.height);
   const table = ramp(view, `--gs-${scale}`, 254, 1);
   const strip = pixelCanvas(view, "scale", 254, 1, (out) => out.set(table));
   const { left, width, top, height } = STRIP;

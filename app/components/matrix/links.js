@@ -42,8 +42,8 @@ export function drawLinks(view, context) {
     for (let key = 0; key <= query && key < cols; key++) {
       const weight = weightOf(query, key);
       if (!(weight > FAINT)) continue;
-      context.globalAlpha = (chosen === null ? 0.7 : 1) * Math.min(1, weight);
-      context.lineWidth = 0.5 + 3 * weight;
+      context.globalAlpha = chosen === null ? 0.7 * weight : 0.2 + 0.8 * weight;
+      context.lineWidth = (chosen === null ? 0.5 : 1.2) + 3 * weight;
       context.beginPath();
       context.moveTo(left + 4, at(query));
       context.bezierCurveTo((left + right) / 2, at(query), (left + right) / 2, at(key), right - 4, at(key));

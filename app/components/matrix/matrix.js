@@ -7,12 +7,13 @@ import { onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { typedArray } from "../shared/numbers.js";
 import { oneInFlight } from "../shared/sending.js";
-import { chooseLook, segments } from "../shared/segments.js";
+import { chooseLook, PLOTS, segments } from "../shared/segments.js";
 import { offerPicture } from "../shared/pictures.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 import { drawLargest, drawTexts } from "./beside.js";
-import { draw, drawOver, paint, preview } from "./drawing.js";
+import { draw, drawOver, paintForFile, preview } from "./drawing.js";
+import { LEGEND } from "./legend.js";
 import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
 import { whole } from "./sight.js";
 import { showValue } from "./values.js";
@@ -23,8 +24,6 @@ const SCALES = {
   row: ["per row", "each row's colours end at its own largest weight"],
   value: ["·‖v‖", "each weight times the length of what it brings: ‖A · v W_O‖"],
 };
-/** @type {Record<string, string | [string, string]>} */
-const PLOTS = { grid: "cells", links: "links", heads: ["heads", "all heads of all blocks"] };
 
 function build(root, view) {
   view.scales = segments("Scale of the colours", SCALES, (word) => chooseLook(view, "scale", word));
@@ -61,7 +60,7 @@ function build(root, view) {
 function pictureOf(view) {
   if (!view.plot || view.data.texts) return null;
   const { width, height } = spaceOf(view, view.box);
-  return { width, height, draw: (pen) => paint(view, pen) };
+  return { width, height: height + LEGEND.height, draw: (pen) => paintForFile(view, pen, height) };
 }
 
 function zoomButtons(view) {

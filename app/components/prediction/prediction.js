@@ -66,6 +66,7 @@ function pointAt(view, row) {
 }
 
 function mark(view, index) {
+  view.marked = index;
   const { ids, first, cropped } = view.data.prompt ?? { ids: [], first: 0, cropped: 0 };
   const token = index === null ? null : String(ids[index + cropped - first]);
   for (const row of view.rows.children) row.classList.toggle("same", row.dataset.tokenId === token);
@@ -82,20 +83,30 @@ function move(event) {
 // ---- drawing -------------------------------------------------------------------------------------------------
 
 function newRow() {
-  const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }, "append"));
+  const bar = el("span", { class: "track" }, el("span", { class: "bar" }), el("span", { class: "act" }));
   const cell = (name) => el("span", { class: name });
   const row = el("button", { type: "button", class: "row", "data-role": "next-token" });
   row.append(bar, cell("token"), cell("p number"), cell("logit number"));
   return row;
 }
 
-function drawRow(row, { id, label, probability, logit, rank, cut }) {
+/** The click of a row: it appends its token, or puts it in the place of what follows the locked one. */
+function deed(view) {
+  const { labels, first, cropped } = view.data.prompt ?? { labels: [], first: 0, cropped: 0 };
+  const next = view.data.position + cropped - first + 1;
+  if (next >= labels.length) return { word: "append", says: "append" };
+  const dropped = labels.length - next;
+  return { word: "replace", says: `replace ${visible(labels[next])}, which drops ${dropped} token${dropped > 1 ? "s" : ""}, by` };
+}
+
+function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says }) {
   const [track, tokenNode, pNode, logitNode] = row.children;
   row.classList.toggle("cut", cut);
   row.dataset.tokenId = id;
   row.dataset.probability = String(probability);
-  row.setAttribute("aria-label", `append ${visible(label)}, probability ${percent(probability)}`);
-  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}${cut ? "; it would not be drawn: cut by top-k or top-p" : ""}`;
+  row.setAttribute("aria-label", `${says} ${visible(label)}, probability ${percent(probability)}`);
+  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}${cut ? "; it would not be drawn: cut by top-k or top-p" : ""}. Click: ${says} it`;
+  write(track.lastChild, word);
   write(tokenNode, visible(label));
   track.firstChild.style.width = probability > 0 ? `max(2px, ${100 * probability}%)` : "0";
   write(pNode, percent(probability));
@@ -132,7 +143,9 @@ export default function (component) {
   view.root.style.setProperty("--height", data.height);
   view.flight.acknowledge(data.ack);
   while (rows.children.length > data.rows.length) rows.lastChild.remove();
-  data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token));
+  const done = deed(view);
+  data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done));
+  mark(view, view.marked ?? null);
   write(view.note, data.note);
   write(view.after, visible(data.token));
   view.after.classList.toggle("locked", data.locked);

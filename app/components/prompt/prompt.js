@@ -237,6 +237,8 @@ export default function (component) {
   view.locking = undefined;
   drawChips(view);
   write(view.counter, data.counter);
+  const lines = view.area.value.split("\n").length;
+  write(view.unfold, lines > 1 ? `${lines} lines ⌄` : "⌄");
   write(view.notice, data.notice?.text ?? "");
   view.notice.dataset.kind = data.notice?.kind ?? "";
   view.notice.title = data.notice?.text ?? "";

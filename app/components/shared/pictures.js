@@ -54,7 +54,7 @@ function drawWhole(pen, picture, width, height, { lines, colours, font }) {
   pen.font = `13px ${font}`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  lines.forEach((line, i) => pen.fillText(fitting(pen, line, width - 2 * CAPTION.left), CAPTION.left, height - CAPTION.height + 12 + 19 * i));
+  lines.forEach((line, i) => pen.fillText(fitting(pen, line, width - 2 * CAPTION.left, i === 0), CAPTION.left, height - CAPTION.height + 12 + 19 * i));
 }
 
 const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "fill-opacity", "opacity", "font", "text-anchor"];
@@ -80,12 +80,15 @@ export async function svgPicture(drawing) {
   return { width, height, draw: (pen) => (pen instanceof SvgPen ? pen.add(text) : pen.drawImage(image, 0, 0, width, height)) };
 }
 
-/** The end of a long text matters: that is where the prediction stands. */
-function fitting(pen, line, width) {
+/** Of a long place the beginning is kept, of a long prompt the end: that is where the prediction stands. */
+function fitting(pen, line, width, beginning) {
   if (pen.measureText(line).width <= width) return line;
   let text = line;
-  while (text.length > 1 && pen.measureText(`…${text}`).width > width) text = text.slice(Math.ceil(text.length / 40));
-  return `…${text}`;
+  while (text.length > 1 && pen.measureText(`…${text}`).width > width) {
+    const less = Math.ceil(text.length / 40);
+    text = beginning ? text.slice(0, -less) : text.slice(less);
+  }
+  return beginning ? `${text}…` : `…${text}`;
 }
 
 function download(blob, file) {

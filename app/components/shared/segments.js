@@ -4,6 +4,12 @@ import { el } from "./dom.js";
 import { nextNumber } from "./sending.js";
 
 /**
+ * The forms of a pattern's plot.
+ * @type {Record<string, string | [string, string]>}
+ */
+export const PLOTS = { grid: "cells", links: "links", heads: ["heads", "all heads of all blocks"] };
+
+/**
  * Makes the buttons. `choose(word)` presses the one of a word without telling anyone.
  * @param {string} label - for screen readers
  * @param {Record<string, string | [string, string]>} words - what each button says, or that and a title

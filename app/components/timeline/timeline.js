@@ -8,7 +8,7 @@ import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 import { drawCurves, drawLine } from "./curves.js";
-import { openable, shut } from "./opening.js";
+import { openable, setOpen, shut } from "./opening.js";
 import { BEFORE, BEHIND } from "./places.js";
 import { pause, play, speeds } from "./playing.js";
 import { hide, reading } from "./reading.js";
@@ -17,6 +17,16 @@ import { drawKinds, drawValues, side } from "./side.js";
 
 const ASK = 2000; // ms after which a growing history is asked for
 const HEIGHT = 42; // px of the closed strip and the gap beside it
+
+/** The curves, which the closed strip does not show: it is open meanwhile. */
+async function picture(view) {
+  const before = view.open;
+  setOpen(view, "use");
+  await new Promise((drawn) => setTimeout(drawn, 100));
+  const made = await svgPicture(view.svg);
+  setOpen(view, before);
+  return made;
+}
 
 function build(root, view) {
   root.classList.add("rail");
@@ -45,7 +55,7 @@ function build(root, view) {
   const box = el("div", { class: "box" }, el("div", { class: "plays" }, speeds(view), view.button), view.chart, lines);
   for (const each of box.querySelectorAll("button, select")) each.tabIndex = -1; // arrows lead there
   root.append(box);
-  offerPicture(view, "training", () => svgPicture(view.svg));
+  offerPicture(view, "training", () => picture(view));
   view.go = (index) => go(view, index);
   view.flight = oneInFlight((value) => view.send("event", value));
   view.redraw = () => draw(view);
