@@ -22,6 +22,7 @@ from app.state import opening, person, reports, server
 from app.state.origin import session, session_of
 from app.stores.models import Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
+from gptcore.checkpoint.hub import looks_like_hub_name
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ def _open(aim: Aim, listener: Callable[[float, str], None]) -> str:
         )
     if server.shared() and not _is_open_to_all(wanted):
         return f"This server is shared: it opens no paths or names by a link. Choose a model at the top right.{kept}"
+    if not aim.returning and _has_to_be_fetched(wanted):
+        return f"This link wants {_short(source)} from the hub: open it at the top right, then follow the link again."
     try:
         opening.open_model(wanted, listener)
     except (CheckpointError, ValueError) as error:
@@ -167,6 +170,12 @@ def _keep(typed: str, listener: Callable[[float, str], None]) -> None:
 def _is_open_to_all(wanted: Wanted) -> bool:
     """Tell if any visitor of a shared server may open it: shipped, uploaded, or named when the server was started."""
     return bool(wanted.digest) or wanted.source in shipped_models() or wanted.source == opening.first().source
+
+
+def _has_to_be_fetched(wanted: Wanted) -> bool:
+    """Tell if it would be downloaded: a link from elsewhere must not have this machine fetch anything."""
+    here = wanted.source in shipped_models() or wanted.source == opening.first().source or _is_path(wanted.source)
+    return looks_like_hub_name(wanted.source) and not here and not server.models().has(wanted)
 
 
 def _is_path(source: str) -> bool:

@@ -18,6 +18,7 @@ from app.session.state_text import State, encode
 from app.state import server
 from app.stores.models import Wanted, digest
 from gptcore import Checkpoint, GPTConfig, load, save
+from gptcore.checkpoint import hub
 from gptcore.graph.node import SDPA
 from tests.browser.driver import ROOT
 from tests.conftest import random_model
@@ -69,6 +70,7 @@ def test_a_link_to_a_model_alone_shows_its_own_prompt(app: AppTest) -> None:
         ({"layer": "99"}, "There is no block 99; choose one from 0 to 3."),
         ({"node": "transformer.h.7.attn.pattern"}, "no node 'transformer.h.7.attn.pattern'"),
         ({"model": "no/such/model"}, "no/such/model could not be opened."),
+        ({"model": "openai-community/gpt2"}, "This link wants openai-community/gpt2 from the hub: open it"),
         ({"temperature": "hot"}, "the field 'temperature' of a state holds 'hot'"),
         ({"model": FIRST, "options": "{"}, "the options of a model are those of a link"),
         ({"model": FIRST, "options": '{"config": {"n_head": "x"}}'}, "the options of a model are those of a link"),
@@ -76,8 +78,9 @@ def test_a_link_to_a_model_alone_shows_its_own_prompt(app: AppTest) -> None:
     ],
 )
 def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
-    app: AppTest, fields: dict[str, str], sentence: str
+    app: AppTest, fields: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hub, "fetch", lambda *_: pytest.fail("a link must not have anything fetched"))
     me = linked(app, fields)
     assert sentence.lower() in note(app).lower()
     assert "Your text is kept" not in note(app)  # there was none

@@ -79,10 +79,10 @@ def typing(page: Page, received: Bytes, length: int) -> bool:
         if i % 10 != 9:
             sizes.append(received.received - before)
     median, p95 = statistics.median(times), quantile(times, 0.95)
-    good = report(f"key → all panels painted, {length} characters, median ms", median, 80)
-    good &= report(f"key → all panels painted, {length} characters, p95 ms", p95, 150)
+    good = report(f"key → all panels painted, {length} characters, median ms", median, 65)
+    good &= report(f"key → all panels painted, {length} characters, p95 ms", p95, 120)
     if length == 64:
-        good &= report("kB over the wire for a key at 64 characters", statistics.median(sizes) / 1e3, 150)
+        good &= report("kB over the wire for a key at 64 characters", statistics.median(sizes) / 1e3, 100)
     return good
 
 
@@ -108,7 +108,7 @@ def large() -> bool:
         with server(folder) as (url, _), browser() as launched:
             page = open_page(launched, url)
             page.evaluate(WATCH, list(PANELS))
-            good = [ids_typed(page, tokens, bound) for tokens, bound in ((64, 150), (900, 250))]
+            good = [ids_typed(page, tokens, bound) for tokens, bound in ((64, 160), (900, 260))]
     return all(good)
 
 
