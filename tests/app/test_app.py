@@ -17,6 +17,7 @@ import gptcore
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.panels import tensor_slice, thumbnails
 from app.panels.formulas import formula_svg
+from app.panels.strips import whole_pass
 from app.session.actions import (
     Action,
     GoToLayer,
@@ -267,12 +268,13 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
     kept, drawing, formula = sent()
     index = panels()["map"]["index_key"]
     names = json.dumps([[node.id, node.label, node.layer] for node in arch.nodes])
-    assert kept == {formula: formula_drawn, index: names}  # the map is drawn as strips
+    whole = {panels()["map"]["pass_key"]: json.dumps(whole_pass(arch))}
+    assert kept == {formula: formula_drawn, index: names} | whole  # the map is drawn as strips
     page.session_state["live"] = {"look": {"name": "form", "word": "diagram", "seq": 1}}
     page.run()
     for _ in range(2):  # a message that is overtaken never arrives: all is sent again
         kept, drawing, formula = sent()
-        assert kept == {drawing: to_svg(arch, MODEL, 0), formula: formula_drawn, index: names}
+        assert kept == {drawing: to_svg(arch, MODEL, 0), formula: formula_drawn, index: names} | whole
         page.run()
     page.session_state["live"] = {"kept": [drawing, formula, index]}
     page.run()
@@ -287,7 +289,7 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
         assert list(kept.values()) == [to_svg(arch, SDPA, 2)] * more
     page.session_state["live"] = {"kept": "nonsense"}
     page.run()
-    assert len(sent()[0]) == 3
+    assert len(sent()[0]) == 4
 
 
 def test_every_formula_of_the_map_can_be_drawn() -> None:

@@ -93,6 +93,8 @@ def test_an_operand_is_a_click_away_and_the_cross_closes(page: Page) -> None:
     assert page.panel("node")["weight"] == "transformer.h.1.mlp.c_fc.weight"
     assert "explanation" not in page.data()["panels"]  # a weight is no number of the run
     page.select(f"{BLOCK}.attn.pattern")
+    assert "explanation" not in page.data()["panels"]  # the cell of a pattern is none of a projection's
+    pin(page, 9, 6)
     assert "explanation" in page.data()["panels"]
     page.report("explain", row=None)
     assert "explanation" not in page.data()["panels"]
@@ -160,3 +162,11 @@ def test_what_one_has_zoomed_to_comes_as_cells(tmp_path: Path, monkeypatch: pyte
     for wrong in ([90, 40, 99, 30], [-1, 0, 5, 5], [0, 0, 0, 5], "all", [1, 2, 3]):
         opened.report("matrix", **ask, part=wrong)
         assert opened.panel("matrix")["cells_at"] is None, wrong
+
+
+def test_a_pin_is_not_taken_for_a_cell_of_another_kind_of_tensor(page: Page) -> None:
+    page.select(f"{BLOCK}.attn.scores")
+    pin(page, 12, 8)
+    page.report("explain", open=f"{BLOCK}.attn.q")  # whose rows are channels
+    assert "explanation" not in page.data()["panels"]
+    assert page.panel("matrix")["pinned"] is None

@@ -234,7 +234,7 @@ def test_the_scales_are_those_of_the_model_s_own_prompt_whatever_is_typed(page: 
         sizes = {kind: np.concatenate([pooled(run, name).ravel() for name in names]) for kind, names in OF_KIND.items()}
         sizes["logits"] = run.logits[0, -1].numpy()
         ends = {kind: float(f"{np.quantile(np.abs(values), 0.98):.2g}") for kind, values in sizes.items()}
-        return {kind: (-0.17 if kind == "mlp" else -end, end) for kind, end in ends.items()}
+        return {kind: (-end, end) for kind, end in ends.items()}
 
     own = by_definition(run_of(MODEL, FITS))
     assert by_definition(run_of(MODEL, LONG))["logits"] != own["logits"]
@@ -252,10 +252,7 @@ def test_no_scale_ends_at_0() -> None:
         for parameter in model.parameters():
             parameter.zero_()
     found = strips.scales_of(capture(model, [1, 2, 3]))
-    assert {kind: ends for kind, ends in found.items() if kind != "mlp"} == dict.fromkeys(
-        ("embedding", "position", "norm", "residual", "logits"), (-1.0, 1.0)
-    )
-    assert found["mlp"] == (-0.17, 1.0)
+    assert found == dict.fromkeys(("embedding", "position", "norm", "residual", "mlp", "logits"), (-1.0, 1.0))
 
 
 # ---- the value behind a pixel ------------------------------------------------------------------------------------

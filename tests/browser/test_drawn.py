@@ -474,10 +474,10 @@ def test_the_cell_under_the_pointer_is_told_and_its_tokens_are_marked(screen: Sc
 @pytest.mark.parametrize(
     ("node", "row", "col", "words", "chip"),
     [
-        (f"{BLOCK}.mlp.gelu", 70, 11, "4C 70 → token 'j' (11): ", 11),
-        (f"{BLOCK}.attn.k_t", 4, 9, "D 4 → token 'h' (9): ", 9),
-        ("lm_head", 20, 2, "V '{}' (20) → token 'e' (2): ", 2),
-        ("transformer.h.0.attn.v", 1, 12, "D 1 → token 'ж' (12): ", 12),
+        (f"{BLOCK}.mlp.gelu", 70, 11, "4C 70 · token 'j' (11): ", 11),
+        (f"{BLOCK}.attn.k_t", 4, 9, "D 4 · token 'h' (9): ", 9),
+        ("lm_head", 20, 2, "V '{}' ({}) · token 'e' (2): ", 2),
+        ("transformer.h.0.attn.v", 1, 12, "D 1 · token 'ж' (12): ", 12),
     ],
 )
 def test_rows_and_columns_are_not_taken_for_each_other(
@@ -493,7 +493,8 @@ def test_rows_and_columns_are_not_taken_for_each_other(
         assert (told["row"], told["col"]) == (str(row), str(col))
         assert float(told["value"]) == pytest.approx(value.item(), abs=1e-5)
         label = LETTERS[order[row]] if node == "lm_head" else ""
-        assert tip(screen).startswith(words.format({" ": "␣", "\n": "↵"}.get(label, label)))
+        shown = {" ": "␣", "\n": "↵"}.get(label, label)
+        assert tip(screen).startswith(words.format(shown, LETTERS.find(label)))
         assert marked(screen) == ([str(CROPPED + chip)], [])
 
 
@@ -610,9 +611,8 @@ def test_the_colours_are_those_of_the_values(launched: BrowserContext, page: Pag
             if node == PATTERN:
                 assert np.abs(found - of_head(values))[SEEN_PAST].max() <= 1
                 continue
-            most = values.max() if node.endswith("gelu") else np.abs(values).max()
-            least = 0.17 if node.endswith("gelu") else most
-            share = 0.5 + 0.5 * values / np.where(values < 0, least, most)
+            most = np.quantile(np.abs(values), 0.98 if node.endswith("gelu") else 1)
+            share = 0.5 + 0.5 * (values / most).clip(-1, 1)
             expected = on_ramp(DIVERGING.light, np.rint(share * 253) / 253)
             assert np.abs(found - expected).max() <= 1, node
             assert len(np.unique(found[values < 0], axis=0)) >= 5, node
@@ -651,13 +651,15 @@ def test_links_join_each_query_with_the_keys_that_it_reads(screen: Screen, trace
         rows = range(13) if token is None else [9]  # all of them, until one is locked
         weights = [pattern[row, key] for row in rows for key in range(row + 1) if pattern[row, key] > 0.02]
         found = screen.drawn("bezierCurveTo", "inspector")
-        assert [(curve["width"] - 0.5) / 3 for curve in found] == pytest.approx(weights, abs=1e-5)
+        thin = 0.5 if token is None else 1.2
+        assert [(curve["width"] - thin) / 3 for curve in found] == pytest.approx(weights, abs=1e-5)
 
 
 def test_the_legend_names_both_ends_of_the_scale(launched: BrowserContext, page: Page, trace: Trace) -> None:
+    usual = np.quantile(trace[f"{BLOCK}.mlp.gelu"].abs().numpy(), 0.98)  # a GELU's largest few are off its scale
     cases: dict[str, tuple[Any, float, Any]] = {
         f"{BLOCK}.attn.scores": (-trace[f"{BLOCK}.attn.scores"][0, 3].abs().max(), 0, None),
-        f"{BLOCK}.mlp.gelu": (-0.17, 0, trace[f"{BLOCK}.mlp.gelu"][0].max()),
+        f"{BLOCK}.mlp.gelu": (-usual, 0, usual),
         PATTERN: (0, 0.25, 1),
     }
     with bench(launched, page) as screen:

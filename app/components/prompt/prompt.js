@@ -195,9 +195,9 @@ function append(view, text) {
   return area.value === text;
 }
 
-/** Brings the text of the server, but not over a key that it has not seen: that text is then the newer one. */
+/** Brings the text of the server, but not over a key that it has not taken: that text is then the newer one. */
 function bring(view, data) {
-  if (view.rev === undefined || view.flight.idle()) return overwrite(view, data);
+  if (view.rev === undefined || view.area.value === view.settled) return overwrite(view, data);
   view.rev = data.rev;
   view.flight.forget();
   view.flight.offer({ text: view.area.value, rev: view.rev });
@@ -234,6 +234,7 @@ export default function (component) {
   if (view.session !== undefined && view.session !== session) keep(view, data);
   else if (view.rev !== data.rev) bring(view, data);
   view.session = session;
+  if (view.flight.idle()) view.settled = view.area.value; // the server has it, or has said why not
   view.locking = undefined;
   drawChips(view);
   write(view.counter, data.counter);
