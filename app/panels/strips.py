@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -43,6 +43,11 @@ class Line:
     """True where the residual stream can be asked what it would say."""
     block: int | None = None
     """The block that the line opens, or of the opened one the block that its first line names."""
+
+    @property
+    def pooled(self) -> bool:
+        """True where its channels are pooled to pixels."""
+        return self.kind is not None and self.kind != "logits"
 
 
 def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
@@ -180,9 +185,13 @@ def _channels_in_a_row(channels: int) -> int:
     return -(-channels // ROWS)
 
 
-def encoded(pixels: Pixels, scale: tuple[float, float]) -> NDArray[np.uint8]:
-    """Return the codes of a strip's pixels, flat: those of a heatmap."""
-    return encode(pixels, *scale, "diverging").ravel()
+def encoded(drawn: Sequence[tuple[Pixels, tuple[float, float]]]) -> NDArray[np.uint8]:
+    """Return the codes of the pixels of several strips with their scales, flat, one behind the other.
+
+    They are those of a diverging heatmap; all at once, because a call costs more than the few pixels of a strip.
+    """
+    highs = np.concatenate([np.full((len(pixels), 1), scale[1], np.float32) for pixels, scale in drawn])
+    return encode(np.concatenate([pixels for pixels, _ in drawn]) / highs, -1.0, 1.0, "diverging").ravel()
 
 
 def logits_of(trace: Trace, tokens: list[int], unembedding: torch.Tensor) -> Pixels:

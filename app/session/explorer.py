@@ -54,7 +54,7 @@ class Explorer:
         self._refusal: Notice | None = None
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._strips: strips.Strips | None = None
-        self._lens: tuple[tuple[Shown, int], list[LensRow]] | None = None
+        self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
         self._explained: tuple[object, Explanation] | None = None
         self._parity: tuple[Shown, Parity] | None = None
 
@@ -303,21 +303,21 @@ class Explorer:
     def strips(self) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""
         wanted = strips.lines(self.arch, self.location.layer)
-        names = tuple(line.tensor for line in wanted if line.kind is not None and line.kind != "logits")
+        names = tuple(line.tensor for line in wanted if line.pooled)
         self._strips = strips.update(self._strips, self.shown.trace, self.checkpoint, names)
         return self._strips
 
     def lens(self) -> list[LensRow]:
         """Return what the model would say after each block at the followed position."""
-        key = self.shown, self.position
+        key = self.shown, self.position, self.location.layer
         if self._lens is None or self._lens[0] != key:
-            self._lens = key, self.shown.lens(self.position)
+            self._lens = key, self.shown.lens(self.position, self.location.layer)
         return self._lens[1]
 
     @property
     def has_lens(self) -> bool:
         """True where the lens of this prompt and position was read."""
-        return self._lens is not None and self._lens[0] == (self.shown, self.position)
+        return self._lens is not None and self._lens[0] == (self.shown, self.position, self.location.layer)
 
     # Whether the numbers can be believed
 

@@ -111,15 +111,22 @@ class Shown:
             *found,
         ]
 
-    def lens(self, position: int) -> list[LensRow]:
-        """Return the most likely tokens of the residual stream at each depth, read as logits."""
-        read = logit_lens(self.trace, positions=position, mid=True)
+    def lens(self, position: int, opened: int) -> list[LensRow]:
+        """Return the most likely tokens of the residual stream at each depth, read as logits.
+
+        Args:
+            position: the position of the context.
+            opened: the block that is also read between its attention and its MLP.
+        """
         arch = architecture(self.trace.config)
-        probabilities = read.logits[:, 0, 0].double().softmax(dim=-1)  # (rows, V)
+        read, middle = logit_lens(self.trace, positions=position), arch.named("residual between", opened)
+        between = self.trace.unembedded(self.trace.rows(middle, position, position + 1))[0, 0]
+        names = [middle, *read.names]
+        probabilities = torch.cat([between[None], read.logits[:, 0, 0]]).double().softmax(dim=-1)  # (rows, V)
         top = probabilities.topk(min(LENS_TOKENS, probabilities.shape[-1]))
         label = self.checkpoint.tokenizer.label
         found: list[LensRow] = []
-        for name, tokens, shares in zip(read.names, top.indices.tolist(), top.values.tolist(), strict=True):
+        for name, tokens, shares in zip(names, top.indices.tolist(), top.values.tolist(), strict=True):
             node = arch.nodes[name]
             pairs = zip(tokens, shares, strict=True)
             found.append(
@@ -139,9 +146,20 @@ class Shown:
         return Parity(difference, difference <= bound)
 
     def logits_at(self, position: int) -> torch.Tensor:
-        """Return the logits of one position of the context, (V,)."""
-        logits = architecture(self.trace.config).named("logits")
-        return self.trace.rows(logits, position, position + 1)[0, 0]
+        """Return the logits of one position of the context, (V,); read once for all panels."""
+        if position not in self._logits:
+            logits = architecture(self.trace.config).named("logits")
+            self._logits[position] = self.trace.rows(logits, position, position + 1)[0, 0]
+        return self._logits[position]
+
+    @cached_property
+    def _logits(self) -> dict[int, torch.Tensor]:
+        return {}
+
+    def likely(self, position: int, count: int) -> list[int]:
+        """Return the most likely tokens after a position, best first."""
+        logits = self.logits_at(position)
+        return logits.topk(min(count, logits.numel())).indices.tolist()
 
 
 def new_tokens(before: Shown, text: str) -> int:

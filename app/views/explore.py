@@ -70,14 +70,17 @@ def _live() -> None:
 
 
 def _panels(me: Explorer) -> list[components.Panel]:
-    """Return the panels of this prompt, these weights and this place; the prompt last: it asks for the next key."""
+    """Return the panels of this prompt, these weights and this place.
+
+    Generation comes first, because it asks for the next token; the prompt last: it asks for the next key.
+    """
     timeline = [rail.panel(me)] if me.history.snapshots else []
     inspected = [_node(me), _matrix(me), _code(me)]
     if found := me.explanation():
         inspected.append(explanation.panel(me, _key(found.formula), found))
     inspected += hint.panel(me)
-    after = [_prediction(me), _heads(me), _lens(me), _generate(me), _save(me)]
-    return [_map(me), *inspected, *after, *timeline, _prompt(me)]
+    after = [_prediction(me), _heads(me), _lens(me), _save(me)]
+    return [_generate(me), _map(me), *inspected, *after, *timeline, _prompt(me)]
 
 
 def _texts(me: Explorer) -> dict[str, str]:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from app.components import MapLine
 from app.panels import strips
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
 from gptcore import Architecture
-from gptcore.generation.sampling import Sampling
-
-PLAIN = Sampling(1.0, None, None)
-"""The model's own distribution."""
 
 
 def made_by(arch: Architecture, name: str) -> str:
@@ -28,20 +22,16 @@ def strips_of(me: Explorer) -> dict[str, Any]:
     """Return the arguments of the map that its strips need."""
     drawn, place, position = me.strips(), me.location, me.position
     lines = strips.lines(me.arch, place.layer)
-    likely = [row["id"] for row in me.shown.next_tokens(position, PLAIN, strips.LIKELY)]
+    scaled = [(drawn.pooled[line.tensor], me.scales[line.kind]) for line in lines if line.kind and line.pooled]
+    likely = me.shown.likely(position, strips.LIKELY)
     logits_at = me.arch.named("logits")
     logits = strips.logits_of(me.shown.trace, likely, me.shown.trace.weight(logits_at))
     pattern = me.shown.trace.rows(me.arch.named("pattern", place.layer), position, position + 1)
     label = me.checkpoint.tokenizer.label
-    codes = [
-        strips.encoded(drawn.pooled[line.tensor], me.scales[line.kind])
-        for line in lines
-        if line.kind is not None and line.kind != "logits"
-    ]
     asked = events.strip_cell(reports.last("map"))
     return {
         "lines": [_line(me, line, drawn, len(likely)) for line in lines],
-        "pixels": np.concatenate(codes),
+        "pixels": strips.encoded(scaled),
         "logits": logits.ravel(),
         "likely": [label(token) for token in likely],
         "weights": pattern[0, place.head, 0].float().cpu().numpy(),

@@ -487,7 +487,7 @@ def test_what_is_no_number_has_a_code_of_its_own_and_leaves_the_scales() -> None
         model.get_parameter("transformer.h.1.mlp.c_fc.weight")[3] = torch.nan
     me = Explorer(checkpoint_of(model), FITS)
     drawn = me.strips()
-    pixels = strips.encoded(drawn.pooled["transformer.h.1.resid_post"], me.scales["residual"])
+    pixels = strips.encoded([(drawn.pooled["transformer.h.1.resid_post"], me.scales["residual"])])
     assert set(pixels.tolist()) == {1}
     assert all(np.isfinite(ends).all() for ends in me.scales.values())
     found = drawn.value_at("transformer.h.1.resid_post", 0, 0)

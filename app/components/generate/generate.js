@@ -1,5 +1,5 @@
-// Drawing tokens: each one is asked for when the one before it is painted, so that all panels move with it, and a key that
-// is typed meanwhile ends it.
+// Drawing tokens: each one is asked for when the one before it is there, so that all panels move with it, and a key that is
+// typed meanwhile ends it.
 
 import { el, write } from "../shared/dom.js";
 import { oneInFlight } from "../shared/sending.js";
@@ -80,7 +80,7 @@ function stop(view) {
   drawButtons(view);
 }
 
-/** One token more is there: the next one is asked for behind the frame that shows it. Anything else ends it. */
+/** One token more is there: the next one is asked for while this one is painted. Anything else ends it. */
 function goOn(view) {
   if (!view.left) return;
   const { steps, text } = view.data;
@@ -90,7 +90,7 @@ function goOn(view) {
   }
   view.seen = steps;
   view.left -= 1;
-  requestAnimationFrame(() => setTimeout(() => next(view)));
+  next(view);
 }
 
 function drawButtons(view) {

@@ -92,6 +92,17 @@ function drawRows(view) {
     view.rows.replaceChildren(...lines.flatMap((line) => rowOf(view, line)));
     if (focused) (view.buttons.get(focused) ?? view.buttons.values().next().value).focus();
   }
+  const placed = JSON.stringify([key, head, view.plan.width, view.plan.height]);
+  if (view.placedKey !== placed) {
+    view.placedKey = placed;
+    placeRows(view);
+  }
+  mark(view, lineOf(view));
+}
+
+/** Puts labels, signs and words beside their strips. */
+function placeRows(view) {
+  const { head } = view.data;
   for (const { line, y, height } of view.places) {
     const button = view.buttons.get(line.id);
     button.style.cssText = `top: ${y}px; height: ${height}px; width: ${ROOM.left - 8}px`;
@@ -108,7 +119,6 @@ function drawRows(view) {
   const opened = view.places.filter(({ line }) => line.inside);
   const [first, last] = [opened[0], opened.at(-1)];
   if (first) view.frame.style.cssText = `top: ${first.y - 6}px; height: ${last.y + last.height - first.y + 11}px`;
-  mark(view, lineOf(view));
 }
 
 /** The line of the selected node: its own, or the one that draws what it makes; "" where there is none. */
@@ -170,7 +180,8 @@ function drawSays(view) {
     const found = fits ? saidAt(lens.rows, line) : null;
     if (!node.firstChild) node.append(el("span", { class: "bar" }), el("span", { class: "word" }), el("span", { class: "p number" }));
     const [bar, word, p] = node.children;
-    bar.style.width = found ? `${Math.max(1, 100 * found.top[0].probability)}%` : "0";
+    const width = found ? `${Math.max(1, 100 * found.top[0].probability).toFixed(1)}%` : "0px";
+    if (bar.style.width !== width) bar.style.width = width;
     write(word, found ? visible(found.top[0].label) : "");
     write(p, found ? `${Math.round(100 * found.top[0].probability)} %` : "");
     node.dataset.stale = String(!fits);
@@ -200,7 +211,8 @@ export function drawStrips(view) {
   const plan = layout(view);
   Object.assign(view, { plan, places: plan.places });
   drawRows(view);
-  view.sheet.style.height = `${plan.height}px`;
+  const tall = `${plan.height}px`;
+  if (view.sheet.style.height !== tall) view.sheet.style.height = tall;
   const context = fitCanvas(view.base, plan.width, plan.height);
   drawPixels(view, context);
   drawArcs(view, context);

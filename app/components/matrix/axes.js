@@ -1,6 +1,7 @@
 // Where a heatmap stands on its canvas, and what stands around it: frame, tokens, names of the axes.
 
 import { property } from "../shared/colours.js";
+import { widthOf } from "../shared/measure.js";
 import { contextLabels } from "../shared/tokens.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
@@ -19,28 +20,27 @@ export function labelsOf(view, which) {
 }
 
 /** Place and size of the cells that are in sight. What is square keeps its size, however many cells there are. */
-export function layout(view, context) {
+export function layout(view) {
   const { square } = view.data;
   const { row, col, rows, cols } = view.sight;
   const { width: w, height: h } = spaceOf(view, view.box);
   const gutter = w < 430 ? NARROW : GUTTER;
   const { left, bottom, top, right } = gutter;
-  context.font = view.font;
   let [width, height] = [Math.max(1, w - left - right), Math.max(1, h - bottom - top)];
   if (square) width = height = Math.min(width, height);
   else if (rows * TALLEST < height) height = rows * TALLEST;
   const [cellW, cellH] = [width / cols, height / rows];
   const x = left + (square ? Math.max(0, (w - left - right - width) / 2) : 0);
   const col_labels = labelsOf(view, "col");
-  const colWidth = Math.min(bottom - 20, longest(context, col_labels, cols));
+  const colWidth = Math.min(bottom - 20, longest(view.font, col_labels, cols));
   const turned = col_labels !== null && colWidth > Math.max(cellW - 3, UPRIGHT);
   return { x, y: top, width, height, cellW, cellH, turned, row, col, gutter, colWidth };
 }
 
 /** How wide an axis's labels are drawn, judged by the longest: they can be many. */
-function longest(context, labels, count) {
+function longest(font, labels, count) {
   const text = labels ? labels.reduce((a, b) => (b.length > a.length ? b : a), "") : String(count - 1);
-  return Math.max(7, context.measureText(visible(text)).width);
+  return Math.max(7, widthOf(font, visible(text)));
 }
 
 export function drawFrame(view, context) {
@@ -63,10 +63,10 @@ function line(context, x1, y1, x2, y2) {
   context.lineTo(x2, y2);
 }
 
-function cut(context, label, widest) {
-  if (label.length < 5 || context.measureText(label).width <= widest) return label;
+function cut(font, label, widest) {
+  if (label.length < 5 || widthOf(font, label) <= widest) return label;
   let text = label;
-  while (text.length > 1 && context.measureText(`${text}…`).width > widest) text = text.slice(0, -1);
+  while (text.length > 1 && widthOf(font, `${text}…`) > widest) text = text.slice(0, -1);
   return `${text}…`;
 }
 
@@ -98,7 +98,7 @@ function drawRowLabels(view, context) {
   context.textAlign = "right";
   const every = thin(14 / cellH, !labels);
   for (const i of places(view.sight.rows, row, every, followed)) {
-    const text = write(view, context, labelOf(context, labels, i, gutter.left - 26), i, followed);
+    const text = write(view, context, labelOf(view.font, labels, i, gutter.left - 26), i, followed);
     context.fillText(text, x - 6, y + (i - row + 0.5) * cellH);
   }
 }
@@ -113,14 +113,14 @@ function drawColumnLabels(view, context) {
     context.save();
     context.translate(x + (i - col + 0.5) * cellW, y + height + 6);
     if (turned) context.rotate(-Math.PI / 2);
-    const text = write(view, context, labelOf(context, labels, i, gutter.bottom - 20), i, followed);
+    const text = write(view, context, labelOf(view.font, labels, i, gutter.bottom - 20), i, followed);
     context.fillText(text, 0, turned ? 0 : 6);
     context.restore();
   }
 }
 
-function labelOf(context, labels, i, widest) {
-  return labels ? cut(context, visible(labels[i] ?? ""), widest) : String(i);
+function labelOf(font, labels, i, widest) {
+  return labels ? cut(font, visible(labels[i] ?? ""), widest) : String(i);
 }
 
 function drawNames(view, context) {

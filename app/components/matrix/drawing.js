@@ -1,20 +1,22 @@
 // The plot on its two canvases: the heatmap or its links, and over it what moves with the pointer and the lock.
 
 import { fitCanvas } from "../shared/canvas.js";
+import { CODE } from "../shared/codes.js";
 import { property } from "../shared/colours.js";
 import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
 import { drawLegend, paintLegend } from "./legend.js";
 import { drawLinks } from "./links.js";
-import { hatchAll, picture } from "./pixels.js";
+import { hatchMasked, hatchUnknown, picture } from "./pixels.js";
 
 export function draw(view) {
   view.font = `12.5px ${property(view, "--gs-mono")}`;
   const space = spaceOf(view, view.box);
   const context = fitCanvas(view.base, space.width, space.height);
-  view.plot = layout(view, context);
+  view.plot = layout(view);
   const { x, y, width, height } = view.plot;
-  view.place.style.cssText = `left: ${x}px; top: ${y}px; width: ${width}px; height: ${height}px`;
+  const place = `left: ${x}px; top: ${y}px; width: ${width}px; height: ${height}px;`;
+  if (view.place.style.cssText !== place) view.place.style.cssText = place;
   paint(view, context);
   drawLegend(view);
   view.farther.disabled = view.all.disabled = view.sight.whole;
@@ -29,8 +31,9 @@ export function paint(view, context) {
     const drawn = picture(view);
     const [px, py, wide, tall] = drawn.seen;
     context.imageSmoothingEnabled = width < wide || height < tall;
+    if (drawn.has[CODE.masked]) hatchMasked(view, context);
     context.drawImage(drawn.canvas, px, py, wide, tall, x, y, width, height);
-    hatchAll(view, context, drawn);
+    if (drawn.has[CODE.nan]) hatchUnknown(view, context, drawn);
     drawFrame(view, context);
     drawAxes(view, context);
   }

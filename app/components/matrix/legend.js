@@ -9,6 +9,10 @@ const STRIP = { left: 52, width: 82, top: 4, height: 9 };
 
 /** Draws the colours from the lowest value to the highest, and where numbers lie between. */
 export function drawLegend(view) {
+  const { vmin, vmax, scale, gamma } = view.data;
+  const key = JSON.stringify([vmin, vmax, scale, gamma, view.theme.key]);
+  if (view.legendKey === key) return;
+  view.legendKey = key;
   paintLegend(view, fitCanvas(view.legend, LEGEND.width, LEGEND.height));
 }
 

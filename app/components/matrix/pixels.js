@@ -10,7 +10,7 @@ export function picture(view) {
   const { scale, gamma } = view.data;
   const { codes, rows, cols, seen } = codesInSight(view);
   const table = ramp(view, `--gs-${scale}`, 254, scale === "sequential" ? gamma : 1);
-  const special = [packed(view, "--gs-paper"), packed(view, "--gs-nan")];
+  const special = [0, packed(view, "--gs-nan")]; // what is masked is transparent, over hatches
   const has = [false, false];
   const canvas = pixelCanvas(view, "cells", cols, rows, (out) => {
     for (let i = 0; i < codes.length; i++) {
@@ -50,31 +50,56 @@ function maskFuture(codes, rows, cols, lastSeen) {
   }
 }
 
-export function hatchAll(view, context, drawn) {
-  hatch(view, context, CODE.masked, drawn);
-  hatch(view, context, CODE.nan, drawn);
-}
+const HATCH = 6; // px between lines
 
-/** Hatches the cells of a code, so that "masked" and "not a number" are never mistaken for a colour of the scale. */
-function hatch(view, context, code, { codes, rows, cols, seen, has }) {
-  if (!has[code]) return;
-  const { x, y, width, height } = view.plot;
-  const mask = pixelCanvas(view, "mask", cols, rows, (out) => {
-    for (let i = 0; i < codes.length; i++) if (codes[i] === code) out[i] = 0xff000000;
-  });
-  const layer = new OffscreenCanvas(Math.ceil(width), Math.ceil(height));
-  const pen = contextOf(layer);
-  pen.imageSmoothingEnabled = false;
-  const [px, py, wide, tall] = seen;
-  pen.drawImage(mask, px, py, wide, tall, 0, 0, width, height);
-  pen.globalCompositeOperation = "source-in";
-  pen.strokeStyle = property(view, code === CODE.masked ? "--gs-masked" : "--gs-paper");
+/** A tile of lines, from the lower left to the upper right or the other way, that fit each other. */
+function tile(view, rising) {
+  const name = rising ? "risingTile" : "fallingTile";
+  const colour = property(view, rising ? "--gs-masked" : "--gs-paper");
+  if (view[name]?.colour === colour) return view[name].canvas;
+  const canvas = new OffscreenCanvas(HATCH, HATCH);
+  const pen = contextOf(canvas);
+  pen.strokeStyle = colour;
   pen.lineWidth = 1;
-  pen.beginPath(); // one path: with "source-in", each stroke would wipe out the one before
-  for (let at = -height; at < width + height; at += 6) {
-    pen.moveTo(at, code === CODE.masked ? height : 0);
-    pen.lineTo(at + height, code === CODE.masked ? 0 : height);
+  pen.beginPath();
+  for (const at of [-HATCH, 0, HATCH]) {
+    pen.moveTo(at, rising ? HATCH : 0);
+    pen.lineTo(at + HATCH, rising ? 0 : HATCH);
   }
   pen.stroke();
-  context.drawImage(layer, x, y);
+  view[name] = { colour, canvas };
+  return canvas;
+}
+
+/** Hatches the whole plot: the cells are drawn over it, and what is masked is left out. */
+export function hatchMasked(view, context) {
+  const { x, y, width, height } = view.plot;
+  const lines = tile(view, true);
+  const kept = view.hatched;
+  const same = kept?.lines === lines && kept.width === width && kept.height === height;
+  if (!same) view.hatched = { lines, width, height, layer: filled(lines, width, height) };
+  context.drawImage(view.hatched.layer, x, y, width, height);
+}
+
+function filled(canvas, width, height) {
+  const layer = new OffscreenCanvas(Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
+  const pen = contextOf(layer);
+  pen.fillStyle = pen.createPattern(canvas, "repeat") ?? "transparent";
+  pen.fillRect(0, 0, layer.width, layer.height);
+  return layer;
+}
+
+/** Hatches the cells that are no number, so that they are never mistaken for a colour of the scale. */
+export function hatchUnknown(view, context, { codes, rows, cols, seen }) {
+  const { x, y, width, height } = view.plot;
+  const mask = pixelCanvas(view, "mask", cols, rows, (out) => {
+    for (let i = 0; i < codes.length; i++) if (codes[i] === CODE.nan) out[i] = 0xff000000;
+  });
+  const layer = filled(tile(view, false), width, height);
+  const pen = contextOf(layer);
+  const [px, py, wide, tall] = seen;
+  pen.imageSmoothingEnabled = false;
+  pen.globalCompositeOperation = "destination-in";
+  pen.drawImage(mask, px, py, wide, tall, 0, 0, layer.width, layer.height);
+  context.drawImage(layer, x, y, width, height);
 }

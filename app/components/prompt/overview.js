@@ -28,16 +28,16 @@ export function buildOverview(view, look) {
 }
 
 /**
- * Draws the overview behind the frame in which the chips were drawn: it asks where they stand.
+ * Draws the overview when all panels are drawn, in their frame: it asks where the chips stand.
  * @param {View} view
  */
 export function drawOverview(view) {
   if (view.overviewSoon || !view.data) return;
   view.overviewSoon = true;
-  setTimeout(() => {
+  requestAnimationFrame(() => {
     view.overviewSoon = false;
     if (view.root.isConnected) draw(view);
-  }, 30);
+  });
 }
 
 function draw(view) {

@@ -24,8 +24,8 @@ export function fitCanvas(canvas, width, height) {
   const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  const size = `width: ${width}px; height: ${height}px;`;
+  if (canvas.style.cssText !== size) canvas.style.cssText = size; // written again, it is laid out again
   const context = contextOf(canvas);
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
