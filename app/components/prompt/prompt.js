@@ -12,7 +12,7 @@ import { cleanup, painted, viewOf } from "../shared/view.js";
 import { buildOverview, drawOverview } from "./overview.js";
 
 const REST = 600; // ms without a key, after which the badge is measured
-const MOST_CHIPS = 80; // more than fit into a line
+const MOST_CHIPS = 64; // more than fit into a line
 const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
 
 function build(root, view) {
@@ -140,33 +140,43 @@ function mark(view, { index, query }) {
   drawOverview(view);
 }
 
-/** Touches only the chips that changed: a keystroke at the end makes one. */
+/** Touches only the chips that changed: a keystroke at the end makes one, and takes one away where the line is full. */
 function drawChips(view) {
-  const { labels, ids, first, cropped } = view.data;
+  const { labels, first } = view.data;
   const { chips } = view;
   const [start, stop] = windowOf(view);
   const follows = locked(view);
-  while (chips.children.length > stop - start) chips.lastChild.remove();
+  const tokenOf = (chip) => Number(chip.dataset.tokenIndex);
+  while (chips.firstChild && (tokenOf(chips.firstChild) < start || tokenOf(chips.lastChild) < start)) chips.firstChild.remove();
+  while (chips.lastChild && tokenOf(chips.lastChild) >= stop) chips.lastChild.remove();
+  if (chips.firstChild && tokenOf(chips.firstChild) !== start) chips.replaceChildren();
   for (let token = start; token < stop; token++) {
-    const chip = chips.children[token - start] ?? chips.appendChild(el("button", { type: "button", class: "chip", tabindex: "-1" }));
+    const chip = chips.children[token - start] ?? chips.appendChild(newChip(token));
     write(chip, visible(labels[token - first]));
-    const faded = token < cropped;
-    const how = view.data.drawn[token] ?? "";
-    const told = `${token} ${ids[token - first]} ${faded} ${how}`;
-    if (chip.told !== told) {
-      chip.told = told;
-      chip.dataset.tokenIndex = token;
-      chip.dataset.id = ids[token - first];
-      chip.dataset.hue = token % 2;
-      chip.classList.toggle("cropped", faded);
-      const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
-      chip.classList.toggle("drawn", how !== "");
-      chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}`;
-    }
+    drawChip(view, chip, token);
     const pressed = String(token === follows);
     if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
   }
   drawOverview(view);
+}
+
+function newChip(token) {
+  return el("button", { type: "button", class: "chip", tabindex: "-1", "data-token-index": token, "data-hue": token % 2 });
+}
+
+/** What a chip tells beside its label. */
+function drawChip(view, chip, token) {
+  const { ids, first, cropped, drawn } = view.data;
+  const faded = token < cropped;
+  const how = drawn[token] ?? "";
+  const told = `${ids[token - first]} ${token - cropped} ${how}`;
+  if (chip.told === told) return;
+  chip.told = told;
+  chip.dataset.id = ids[token - first];
+  chip.classList.toggle("cropped", faded);
+  chip.classList.toggle("drawn", how !== "");
+  const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
+  chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}`;
 }
 
 /** Tells the page which prompt it shows, and when this has come to rest. */
