@@ -121,8 +121,10 @@ class Shown:
         arch = architecture(self.trace.config)
         read, middle = logit_lens(self.trace, positions=position), arch.named("residual between", opened)
         between = self.trace.unembedded(self.trace.rows(middle, position, position + 1))[0, 0]
-        names = [middle, *read.names]
-        probabilities = torch.cat([between[None], read.logits[:, 0, 0]]).double().softmax(dim=-1)  # (rows, V)
+        place = read.names.index(arch.named("residual", opened))
+        names = [*read.names[:place], middle, *read.names[place:]]
+        logits = torch.cat([read.logits[:place, 0, 0], between[None], read.logits[place:, 0, 0]])  # (rows, V)
+        probabilities = logits.double().softmax(dim=-1)
         top = probabilities.topk(min(LENS_TOKENS, probabilities.shape[-1]))
         label = self.checkpoint.tokenizer.label
         found: list[LensRow] = []

@@ -231,8 +231,8 @@ BUGS: Final = (
     Bug(
         "the lens of the last position",
         "session/prompt_run.py",
-        "logit_lens(self.trace, positions=position, mid=True)",
-        "logit_lens(self.trace, positions=-1, mid=True)",
+        "read, middle = logit_lens(self.trace, positions=position)",
+        "read, middle = logit_lens(self.trace, positions=-1)",
         f"{STRIPS}::test_the_lens_reads_the_followed_position_at_each_depth",
     ),
     Bug(
@@ -322,8 +322,8 @@ BUGS: Final = (
     Bug(
         "what is likely at the end, wherever one looks",
         "views/strips.py",
-        "next_tokens(position, PLAIN",
-        "next_tokens(me.shown.trace.T - 1, PLAIN",
+        "me.shown.likely(position, ",
+        "me.shown.likely(me.shown.trace.T - 1, ",
         f"{STRIPS}::test_the_logits_are_those_of_the_tokens_that_are_likely_there",
     ),
     # ---- the main screen ----

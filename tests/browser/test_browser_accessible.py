@@ -37,7 +37,7 @@ def test_axe_finds_nothing_serious(launched: BrowserContext, fairytales: str, sc
     page = open_page(launched, fairytales, scheme=scheme)
     assert findings(page) == []
     for word in ("diagram", "heads"):
-        page.locator(f'[data-word="{word}"]').click()
+        page.locator(f'[data-word="{word}"] >> visible=true').click()
         page.wait_for_timeout(600)
         assert findings(page) == [], word
     page.locator('[data-testid="stTopNavLink"]').nth(1).click()

@@ -143,12 +143,12 @@ def test_pictures_are_saved_with_their_caption(page: Page, tmp_path: Path, name:
 
 
 def test_links_show_the_locked_token_s_own(page: Page) -> None:
-    page.locator('[data-word="links"]').click()
-    page.locator('[data-word="links"][aria-pressed="true"]').wait_for()
+    page.locator('[data-word="links"] >> visible=true').click()
+    page.locator('[data-panel="inspector"] [data-word="links"][aria-pressed="true"]').wait_for()
     page.locator('[data-token-index="7"]').click()
     page.locator('[data-token-index="7"][aria-pressed="true"]').wait_for()
     page.locator('[data-role="plot"]').wait_for()
-    page.locator('[data-word="heads"]').click()
+    page.locator('[data-word="heads"] >> visible=true').click()
     page.locator('[data-layer="3"][data-head="3"]').wait_for()
     assert page.locator("[data-layer][data-head]:not([data-role])").count() == 16
     page.locator('[data-layer="2"][data-head="1"]').click()

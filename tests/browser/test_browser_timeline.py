@@ -223,11 +223,15 @@ def test_the_values_under_the_cursor_are_the_index_s(page: Page, folder: Path) -
     reading = strip(page).locator("[data-role=reading]")
     for stop, line in ((0, lines[0]), (1, lines[1]), (3, lines[2])):
         x = box["x"] + 7 + (box["width"] - 14) * (stop + 0.3 * (-1) ** stop) / 3  # nearer to this one
-        page.mouse.move(x, box["y"] + 30)
-        expect(reading.locator("strong")).to_have_text(f"step {line['step']}")
-        told = dict(
-            reading.locator("[data-series]").evaluate_all("all => all.map((n) => [n.dataset.series, n.dataset.value])")
-        )
+        script = "all => all.map((n) => [n.dataset.series, n.dataset.value])"
+        for _ in range(50):  # until the server has answered for this score
+            page.mouse.move(x, box["y"] + 29)
+            page.mouse.move(x, box["y"] + 30)
+            expect(reading.locator("strong")).to_have_text(f"step {line['step']}")
+            told = dict(reading.locator("[data-series]").evaluate_all(script))
+            if float(told["head"]) == pytest.approx(line["heads"]["previous"][0][0], abs=1e-6):
+                break
+            page.wait_for_timeout(100)
         assert float(told["val_loss"]) == line["val_loss"]
         assert float(told["train_loss"]) == line["train_loss"]
         assert float(told["val_accuracy"]) == line["val_accuracy"]

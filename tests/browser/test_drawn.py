@@ -259,7 +259,7 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: BrowserContext
         def expected(start: int, stop: int) -> list[list[str]]:
             return [[str(i), text[i], str(i < 4187).lower()] for i in range(start, stop)]
 
-        assert chips() == expected(4120, 4200)
+        assert chips() == expected(4136, 4200)
         screen.tab.locator('[data-token-index="4190"]').hover()
         assert marked(screen) == (["4190"], [])
         assert row_of(screen, 3) in framed(screen, "inspector")
@@ -267,8 +267,8 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: BrowserContext
         overview.click(position={"x": 75, "y": 12})  # its middle
         shown = chips()
         start = int(shown[0][0])
-        assert abs(start + 80 - 6 - 2100) <= 28  # tokens in a pixel
-        assert shown == expected(start, start + 80)
+        assert abs(start + 64 - 6 - 2100) <= 28  # tokens in a pixel
+        assert shown == expected(start, start + 64)
 
 
 def test_a_token_that_was_locked_elsewhere_comes_into_sight(launched: BrowserContext, tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_each_line_says_what_the_model_would_say_there(screen: Screen) -> None:
     says = screen.all(f"{screen.panel('map')} .say", "(say) => Array.from(say.children, (part) => part.textContent)")
     first, *_, last = rows
     names = [{"transformer.embed": first, "lm_head": last}.get(line["tensor"], line["tensor"]) for line in lines]
-    assert len({rows[name]["id"] for name in names}) >= 3
+    assert len({rows[name]["id"] for name in names}) >= 2
     for name, (_, word, p) in zip(names, says, strict=True):
         assert word == {" ": "␣", "\n": "↵"}.get(rows[name]["label"], rows[name]["label"]), name
         assert abs(float(p.removesuffix(" %")) - 100 * rows[name]["probability"]) < 1, name
