@@ -6,7 +6,7 @@ import { packed, property, ramp } from "../shared/colours.js";
 import { typedArray } from "../shared/numbers.js";
 import { BETWEEN, columnX } from "./places.js";
 
-const FAINT = 0.02; // weights below draw no arc
+const FAINT = 0.02; // weights below draw no arc, unless all are as small
 
 /** All strips as pixels on one hidden canvas each; they are stretched to their places. */
 export function drawPixels(view, context) {
@@ -59,8 +59,9 @@ export function drawArcs(view, context) {
   const end = columnX(view, view.data.position);
   context.strokeStyle = property(view, "--gs-pattern");
   context.lineCap = "round";
+  const least = Math.min(FAINT, 0.1 * (weights?.reduce((a, b) => Math.max(a, b), 0) ?? 0));
   weights?.forEach((weight, key) => {
-    if (!(weight > FAINT)) return;
+    if (!(weight > least)) return;
     const start = columnX(view, key);
     const middle = y + height / 2;
     context.globalAlpha = 0.15 + 0.85 * weight;

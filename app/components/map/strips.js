@@ -183,16 +183,20 @@ function drawSays(view) {
     const width = found ? `${Math.max(1, 100 * found.top[0].probability).toFixed(1)}%` : "0px";
     if (bar.style.width !== width) bar.style.width = width;
     write(word, found ? visible(found.top[0].label) : "");
-    write(p, found ? `${Math.round(100 * found.top[0].probability)} %` : "");
+    write(p, found ? share(found.top[0].probability) : "");
     node.dataset.stale = String(!fits);
   }
+}
+
+function share(probability) {
+  return probability < 0.005 ? "< 1 %" : `${Math.round(100 * probability)} %`;
 }
 
 /** The keys that the chosen head reads most from the followed token. */
 function drawReads(view) {
   const weights = [...(weightsFor(view) ?? [])].map((weight, key) => ({ weight, key }));
   const most = weights.sort((a, b) => b.weight - a.weight).slice(0, 4);
-  const rows = most.map(({ weight, key }) => el("span", {}, el("b", {}, tokenAt(view, key)), ` ${weight.toFixed(2)}`));
+  const rows = most.map(({ weight, key }) => el("span", {}, el("b", {}, tokenAt(view, key)), ` ${weight < 0.0995 ? weight.toPrecision(2) : weight.toFixed(2)}`));
   view.reads?.replaceChildren(...rows);
 }
 
