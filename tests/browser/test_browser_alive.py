@@ -275,6 +275,7 @@ def test_a_connection_that_leads_nowhere_is_left(launched: BrowserContext, wire:
     page.close()
 
 
+@pytest.mark.slow
 def test_a_model_that_was_uploaded_is_told_to_be_gone_and_the_text_is_kept(
     launched: BrowserContext, wire: tuple[Line, ExitStack], tmp_path: Path
 ) -> None:

@@ -125,21 +125,21 @@ def test_under_reduced_motion_a_pass_waits_for_each_step(page: Page) -> None:
     page.locator('[data-panel="node"][data-name="transformer.wpe"]').wait_for()
 
 
-@pytest.mark.parametrize("name", ["stage.png", "stage.svg", "map.png", "map.svg"])
-def test_pictures_are_saved_with_their_caption(page: Page, tmp_path: Path, name: str) -> None:
+def test_pictures_are_saved_with_their_caption(page: Page, tmp_path: Path) -> None:
     page.locator('[data-role="save"]').click()
-    with page.expect_download() as download:
-        page.locator(f'[data-save="{name}"]').click()
-    target = tmp_path / name
-    download.value.save_as(target)
-    assert download.value.suggested_filename == f"gptscope-{name}"
-    if name.endswith("png"):
-        picture = Image.open(target)
-        assert min(picture.size) > 600 and len(picture.convert("RGB").getcolors(1 << 20) or []) > 50
-    else:
+    for name in ("stage.png", "stage.svg", "map.png", "map.svg"):
+        with page.expect_download() as download:
+            page.locator(f'[data-save="{name}"]').click()
+        target = tmp_path / name
+        download.value.save_as(target)
+        assert download.value.suggested_filename == f"gptscope-{name}"
+        if name.endswith("png"):
+            picture = Image.open(target)
+            assert min(picture.size) > 600 and len(picture.convert("RGB").getcolors(1 << 20) or []) > 50
+            continue
         texts = [element.text for element in ElementTree.parse(target).iter("{http://www.w3.org/2000/svg}text")]
         assert PROMPT in texts
-        assert any(text and "transformer.h.0.attn.pattern, head 0" in text for text in texts)
+        assert any(text and text.startswith("gptscope · shakespeare-char · transformer.h.0") for text in texts)
 
 
 def test_links_show_the_locked_token_s_own(page: Page) -> None:
