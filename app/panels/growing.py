@@ -17,7 +17,7 @@ FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnRows:
     """A matrix of one tensor and head, a row a position, as it was drawn of a run."""
 
     trace: Trace
@@ -39,7 +39,7 @@ def common(one: Trace, other: Trace) -> int:
     return int(differ[0]) if len(differ) else most
 
 
-def drawn(trace: Trace, weights: object, name: str, head: int, before: Drawn | None) -> Drawn:
+def rows_of(trace: Trace, weights: object, name: str, head: int, before: DrawnRows | None) -> DrawnRows:
     """Return the rows of a tensor that has positions along its rows; those that `before` has are taken over.
 
     Args:
@@ -58,14 +58,14 @@ def drawn(trace: Trace, weights: object, name: str, head: int, before: Drawn | N
         keep = common(before.trace, trace)
     old = before.rows[:keep] if before is not None else np.zeros((0, 0), np.float32)
     if keep == trace.T:
-        return Drawn(trace, weights, name, head, old[:, : trace.T] if square else old)
+        return DrawnRows(trace, weights, name, head, old[:, : trace.T] if square else old)
     rows = trace.rows(name, keep, trace.T)
     rows = rows[0] if axes[0] == "B" else rows
     fresh = (rows[head] if "H" in axes else rows).float().cpu().numpy()
     if not keep:
-        return Drawn(trace, weights, name, head, fresh)
+        return DrawnRows(trace, weights, name, head, fresh)
     if square:
         wide = np.full((keep, trace.T), FUTURE[str(node.role)], fresh.dtype)
         wide[:, :keep] = old[:, :keep]
         old = wide
-    return Drawn(trace, weights, name, head, np.concatenate([old, fresh]))
+    return DrawnRows(trace, weights, name, head, np.concatenate([old, fresh]))

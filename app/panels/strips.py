@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -50,6 +51,7 @@ class Line:
         return self.kind is not None and self.kind != "logits"
 
 
+@lru_cache(maxsize=64)
 def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
     """Return the lines of the map from the embedding to the logits, with one block opened in its place."""
     token, position, start = (arch.named(role) for role in ("token embedding", "position embedding", "embedding"))
@@ -80,15 +82,11 @@ def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
 
 def whole_pass(arch: Architecture) -> list[tuple[str, str]]:
     """Return (node, sentence) of the tensors that one forward pass goes through, each block opened as it is passed."""
-    found: dict[str, str] = {}
-    for layer in range(arch.config.n_layer):
-        of_layer = [line for line in lines(arch, layer) if line.inside or line.block is None]
-        last = [line for line in of_layer if line.id in (arch.named("final norm"), arch.named("logits"))]
-        for line in of_layer if layer == arch.config.n_layer - 1 else of_layer[: -len(last)]:
-            node = arch.nodes[line.id]
-            block = "" if node.layer is None else f"block {node.layer}, "
-            found.setdefault(line.id, f"{block}{node.label}: {node.summary}")
-    return list(found.items())
+    opened = [lines(arch, layer) for layer in range(arch.config.n_layer)]
+    inside = [line for of_layer in opened for line in of_layer if line.inside]
+    nodes = [arch.nodes[line.id] for line in (*opened[0][:3], *inside, *opened[0][-2:])]
+    blocks = ["" if node.layer is None else f"block {node.layer}, " for node in nodes]
+    return [(node.id, f"{block}{node.label}: {node.summary}") for node, block in zip(nodes, blocks, strict=True)]
 
 
 def scales_of(trace: Trace) -> Scales:

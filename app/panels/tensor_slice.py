@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
-from app.panels.growing import Drawn, drawn
+from app.panels.growing import DrawnRows, rows_of
 from gptcore import Trace, architecture
 from gptcore.analysis.value_weighted import value_weighted
 from gptcore.tokenizer import Tokenizer
@@ -48,7 +48,7 @@ class Slice:
     """Tokens of the rows, where they are logits or probabilities."""
     place: tuple[int | str, ...] = ()
     """The index of a cell in the tensor: numbers, "row" and "col"; empty where cells are no numbers of the tensor."""
-    source: Drawn | None = None
+    source: DrawnRows | None = None
     """The rows that it was made of, for the next one."""
 
     def index(self, row: int, col: int) -> tuple[int, ...] | None:
@@ -87,7 +87,7 @@ def of_trace(
     by: str = "weight",
     position: int = -1,
     weights: object = None,
-    before: Drawn | None = None,
+    before: DrawnRows | None = None,
 ) -> Slice:
     """Return a tensor of the run as a matrix, a position a column: of the first sequence, and of one of its heads.
 
@@ -118,7 +118,7 @@ def of_trace(
         tensor = trace[name][0].float().cpu().numpy()
         matrix, source = (tensor[head] if "H" in trace.shapes()[name][0] else tensor), None
     else:
-        source = drawn(trace, weights, name, head, before)
+        source = rows_of(trace, weights, name, head, before)
         matrix = source.rows
     if axes == ("T", "T"):
         axes, place = ("query", "key"), [*place, "row", "col"]

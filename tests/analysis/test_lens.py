@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,21 +13,9 @@ from torch import Tensor
 import gptcore
 from gptcore import Checkpoint, Edit, capture, logit_lens
 from tests.conftest import random_model
-from tests.reference import random_gpt2
 
 IDS = [(i * 7) % 17 for i in range(12)]
 MODEL = random_model(dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Checkpoint]:
-    """Transformers' GPT-2, and the same weights as we load them, both in float64."""
-    theirs: Any = random_gpt2(n_layer=3)
-    folder: Path = tmp_path_factory.mktemp("gpt2")
-    theirs.save_pretrained(folder)
-    ckpt = gptcore.load(folder)
-    ckpt.model.double()
-    return theirs, ckpt
 
 
 @torch.no_grad()

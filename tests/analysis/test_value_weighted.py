@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-import gptcore
 from gptcore import Checkpoint, Edit, capture
 from gptcore.analysis.value_weighted import value_weighted
 from tests.conftest import random_model
-from tests.reference import random_gpt2
 
 IDS = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6], [60, 50, 40, 30, 20, 10, 0, 1]])
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Checkpoint]:
-    """Transformers' GPT-2, and the same weights as we load them, both in float64."""
-    theirs: Any = random_gpt2(n_layer=3)
-    folder: Path = tmp_path_factory.mktemp("gpt2")
-    theirs.save_pretrained(folder)
-    ckpt = gptcore.load(folder)
-    ckpt.model.double()
-    return theirs, ckpt
 
 
 @torch.no_grad()

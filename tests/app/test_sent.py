@@ -163,7 +163,7 @@ AXES = {
     "probs": ("V", "token"),
     "loss": ("", "target"),
 }
-"""What the rows and columns of a tensor are, written down by hand: a position is a column."""
+"""Rows and columns of a tensor, written down by hand: a position is a column."""
 ACROSS = ("idx", "loss", f"{BLOCK}.attn.k_t", *(f"{BLOCK}.attn.{name}" for name in ("scores", "masked", "pattern")))
 """Those whose last axis is the position already."""
 TARGETS = [*(f"→ {token}" for token in TOKENS[1:]), "no target yet"]

@@ -1,4 +1,4 @@
-"""What a look elsewhere costs in Chromium: `python -m tests.benchmarks.select`. From the click on a head, a block, a
+"""Cost of a look elsewhere in Chromium: `python -m tests.benchmarks.select`. From the click on a head, a block, a
 tensor or a token to the frame after all panels show it; pointing, which asks nobody; and generated tokens a second. In
 turn with keys, so that a busy machine can be told from a slow look."""
 

@@ -1,4 +1,4 @@
-"""What axe finds on each page, light and dark: nothing serious."""
+"""Findings of axe on each page, light and dark: nothing serious."""
 
 from __future__ import annotations
 

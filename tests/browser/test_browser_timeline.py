@@ -114,7 +114,7 @@ IS_STRIP = """([x, y]) => {
     found = inner;
   }
 }"""
-"""Whether a point of the window is of the strip, with nothing over it."""
+"""Function that tells if a point of the window is of the strip, with nothing over it."""
 
 
 def test_it_opens_upwards_and_moves_nothing(page: Page) -> None:

@@ -455,7 +455,7 @@ def point(screen: Screen, row: int, col: int) -> dict[str, str]:
 
 
 def tip(screen: Screen) -> str:
-    """What stands beside the cell under the pointer."""
+    """Text that stands beside the cell under the pointer."""
     return screen.tab.locator(f"{screen.panel('inspector')} .tip").inner_text().replace("−", "-")
 
 

@@ -1,6 +1,6 @@
 // The logit lens as a table: a row for each depth, its most likely tokens side by side.
 
-import { el, write } from "../shared/dom.js";
+import { el, moveByArrows, write } from "../shared/dom.js";
 import { percent } from "../shared/numbers.js";
 import { nextNumber, report } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
@@ -17,16 +17,8 @@ function build(root, view) {
     const cell = event.target.closest("[data-name]");
     if (cell) report(view, { kind: "select", id: cell.dataset.name });
   });
-  view.rows.addEventListener("keydown", move);
+  view.rows.addEventListener("keydown", moveByArrows);
   listen(view, "gptscope:rested", () => askIfOld(view));
-}
-
-function move(event) {
-  const row = event.target.closest("button");
-  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
 }
 
 /** The lens of a large model takes longer than a key may: it is asked for when typing pauses. */

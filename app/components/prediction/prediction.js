@@ -1,6 +1,6 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
-import { el, write } from "../shared/dom.js";
+import { el, moveByArrows, write } from "../shared/dom.js";
 import { hover, onHover } from "../shared/hover.js";
 import { percent, short } from "../shared/numbers.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
@@ -28,7 +28,7 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   view.rows.addEventListener("click", (event) => append(view, event.target.closest("button")));
-  view.rows.addEventListener("keydown", move);
+  view.rows.addEventListener("keydown", moveByArrows);
   view.rows.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("button")));
   view.rows.addEventListener("pointerleave", () => pointAt(view, null));
   onHover(view, ({ index }) => mark(view, index));
@@ -70,14 +70,6 @@ function mark(view, index) {
   const { ids, first, cropped } = view.data.prompt ?? { ids: [], first: 0, cropped: 0 };
   const token = index === null ? null : String(ids[index + cropped - first]);
   for (const row of view.rows.children) row.classList.toggle("same", row.dataset.tokenId === token);
-}
-
-function move(event) {
-  const row = event.target.closest("button");
-  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
 }
 
 // ---- drawing -------------------------------------------------------------------------------------------------

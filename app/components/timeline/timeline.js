@@ -16,7 +16,6 @@ import { stopsOf } from "./series.js";
 import { drawKinds, drawValues, side } from "./side.js";
 
 const ASK = 2000; // ms after which a growing history is asked for
-const HEIGHT = 42; // px of the closed strip and the gap beside it
 
 /** The curves, which the closed strip does not show: it is open meanwhile. */
 async function picture(view) {
@@ -65,13 +64,11 @@ function build(root, view) {
   pause(view);
 }
 
-/** Tells the page how much room the strip takes, and leaves nothing behind when it goes. */
+/** Asks and listens while the strip stands, and leaves nothing behind when it goes. */
 function comeAndGo(view) {
   const asking = setInterval(() => askForMore(view), ASK);
-  document.documentElement.style.setProperty("--gs-timeline-height", `${HEIGHT}px`);
   listen(view, "gptscope:history", () => view.data && update(view));
   view.cleanups.push(() => {
-    document.documentElement.style.removeProperty("--gs-timeline-height");
     clearInterval(asking);
     clearInterval(view.playing);
     view.flight.stop();
