@@ -14,9 +14,6 @@ FIRST = 5
 
 def panel(me: Explorer, formula_key: str, found: Explanation) -> components.Panel:
     """Return the card of the pinned number."""
-    source = found.source
-    first, last = source.lines
-    lines = f"line {first}" if first == last else f"lines {first}-{last}"
     return components.explanation(
         text=me.shown.text,
         name=found.name,
@@ -27,7 +24,7 @@ def panel(me: Explorer, formula_key: str, found: Explanation) -> components.Pane
         formula=found.formula,
         formula_key=formula_key,
         operands=[_operand(each) for each in found.operands],
-        source=f"{source.file} · {lines}",
+        source=str(found.source),
     )
 
 

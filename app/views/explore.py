@@ -192,12 +192,11 @@ def _code(me: Explorer) -> components.Panel:
     """Return the panel of the lines that make it."""
     found = me.node.source
     first, last = found.lines
-    lines = f"line {first}" if first == last else f"lines {first}-{last}"
     return components.code(
         name=LISTING,
         first=first,
         last=last,
-        title=f"{found.file} · {lines}",
+        title=str(found),
         summary=me.node.summary,
         formula=me.node.formula,
         formula_key=_key(me.node.formula),

@@ -18,6 +18,15 @@ class Source(NamedTuple):
     file: str
     lines: tuple[int, int]
 
+    def __str__(self) -> str:
+        """Return it as people read it.
+
+        >>> str(Source("gptcore/model.py", (3, 5)))
+        'gptcore/model.py · lines 3-5'
+        """
+        first, last = self.lines
+        return f"{self.file} · " + (f"line {first}" if first == last else f"lines {first}-{last}")
+
 
 class Where(NamedTuple):
     """A description of lines in a function. `find` looks there for the last ...
