@@ -5,6 +5,7 @@ from __future__ import annotations
 from app import components
 from app.components import CardOperand
 from app.session.explorer import Explorer
+from app.views.keys import key
 from gptcore import Explanation
 from gptcore.capture.explain import Operand
 
@@ -12,7 +13,7 @@ FIRST = 5
 """Numbers of a slice that are written out."""
 
 
-def panel(me: Explorer, formula_key: str, found: Explanation) -> components.Panel:
+def panel(me: Explorer, found: Explanation) -> components.Panel:
     """Return the card of the pinned number."""
     return components.explanation(
         text=me.shown.text,
@@ -22,7 +23,7 @@ def panel(me: Explorer, formula_key: str, found: Explanation) -> components.Pane
         value=found.value,
         recomputed=found.recomputed,
         formula=found.formula,
-        formula_key=formula_key,
+        formula_key=key(found.formula),
         operands=[_operand(each) for each in found.operands],
         source=str(found.source),
     )

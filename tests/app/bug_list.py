@@ -130,7 +130,7 @@ BUGS: Final = (
     ),
     Bug(
         "the line of a long pattern is the last row's",
-        "views/explore.py",
+        "views/stage.py",
         "line=part.matrix[me.position].astype(np.float32)",
         "line=part.matrix[-1].astype(np.float32)",
         f"{SENT}::test_a_long_pattern_travels_as_pixels_with_the_followed_row_as_values",
@@ -351,8 +351,8 @@ BUGS: Final = (
     Bug(
         "the block left out of a drawing's key",
         "views/explore.py",
-        "{config} {view} {layer}",
-        "{config} {view}",
+        "return key(me.arch.config, me.location.view, me.location.layer)",
+        "return key(me.arch.config, me.location.view)",
         f"{SENT}::test_no_two_drawings_have_one_key",
     ),
     Bug(
@@ -364,14 +364,14 @@ BUGS: Final = (
     ),
     Bug(
         "marked lines off by one",
-        "views/explore.py",
+        "views/stage.py",
         "first, last = found.lines",
         "first, last = (line + 1 for line in found.lines)",
         f"{SENT}::test_the_lines_that_are_marked_made_the_tensor",
     ),
     Bug(
         "the axes of the output over a weight",
-        "views/explore.py",
+        "views/stage.py",
         "if place.weight else node.axes",
         "if not node.axes else node.axes",
         f"{SENT}::test_the_inspected_node_is_told_with_its_head_and_its_weights",
