@@ -28,6 +28,8 @@ from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E4
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+    from gptcore import Trace
+
 torch.set_num_threads(1)  # small models; many threads, each with a team of workers, would wait for each other
 
 # No test may fail because the machine is slow.
@@ -73,6 +75,30 @@ def shakespeare() -> Checkpoint:
     """Load the shipped model."""
     assert "shakespeare-char" in shipped_models()
     return load("shakespeare-char")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lopsided model, for the tests of a file."""
+    from tests.lopsided import lopsided, write_folder
+
+    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", lopsided())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lopsided model with snapshots of its training, for the tests of a file."""
+    from tests.lopsided import lopsided, write_folder
+
+    return write_folder(tmp_path_factory.mktemp("trained") / "model", lopsided(), snapshots=True)
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    """Run the lopsided model's cropped prompt, by gptcore alone."""
+    from tests.lopsided import LONG, lopsided, run_of
+
+    return run_of(lopsided(), LONG)
 
 
 @pytest.fixture(scope="session")

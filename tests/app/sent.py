@@ -55,14 +55,24 @@ class Sent:
 
 
 class Page(Sent):
-    """The main screen, opened with a checkpoint."""
+    """The main screen, opened with a checkpoint, and brought to a prompt and to a head of a layer."""
 
-    def __init__(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        source: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        text: str | None = None,
+        layer_and_head: tuple[int, int] | None = None,
+    ) -> None:
         monkeypatch.setattr("sys.argv", ["app/main.py", str(source)])
         self.source = str(source.resolve())
         super().__init__(AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run())
         self._reported: dict[str, dict[str, Any]] = {}
         self._seq = 0
+        if text is not None:
+            self.type(text)
+        if layer_and_head is not None:
+            self.pick_head(*layer_and_head)
 
     # What comes out
 

@@ -20,16 +20,8 @@ BLOCK = f"transformer.h.{LAYER}"
 
 
 @pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
-    opened = Page(write_folder(tmp_path / "model", MODEL), monkeypatch)
-    opened.type(LONG)
-    opened.pick_head(LAYER, HEAD)
-    return opened
-
-
-@pytest.fixture(scope="module")
-def trace() -> Trace:
-    return run_of(MODEL, LONG)
+def page(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(untrained, monkeypatch, LONG, (LAYER, HEAD))
 
 
 def pin(page: Page, row: int, col: int) -> None:

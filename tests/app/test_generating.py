@@ -16,7 +16,7 @@ from app.session.generating import Draw, Put, SetDrawing, Undo
 from gptcore import generate
 from gptcore.generation.sampling import Sampling
 from tests.app.sent import Page
-from tests.lopsided import FITS, LETTERS, LONG, checkpoint_of, encode, lopsided, run_of, write_folder
+from tests.lopsided import FITS, LETTERS, LONG, checkpoint_of, encode, lopsided, run_of
 
 MODEL = lopsided()
 
@@ -27,10 +27,8 @@ def me() -> Explorer:
 
 
 @pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
-    opened = Page(write_folder(tmp_path / "model", MODEL), monkeypatch)
-    opened.type(FITS)
-    return opened
+def page(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(untrained, monkeypatch, FITS)
 
 
 def drawn(me: Explorer, count: int) -> list[int]:

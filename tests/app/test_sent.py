@@ -35,22 +35,10 @@ BLOCK = f"transformer.h.{LAYER}"
 TOKENS = list(seen(LONG, MODEL))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", MODEL)
-
-
 @pytest.fixture
-def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+def page(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     """The screen with the cropped prompt."""
-    opened = Page(folder, monkeypatch)
-    opened.type(LONG)
-    return opened
-
-
-@pytest.fixture(scope="module")
-def trace() -> Trace:
-    return run_of(MODEL, LONG)
+    return Page(untrained, monkeypatch, LONG)
 
 
 def close(one: Any, other: Any) -> bool:
@@ -227,9 +215,9 @@ def test_logits_are_those_of_the_tokens_that_are_likely_behind_the_followed_one(
             assert close(values, run[node][0][:, best].T), (node, token)
 
 
-def test_the_stage_follows_what_is_typed_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_follows_what_is_typed_and_deleted(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that an earlier prompt has in common are taken over: also of another node or head they must be right."""
-    page = Page(folder, monkeypatch)
+    page = Page(untrained, monkeypatch)
     nodes = [f"{BLOCK}.attn.pattern", f"{BLOCK}.attn.masked", f"{BLOCK}.ln_1"]
     for node in nodes:
         page.select(node)
@@ -449,8 +437,8 @@ def test_each_thumbnail_is_its_own_head_s_pattern(page: Page, trace: Trace) -> N
     assert np.abs(page.heads() - pictures(run_of(MODEL, LONG + "k"))).max() <= 0.51
 
 
-def test_thumbnails_follow_what_is_typed_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Page(folder, monkeypatch)
+def test_thumbnails_follow_what_is_typed_and_deleted(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(untrained, monkeypatch)
     for text in (FITS, FITS + "a", FITS + "ah", FITS + "a", "ba→a", "ba→aab", "h", LONG[:13]):
         page.type(text)
         assert np.abs(page.heads() - pictures(run_of(MODEL, text))).max() <= 0.51, text
@@ -471,17 +459,9 @@ def test_thumbnails_of_a_long_prompt_show_the_largest_weight_of_each_block(
 # ---- a training --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model with snapshots of its training."""
-    return write_folder(tmp_path_factory.mktemp("trained") / "model", MODEL, snapshots=True)
-
-
 @pytest.fixture
 def looking_back(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
-    opened = Page(trained, monkeypatch)
-    opened.type(LONG)
-    return opened
+    return Page(trained, monkeypatch, LONG)
 
 
 def index_of(folder: Path) -> list[dict[str, Any]]:

@@ -24,20 +24,15 @@ from gptcore.train import snapshots as writing
 from tests.app.sent import Sent
 from tests.app.test_learning_curves import LINES, as_lines, running, written
 from tests.app.test_training_page import CURVES, LESSON, START, _page, payload, plots, section
-from tests.lopsided import FITS, LETTERS, LONG, encode, lopsided, model_at, run_of, seen, write_folder
+from tests.lopsided import FITS, LETTERS, LONG, encode, lopsided, model_at, run_of, seen
 
 MODEL = lopsided()
 TEXT = "".join(LETTERS[(7 * i * i + 3 * i) % len(LETTERS)] for i in range(2000))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", MODEL, snapshots=True)
-
-
 @pytest.fixture
-def at(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
-    monkeypatch.setattr("sys.argv", ["app/main.py", str(folder)])
+def at(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(trained)])
     monkeypatch.setenv(jobs.FOLDER, str(tmp_path / "runs"))
     monkeypatch.delenv("GPTSCOPE_SHARED", raising=False)
     monkeypatch.setattr(plan, "seconds", lambda planned: 60.0)  # what a new training would cost is measured elsewhere
@@ -88,13 +83,13 @@ def _both_pages() -> None:
         prompt()
 
 
-def test_the_losses_are_of_the_weights_on_the_screen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["app/main.py", str(folder)])
+def test_the_losses_are_of_the_weights_on_the_screen(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(trained)])
     at = AppTest.from_function(_both_pages, default_timeout=120).run()
     at.text_input(key="lesson prompt").set_value(LONG).run()
     assert_losses(at, MODEL, LONG)
     for seq, step in enumerate((40, None, 300), 1):
-        event = {"source": str(folder.resolve()), "step": step, "kind": "", "seq": seq}
+        event = {"source": str(trained.resolve()), "step": step, "kind": "", "seq": seq}
         at.session_state["live"] = {"timeline": event}
         at.run()
         assert not at.exception
@@ -172,7 +167,7 @@ def later(path: Path) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, folder: Path) -> Path:
+def run(tmp_path: Path, trained: Path) -> Path:
     """A training of the app that has stopped, with weights and two snapshots."""
     made = tmp_path / "runs" / "text-1"
     running(made, os.getpid(), born=1.0)
@@ -180,7 +175,7 @@ def run(tmp_path: Path, folder: Path) -> Path:
     note = json.loads((made / processes.NOTE).read_text())
     (made / processes.NOTE).write_text(json.dumps({**note, "data": str(tmp_path / "text.txt")}))
     written(made, as_lines())
-    shutil.copy(folder / "tokenizer.json", made)
+    shutil.copy(trained / "tokenizer.json", made)
     for step in (10, 20):
         writing.write(made, model_at(step), step, {"val_loss": 1.0}, torch.float32)
     save_last(made, lopsided(seed=77), 25)

@@ -27,23 +27,10 @@ CROPPED = len(LONG) - 13
 TOKENS = list(seen(LONG, MODEL))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", MODEL, snapshots=True)
-
-
 @pytest.fixture
-def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+def page(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     """The screen with the cropped prompt, at head 3 of layer 2."""
-    opened = Page(folder, monkeypatch)
-    opened.type(LONG)
-    opened.pick_head(LAYER, HEAD)
-    return opened
-
-
-@pytest.fixture(scope="module")
-def trace() -> Trace:
-    return run_of(MODEL, LONG)
+    return Page(trained, monkeypatch, LONG, (LAYER, HEAD))
 
 
 def pooled(trace: Trace, name: str, block: int = 1) -> np.ndarray:
@@ -113,8 +100,8 @@ def test_each_pixel_is_the_value_farthest_from_0_of_its_block(page: Page, trace:
     assert (sent["cols"], sent["block"], sent["T"], sent["position"], sent["locked"]) == (13, 1, 13, 12, False)
 
 
-def test_strips_follow_what_is_typed_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Page(folder, monkeypatch)
+def test_strips_follow_what_is_typed_and_deleted(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(trained, monkeypatch)
     lines = {line["tensor"]: line for line in page.panel("map")["lines"]}
     for text in (FITS, FITS + "a", FITS + "ah", FITS + "a", FITS[:2], "ba→a", "ba→aab", "h", LONG[:13]):
         page.type(text)

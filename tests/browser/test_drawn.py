@@ -27,7 +27,7 @@ from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.sent import Page, Sent
 from tests.browser.bench import Bench, bench, of_weight, on_ramp
 from tests.browser.driver import chromium
-from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, run_of, seen, write_folder
+from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, seen, write_folder
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -41,29 +41,16 @@ PATTERN = f"{BLOCK}.attn.pattern"
 TOKENS = [{" ": "␣"}.get(token, token) for token in seen(LONG, MODEL)]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("lopsided") / "model", MODEL, snapshots=True)
-
-
 @pytest.fixture
-def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+def page(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     """The screen with the cropped prompt, at head 3 of layer 2."""
-    opened = Page(folder, monkeypatch)
-    opened.type(LONG)
-    opened.pick_head(2, 3)
-    return opened
+    return Page(trained, monkeypatch, LONG, (2, 3))
 
 
 @pytest.fixture
 def screen(launched: BrowserContext, page: Page) -> Iterator[Screen]:
     with bench(launched, page) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def trace() -> Trace:
-    return run_of(MODEL, LONG)
 
 
 # ---- tokens ------------------------------------------------------------------------------------------------------
@@ -883,8 +870,8 @@ def test_each_stop_of_the_slider_is_its_step(screen: Screen) -> None:
         screen.draw("live", acknowledged(screen, "timeline"))
 
 
-def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page, folder: Path) -> None:
-    line = json.loads((folder / FOLDER / INDEX).read_text().splitlines()[1])
+def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page, trained: Path) -> None:
+    line = json.loads((trained / FOLDER / INDEX).read_text().splitlines()[1])
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
         strip = screen.panel("timeline")
@@ -899,8 +886,8 @@ def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page,
         assert f"accuracy {100 * line['val_accuracy']:.1f} %" in text
 
 
-def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext, page: Page, folder: Path) -> None:
-    lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
+def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext, page: Page, trained: Path) -> None:
+    lines = [json.loads(line) for line in (trained / FOLDER / INDEX).read_text().splitlines()]
     page.move(40, "duplicate")
     with bench(launched, page) as screen:
         strip = screen.panel("timeline")
@@ -1062,9 +1049,9 @@ def _lesson() -> None:
 
 
 def test_each_position_tells_its_own_guess(
-    launched: BrowserContext, folder: Path, monkeypatch: pytest.MonkeyPatch, trace: Trace
+    launched: BrowserContext, trained: Path, monkeypatch: pytest.MonkeyPatch, trace: Trace
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["app/main.py", str(folder)])
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(trained)])
     app = AppTest.from_function(_lesson, default_timeout=60).run()
     app.text_input(key="lesson prompt").set_value(LONG).run()
     ids = encode(seen(LONG, MODEL))
