@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptcore import Trace, architecture
+from gptcore.capture.capture import common_prefix
 
 Matrix = NDArray[np.floating[Any]]
 
@@ -32,11 +33,7 @@ def common(one: Trace, other: Trace) -> int:
     """Return how many positions two runs of the same weights have in common: a position sees those before it alone."""
     if one is other:
         return one.T
-    if one.edits != other.edits:
-        return 0
-    most = min(one.T, other.T)
-    differ = (one.ids[0, :most] != other.ids[0, :most]).nonzero()
-    return int(differ[0]) if len(differ) else most
+    return common_prefix(one.ids, other.ids) if one.edits == other.edits else 0
 
 
 def rows_of(trace: Trace, weights: object, name: str, head: int, before: DrawnRows | None) -> DrawnRows:

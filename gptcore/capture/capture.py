@@ -124,7 +124,7 @@ class _Capture:
             return 0
         if self.foreign or previous._foreign or not stored.covers(self.config, previous._cached, self.wanted):
             return 0
-        return 0 if previous._weights.stale(self.model) else _common_prefix(previous.ids, self.tokens)
+        return 0 if previous._weights.stale(self.model) else common_prefix(previous.ids, self.tokens)
 
     # Three ways to a trace
 
@@ -305,7 +305,7 @@ def checked_ids(model: GPT, ids: Ids) -> Tensor:
     return tokens.to(model.lm_head.weight.device, copy=True)
 
 
-def _common_prefix(old: Tensor, new: Tensor) -> int:
+def common_prefix(old: Tensor, new: Tensor) -> int:
     """Return how many positions, from the first, are the same in every row of (B, T)."""
     T = min(old.size(1), new.size(1))
     same = (old[:, :T] == new[:, :T]).all(dim=0)
