@@ -7,26 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.session.actions import (
-    Action,
-    ChooseLook,
-    Find,
-    GoToLayer,
-    Lock,
-    MoveInTime,
-    Open,
-    PickHead,
-    PickWeight,
-    Pin,
-    Select,
-    SetSampling,
-    SetTimelineScore,
-    ShowHead,
-    Type,
-    Up,
-)
+from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
+from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up
 
 Actions = tuple[Action, ...]
 

@@ -12,15 +12,17 @@ from app.components import LensRow, Notice
 from app.panels import strips, tensor_slice
 from app.session.actions import Action, sentence
 from app.session.drawn import Writing
-from app.session.first_prompt import own_prompt, readable
-from app.session.location import START, Location
+from app.session.first_prompt import own_prompt
+from app.session.first_screen import first_screen
+from app.session.location import Location
 from app.session.look import Look
 from app.session.moment import Moment
 from app.session.prompt_run import Parity, Shown
-from app.session.screen import Model, NoPast, Past, Screen
+from app.session.readings import Readings
+from app.session.screen import Model, NoPast, Past
 from app.session.state_text import State
 from app.stores.snapshots import History
-from gptcore import Architecture, Checkpoint, Explanation, architecture, explain
+from gptcore import Architecture, Checkpoint, Explanation
 from gptcore.generation.sampling import Sampling
 from gptcore.graph.architecture import Node
 
@@ -49,14 +51,10 @@ class Explorer:
             rev: one more than that of the explorer before, so that its text is written into the input.
         """
         self._model = Model(checkpoint, source, past or NoPast())
-        self._screen = _first(checkpoint, text, rev, refused)
+        self._screen = first_screen(checkpoint, text, rev, refused)
         self._untouched = True
         self._refusal: Notice | None = None
-        self._slice: tuple[object, tensor_slice.Slice] | None = None
-        self._strips: strips.Strips | None = None
-        self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
-        self._explained: tuple[object, Explanation] | None = None
-        self._parity: tuple[Shown, Parity] | None = None
+        self._readings = Readings(self._model)
 
     def apply(self, action: Action) -> None:
         """Carry out an action; or leave all as it was, with a notice that says why until another action succeeds."""
@@ -193,7 +191,7 @@ class Explorer:
     @property
     def scales(self) -> strips.Scales:
         """The scales of the map's strips."""
-        return self._model.scales
+        return self._readings.scales(self._screen)
 
     @property
     def temperature(self) -> float:
@@ -269,31 +267,11 @@ class Explorer:
 
     def slice(self) -> tensor_slice.Slice:
         """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
-        place, by = self.location, self.look.scale
-        made_of = self.checkpoint.model if place.weight else self.shown.trace
-        here = self.position if self.node.axes[-1] == "V" else -1
-        key = (place.weight, place.selected, place.head, made_of, by, here)
-        if self._slice is None or self._slice[0] != key:
-            if place.weight is not None:
-                axes = self.node.weight_axes[self.node.weights.index(place.weight)]
-                made = tensor_slice.of_weight(place.weight, axes, self.checkpoint.model.get_parameter(place.weight))
-            else:
-                before = self._slice[1].source if self._slice else None
-                run, weights = self.shown.trace, self.checkpoint
-                made = tensor_slice.of_trace(run, place.selected, place.head, by, here, weights, before)
-            self._slice = (key, made)
-        return self._slice[1]
+        return self._readings.slice(self._screen)
 
     def explanation(self) -> Explanation | None:
         """Return where the pinned number comes from; None without one, or where the stage shows none of the run's."""
-        pin, part = self._screen.pin, self.slice()
-        index = part.index(*pin) if pin and self.location.weight is None else None
-        if index is None:
-            return None
-        key = self.shown.trace, self.location.selected, index
-        if self._explained is None or self._explained[0] != key:
-            self._explained = key, explain(self.shown.trace, self.location.selected, index)
-        return self._explained[1]
+        return self._readings.explanation(self._screen)
 
     @property
     def pin(self) -> tuple[int, int] | None:
@@ -302,61 +280,24 @@ class Explorer:
 
     def strips(self) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""
-        wanted = strips.lines(self.arch, self.location.layer)
-        names = tuple(line.tensor for line in wanted if line.pooled)
-        self._strips = strips.update(self._strips, self.shown.trace, self.checkpoint, names)
-        return self._strips
+        return self._readings.strips(self._screen)
 
     def lens(self) -> list[LensRow]:
         """Return what the model would say after each block at the followed position."""
-        key = self.shown, self.position, self.location.layer
-        if self._lens is None or self._lens[0] != key:
-            self._lens = key, self.shown.lens(self.position, self.location.layer)
-        return self._lens[1]
+        return self._readings.lens(self._screen)
 
     @property
     def has_lens(self) -> bool:
         """True where the lens of this prompt and position was read."""
-        return self._lens is not None and self._lens[0] == (self.shown, self.position, self.location.layer)
+        return self._readings.has_lens(self._screen)
 
     # Whether the numbers can be believed
 
     @property
     def parity(self) -> Parity | None:
         """The parity of the prompt on the screen; None until it is measured."""
-        return self._parity[1] if self._parity and self._parity[0] is self.shown else None
+        return self._readings.parity(self._screen)
 
     def measure_parity(self) -> None:
         """Run the prompt once more through the teaching attention."""
-        self._parity = self.shown, self.shown.parity()
-
-
-def _first(checkpoint: Checkpoint, text: str | None, rev: int, refused: str | None) -> Screen:
-    """Return the first screen, of the first of these that the model can read.
-
-    They are the refused text, the prompt, the model's own prompt, and its first tokens.
-    """
-    meant = own_prompt(checkpoint) if text is None else text
-    place = START.check(architecture(checkpoint.config))
-    why: Notice | None = None
-    if refused is not None:
-        try:
-            return Screen(Shown.of(checkpoint, refused), refused, refused, place, rev=rev)
-        except ValueError as error:
-            why = _not_kept(error)
-    try:
-        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev, notice=why)
-    except ValueError as error:
-        if text is not None or rev:  # of a first model nobody has seen the prompt
-            why = why or _not_kept(error)
-    try:
-        typed = own_prompt(checkpoint)
-        shown = Shown.of(checkpoint, typed)
-    except ValueError:
-        typed = readable(checkpoint)
-        shown = Shown.of(checkpoint, typed)
-    return Screen(shown, typed, meant, place, rev=rev, notice=why)
-
-
-def _not_kept(error: ValueError) -> Notice:
-    return {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}
+        self._readings.measure_parity(self._screen)

@@ -17,26 +17,20 @@ from app.session import events
 from app.session.actions import (
     Action,
     ChooseLook,
-    GoToLayer,
     Lock,
     LookBack,
     MoveInTime,
-    Open,
-    PickHead,
-    PickWeight,
     Restore,
-    Select,
     SetSampling,
     SetTimelineScore,
-    ShowHead,
     Type,
-    Up,
     Write,
 )
 from app.session.explorer import Explorer
 from app.session.generating import Put
 from app.session.location import Location
 from app.session.look import CHOICES, Look
+from app.session.map_actions import GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up
 from app.session.prompt_run import Shown
 from app.session.state_text import State
 from app.state import reports

@@ -18,21 +18,12 @@ from app.components.heads import MAX_SIZE, UNKNOWN
 from app.panels import tensor_slice, thumbnails
 from app.panels.formulas import formula_svg
 from app.panels.strips import whole_pass
-from app.session.actions import (
-    Action,
-    GoToLayer,
-    Open,
-    PickHead,
-    PickWeight,
-    Select,
-    ShowHead,
-    Type,
-    Up,
-)
+from app.session.actions import Action, Type
 from app.session.explorer import Explorer
 from app.session.first_prompt import PROMPT
 from app.session.generating import Put
 from app.session.location import Location
+from app.session.map_actions import GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up
 from gptcore import Checkpoint, capture
 from gptcore.generation.sampling import Sampling
 from gptcore.graph.draw import to_svg

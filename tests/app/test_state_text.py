@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.session.actions import Action, ChooseLook, Lock, PickHead, PickWeight, Restore, Select, SetSampling, Type
+from app.session.actions import Action, ChooseLook, Lock, Restore, SetSampling, Type
 from app.session.explorer import Explorer
 from app.session.location import Location
 from app.session.look import CHOICES, Look
+from app.session.map_actions import PickHead, PickWeight, Select
 from app.session.state_text import MOST, State, StateError, decode, encode
 from gptcore import Checkpoint
 

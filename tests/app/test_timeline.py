@@ -18,9 +18,10 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit.testing.v1 import AppTest
 
 from app import components
-from app.session.actions import LookBack, MoveInTime, PickWeight, Select, Type
+from app.session.actions import LookBack, MoveInTime, Type
 from app.session.explorer import Explorer
 from app.session.generating import Put
+from app.session.map_actions import PickWeight, Select
 from app.session.moment import Moment
 from app.stores import snapshots
 from app.stores.snapshots import History, Snapshots

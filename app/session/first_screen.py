@@ -1,0 +1,42 @@
+"""The screen that a model is first shown with. No Streamlit."""
+
+from __future__ import annotations
+
+from app.components import Notice
+from app.session.actions import sentence
+from app.session.first_prompt import own_prompt, readable
+from app.session.location import START
+from app.session.prompt_run import Shown
+from app.session.screen import Screen
+from gptcore import Checkpoint, architecture
+
+
+def first_screen(checkpoint: Checkpoint, text: str | None, rev: int, refused: str | None) -> Screen:
+    """Return the first screen, of the first of these that the model can read.
+
+    They are the refused text, the prompt, the model's own prompt, and its first tokens.
+    """
+    meant = own_prompt(checkpoint) if text is None else text
+    place = START.check(architecture(checkpoint.config))
+    why: Notice | None = None
+    if refused is not None:
+        try:
+            return Screen(Shown.of(checkpoint, refused), refused, refused, place, rev=rev)
+        except ValueError as error:
+            why = _not_kept(error)
+    try:
+        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev, notice=why)
+    except ValueError as error:
+        if text is not None or rev:  # of a first model nobody has seen the prompt
+            why = why or _not_kept(error)
+    try:
+        typed = own_prompt(checkpoint)
+        shown = Shown.of(checkpoint, typed)
+    except ValueError:
+        typed = readable(checkpoint)
+        shown = Shown.of(checkpoint, typed)
+    return Screen(shown, typed, meant, place, rev=rev, notice=why)
+
+
+def _not_kept(error: ValueError) -> Notice:
+    return {"kind": "warning", "text": f"The prompt could not be kept. {sentence(str(error))}"}

@@ -1,0 +1,98 @@
+"""Actions of the map: another node, view, block, head or weight. No Streamlit, and no name of an event here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from app.session.actions import Action
+from app.session.location import Location
+from app.session.screen import Model, Screen
+
+
+@dataclass(frozen=True)
+class Select(Action):
+    """A node to inspect."""
+
+    node: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.select(model.arch, self.node))
+
+
+@dataclass(frozen=True)
+class Find(Action):
+    """A node to inspect, in the view that draws it."""
+
+    node: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.find(model.arch, self.node))
+
+
+@dataclass(frozen=True)
+class Open(Action):
+    """A container whose inside is to be shown, of block `layer` where it is one of the blocks."""
+
+    node: str
+    layer: int | None = None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.open(model.arch, self.node, self.layer))
+
+
+@dataclass(frozen=True)
+class Up(Action):
+    """A view around this one, by its breadcrumb."""
+
+    crumb: str
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.up(model.arch, self.crumb))
+
+
+@dataclass(frozen=True)
+class GoToLayer(Action):
+    """The same view and node in another block."""
+
+    layer: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.go_to_layer(model.arch, self.layer))
+
+
+@dataclass(frozen=True)
+class PickHead(Action):
+    """A head whose pattern is to be shown, in the map's view where it is made."""
+
+    layer: int
+    head: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.pick_head(model.arch, self.layer, self.head))
+
+
+@dataclass(frozen=True)
+class ShowHead(Action):
+    """Another head of the tensor that is inspected."""
+
+    head: int
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.show_head(model.arch, self.head))
+
+
+@dataclass(frozen=True)
+class PickWeight(Action):
+    """A parameter of the selected node, by its state-dict key; None is the node's output again."""
+
+    weight: str | None
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return _at(screen, model, screen.location.pick_weight(model.arch, self.weight))
+
+
+def _at(screen: Screen, model: Model, location: Location) -> Screen:
+    """Return the screen at another place. A pinned cell stays where queries and keys are the same before and after."""
+    square = {location.selected, screen.location.selected} <= model.square
+    stays = square or location.selected == screen.location.selected
+    return replace(screen, location=location, pin=screen.pin if stays else None)

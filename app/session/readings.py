@@ -1,0 +1,82 @@
+"""Values that the panels read from a screen, each computed once: it is kept until what it is made of changes.
+
+No Streamlit. It changes no screen, and what it returns depends on the screen alone.
+"""
+
+from __future__ import annotations
+
+from app.components import LensRow
+from app.panels import strips, tensor_slice
+from app.session.prompt_run import Parity, Shown
+from app.session.screen import Model, Screen
+from gptcore import Explanation, explain
+
+
+class Readings:
+    """The last values that the panels of one explorer have read."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._slice: tuple[object, tensor_slice.Slice] | None = None
+        self._explained: tuple[object, Explanation] | None = None
+        self._strips: strips.Strips | None = None
+        self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
+        self._parity: tuple[Shown, Parity] | None = None
+
+    def slice(self, screen: Screen) -> tensor_slice.Slice:
+        """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
+        place, by, shown = screen.location, screen.look.scale, screen.shown
+        node, weights = self._model.arch.nodes[place.selected], shown.checkpoint
+        made_of = weights.model if place.weight else shown.trace
+        here = screen.position if node.axes[-1] == "V" else -1
+        key = (place.weight, place.selected, place.head, made_of, by, here)
+        if self._slice is None or self._slice[0] != key:
+            if place.weight is not None:
+                axes = node.weight_axes[node.weights.index(place.weight)]
+                made = tensor_slice.of_weight(place.weight, axes, weights.model.get_parameter(place.weight))
+            else:
+                before = self._slice[1].source if self._slice else None
+                made = tensor_slice.of_trace(shown.trace, place.selected, place.head, by, here, weights, before)
+            self._slice = (key, made)
+        return self._slice[1]
+
+    def explanation(self, screen: Screen) -> Explanation | None:
+        """Return where the pinned number comes from; None without one, or where the stage shows none of the run's."""
+        pin, part, place = screen.pin, self.slice(screen), screen.location
+        index = part.index(*pin) if pin and place.weight is None else None
+        if index is None:
+            return None
+        key = screen.shown.trace, place.selected, index
+        if self._explained is None or self._explained[0] != key:
+            self._explained = key, explain(screen.shown.trace, place.selected, index)
+        return self._explained[1]
+
+    def scales(self, screen: Screen) -> strips.Scales:
+        """Return the scales of the map's strips."""
+        return self._model.scales
+
+    def strips(self, screen: Screen) -> strips.Strips:
+        """Return the strips of the map; what the last ones have in common with them is taken over."""
+        wanted = strips.lines(self._model.arch, screen.location.layer)
+        names = tuple(line.tensor for line in wanted if line.pooled)
+        self._strips = strips.update(self._strips, screen.shown.trace, screen.shown.checkpoint, names)
+        return self._strips
+
+    def lens(self, screen: Screen) -> list[LensRow]:
+        """Return what the model would say after each block at the followed position."""
+        key = screen.shown, screen.position, screen.location.layer
+        if self._lens is None or self._lens[0] != key:
+            self._lens = key, screen.shown.lens(screen.position, screen.location.layer)
+        return self._lens[1]
+
+    def has_lens(self, screen: Screen) -> bool:
+        """Tell whether the lens of this prompt and position was read."""
+        return self._lens is not None and self._lens[0] == (screen.shown, screen.position, screen.location.layer)
+
+    def parity(self, screen: Screen) -> Parity | None:
+        """Return the parity of the prompt on the screen; None until it is measured."""
+        return self._parity[1] if self._parity and self._parity[0] is screen.shown else None
+
+    def measure_parity(self, screen: Screen) -> None:
+        """Run the prompt once more through the teaching attention."""
+        self._parity = screen.shown, screen.shown.parity()
