@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.session.prompt_run import Shown
 from gptcore import Checkpoint, Trace, capture
 
 FIRST_TOKENS = 8
@@ -28,10 +29,12 @@ def readable(checkpoint: Checkpoint) -> str:
         return tokenizer.decode([0])
 
 
-def first_trace(checkpoint: Checkpoint) -> Trace:
-    """Return the run of the first prompt, whatever a person has typed since."""
+def first_trace(checkpoint: Checkpoint, shown: Shown) -> Trace:
+    """Return the run of the first prompt, whatever a person has typed since: the one that is shown, if it is that."""
     try:
         ids = checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
     except ValueError:
         ids = checkpoint.tokenizer.encode_marked(readable(checkpoint))
+    if shown.checkpoint is checkpoint and shown.ids == ids:
+        return shown.trace
     return capture(checkpoint.model, ids[-checkpoint.config.block_size :])

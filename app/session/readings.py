@@ -1,12 +1,13 @@
 """Values that the panels read from a screen, each computed once: it is kept until what it is made of changes.
 
-No Streamlit. It changes no screen, and what it returns depends on the screen alone.
+No Streamlit. It changes no screen, and what it returns depends on the model and the screen alone.
 """
 
 from __future__ import annotations
 
 from app.components import LensRow
 from app.panels import strips, tensor_slice
+from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, Screen
 from gptcore import Explanation, explain
@@ -20,6 +21,7 @@ class Readings:
         self._slice: tuple[object, tensor_slice.Slice] | None = None
         self._explained: tuple[object, Explanation] | None = None
         self._strips: strips.Strips | None = None
+        self._scales: strips.Scales | None = None
         self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
         self._parity: tuple[Shown, Parity] | None = None
 
@@ -52,8 +54,10 @@ class Readings:
         return self._explained[1]
 
     def scales(self, screen: Screen) -> strips.Scales:
-        """Return the scales of the map's strips."""
-        return self._model.scales
+        """Return the scales of the map's strips: fixed by the final weights, so that one colour means one number."""
+        if self._scales is None:
+            self._scales = strips.scales_of(first_trace(self._model.final, screen.shown))
+        return self._scales
 
     def strips(self, screen: Screen) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""

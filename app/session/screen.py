@@ -7,9 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from app.components import Notice
-from app.panels import strips
 from app.session.drawn import NOTHING, Writing
-from app.session.first_prompt import first_trace
 from app.session.location import Location
 from app.session.look import USUAL, Look
 from app.session.moment import Moment
@@ -70,11 +68,6 @@ class Model:
     def square(self) -> frozenset[str]:
         """Ids of the tensors whose cells are pairs of a query and a key."""
         return frozenset(node.id for node in self.arch.nodes if node.axes[-2:] == ("T", "T"))
-
-    @cached_property
-    def scales(self) -> strips.Scales:
-        """The scales of the map's strips: fixed by the final weights, so that one colour means one number."""
-        return strips.scales_of(first_trace(self.final))
 
     def weights(self, step: int | None) -> Checkpoint:
         """Return the model at a step of its training; None is the final one."""

@@ -286,9 +286,9 @@ BUGS: Final = (
     ),
     Bug(
         "the scales of what was typed last",
-        "session/explorer.py",
-        "return self._model.scales",
-        "return strips.scales_of(self.shown.trace)",
+        "session/readings.py",
+        "return self._scales",
+        "return strips.scales_of(screen.shown.trace)",
         f"{STRIPS}::test_the_scales_are_those_of_the_model_s_own_prompt_whatever_is_typed",
     ),
     Bug(

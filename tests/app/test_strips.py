@@ -233,6 +233,21 @@ def test_the_scales_are_those_of_the_model_s_own_prompt_whatever_is_typed(page: 
     assert scales() == own  # one colour means one number through the whole training
 
 
+def test_the_scales_share_the_run_that_is_shown_if_it_is_of_the_first_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, runs = checkpoint_of(MODEL, {"prompt": FITS}), list[list[int]]()
+    one, other = Explorer(checkpoint), Explorer(checkpoint, "aaa")
+
+    def counted(model: Any, ids: list[int]) -> Trace:
+        runs.append(ids)
+        return capture(model, ids)
+
+    monkeypatch.setattr("app.session.first_prompt.capture", counted)
+    first = one.scales
+    assert runs == []
+    assert other.scales == first and runs == [encode(FITS)]
+    assert (one.scales, other.scales, len(runs)) == (first, first, 1)
+
+
 def test_no_scale_ends_at_0() -> None:
     model = random_model()
     with torch.no_grad():
