@@ -372,6 +372,10 @@ def test_every_panel_follows_the_locked_token_and_keeps_it_while_one_types(page:
     page.type(LONG)
     assert followed() == {(12, False)}
     page.follow(15)
+    page.type(LONG[:15] + LONG[16:])  # the token is deleted, and the one behind it takes its place
+    assert followed() == {(12, False)}
+    page.type(LONG)
+    page.follow(15)
     page.follow(None)
     assert followed() == {(12, False)}
 
