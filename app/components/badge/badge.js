@@ -1,6 +1,6 @@
 // A line of text that asks to be measured anew when the prompt has come to rest (prompt.js says when).
 
-import { el } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 
@@ -19,7 +19,7 @@ function build(root, view) {
 /** Which weights the page shows: no number of the header may be taken for theirs. */
 function tellMoment(view, moment) {
   view.now = moment;
-  view.moment.textContent = moment;
+  write(view.moment, moment);
   view.moment.hidden = !moment;
   drawMeasured(view);
 }
@@ -36,8 +36,8 @@ function drawMeasured(view) {
   const [kind, label] = holds ? [view.told.kind, view.told.label] : ["none", "parity …"];
   if (view.label.textContent === label && view.root.dataset.kind === kind) return;
   view.root.dataset.kind = kind;
-  view.sign.textContent = SIGNS[kind];
-  view.label.textContent = label;
+  write(view.sign, SIGNS[kind]);
+  write(view.label, label);
 }
 
 /** Asks once for a prompt and a moment of the training; the next update is the answer, or was overtaken, and then the prompt will rest again. */

@@ -2,7 +2,7 @@
 
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { packed, ramp } from "../shared/colours.js";
-import { el } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
 import { clamp, typedArray } from "../shared/numbers.js";
 import { chooseLook, PLOTS, segments } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
@@ -51,7 +51,7 @@ function choose(view, button) {
 function describe(view, button) {
   const { selected, film } = view.data;
   const at = button ? place(button) : selected;
-  view.where.textContent = at ? `layer ${at.layer} · head ${at.head}` : "click a head";
+  write(view.where, at ? `layer ${at.layer} · head ${at.head}` : "click a head");
   if (!film) return;
   const other = button && !(at.layer === selected?.layer && at.head === selected?.head) ? at : null;
   if (JSON.stringify(other) === view.previewed) return;
@@ -207,7 +207,7 @@ export default function (component) {
   const { data } = view;
   view.root.style.setProperty("--height", data.height);
   view.root.hidden = data.film && !data.shown;
-  view.title.textContent = data.title;
+  write(view.title, data.title);
   view.plots.choose("heads");
   makeButtons(view);
   drawAll(view);

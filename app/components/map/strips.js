@@ -177,14 +177,15 @@ function drawSays(view) {
   for (const { line } of view.places) {
     const node = view.says.get(line.id);
     if (!node) continue;
-    const found = fits ? saidAt(lens.rows, line) : null;
+    node.dataset.stale = String(!fits);
+    if (!fits) continue; // hidden: its words are written over
+    const found = saidAt(lens.rows, line);
     if (!node.firstChild) node.append(el("span", { class: "bar" }), el("span", { class: "word" }), el("span", { class: "p number" }));
     const [bar, word, p] = node.children;
     const width = found ? `${Math.max(1, 100 * found.top[0].probability).toFixed(1)}%` : "0px";
     if (bar.style.width !== width) bar.style.width = width;
     write(word, found ? visible(found.top[0].label) : "");
     write(p, found ? share(found.top[0].probability) : "");
-    node.dataset.stale = String(!fits);
   }
 }
 
@@ -196,8 +197,14 @@ function share(probability) {
 function drawReads(view) {
   const weights = [...(weightsFor(view) ?? [])].map((weight, key) => ({ weight, key }));
   const most = weights.sort((a, b) => b.weight - a.weight).slice(0, 4);
-  const rows = most.map(({ weight, key }) => el("span", {}, el("b", {}, tokenAt(view, key)), ` ${weight < 0.0995 ? weight.toPrecision(2) : weight.toFixed(2)}`));
-  view.reads?.replaceChildren(...rows);
+  if (!view.reads) return;
+  const rows = view.reads.children;
+  while (rows.length < most.length) view.reads.append(el("span", {}, el("b"), el("span")));
+  while (rows.length > most.length) view.reads.lastChild.remove();
+  most.forEach(({ weight, key }, i) => {
+    write(rows[i].firstChild, tokenAt(view, key));
+    write(rows[i].lastChild, ` ${weight < 0.0995 ? weight.toPrecision(2) : weight.toFixed(2)}`);
+  });
 }
 
 /** The lens begins with the embeddings, and ends with the output. */

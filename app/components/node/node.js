@@ -1,6 +1,6 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a weight or the output.
 
-import { el, parsed } from "../shared/dom.js";
+import { el, parsed, write } from "../shared/dom.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
@@ -66,32 +66,33 @@ function drawParts(view) {
   }
 }
 
-/** Each letter says on hover what it is, and its number here. */
 function drawAxes(view) {
-  const { axes, letters } = view.data;
-  const parts = axes.flatMap((axis, i) => [
-    i ? ", " : "(",
-    el("abbr", { "data-letter": axis, title: letters[axis] ?? null }, axis),
-  ]);
+  const parts = view.data.axes.flatMap((axis, i) => [i ? ", " : "(", el("abbr", { "data-letter": axis }, axis)]);
   view.axes.replaceChildren(...parts, ")");
+}
+
+/** Each letter says on hover what it is, and its number here. */
+function tellLetters(view) {
+  for (const letter of view.axes.children) letter.title = view.data.letters[letter.dataset.letter] ?? "";
 }
 
 export default function (component) {
   const view = viewOf(component, build);
   const { id, label, axes, summary, formula_key, weight, letters, drawer, width } = view.data;
   const name = weight ?? id;
-  if (changed(view, "words", label, name, axes, summary, letters)) {
+  if (changed(view, "words", label, name, axes, summary)) {
     view.label.textContent = label;
     view.label.title = `${name}: ${summary}`;
     view.name.textContent = name;
     view.name.title = name;
     drawAxes(view);
   }
+  if (changed(view, "letters", axes, letters)) tellLetters(view);
   view.code.setAttribute("aria-pressed", String(drawer === "code"));
   view.wide.setAttribute("aria-pressed", String(width === "window"));
   const formula = window.gptscopeKept?.get(formula_key);
   if (formula !== undefined && changed(view, "formula", formula_key)) drawFormula(view, formula);
-  view.head.textContent = view.data.n_head ? `head ${view.data.layer}.${view.data.head}` : "";
+  write(view.head, view.data.n_head ? `head ${view.data.layer}.${view.data.head}` : "");
   drawParts(view);
   Object.assign(view.root.dataset, { name, head: view.data.n_head ? view.data.head : "" });
   painted(view, "node");

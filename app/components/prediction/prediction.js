@@ -121,12 +121,17 @@ function drawSettings(view) {
 
 /** What the model is told there: its target, what that cost, how sure it was. */
 function drawFacts(view) {
-  const key = JSON.stringify(view.data.facts);
-  if (view.factsKey === key) return;
-  view.factsKey = key;
-  view.facts.replaceChildren(
-    ...view.data.facts.map(([name, value, meaning]) => el("span", { title: meaning, "data-fact": name }, el("i", {}, name), visible(value))),
-  );
+  const { facts } = view.data;
+  const names = facts.map(([name]) => name).join();
+  if (view.facts.dataset.names !== names) {
+    view.facts.dataset.names = names;
+    view.facts.replaceChildren(...facts.map(([name]) => el("span", { "data-fact": name }, el("i", {}, name), el("span"))));
+  }
+  facts.forEach(([, value, meaning], i) => {
+    const fact = view.facts.children[i];
+    fact.title = meaning;
+    write(fact.lastChild, visible(value));
+  });
 }
 
 export default function (component) {

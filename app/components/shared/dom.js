@@ -42,12 +42,16 @@ export function parsed(text) {
 }
 
 /**
- * Writes a text where another one stands: a text that is written again is laid out again.
+ * Writes a text where another one stands: a text that is written again is laid out again, and a node that is made anew
+ * is dearer than one whose text changes.
  * @param {Node} node
  * @param {string} text
  */
 export function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  if (node.textContent === text) return;
+  const { firstChild: only } = node;
+  if (only instanceof Text && only === node.lastChild && text !== "") only.data = text;
+  else node.textContent = text;
 }
 
 /**
