@@ -114,6 +114,20 @@ def test_another_page_and_back_keep_the_address(page: Page) -> None:
     wait_for_numbers(page, PROMPT + "e!")
 
 
+def test_back_from_another_page_is_one_press_also_right_after_a_key(page: Page) -> None:
+    type_at_the_end(page, "e y")
+    wait_for_numbers(page, PROMPT + "e y")
+    entries = page.evaluate("history.length")
+    page.get_by_text("About this model").first.click()  # before the address is written
+    page.get_by_text("layers × heads").wait_for()
+    wait_for_address(page, prompt=PROMPT + "e y")
+    page.wait_for_timeout(1000)  # nothing more may be written
+    assert page.evaluate("history.length") == entries + 2  # what was typed, and the page
+    page.go_back()
+    wait_for_numbers(page, PROMPT + "e y")
+    wait_for_address(page, prompt=PROMPT + "e y")
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -12,13 +12,17 @@ const RUN = 5000; // ms within which more typing belongs to the typing before: b
 const SOON = 50; // ms until it is looked again whether the page that back leads to is there
 
 function build(_, view) {
-  Object.assign(view, { resting: 0, going: false, go: 0, written: null, typedAt: -Infinity, noted: "" });
+  Object.assign(view, { resting: 0, going: false, go: 0, written: null, page: "", typedAt: -Infinity, noted: "" });
   listen(view, "gptscope:here", () => writeSoon(view));
   listen(view, "popstate", () => {
     view.going = true;
     setTimeout(() => go(view), SOON);
   });
-  view.cleanups.push(onWork(() => mend(view)), () => clearTimeout(view.resting));
+  // Before Streamlit makes the entry of another page, that of this one is complete.
+  const leave = (event) => view.resting && event.target.closest?.("header a") && write(view);
+  document.addEventListener("click", leave, { capture: true });
+  const stop = () => document.removeEventListener("click", leave, { capture: true });
+  view.cleanups.push(onWork(() => mend(view)), stop, () => clearTimeout(view.resting));
 }
 
 /** Streamlit leaves the state out of the address of another page. */
@@ -48,9 +52,13 @@ function writeSoon(view) {
 
 /** A new entry for another place, and for typing after a pause; more typing changes the one that is there. */
 function write(view) {
+  clearTimeout(view.resting);
+  view.resting = 0;
   const { state } = whereabouts();
   if (view.going || !state || !connected()) return;
   const before = view.written;
+  const elsewhere = view.page !== location.pathname; // the entry of another page is there already
+  view.page = location.pathname;
   if (spelled(location.search) === spelled(state)) {
     view.written = state;
     return;
@@ -59,7 +67,7 @@ function write(view) {
   const goesOn = typed && performance.now() - view.typedAt < RUN;
   if (typed) view.typedAt = performance.now();
   view.written = state;
-  if (before === null || goesOn) history.replaceState(history.state, "", addressOf(state));
+  if (before === null || goesOn || elsewhere) history.replaceState(history.state, "", addressOf(state));
   else history.pushState({}, "", addressOf(state));
 }
 
