@@ -101,16 +101,22 @@ def scales_of(trace: Trace) -> Scales:
         "mlp": [arch.named("mlp hidden", layer) for layer in layers],
     }
     drawn = update(None, trace, None, tuple(name for names in of.values() for name in names)).pooled
-    sizes = {kind: _size(np.concatenate([drawn[name].ravel() for name in names])) for kind, names in of.items()}
-    sizes["logits"] = _size(trace.rows(arch.named("logits"), trace.T - 1, trace.T).float().cpu().numpy())
+    sizes = {kind: size_of(np.concatenate([drawn[name].ravel() for name in names])) for kind, names in of.items()}
+    sizes["logits"] = size_of(trace.rows(arch.named("logits"), trace.T - 1, trace.T).float().cpu().numpy())
     return {kind: (-size, size) for kind, size in sizes.items()}
 
 
-def _size(values: NDArray[np.floating[Any]]) -> float:
+def size_of(values: NDArray[np.floating[Any]]) -> float:
     """Return what 98 % of the sizes do not pass, with two digits: it is told to people."""
     known = np.abs(values[np.isfinite(values)])
     size = float(np.quantile(known, 0.98)) if known.size else 0.0
     return float(f"{size:.2g}") or 1.0
+
+
+def made_by(arch: Architecture, name: str) -> str:
+    """Return the tensor that a node hands on: of a container, the one that is made inside, in no other container."""
+    node = arch.nodes[name]
+    return made_by(arch, node.output) if node.output else name
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,8 @@ class Strips:
     """Number of tokens in a column, a power of two."""
     trace: Trace
     weights: object
+    head: int = 0
+    """The head of tensors that have heads."""
 
     def value_at(self, name: str, row: int, column: int) -> tuple[int, int, float, int] | None:
         """Return (channel, position, value) of the cell that a pixel shows, and the number of cells that it stands for.
@@ -133,50 +141,52 @@ class Strips:
         if pixels is None or not (0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]):
             return None
         start = column * self.block
-        cells = _cells(self.trace, name, start, min(start + self.block, self.trace.T))  # (channels, tokens)
+        cells = _cells(self.trace, name, self.head, start, min(start + self.block, self.trace.T))
         down = _channels_in_a_row(cells.shape[0])
         part = cells[row * down : (row + 1) * down]
         channel, token = np.unravel_index(int(np.argmax(np.abs(part))), part.shape)
         return row * down + int(channel), start + int(token), float(part[channel, token]), part.size
 
 
-def update(previous: Strips | None, trace: Trace, weights: object, names: tuple[str, ...]) -> Strips:
+def update(previous: Strips | None, trace: Trace, weights: object, names: tuple[str, ...], head: int = 0) -> Strips:
     """Return the strips of these tensors; only columns with new tokens are computed, where `previous` has the rest.
 
     Args:
         previous: strips that were drawn before, of whatever run.
         trace: the run.
         weights: what the run's weights belong to: strips of others are of no use.
-        names: tensors with C or 4C channels.
+        names: tensors with a vector for each token, or one for each token and head.
+        head: the head of the latter.
     """
     block = 1
     while -(-trace.T // block) > COLUMNS:
         block *= 2
     keep = 0
-    if previous is not None and previous.weights is weights and previous.block == block:
+    if previous is not None and (previous.weights, previous.block, previous.head) == (weights, block, head):
         keep = common(previous.trace, trace)
         keep = keep if keep == trace.T == previous.trace.T else keep // block * block
     pooled = {}
     for name in names:
         old = previous.pooled.get(name) if previous is not None and keep else None
-        pooled[name] = _extended(old, trace, name, keep, block)
-    return Strips(pooled, block, trace, weights)
+        pooled[name] = _extended(old, trace, name, head, keep, block)
+    return Strips(pooled, block, trace, weights, head)
 
 
-def _extended(old: Pixels | None, trace: Trace, name: str, keep: int, block: int) -> Pixels:
+def _extended(old: Pixels | None, trace: Trace, name: str, head: int, keep: int, block: int) -> Pixels:
     start = 0 if old is None else keep
     if old is not None and start >= trace.T:
         return old[:, : -(-trace.T // block)]
-    cells = _cells(trace, name, start, trace.T)
+    cells = _cells(trace, name, head, start, trace.T)
     fresh = pool(cells, _channels_in_a_row(cells.shape[0]), block, "diverging")
     return fresh if old is None else np.concatenate([old[:, : start // block], fresh], axis=1)
 
 
-def _cells(trace: Trace, name: str, start: int, stop: int) -> NDArray[np.floating[Any]]:
-    """Return positions of a tensor with C or 4C channels as (channels, tokens)."""
-    rows = trace.rows(name, start, stop)
-    rows = rows[0] if rows.ndim == 3 else rows
-    return rows.float().cpu().numpy().T
+def _cells(trace: Trace, name: str, head: int, start: int, stop: int) -> NDArray[np.floating[Any]]:
+    """Return positions of a tensor as (channels, tokens), of one of its heads where it has heads."""
+    axes, rows = architecture(trace.config).nodes[name].axes, trace.rows(name, start, stop)
+    rows = rows[0] if axes[0] == "B" else rows
+    rows = rows[head] if "H" in axes else rows
+    return (rows if axes[-1] == "T" else rows.T).float().cpu().numpy()  # Kᵀ has its tokens last
 
 
 def _channels_in_a_row(channels: int) -> int:

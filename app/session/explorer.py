@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.components import LensRow, Notice
-from app.panels import strips, tensor_slice
+from app.panels import node_pictures, strips, tensor_slice
 from app.session.actions import Action, sentence
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
@@ -281,6 +281,10 @@ class Explorer:
     def strips(self) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""
         return self._readings.strips(self._screen)
+
+    def pictures(self) -> node_pictures.Pictures:
+        """Return the pictures of the diagram's nodes."""
+        return self._readings.pictures(self._screen)
 
     def lens(self) -> list[LensRow]:
         """Return what the model would say after each block at the followed position."""

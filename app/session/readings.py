@@ -6,7 +6,7 @@ No Streamlit. It changes no screen, and what it returns depends on the model and
 from __future__ import annotations
 
 from app.components import LensRow
-from app.panels import strips, tensor_slice
+from app.panels import node_pictures, strips, tensor_slice
 from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, Screen
@@ -22,6 +22,7 @@ class Readings:
         self._explained: tuple[object, Explanation] | None = None
         self._strips: strips.Strips | None = None
         self._scales: strips.Scales | None = None
+        self._picture_scales: node_pictures.Scales | None = None
         self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
         self._parity: tuple[Shown, Parity] | None = None
 
@@ -65,6 +66,18 @@ class Readings:
         names = tuple(line.tensor for line in wanted if line.pooled)
         self._strips = strips.update(self._strips, screen.shown.trace, screen.shown.checkpoint, names)
         return self._strips
+
+    def pictures(self, screen: Screen) -> node_pictures.Pictures:
+        """Return the pictures of the diagram's nodes; what the last strips have in common with them is taken over."""
+        arch, place, run = self._model.arch, screen.location, screen.shown
+        names = node_pictures.pooled(arch, place.view, place.layer)
+        self._strips = strips.update(self._strips, run.trace, run.checkpoint, names, place.head)
+        likely = run.likely(screen.position, strips.LIKELY)
+        if self._picture_scales is None:
+            first = first_trace(self._model.final, run)
+            self._picture_scales = node_pictures.scales_of(first, arch, self.scales(screen))
+        view = arch, place.view, place.layer
+        return node_pictures.pictures(*view, self._strips, screen.position, likely, self._picture_scales)
 
     def lens(self, screen: Screen) -> list[LensRow]:
         """Return what the model would say after each block at the followed position."""

@@ -17,7 +17,8 @@ from app.state.origin import origin
 from app.views import explanation, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
-from app.views.strips import made_by, strips_of
+from app.views.pictures import pictures_of
+from app.views.strips import strips_of
 from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
 
@@ -129,7 +130,7 @@ def _map(me: Explorer) -> components.Panel:
         breadcrumbs=[{"id": name, "label": label} for name, label in me.location.crumbs(me.arch)],
         layer=me.location.layer,
         n_layer=me.arch.config.n_layer,
-        makes=made_by(me.arch, me.location.selected),
+        makes=strips.made_by(me.arch, me.location.selected),
         form=me.look.form,
         index_key=key("nodes", me.arch.config),
         pass_key=key("pass", me.arch.config),
@@ -137,7 +138,7 @@ def _map(me: Explorer) -> components.Panel:
         T=me.shown.trace.T,
         position=me.position,
         locked=me.lock is not None,
-        **(strips_of(me) if me.look.form == "tensors" else {}),
+        **(strips_of(me) if me.look.form == "tensors" else pictures_of(me)),
     )
 
 

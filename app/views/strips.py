@@ -9,13 +9,6 @@ from app.panels import strips
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
-from gptcore import Architecture
-
-
-def made_by(arch: Architecture, name: str) -> str:
-    """Return the tensor that a node hands on: of a container, the one that is made inside, in no other container."""
-    node = arch.nodes[name]
-    return made_by(arch, node.output) if node.output else name
 
 
 def strips_of(me: Explorer) -> dict[str, Any]:

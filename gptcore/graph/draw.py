@@ -1,7 +1,7 @@
 """Draws a view of the map: as DOT text, as Mermaid text, as SVG. Knows shapes of boxes, no colours and no numbers.
 
 Colours are the page's: every SVG element carries classes for CSS. Concrete shapes and values are the page's too: each
-node keeps a line of room for them, so that one SVG serves every keystroke.
+node keeps a line of room for its shape, and below it a strip for a picture, so that one SVG serves every keystroke.
 Only this module and its importers need `graphviz` and `pygraphviz` (`pip install gptscope[app]`).
 """
 
@@ -18,6 +18,8 @@ from gptcore.graph.architecture import FOLDED, Architecture, Edge, Node
 from gptcore.graph.svg import dress
 
 PLAIN = 'CELLBORDER="0" CELLSPACING="0"'
+TALL, LINES, PICTURE = 56, 47, 10
+"""Points: the height of a node with three lines, that of the lines alone, and what is left below for a picture."""
 PLACEHOLDER = "· · ·"
 """The text where a page writes the live shape."""
 FONT_SIZE = 13
@@ -72,7 +74,8 @@ def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
     """Return the view as SVG text: a viewBox, no size and no colour of its own (`currentColor` until CSS says more).
 
     Each node is a `<g class="node kind-... concept-..." id="..." data-node="...">`, its id that of `arch.nodes`;
-    `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add.
+    `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add, and
+    `pictured` where room is left below the texts.
     Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in. A
     dropout, which changes nothing in eval mode, has its title alone.
     An edge is a `<g class="edge concept-..." data-source="..." data-target="...">`, `residual` along the residual
@@ -155,18 +158,24 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> Non
         room: letters that its live shape may have.
     """
     classes = f"kind-{node.kind} concept-{node.concept}" + " container" * opens + " stack" * (node.id == FOLDED)
-    lines = (node.label,) if _is_dropout(node) else (node.label, axes_text(node), PLACEHOLDER)
+    pictured = not node.is_dropout and node.role != "tokens"  # whose ids are names
+    classes += " pictured" * pictured
+    lines = (node.label,) if node.is_dropout else (node.label, axes_text(node), PLACEHOLDER)
     width = len(node.label) * TITLE_LETTER + opens * MARK
     if len(lines) > 1:
         width = max(width, max(room, len(lines[1])) * LETTER)
     if not _is_add(node):
         text = "\\n".join(graphviz.escape(line) for line in lines)
-        dot.node(node.id, text, id=node.id, width=_inches(width + 2 * MARGIN), _attributes={"class": classes})
+        sizes = {"width": _inches(width + 2 * MARGIN)}
+        if pictured:
+            sizes |= {"height": _inches(TALL + PICTURE), "labelloc": "t"}
+        dot.node(node.id, text, id=node.id, _attributes={"class": classes}, **sizes)
         return
     text = "".join(f'{html.escape(line)}<BR ALIGN="LEFT"/>' for line in lines)
     # the edges go to the port, so it must be a table of its own: a cell would grow to the height of the text
     circle = f'<TABLE PORT="add" BORDER="1" {PLAIN} FIXEDSIZE="TRUE" WIDTH="26" HEIGHT="26"><TR><TD></TD></TR></TABLE>'
-    cells = f'<TR><TD>{circle}</TD><TD WIDTH="{width:.0f}">{text}</TD></TR>'
+    size = f'WIDTH="{width:.0f}" HEIGHT="{LINES + PICTURE}" VALIGN="TOP"'
+    cells = f"<TR><TD>{circle}</TD><TD {size}>{text}</TD></TR>"
     table = f'<TABLE BORDER="0" {PLAIN} CELLPADDING="2">{cells}</TABLE>'
     dot.node(node.id, f"<{table}>", id=node.id, shape="plain", _attributes={"class": f"{classes} add"})
 
@@ -190,11 +199,6 @@ def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: se
 
 def _inches(points: float) -> str:
     return f"{points / 72:.3f}"
-
-
-def _is_dropout(node: Node) -> bool:
-    """Return True for a node that changes nothing in eval mode: it is drawn small, without shapes of its own."""
-    return node.label == "Dropout"
 
 
 def _is_add(node: Node) -> bool:

@@ -141,6 +141,11 @@ class Node:
         return self.how == "derived"
 
     @property
+    def is_dropout(self) -> bool:
+        """True for a dropout, which changes nothing in eval mode."""
+        return self.label == "Dropout"
+
+    @property
     def source(self) -> Source:
         """The lines of `model.py` that make it, found in its text."""
         return find(self.where)

@@ -9,6 +9,8 @@ from xml.etree.ElementTree import Element, SubElement
 LINES = ("title", "axes", "shape")
 """The classes of a node's texts, from the top."""
 RADIUS = 4
+BELOW_EDGE = 2.5
+"""Points by which texts that stand at the top of a box are moved down, off its edge."""
 STACK_STEP = 2.5
 """Points by which the cards behind the folded blocks stand out."""
 
@@ -77,6 +79,8 @@ def _node(group: Element, summary: str) -> None:
         for text in texts:
             text.attrib |= {"x": f"{right + 6:.2f}", "text-anchor": "start"}
         return
+    for text in texts if "pictured" in classes else ():
+        text.set("y", f"{float(text.get('y', '0')) + BELOW_EDGE:.2f}")
     outline.tag = "rect"
     outline.attrib |= _rect(left, top, right, bottom, radius=(bottom - top) / 2 if "port" in classes else RADIUS)
     if "container" in classes:  # a chevron: there is more inside

@@ -7,6 +7,7 @@ from typing import Final
 
 SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.py", "tests/browser/test_drawn.py"
 STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
+PICTURES = "tests/app/test_node_pictures.py"
 
 
 @dataclass(frozen=True)
@@ -280,9 +281,44 @@ BUGS: Final = (
     Bug(
         "strips of a training that are stale",
         "panels/strips.py",
-        "previous.weights is weights and previous.block == block",
-        "previous.block == block",
+        "(previous.weights, previous.block, previous.head) == (weights, block, head)",
+        "(previous.block, previous.head) == (block, head)",
         f"{STRIPS}::test_the_strips_are_those_of_the_step",
+    ),
+    Bug(
+        "a strip of the head before",
+        "panels/strips.py",
+        "(previous.weights, previous.block, previous.head) == (weights, block, head)",
+        "(previous.weights, previous.block) == (weights, block)",
+        f"{PICTURES}::test_another_head_has_other_pictures",
+    ),
+    Bug(
+        "the row of another query in a node's picture",
+        "panels/node_pictures.py",
+        "trace.rows(node.id, position, position + 1)",
+        "trace.rows(node.id, trace.T - 1, trace.T)",
+        f"{PICTURES}::test_each_node_has_the_picture_of_its_own_tensor",
+    ),
+    Bug(
+        "a container's picture of what it is given",
+        "panels/strips.py",
+        "return made_by(arch, node.output) if node.output else name",
+        "return made_by(arch, node.inputs[0]) if node.output else name",
+        f"{PICTURES}::test_each_node_has_the_picture_of_its_own_tensor",
+    ),
+    Bug(
+        "each block with a scale of its own",
+        "panels/node_pictures.py",
+        'groups.setdefault(node.id.replace(f"{FOLDED}.{node.layer}.", "", 1), [])',
+        "groups.setdefault(node.id, [])",
+        f"{PICTURES}::test_a_scale_is_that_of_the_strips_the_same_in_every_block_and_fixed",
+    ),
+    Bug(
+        "pictures one node late",
+        "components/map/node_pictures.js",
+        "from += count;",
+        "from += count - cols;",
+        f"{DRAWN}::test_each_picture_stands_in_its_node_in_the_colours_of_its_numbers",
     ),
     Bug(
         "the scales of what was typed last",

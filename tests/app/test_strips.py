@@ -162,9 +162,9 @@ def test_only_columns_with_new_tokens_are_computed(monkeypatch: pytest.MonkeyPat
     read: list[tuple[int, int]] = []
     cells = strips._cells
 
-    def counted(trace: Trace, name: str, start: int, stop: int) -> np.ndarray:
+    def counted(trace: Trace, name: str, head: int, start: int, stop: int) -> np.ndarray:
         read.append((start, stop))
-        return cells(trace, name, start, stop)
+        return cells(trace, name, head, start, stop)
 
     monkeypatch.setattr(strips, "_cells", counted)
     model, other = random_model(block_size=600), random_model(seed=1, block_size=600)
@@ -411,7 +411,8 @@ def test_the_diagram_travels_without_the_numbers_of_the_strips(page: Page) -> No
     page.look("form", "diagram")
     sent = page.panel("map")
     assert (sent["form"], sent["lines"]) == ("diagram", [])
-    assert not {"pixels", "logits", "weights"} & set(sent)
+    assert not {"logits", "weights"} & set(sent)
+    assert len(sent["pixels"]) == sum(picture["rows"] for picture in sent["pictures"]) * sent["cols"]
     page.look("form", "tensors")
     assert len(page.strips()) == 10
 

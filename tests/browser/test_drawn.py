@@ -936,6 +936,38 @@ def test_each_node_tells_its_own_shape(diagram: Screen, trace: Trace) -> None:
     assert set(told) == {f"{BLOCK}.attn.{name}" for name in made}
 
 
+def test_each_picture_stands_in_its_node_in_the_colours_of_its_numbers(diagram: Screen) -> None:
+    screen = diagram
+    screen.page.follow(CROPPED + 6)
+    screen.show()
+    sent = screen.page.panel("map")
+    names = ("k_t", "scores", "scaled", "masked", "pattern")
+    assert [told["id"] for told in sent["pictures"]] == [f"{BLOCK}.attn.{name}" for name in names]
+    parts = np.split(sent["pixels"], np.cumsum([13 * told["rows"] for told in sent["pictures"]])[:-1])
+    images, lines = (screen.drawn(method, "map", "pictures") for method in ("drawImage", "fillRect"))
+    own = screen.tab.locator("canvas.pictures").bounding_box()
+    scale = own["width"] / screen.tab.locator(".nodes svg").evaluate("(svg) => svg.viewBox.baseVal.width")  # type: ignore[index]
+    for told, codes, image, line in zip(sent["pictures"], parts, images, lines, strict=True):
+        rows = told["rows"]
+        assert image["pixels"] == [13, rows]
+        (x, y), (width, height) = image["at"], (scale * size for size in image["size"])
+        box = screen.tab.locator(f'[data-node="{told["id"]}"] .box').bounding_box()
+        assert own and box
+        assert box["x"] < own["x"] + x and own["x"] + x + width < box["x"] + box["width"], told
+        assert box["y"] + box["height"] / 2 < own["y"] + y, told  # below its texts
+        assert own["y"] + y + height < box["y"] + box["height"], told
+        assert line["at"][0] == pytest.approx(x + 6.5 / 13 * width - 0.75 * scale, abs=0.1)  # the followed token
+        cells = [(i, j) for i, j in np.ndindex(rows, 13) if j != 6]
+        found = screen.colours(
+            "canvas.pictures", [(x + (j + 0.5) * width / 13, y + (i + 0.5) * height / rows) for i, j in cells]
+        )
+        wanted = np.array([codes.reshape(rows, 13)[cell] for cell in cells], float)
+        ramp = SEQUENTIAL if told["scale"] == "sequential" else DIVERGING
+        expected = np.where(wanted[:, None] == 0, 0xC9, on_ramp(ramp.light, (wanted - 2) / 253))
+        assert np.abs(found - expected)[:, 0].max() <= 2, told
+    assert (parts[3] == 0).sum() == 6
+
+
 def test_the_selected_node_and_what_it_is_made_of_are_marked(diagram: Screen) -> None:
     screen = diagram
 

@@ -44,6 +44,18 @@ class MapLine(TypedDict):
     high: float
 
 
+class NodePicture(TypedDict):
+    """The picture of a node of the diagram."""
+
+    id: str
+    tensor: str
+    rows: int
+    scale: str
+    """"sequential" or "diverging", as of a heatmap."""
+    low: float
+    high: float
+
+
 class MapEvent(TypedDict):
     """The state of `live` after an action; act once per `seq`.
 
@@ -88,6 +100,7 @@ def map_panel(
     pass_key: str = "",
     letters: Mapping[str, str] | None = None,
     lines: Sequence[MapLine] = (),
+    pictures: Sequence[NodePicture] = (),
     pixels: NDArray[np.uint8] | None = None,
     logits: NDArray[np.float32] | None = None,
     likely: Sequence[str] = (),
@@ -121,12 +134,14 @@ def map_panel(
         pass_key: name of the list of the nodes of one pass, JSON that `live` keeps: [id, sentence] each.
         letters: what each axis is, and its number here.
         lines: the strips from top to bottom.
-        pixels: codes of the pixels of all strips but the logits, one after another, (rows, columns) each.
+        pictures: the pictures of the diagram's nodes.
+        pixels: codes of the pixels of all pictures, or of all strips but the logits, one after another, (rows, columns)
+            each.
         logits: (len(likely), T) logits of the most likely tokens.
         likely: labels of these tokens.
         weights: (T,) weights of the chosen head's row at the followed position.
         head: the chosen head, such as "0.1".
-        columns: number of columns of the strips.
+        columns: number of columns of the strips and the pictures.
         block: tokens in a column.
         T: tokens of the context.
         position: the position that is followed.
@@ -147,6 +162,7 @@ def map_panel(
         "pass_key": pass_key,
         "letters": dict(letters or {}),
         "lines": [dict(line) for line in lines],
+        "pictures": [dict(picture) for picture in pictures],
         "likely": list(likely),
         "head": head,
         "cols": columns,

@@ -3,6 +3,7 @@
 
 import { el, parsed, svg } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
+import { drawPictures, pictureBox } from "./node_pictures.js";
 
 const BADGE = { round: 24, wide: 84 }; // the button that opens a container, in the drawing's units
 const FONT = 12.5; // of live shapes, in the drawing's units
@@ -16,11 +17,16 @@ const SCALE = { min: 0.96, max: 1.3 }; // of the drawing's own size: below it sc
 export function buildDiagram(view) {
   view.path = el("nav", { class: "scroll", "aria-label": "Path in the map" });
   view.picker = makePicker(view);
-  view.box = el("div", { class: "box scroll" });
+  view.pictures = el("canvas", { class: "pictures", "aria-hidden": "true" });
+  view.layers = el("div", { class: "nodes" });
+  view.box = el("div", { class: "box scroll" }, view.layers);
   view.diagram = el("div", { class: "diagram" }, el("div", { class: "crumbs" }, view.path, view.picker), view.box);
   view.box.addEventListener("click", (event) => clicked(view, event));
   view.box.addEventListener("keydown", (event) => pressed(view, event));
-  const observer = new ResizeObserver(() => fit(view));
+  const observer = new ResizeObserver(() => {
+    fit(view);
+    if (view.svg && view.data.form === "diagram") drawPictures(view);
+  });
   observer.observe(view.box);
   view.cleanups.push(() => observer.disconnect());
 }
@@ -186,7 +192,9 @@ function decorateNode(group, letters) {
   group.setAttribute("aria-label", container ? `${name}, opens` : name);
   const right = Math.max(bounds.right + 8, badge?.right ?? 0);
   const at = { x: bounds.left, y: bounds.top, right, width };
-  return { id: group.dataset.node, group, container, live: text("shape"), badge: badge?.label, ...at };
+  const live = text("shape");
+  const picture = live && pictureBox({ x: bounds.left, right: bounds.right, bottom: bounds.bottom, beside, live });
+  return { id: group.dataset.node, group, container, live, picture, badge: badge?.label, ...at };
 }
 
 function decorate(drawing, letters) {
@@ -200,10 +208,16 @@ function decorate(drawing, letters) {
   return { nodes, edges, order };
 }
 
+/** How far the drawing's nodes are moved from where their numbers say. */
+function shiftOf(drawing) {
+  const found = drawing.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)[ ,]([-\d.]+)/);
+  return { x: Number(found?.[1] ?? 0), y: Number(found?.[2] ?? 0) };
+}
+
 /** Widens the drawing, on both sides so that it stays centred, by what its badges need. */
 function makeRoom(drawing, order) {
   const box = drawing.viewBox.baseVal;
-  const shift = Number(drawing.querySelector("g.graph")?.getAttribute("transform")?.match(/translate\(([-\d.]+)/)?.[1] ?? 0);
+  const shift = shiftOf(drawing).x;
   const missing = Math.max(0, ...order.map((node) => node.right + shift + 2 - (box.x + box.width)));
   const balance = missing && order.some((node) => node.x + shift < missing + 6) ? missing / 2 : 0;
   drawing.setAttribute("viewBox", `${box.x - balance} ${box.y} ${box.width + missing + balance} ${box.height}`);
@@ -215,7 +229,8 @@ function parse(view, text) {
   const drawing = parsed(text);
   Object.assign(view, decorate(drawing, view.data.letters), { svg: drawing, svgKey: view.data.svg_key, picked: null });
   const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
-  view.box.replaceChildren(drawing);
+  view.layers.replaceChildren(drawing, view.pictures);
+  view.shift = shiftOf(drawing);
   view.box.scrollTop = 0;
   fit(view);
   grow(view);
@@ -239,6 +254,7 @@ function fit(view) {
   const { width, height } = view.svg.viewBox.baseVal;
   const space = [(view.box.clientWidth - 12) / width, (view.box.clientHeight - 12) / height];
   const scale = Math.min(SCALE.max, Math.max(SCALE.min, Math.min(...space))); // smaller letters cannot be read: it scrolls
+  view.scale = scale;
   view.svg.setAttribute("width", width * scale);
   view.svg.setAttribute("height", height * scale);
 }
@@ -271,4 +287,5 @@ export function drawDiagram(view) {
   }
   if (view.picked === selected || Date.now() - view.pickedAt > 1500) view.picked = null;
   markSelected(view, view.picked ?? selected);
+  drawPictures(view);
 }

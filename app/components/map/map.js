@@ -1,10 +1,11 @@
 // The map of the model in two forms of the same nodes: strips of tensors, one column a token, or a diagram.
 
 import { el } from "../shared/dom.js";
-import { offerPicture, svgPicture } from "../shared/pictures.js";
+import { offerPicture } from "../shared/pictures.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { chooseLook, segments } from "../shared/segments.js";
 import { buildDiagram, drawDiagram } from "./diagram.js";
+import { diagramPicture } from "./node_pictures.js";
 import { buildPlaying } from "./playing.js";
 import { buildSearch } from "./search.js";
 import { stripsPicture } from "./strips_picture.js";
@@ -22,7 +23,13 @@ function build(root, view) {
   buildStrips(view);
   buildDiagram(view);
   root.append(view.telling);
-  offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : svgPicture(view.svg)));
+  view.redraw = () => draw(view);
+  offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : diagramPicture(view)));
+}
+
+function draw(view) {
+  if (view.data.form === "tensors") drawStrips(view);
+  else drawDiagram(view);
 }
 
 export default function (component) {
@@ -33,8 +40,7 @@ export default function (component) {
   const [shown, other] = tensors ? [view.strips, view.diagram] : [view.diagram, view.strips];
   other.remove();
   if (!shown.isConnected) view.telling.before(shown);
-  if (tensors) drawStrips(view);
-  else drawDiagram(view);
+  draw(view);
   painted(view, "map");
   view.root.dataset.ready = "true";
   return cleanup(component);

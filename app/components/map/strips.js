@@ -45,7 +45,6 @@ export function buildStrips(view) {
     view.lens = detail;
     if (view.places) drawSays(view);
   });
-  view.redraw = () => view.data.form === "tensors" && drawStrips(view);
   onResize(view, view.strips, () => view.data.form === "tensors" && drawStrips(view));
 }
 
