@@ -3,8 +3,8 @@
 import { el, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 
-const WHOLE = 1500; // ms of a pass
-const LEAST = 90; // ms of a step
+const WHOLE = 1500; // ms of a pass, or longer where that is too short to paint each tensor
+const LOOK = 15; // ms until it is looked again whether the next step is due
 
 /**
  * Builds the button that plays and the line that tells of each step; `view.telling` holds the line.
@@ -48,12 +48,14 @@ function play(view) {
   view.telling.hidden = false;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   write(view.play, "❚❚ pass");
+  const began = performance.now();
   view.beat = setInterval(() => {
-    if (view.data.selected !== steps[view.at].id) return; // what was asked for is not painted yet
+    const due = began + (WHOLE * (view.at + 1)) / steps.length; // by the clock, so that a slow step is made up for
+    if (performance.now() < due || view.data.selected !== steps[view.at].id) return; // or it is not painted yet
     if (view.at >= steps.length - 1) return pause(view);
     view.at += 1;
     show(view);
-  }, Math.max(LEAST, WHOLE / steps.length));
+  }, LOOK);
 }
 
 function pause(view) {
