@@ -1,7 +1,8 @@
 // The logit lens as a table: a row for each depth, its most likely tokens side by side.
 
-import { el, moveByArrows, write } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
 import { percent } from "../shared/numbers.js";
+import { arrowsMove, keepStop } from "../shared/roving.js";
 import { nextNumber, report } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
@@ -17,7 +18,7 @@ function build(root, view) {
     const cell = event.target.closest("[data-name]");
     if (cell) report(view, { kind: "select", id: cell.dataset.name });
   });
-  view.rows.addEventListener("keydown", moveByArrows);
+  arrowsMove(view.rows);
   listen(view, "gptscope:rested", () => askIfOld(view));
 }
 
@@ -35,11 +36,10 @@ function newRow() {
   return el("button", { type: "button", class: "row", "data-role": "lens-row" }, el("span", { class: "depth" }), ...cells);
 }
 
-function drawRow(row, { name, label, top }, i) {
+function drawRow(row, { name, label, top }) {
   row.dataset.name = name;
   row.dataset.tokenId = top[0].id;
   row.dataset.probability = String(top[0].probability);
-  row.tabIndex = i ? -1 : 0;
   row.title = `${label}: ${top.map((each) => `${visible(each.label)} ${percent(each.probability)}`).join(", ")}`;
   const [depth, ...cells] = row.children;
   write(depth, label);
@@ -60,7 +60,8 @@ export default function (component) {
   if (data.rows !== null) {
     const shown = data.rows.filter(({ mid }) => !mid);
     while (view.rows.children.length > shown.length) view.rows.lastChild.remove();
-    shown.forEach((each, i) => drawRow(view.rows.children[i] ?? view.rows.appendChild(newRow()), each, i));
+    shown.forEach((each, i) => drawRow(view.rows.children[i] ?? view.rows.appendChild(newRow()), each));
+    keepStop(view.rows);
     const { text, position, step, rows } = data;
     window.dispatchEvent(new CustomEvent("gptscope:lens", { detail: { text, position, step, rows } }));
     painted(view, "lens");

@@ -7,6 +7,7 @@ import { whenGone } from "../shared/view.js";
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
 const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const ORDER = ["prompt", "generate", "save", "map", "stage", "after", "timeline"]; // of the Tab key, whichever comes first
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css
 const MOST = 40; // texts kept; the oldest goes first
@@ -65,9 +66,16 @@ function columnOf(stage, name) {
   if (!found) {
     found = document.createElement("div");
     found.dataset.column = column;
-    stage.root.append(found);
+    putIn(stage.root, found);
   }
   return found;
+}
+
+/** Puts a part in its place among the others. */
+function putIn(root, part) {
+  const placeOf = (each) => ORDER.indexOf(each.dataset.column ?? each.dataset.place);
+  const next = [...root.children].find((other) => placeOf(other) > placeOf(part));
+  root.insertBefore(part, next ?? null);
 }
 
 function hostOf(stage, name) {
@@ -75,7 +83,9 @@ function hostOf(stage, name) {
     const host = document.createElement("div");
     host.dataset.place = name;
     host.attachShadow({ mode: "open" });
-    columnOf(stage, name).append(host);
+    const column = columnOf(stage, name);
+    if (column === stage.root) putIn(column, host);
+    else column.append(host);
     stage.hosts.set(name, host);
   }
   return stage.hosts.get(name);

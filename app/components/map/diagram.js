@@ -135,6 +135,8 @@ function markSelected(view, id) {
     node.group.classList.toggle("holds", id.startsWith(`${node.id}.`));
     node.group.setAttribute("aria-pressed", node.id === id);
   }
+  const stop = view.nodes.get(id) ?? view.order[0]; // one for all of them: the arrows lead to the others
+  for (const node of view.order) node.group.setAttribute("tabindex", node === stop ? "0" : "-1");
 }
 
 // ---- decorating the drawing ----------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ function decorateNode(group, letters) {
   const badge = container ? decorateContainer(group, bounds) : null;
   const beside = group.classList.contains("add"); // its texts stand at its side, with all the room they want
   const width = beside ? Infinity : bounds.right - bounds.left;
-  group.setAttribute("tabindex", "0");
+  group.setAttribute("tabindex", "-1");
   group.setAttribute("role", "button");
   const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
   decorateLetters(text("axes"), letters);

@@ -54,7 +54,11 @@ function clicked(view, event) {
   const opener = event.target.closest("[data-open]");
   if (opener) return report(view, { kind: "layer", id: view.data.selected, layer: Number(opener.dataset.open) });
   const button = event.target.closest("[data-node]");
-  if (button) select(view, button.dataset.node);
+  if (!button) return;
+  const { line } = view.places.find((place) => place.line.id === button.dataset.node);
+  const again = line.id === view.markedId && line.block !== null && !line.inside;
+  if (again) report(view, { kind: "layer", id: view.data.selected, layer: line.block });
+  else select(view, line.id);
 }
 
 function select(view, id) {
@@ -128,7 +132,8 @@ export function lineOf(view) {
 
 function rowOf(view, line) {
   const label = el("span", { class: "label" }, line.label);
-  const attributes = { type: "button", class: `line concept-${line.concept}`, "data-node": line.id, title: line.title };
+  const title = line.block !== null && !line.inside ? `${line.title}\nOnce more: the block opens in its place.` : line.title;
+  const attributes = { type: "button", class: `line concept-${line.concept}`, "data-node": line.id, title };
   const parts = [label];
   if (line.kind === null) parts.push(el("span", { class: "soft" }));
   const button = el("button", attributes, ...parts);
@@ -148,11 +153,11 @@ function rowOf(view, line) {
   return made;
 }
 
-/** The sign at the left of a block's first line: it opens the block in place, or tells that it is open. */
+/** The sign at the left of a block's first line: it opens the block in place, as a second click on the line does. */
 function openerOf(view, line) {
   const open = line.inside;
   const name = open ? `block ${line.block}, open` : `open block ${line.block} in its place`;
-  const attributes = { type: "button", class: "opener", "data-open": line.block, "aria-expanded": String(open) };
+  const attributes = { type: "button", class: "opener", "data-open": line.block, "aria-expanded": String(open), tabindex: "-1" };
   const made = el("button", { ...attributes, "aria-label": name, title: name }, open ? `▾ ${line.block}` : "▸");
   view.openers.set(line.id, made);
   return made;

@@ -1,6 +1,7 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a weight or the output.
 
 import { el, parsed, write } from "../shared/dom.js";
+import { arrowsMove, stopAt } from "../shared/roving.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
@@ -17,6 +18,7 @@ function build(root, view) {
   view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
   root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.code, view.wide);
+  arrowsMove(view.parts);
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
 }
 
@@ -62,7 +64,9 @@ function drawParts(view) {
     if (focused) view.parts.firstChild.focus(); // another block's weights
   }
   for (const button of view.parts.children) {
-    button.setAttribute("aria-pressed", (button.dataset.weight ?? null) === weight);
+    const pressed = (button.dataset.weight ?? null) === weight;
+    button.setAttribute("aria-pressed", pressed);
+    if (pressed) stopAt(view.parts, button);
   }
 }
 

@@ -1,8 +1,9 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
-import { el, moveByArrows, write } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
 import { hover, onHover } from "../shared/hover.js";
 import { percent, short } from "../shared/numbers.js";
+import { arrowsMove, keepStop } from "../shared/roving.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
@@ -28,7 +29,7 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   view.rows.addEventListener("click", (event) => append(view, event.target.closest("button")));
-  view.rows.addEventListener("keydown", moveByArrows);
+  arrowsMove(view.rows);
   view.rows.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("button")));
   view.rows.addEventListener("pointerleave", () => pointAt(view, null));
   onHover(view, ({ index }) => mark(view, index));
@@ -142,6 +143,7 @@ export default function (component) {
   while (rows.children.length > data.rows.length) rows.lastChild.remove();
   const done = deed(view);
   data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done));
+  keepStop(rows);
   mark(view, view.marked ?? null);
   write(view.note, data.note);
   write(view.after, visible(data.token));

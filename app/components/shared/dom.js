@@ -62,15 +62,3 @@ export function hide({ parentElement }) {
   const container = (parentElement.host ?? parentElement).closest('[data-testid="stElementContainer"]');
   if (container) container.style.display = "none";
 }
-
-/**
- * Moves the focus from a row that is a button to the one beside it, by the arrows up and down.
- * @param {any} event - of a key
- */
-export function moveByArrows(event) {
-  const row = event.target.closest("button");
-  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
-}

@@ -1,6 +1,7 @@
 // A choice of few words, all in sight: one button each, the chosen one pressed.
 
 import { el } from "./dom.js";
+import { arrowsMove, stopAt } from "./roving.js";
 import { nextNumber } from "./sending.js";
 
 /**
@@ -21,10 +22,13 @@ export function segments(label, words, tell) {
     return el("button", { type: "button", "data-word": word, title, onclick: () => chosen(word) }, text);
   });
   const node = el("div", { class: "segments", role: "group", "aria-label": label }, ...buttons);
+  arrowsMove(node);
   function choose(word) {
     for (const button of buttons) {
       const pressed = String(button.dataset.word === word);
-      if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+      if (button.getAttribute("aria-pressed") === pressed) continue;
+      button.setAttribute("aria-pressed", pressed);
+      if (pressed === "true") stopAt(node, button);
     }
   }
   function chosen(word) {
