@@ -186,7 +186,7 @@ def hub() -> Iterator[Hub]:
 
 
 FETCH = """
-import contextlib, importlib, json, os, sys, traceback
+import contextlib, importlib, json, os, signal, sys, traceback
 from gptcore.checkpoint import CheckpointError, hub
 
 assert "huggingface_hub" not in sys.modules, "gptcore has loaded huggingface_hub before anything is fetched"
@@ -197,6 +197,7 @@ for line in sys.stdin:
     task = json.loads(line)
     pid = os.fork()
     if not pid:
+        signal.alarm(120)  # a fetch that hangs ends as "killed", and does not hang its test
         os.environ.update(task["environ"])
         answers = []
         for name, revision in task["asked"]:
