@@ -157,7 +157,9 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
             refused(tmp_path / "a.pt", "asks for far more memory than its size; expected is a nanoGPT ckpt.pt")
         grown = forks.growth()
     assert grown < 3 * (tmp_path / "a.pt").stat().st_size / 1e6 + 300
-    assert grown > 100 or sys.platform != "linux"  # it did grow, up to its limit
+    # It did grow, and an undamaged file's fork does not (0 MB). Far more would be wrong to ask: a fork maps few of the
+    # libraries' pages that its parent counts, 80 MB of them or 140, and has to make up for those first.
+    assert grown > 20 or sys.platform != "linux"
     load_undamaged(tmp_path)
 
 

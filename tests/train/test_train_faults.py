@@ -306,7 +306,10 @@ def test_a_damaged_save_is_one_sentence(tmp_path: Path, text: Path, capsys: pyte
 
 def test_a_wrong_option_is_told_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--steps", "--snapshot-every"):
-        with pytest.raises(SystemExit, match="2"):
-            main(["--out", str(tmp_path / "a"), option, "-1" if option == "--snapshot-every" else "0"])
+        try:
+            status: object = main(["--out", str(tmp_path / "a"), option, "-1" if option == "--snapshot-every" else "0"])
+        except SystemExit as stop:
+            status = stop.code
+        assert status in (1, 2)  # tyro 1.0 leaves the sentence to us, later releases write it themselves
         assert "must be" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
