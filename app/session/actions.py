@@ -213,7 +213,9 @@ class Restore(Action):
             here = f"here is {model.source!r}; open that one first"
             raise ValueError(f"this is a state of the model {state.model!r}, and {here}")
         screen = MoveInTime(state.step).after(LookBack().after(screen, model), model)
-        screen = Write(state.prompt).after(screen, model)
+        asks = screen.typed and screen.typed != screen.shown.text  # for another text, which was refused
+        if not asks or screen.shown.text != state.prompt:  # else it stays: the way back ends no text
+            screen = Write(state.prompt).after(screen, model)
         if screen.shown.text != state.prompt:
             raise ValueError(screen.notice["text"] if screen.notice else "the prompt cannot be read")
         screen = SetTimelineScore(state.score).after(screen, model)

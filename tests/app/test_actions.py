@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +243,18 @@ def test_a_text_that_was_refused_is_offered_to_the_next_model_alone(me: Explorer
     lost.apply(Put(3))  # refused, too
     lost.apply(Type("AB"))
     assert other(BOTH, lost).typed == "AB"
+
+
+def test_a_text_that_was_refused_stays_on_the_way_back_to_another_place_of_its_prompt(me: Explorer) -> None:
+    me.apply(Select("lm_head"))
+    place = me.state
+    me.apply(Select("transformer.h.0"))
+    me.apply(Type("abZ"))
+    told = me.notice
+    me.apply(Restore(place))
+    assert (me.state, me.typed, me.notice) == (place, "abZ", told)
+    me.apply(Restore(replace(place, prompt=PROMPT + "e")))  # another prompt is asked for
+    assert (me.typed, me.shown.text, me.notice) == (PROMPT + "e", PROMPT + "e", None)
 
 
 def test_an_input_that_was_emptied_is_no_prompt_for_the_next_model(me: Explorer) -> None:
