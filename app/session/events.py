@@ -149,6 +149,13 @@ def _generate(event: object, me: Explorer) -> Actions:
     return ()
 
 
+def _code(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "find", "id": str(node)}:
+            return (Find(node),)
+    return ()
+
+
 def _lens(event: object, me: Explorer) -> Actions:
     match event:
         case {"kind": "select", "id": str(node)}:
@@ -178,6 +185,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "node": _node,
     "prediction": _prediction,
     "lens": _lens,
+    "code": _code,
     "generate": _generate,
 }
 """The reader of each panel's events, in the order in which panels are heard."""

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import components
 from app.panels import strips
+from app.panels.code_lines import code_lines
 from app.panels.formulas import formula_svg
 from app.session import events
 from app.session.actions import Action, LookBack
@@ -85,6 +86,8 @@ def _texts(me: Explorer) -> dict[str, str]:
     if (index := key("nodes", me.arch.config)) not in reports.kept():
         texts[index] = json.dumps([[node.id, node.label, node.layer] for node in me.arch.nodes])
         texts[key("pass", me.arch.config)] = json.dumps(strips.whole_pass(me.arch))
+    if me.look.drawer == "code" and (lines := key("lines", me.arch.config)) not in reports.kept():
+        texts[lines] = json.dumps(code_lines(me.arch))
     if drawing not in (kept := reports.kept()) and me.look.form == "diagram":
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:

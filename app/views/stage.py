@@ -100,6 +100,9 @@ def _code(me: Explorer) -> components.Panel:
         summary=me.node.summary,
         formula=me.node.formula,
         formula_key=key(me.node.formula),
+        lines_key=key("lines", me.arch.config),
+        layer=me.location.layer,
+        sizes=me.arch.sizes(T=me.shown.trace.T),
         open=me.look.drawer == "code",
         height=190,
     )

@@ -55,8 +55,16 @@ class Architecture:
             )
         if B < 1:
             raise ValueError(f"B must be at least 1, got {B}; a batch holds one sequence or more")
-        sizes = _sizes(self.config) | {"B": B, "T": T}
+        sizes = self.sizes(B, T)
         return {node.id: tuple(sizes[axis] for axis in node.axes) for node in self.nodes}
+
+    def sizes(self, B: int = 1, T: int = 12) -> dict[str, int]:
+        """Return the length of every symbolic axis in a run over B sequences of T tokens.
+
+        >>> architecture(GPTConfig.preset("gpt2")).sizes(T=5)["D"]
+        64
+        """
+        return _sizes(self.config) | {"B": B, "T": T}
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight, by its state-dict key; tied weights have both keys, as in the state dict.

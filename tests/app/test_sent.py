@@ -635,3 +635,36 @@ def test_the_inspected_node_is_told_with_its_head_and_its_weights(page: Page) ->
     page.choose_part("weight")
     sent = page.panel("node")
     assert (sent["axes"], sent["weight"]) == (["C", "4C"], f"{BLOCK}.mlp.c_proj.weight")
+
+
+def test_the_source_comes_with_the_tensors_of_its_lines_once_it_is_open(page: Page) -> None:
+    page.pick_head(2, 1)
+    lines_key = page.panel("code")["lines_key"]
+    assert lines_key not in page.data()["kept"]
+    page.look("drawer", "code")
+    told = {line["id"]: line for line in json.loads(page.data()["kept"][lines_key])}
+    arch = architecture(MODEL.config)
+    assert set(told) == {node.id.replace("h.0", "h.{i}") for node in arch.nodes if node.layer in (None, 0)} - {
+        "transformer.h"
+    }
+    for node in arch.nodes:
+        if node.layer in (None, 2) and node.id != "transformer.h":
+            line = told[node.id.replace("h.2", "h.{i}")]
+            assert ((line["first"], line["last"]), tuple(line["axes"])) == (node.source.lines, node.axes)
+    sent = page.panel("code")
+    assert sent["layer"] == 2
+    assert sent["sizes"] == {
+        "B": 1,
+        "T": 13,
+        "C": 20,
+        "3C": 60,
+        "4C": 80,
+        "H": 4,
+        "D": 5,
+        "V": len(LETTERS),
+        "block_size": 13,
+    }
+    page.report("code", kind="find", id="transformer.h.1.mlp.c_fc")
+    assert (page.panel("node")["id"], page.panel("map")["layer"]) == ("transformer.h.1.mlp.c_fc", 1)
+    page.report("code", kind="find", id="transformer.h.9")
+    assert page.panel("node")["id"] == "transformer.h.1.mlp.c_fc"

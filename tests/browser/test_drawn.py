@@ -27,7 +27,7 @@ from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.sent import Page, Sent
 from tests.browser.bench import Bench, bench, of_weight, on_ramp
 from tests.browser.driver import chromium
-from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, seen, write_folder
+from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, run_of, seen, write_folder
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -915,6 +915,83 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext
         assert named == pytest.approx({str(step): x for step, x in zip(STEPS, xs, strict=True)}, abs=0.1)
 
 
+# ---- code --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def code(launched: BrowserContext, page: Page) -> Iterator[Screen]:
+    """The same screen with the source open."""
+    page.look("drawer", "code")
+    with bench(launched, page) as opened:
+        yield opened
+
+
+def line_of(text: str) -> int:
+    """The number of the one line of model.py that holds a text."""
+    source = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
+    (found,) = [number for number, line in enumerate(source, 1) if text in line]
+    return found
+
+
+LINES = {
+    "wte = self.transformer.wte(idx)": ["transformer.wte"],
+    "qkv = self.c_attn(x)": [f"{BLOCK}.attn.c_attn"],
+    "k_t = [keys.transpose(-2, -1)": [f"{BLOCK}.attn.k_t"],
+    "pattern = F.softmax(masked": [PATTERN],
+    "x = self.gelu(x)": [f"{BLOCK}.mlp.gelu"],
+    "attn = self.attn(normed, past)": [f"{BLOCK}.attn"],
+    "logits = self.lm_head(x)": ["lm_head", "probs"],
+    "return self.resid_dropout(self.c_proj(concat))": [f"{BLOCK}.attn.c_proj", f"{BLOCK}.attn.resid_dropout"],
+}
+"""Lines of model.py, and the tensors of block 2 that they make, written down by hand."""
+
+
+def test_each_line_that_makes_a_tensor_ends_with_its_shape(code: Screen, trace: Trace) -> None:
+    screen = code
+
+    def shapes() -> dict[int, str]:
+        return dict(
+            screen.all(".live", "(node) => [Number(node.closest('[data-line]').dataset.line), node.textContent]")
+        )
+
+    for run in (trace, run_of(MODEL, LONG[:4])):
+        for text, names in LINES.items():
+            assert shapes()[line_of(text)] == f"({', '.join(map(str, run[names[0]].shape))})", text
+        screen.page.type(LONG[:4])
+        screen.show()
+    assert line_of("T = idx.size(1)") not in shapes() and line_of("return logits, loss") not in shapes()
+
+
+def test_a_line_and_its_tensor_light_each_other(code: Screen) -> None:
+    screen = code
+    lit = "[data-node].lit"
+    for text, names in LINES.items():
+        line = screen.tab.locator(f'[data-line="{line_of(text)}"]')
+        line.hover()
+        strips = [name for name in names if name in ("transformer.wte", PATTERN, f"{BLOCK}.mlp.gelu", "lm_head")]
+        assert screen.all(lit, "(node) => node.dataset.node") == strips, text
+        assert screen.all("[data-line].lit", "(node) => Number(node.dataset.line)") == [line_of(text)]
+        assert screen.tab.locator("[data-role=plot].lit").count() == (PATTERN in names)
+        line.click()
+        event = screen.reported("code")
+        assert (event["kind"], event["id"]) == ("find", names[0])
+    screen.tab.locator(f'[data-node="{BLOCK}.mlp.gelu"]').hover()
+    assert screen.all("[data-line].lit", "(node) => Number(node.dataset.line)") == [line_of("x = self.gelu(x)")]
+
+
+def test_a_line_lights_its_node_of_the_diagram(launched: BrowserContext, page: Page) -> None:
+    page.look("drawer", "code")
+    page.look("form", "diagram")
+    with bench(launched, page) as screen:
+        screen.tab.locator(f'[data-line="{line_of("scores = torch.cat")}"]').hover()
+        assert screen.all("g.node.lit", "(node) => node.dataset.node") == [f"{BLOCK}.attn.scores"]
+        screen.tab.locator(f'g.node[data-node="{BLOCK}.attn.masked"]').hover()
+        assert screen.all("[data-line].lit", "(node) => Number(node.dataset.line)") == [
+            line_of("masked = causal_mask(")
+        ]
+        assert screen.all("g.node.lit", "(node) => node.dataset.node") == []
+
+
 # ---- map ---------------------------------------------------------------------------------------------------------
 
 
@@ -1048,7 +1125,8 @@ def test_the_marked_lines_are_those_that_made_it(screen: Screen) -> None:
     screen.page.look("drawer", "code")
     screen.show()
     text = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
-    shown = screen.all(".line.marked", "(line) => [line.dataset.line, line.textContent]")
+    own = "[...line.childNodes].filter((node) => !node.matches?.('.live')).map((node) => node.textContent).join('')"
+    shown = screen.all(".line.marked", f"(line) => [line.dataset.line, {own}]")
     first, last = architecture(MODEL.config).nodes[PATTERN].source.lines
     assert shown == [[str(n), f"{n}{text[n - 1]}\n"] for n in range(first, last + 1)]
     assert "F.softmax(masked" in "".join(line for _, line in shown)

@@ -2,6 +2,7 @@
 // path come here with each keystroke.
 
 import { el, parsed, svg } from "../shared/dom.js";
+import { light } from "../shared/lit.js";
 import { report } from "../shared/sending.js";
 import { drawPictures, pictureBox } from "./node_pictures.js";
 
@@ -23,12 +24,24 @@ export function buildDiagram(view) {
   view.diagram = el("div", { class: "diagram" }, el("div", { class: "crumbs" }, view.path, view.picker), view.box);
   view.box.addEventListener("click", (event) => clicked(view, event));
   view.box.addEventListener("keydown", (event) => pressed(view, event));
+  view.box.addEventListener("pointerover", (event) => {
+    const group = event.target.closest("g.node");
+    light(view, group ? [group.dataset.node] : []);
+  });
+  view.box.addEventListener("pointerleave", () => light(view, []));
   const observer = new ResizeObserver(() => {
     fit(view);
     if (view.svg && view.data.form === "diagram") drawPictures(view);
   });
   observer.observe(view.box);
   view.cleanups.push(() => observer.disconnect());
+}
+
+/** Lights the nodes of tensors that another panel points at; a container, for what is inside. */
+export function lightNodes(view, ids) {
+  for (const { id, group } of view.order ?? []) {
+    group.classList.toggle("lit", ids.some((each) => each === id || (each.startsWith(`${id}.`) && !view.nodes.has(each))));
+  }
 }
 
 // ---- header: path and layer picker ---------------------------------------------------------------------------

@@ -1,15 +1,16 @@
 // The map of the model in two forms of the same nodes: strips of tensors, one column a token, or a diagram.
 
 import { el } from "../shared/dom.js";
+import { onLight } from "../shared/lit.js";
 import { offerPicture } from "../shared/pictures.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { chooseLook, segments } from "../shared/segments.js";
-import { buildDiagram, drawDiagram } from "./diagram.js";
+import { buildDiagram, drawDiagram, lightNodes } from "./diagram.js";
 import { diagramPicture } from "./node_pictures.js";
 import { buildPlaying } from "./playing.js";
 import { buildSearch } from "./search.js";
 import { stripsPicture } from "./strips_picture.js";
-import { buildStrips, drawStrips } from "./strips.js";
+import { buildStrips, drawStrips, lightLines } from "./strips.js";
 
 const FORMS = { tensors: "Tensors", diagram: "Diagram" };
 
@@ -24,6 +25,7 @@ function build(root, view) {
   buildDiagram(view);
   root.append(view.telling);
   view.redraw = () => draw(view);
+  onLight(view, (ids) => (view.data.form === "tensors" ? lightLines : lightNodes)(view, ids));
   offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : diagramPicture(view)));
 }
 

@@ -5,6 +5,7 @@ import { fitCanvas } from "../shared/canvas.js";
 import { el, write } from "../shared/dom.js";
 import { lock, onLock } from "../shared/following.js";
 import { onHover } from "../shared/hover.js";
+import { light } from "../shared/lit.js";
 import { clamp } from "../shared/numbers.js";
 import { report } from "../shared/sending.js";
 import { onResize } from "../shared/size.js";
@@ -41,11 +42,24 @@ export function buildStrips(view) {
     view.locking = token;
     drawOver(view);
   });
+  view.rows.addEventListener("pointerover", (event) => light(view, tensorsOf(view, event.target.closest("[data-node]"))));
+  view.rows.addEventListener("pointerleave", () => light(view, []));
   listen(view, "gptscope:lens", ({ detail }) => {
     view.lens = detail;
     if (view.places) drawSays(view);
   });
   onResize(view, view.strips, () => view.data.form === "tensors" && drawStrips(view));
+}
+
+/** The tensors that a line stands for: its node, and what it draws. */
+function tensorsOf(view, button) {
+  const place = view.places.find(({ line }) => line.id === button?.dataset.node);
+  return place ? [place.line.id, place.line.tensor] : [];
+}
+
+/** Lights the lines of tensors that another panel points at. */
+export function lightLines(view, ids) {
+  for (const { line } of view.places ?? []) view.buttons.get(line.id)?.classList.toggle("lit", ids.includes(line.id) || ids.includes(line.tensor));
 }
 
 // ---- choosing ------------------------------------------------------------------------------------------------

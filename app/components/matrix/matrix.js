@@ -5,6 +5,7 @@
 import { el } from "../shared/dom.js";
 import { onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
+import { onLight } from "../shared/lit.js";
 import { typedArray } from "../shared/numbers.js";
 import { oneInFlight } from "../shared/sending.js";
 import { chooseLook, PLOTS, segments } from "../shared/segments.js";
@@ -51,6 +52,7 @@ function build(root, view) {
     view.locking = token;
     drawOver(view);
   });
+  onLight(view, (ids) => lit(view, ids));
   listen(view, "gptscope:preview", ({ detail }) => preview(view, detail));
   view.redraw = () => draw(view);
   offerPicture(view, "stage", () => pictureOf(view));
@@ -69,6 +71,11 @@ function zoomButtons(view) {
   view.farther = button("farther", "−", () => zoom(view, middle(view), 2));
   view.all = button("all of it", "0", () => look(view, whole(view.data)));
   return (view.zooms = el("div", { class: "zooms", role: "group", "aria-label": "Zoom" }, view.closer, view.farther, view.all));
+}
+
+/** Frames the tensor where another panel points at what makes it. */
+function lit(view, ids) {
+  view.place.classList.toggle("lit", ids.includes(view.data?.tensor));
 }
 
 export default function (component) {
