@@ -298,7 +298,7 @@ def checked_ids(model: GPT, ids: Ids) -> Tensor:
             f"{tokens.size(1)} tokens, and this model sees at most {config.block_size} (block_size); "
             f"pass the last ones, ids[-{config.block_size}:]"
         )
-    low, high = int(tokens.min()), int(tokens.max())
+    low, high = (int(end) for end in tokens.aminmax())
     if low < 0 or high >= config.vocab_size:
         wrong = low if low < 0 else high
         raise ValueError(f"token id {wrong} is outside this model's vocabulary, 0 to {config.vocab_size - 1}")

@@ -43,11 +43,36 @@ class _Part(NamedTuple):
     forward: Forward
 
 
-class _Look(NamedTuple):
-    """The parts of a model as they were when it was last walked through, which costs more than all that follows."""
+class _Look:
+    """The parts of a model as they were when it was last walked through, which costs more than all that follows.
 
-    modules: ModulesSeen
-    parts: list[_Part]
+    Their fields, and their classes with the forward passes expected of these, are kept in lists of their own, so that
+    a look at all parts before each run is a few steps in C.
+    """
+
+    def __init__(self, model: nn.Module, parts: list[_Part]) -> None:
+        self.modules, self.parts = ModulesSeen(model), parts
+        self.fields = [part.fields for part in parts]
+        self._modules = [part.module for part in parts]
+        self._types = [*map(type, self._modules)]
+        self._expected = {(type(part.module), part.forward) for part in parts}
+
+    def own(self) -> str:
+        """Return the name of a part with a forward pass of its own; "" if there is none."""
+        if (
+            all(kind.forward is forward for kind, forward in self._expected)
+            and [*map(type, self._modules)] == self._types
+            and not self.having("forward")
+        ):
+            return ""
+        for name, module, fields, forward in self.parts:
+            if "forward" in fields or type(module).forward is not forward:
+                return name
+        return ""
+
+    def having(self, field: str) -> list[dict[str, Any]]:
+        """Return the fields of the parts that have one of this name of their own, beside that of their class."""
+        return [fields for fields in self.fields if field in fields]
 
 
 _seen: WeakKeyDictionary[nn.Module, _Look] = WeakKeyDictionary()
@@ -69,10 +94,8 @@ def exchanged(model: GPT) -> str:
         return "there are forward hooks for all modules of this process"
     if "forward" in model.__dict__ or type(model).forward is not GPT.forward:
         return "the model has a forward pass of its own"
-    for name, module, fields, forward in look.parts:
-        if "forward" in fields or type(module).forward is not forward:
-            return f"{name} has a forward pass of its own"
-    return ""
+    part = look.own()
+    return f"{part} has a forward pass of its own" if part else ""
 
 
 def eagerly(model: GPT) -> AbstractContextManager[Any]:
@@ -80,8 +103,7 @@ def eagerly(model: GPT) -> AbstractContextManager[Any]:
 
     `exchanged` has looked at the model before.
     """
-    parts = (part.fields for part in _seen[model].parts)
-    if all(fields.get("_compiled_call_impl") is None for fields in (model.__dict__, *parts)):
+    if "_compiled_call_impl" not in model.__dict__ and not _seen[model].having("_compiled_call_impl"):
         return nullcontext()
     made: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return made
@@ -127,7 +149,7 @@ def _walk(model: GPT) -> _Look:
         for name, module in model.named_modules()
         if module is not model  # the memo must not keep the model alive
     ]
-    return _Look(ModulesSeen(model), parts)
+    return _Look(model, parts)
 
 
 def _expected(name: str, module: nn.Module) -> Forward:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ def _foreign(module: nn.Module) -> tuple[int, ...]:
 
 
 def _ids(tables: list[Table]) -> list[int]:
-    return [number for table in tables for number in table]
+    return [*chain.from_iterable(tables)]
 
 
 def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
