@@ -218,6 +218,18 @@ def test_changed_weights_are_noticed(how: str) -> None:
     assert trace["transformer.ln_f"].shape == (1, len(IDS), 16)  # what was captured stays readable
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_are_compared_by_their_bits(dtype: torch.dtype) -> None:
+    model = random_model(dtype=dtype)
+    weight = model.lm_head.weight.data
+    weight[0, 0] = torch.nan  # which equals nothing, not even itself
+    weight[:, 1:] = 0.0
+    trace = capture(model, IDS)
+    assert capture(model, [*IDS, 7], previous=trace).reused == len(IDS)
+    weight[:, 1:] = -0.0
+    assert capture(model, [*IDS, 7], previous=trace).reused == 0
+
+
 def test_two_that_grow_from_one_do_not_meet() -> None:
     model, start = random_model(), [*IDS, *IDS]
     trunk = capture(model, [*start, 1], previous=capture(model, start))
