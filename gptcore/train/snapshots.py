@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from pathlib import Path
@@ -13,17 +12,20 @@ from safetensors.torch import save
 from gptcore.analysis.head_scores import head_scores
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.model import GPT
+from gptcore.skip_init import twin
 from gptcore.train.training_folder import whole_lines, write_whole
 
 
 def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:
     """Add the snapshot of a step atomically: first its file, then its line in the index."""
+    state = model.state_dict()
     with torch.no_grad():
-        scores = head_scores(copy.deepcopy(model).eval())  # a copy: capturing leaves hooks, which would slow training
+        # Another model with these very weights: capturing leaves hooks, which would slow training.
+        scores = head_scores(twin(GPT, model.config, state))
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     tied = {"lm_head.weight"} if model.config.tie_weights else set()
-    raw = save({k: v.to("cpu", dtype).contiguous() for k, v in model.state_dict().items() if k not in tied})
+    raw = save({k: v.to("cpu", dtype).contiguous() for k, v in state.items() if k not in tied})
     name = f"{step:07d}.safetensors"
     write_whole(folder / name, lambda file: file.write(raw))
     heads = {kind: [[round(x, 4) for x in row] for row in values.tolist()] for kind, values in scores.items()}

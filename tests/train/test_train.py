@@ -11,7 +11,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import gptcore
+from gptcore.analysis.head_scores import head_scores
 from gptcore.checkpoint.snapshots import load_snapshot, snapshots
+from gptcore.train import snapshots as written
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
 from gptcore.train.training_folder import TrainingFolder
@@ -179,6 +181,27 @@ def test_snapshots_do_not_change_the_training(tmp_path: Path, text: Path) -> Non
     for settings in (plain, kept):
         Trainer(settings).run()
     assert same_weights(plain.out, kept.out)
+
+
+def test_a_snapshot_copies_no_weights_and_leaves_no_hooks(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[gptcore.GPT] = []
+
+    def scores(model: gptcore.GPT) -> dict[str, torch.Tensor]:
+        measured.append(model)
+        return head_scores(model)
+
+    monkeypatch.setattr(written, "head_scores", scores)
+    trainer = Trainer(small(tmp_path, text, steps=1, dropout=0.1, snapshots=(1,)))
+    trainer.run()
+    assert not any(module._forward_hooks for module in trainer.model.modules())
+    assert trainer.model.training
+    for model in measured:
+        assert not model.training
+        for mine, theirs in zip(model.parameters(), trainer.model.parameters(), strict=True):
+            assert mine.data_ptr() == theirs.data_ptr()
+    assert len(measured) == 1
 
 
 def test_tensorboard_is_told_the_same(tmp_path: Path, text: Path) -> None:
