@@ -45,13 +45,14 @@ class ChangedRun:
             stages_of: blocks that are run stage by stage, every stage of them, although nothing in them is edited.
             leaves: whether the embeddings begin a graph, for gradients.
         """
-        self.made: dict[str, Tensor] = {}
         self._model, self._before, self._layer = model, before, layer
         self.config, self.rows = model.config, Rows(start, tokens.size(1))
+        at_hand = _AtHand(model.config, self.rows, before, layer)
+        self.made = at_hand.made
         self._opened, self._leaves = {*stages_of}, leaves
         self._nodes = stored.nodes(model.config)
         self._staged = {self._nodes[name].layer for name in edits} | self._opened
-        self._values = Values(model, edits, tokens.size(1), self._at_hand)
+        self._values = Values(model, edits, tokens.size(1), at_hand)
         self.made[architecture(model.config).named("tokens")] = tokens[:, start:]
 
     def run(self) -> None:
@@ -126,13 +127,23 @@ class ChangedRun:
             return attend_to_past(q, k, v, self._past(int(i or 0)))
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    def _at_hand(self, name: str, rows: Rows) -> list[Tensor] | None:
-        """Return rows of what was made here, behind those of the other run."""
+
+class _AtHand:
+    """The tensors that such a run has made so far, behind the rows of the other run.
+
+    It is not the run, which would hold itself then, and its tensors until Python's collector comes by.
+    """
+
+    def __init__(self, config: GPTConfig, made: Rows, before: Values | None, layer: int) -> None:
+        self.made: dict[str, Tensor] = {}
+        self._config, self._start, self._before, self._layer = config, made.start, before, layer
+
+    def __call__(self, name: str, rows: Rows) -> list[Tensor] | None:
         made = self.made.get(name)
         if made is None:
-            below = self._layer > 0 and name in stored.below(self.config, self._layer)
+            below = self._layer > 0 and name in stored.below(self._config, self._layer)
             return self._before.pieces(name, rows) if below and self._before is not None else None
-        start, axis = self.rows.start, stored.time_axes(self.config)[name]
+        start, axis = self._start, stored.time_axes(self._config)[name]
         if rows.start >= start:
             return [made.narrow(axis, rows.start - start, rows.stop - rows.start)]
         assert self._before is not None, "rows before the first are those of another run"

@@ -63,7 +63,14 @@ class Trace(Mapping[str, Tensor]):
         self._precision, self._last_logits, self._bound, self._foreign = precision, last_logits, bound, foreign
         arch = architecture(model.config)
         self._tokens, self._logits_name = arch.named("tokens"), arch.named("logits")
-        self._values = Values(model, bound, self.T, self._at_hand, self._check_weights)
+
+    @property
+    def _values(self) -> Values:
+        """Return what the tensors are read from. It holds the trace, which must not hold it.
+
+        A trace in a cycle would keep its memory until Python's collector comes by; so it is freed with its last user.
+        """
+        return Values(self._model, self._bound, self.T, self._at_hand, self._check_weights)
 
     # What is there
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import threading
 from typing import Any
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import gptcore
-from gptcore import GPT, Checkpoint, Trace, architecture, capture, capture_cost
+from gptcore import GPT, Checkpoint, Edit, Trace, architecture, capture, capture_cost
+from gptcore.capture.gradients import gradients
 from gptcore.capture.hooks import _recorder
 from gptcore.model import Block
 from tests.conftest import random_model
@@ -284,6 +286,38 @@ def test_memory_of_dropped_text_is_freed() -> None:
     long = capture(model, [0] * 256)
     short = capture(model, [0] * 10, previous=long)
     assert short.nbytes() <= 1.3 * capture(model, [0] * 10).nbytes()
+
+
+@pytest.mark.parametrize("how", ["fresh", "grown", "edited", "explained", "gradients"])
+def test_a_trace_is_freed_with_its_last_user(how: str) -> None:
+    """At once, and not when Python's collector comes by: a trace of a large model holds a large part of the memory."""
+    model, pattern = random_model(), "transformer.h.1.attn.pattern"
+
+    def run() -> None:
+        trace = capture(model, IDS)
+        if how == "grown":
+            trace = capture(model, [*IDS, 7], previous=trace)
+        elif how == "edited":
+            for edits in ([Edit(pattern, "zero", head=1)], [Edit(pattern, "scale", 0.5, head=1)]):
+                trace = capture(model, [*IDS, 7], edits=edits, previous=trace)
+        elif how == "explained":
+            gptcore.explain(trace, pattern, (0, 1, 5, 3))
+        elif how == "gradients":
+            gradients(model, IDS, lambda logits: logits.sum(), [pattern])
+        assert trace[pattern].isfinite().all()
+
+    def tensors() -> int:
+        return sum(type(each) is Tensor for each in gc.get_objects())
+
+    run()  # once for what is made once
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        run()
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("sizes", [{}, {"bias": False, "tie_weights": False}, {"n_layer": 1, "n_head": 4}])
