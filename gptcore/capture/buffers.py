@@ -7,7 +7,11 @@ after the other. Deleting cuts, and there are two ways to append, neither of whi
   last piece's, into room kept for them, and small pieces are merged, so that there are at most about log2(T);
 - `add`, for all others: new rows stay where the run put them, until there are many such pieces to join.
 
-Either costs log2(T) copies a row in all. Memory is bounded:
+Either costs log2(T) copies a row in all. One growing tail behind the first piece was measured in their place. For all
+tensors it makes each key slower; for `append` alone it is as fast, but a text that was typed from nothing and is then
+mended is all tail, which was copied at each key: 22 ms instead of 17 for 960 tokens in 12 blocks of 192 channels.
+
+Memory is bounded:
 
 - room for rows to come is at most 1/16 of the rows in use, and rows that only a dropped text used at most 3/16, so
   no history of typing and deleting holds more than 1.25 times what a fresh run does.
