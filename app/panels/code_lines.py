@@ -9,7 +9,7 @@ from gptcore import Architecture
 from gptcore.graph.architecture import FOLDED
 
 LAYER = f"{FOLDED}.{{i}}"
-"""What stands in an id for the block that is shown."""
+"""The beginning of an id, with a place for the block that is shown."""
 
 
 class CodeLine(TypedDict):

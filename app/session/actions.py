@@ -117,7 +117,7 @@ class Pin(Action):
         whole = self.cell is None or all(type(part) is int and part >= 0 for part in self.cell)
         if not whole:
             raise ValueError(f"a cell is a row and a column, both from 0, got {str(self.cell)[:40]}; choose one")
-        return screen if self.cell == screen.pin else replace(screen, pin=self.cell)
+        return screen if self.cell == screen.pin else replace(screen, pin=self.cell, trail=())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
-from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up
+from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
 
 Actions = tuple[Action, ...]
 
@@ -79,8 +79,13 @@ def _explain(event: object, me: Explorer) -> Actions:
             return (Pin((row, col)),)
         case {"row": None}:
             return (Pin(None),)
-        case {"open": str(name)} if name in me.arch.nodes.names():
-            return (Select(name),)
+        case {"back": True} if me.trail:
+            return (Walk(*me.trail[-1], me.trail[:-1]),)
+        case {"open": str(name), "cell": list(index)} if all(type(at) is int for at in index):
+            found = me.explanation()
+            return (Walk(name, tuple(index), (*me.trail, (found.name, found.index)) if found else ()),)
+        case {"open": str(name), **others} if name in me.arch.nodes.names():
+            return () if "cell" in others else (Select(name),)
         case {"open": str(weight)}:
             owner = next((node for node in me.arch.nodes if weight in node.weights), None)
             return (Select(owner.id), PickWeight(weight)) if owner else ()

@@ -274,6 +274,11 @@ class Explorer:
         return self._readings.explanation(self._screen)
 
     @property
+    def trail(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The numbers from which one has walked to the one that is explained."""
+        return self._screen.trail
+
+    @property
     def pin(self) -> tuple[int, int] | None:
         """The (row, column) on the stage that is pinned."""
         return self._screen.pin

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from app.panels.tensor_slice import MOST_TOKENS
+from app.panels.walk import on_stage
 from app.session.actions import Action
 from app.session.location import Location
 from app.session.screen import Model, Screen
@@ -91,8 +93,34 @@ class PickWeight(Action):
         return _at(screen, model, screen.location.pick_weight(model.arch, self.weight))
 
 
+@dataclass(frozen=True)
+class Walk(Action):
+    """A number to explain, by its tensor and its place there: one that another is made from, or one gone back to."""
+
+    name: str
+    index: tuple[int, ...]
+    trail: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The numbers before it on the way."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        sizes = screen.shown.trace.shapes()[self.name][1] if self.name in screen.shown.trace else ()
+        if len(sizes) != len(self.index) or not all(0 <= at < n for at, n in zip(self.index, sizes, strict=True)):
+            raise ValueError(f"{self.name}{list(self.index)} is no number of this run; click one that is on the stage")
+        there = _at(screen, model, screen.location.select(model.arch, self.name))
+        head, row, col = on_stage(model.arch, self.name, self.index)
+        if head is not None:
+            there = _at(there, model, there.location.show_head(model.arch, head))
+        if model.arch.nodes[self.name].axes[-1] == "V":  # drawn for the most likely tokens after a position alone
+            there = replace(there, lock=screen.shown.cropped + col)
+            likely = screen.shown.likely(col, MOST_TOKENS)
+            if row not in likely:
+                return there
+            row = likely.index(row)
+        return replace(there, pin=(row, col), trail=self.trail)
+
+
 def _at(screen: Screen, model: Model, location: Location) -> Screen:
     """Return the screen at another place. A pinned cell stays where queries and keys are the same before and after."""
     square = {location.selected, screen.location.selected} <= model.square
     stays = square or location.selected == screen.location.selected
-    return replace(screen, location=location, pin=screen.pin if stays else None)
+    return replace(screen, location=location, pin=screen.pin if stays else None, trail=screen.trail if stays else ())

@@ -90,6 +90,8 @@ class Screen:
     look: Look = USUAL
     pin: tuple[int, int] | None = None
     """The (row, column) on the stage whose number is explained."""
+    trail: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The numbers, by tensor and place, from which one has walked to the one that is explained."""
     temperature: float = 1.0
     top_k: int = 10
     cut_k: int | None = 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app import components
 from app.components import CardOperand
+from app.panels.walk import next_cell
 from app.session.explorer import Explorer
 from app.views.keys import key
 from gptcore import Explanation
@@ -24,8 +25,9 @@ def panel(me: Explorer, found: Explanation) -> components.Panel:
         recomputed=found.recomputed,
         formula=found.formula,
         formula_key=key(found.formula),
-        operands=[_operand(each) for each in found.operands],
+        operands=[_operand(me, found, each) for each in found.operands],
         source=str(found.source),
+        back="".join(f"{name}[{', '.join(map(str, index))}]" for name, index in me.trail[-1:]),
     )
 
 
@@ -45,11 +47,18 @@ def _where(me: Explorer, found: Explanation) -> str:
     return " · ".join([me.arch.nodes[found.name].label, *told])
 
 
-def _operand(each: Operand) -> CardOperand:
+def _operand(me: Explorer, found: Explanation, each: Operand) -> CardOperand:
     values = each.values.flatten()
     told = ", ".join(f"{value:.4g}" for value in values[:FIRST].tolist())
     more = ", …" if values.numel() > FIRST else ""
-    return {"name": each.name, "index": _index(each.index), "values": told + more, "count": values.numel()}
+    cell = next_cell(me.arch, found, each)
+    return {
+        "name": each.name,
+        "index": _index(each.index),
+        "values": told + more,
+        "count": values.numel(),
+        "cell": None if cell is None else list(cell),
+    }
 
 
 def _index(index: tuple[int | slice, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.py", "tests/browser/test_drawn.py"
 STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
-PICTURES = "tests/app/test_node_pictures.py"
+PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 
 
 @dataclass(frozen=True)
@@ -319,6 +319,41 @@ BUGS: Final = (
         "from += count;",
         "from += count - cols;",
         f"{DRAWN}::test_each_picture_stands_in_its_node_in_the_colours_of_its_numbers",
+    ),
+    Bug(
+        "a walk to the transposed cell",
+        "panels/walk.py",
+        "return (head, col, row) if is_across else (head, row, col)",
+        "return (head, row, col)",
+        f"{EXPLAINING}::test_each_operand_leads_to_its_own_card_and_back",
+    ),
+    Bug(
+        "a walk to a slice's first number",
+        "panels/walk.py",
+        "np.unravel_index(int(sizes.argmax()), values.shape)",
+        "np.unravel_index(0, values.shape)",
+        f"{EXPLAINING}::test_of_a_slice_the_largest_number_is_gone_to",
+    ),
+    Bug(
+        "a way back that skips a number",
+        "session/events.py",
+        "Walk(*me.trail[-1], me.trail[:-1])",
+        "Walk(*me.trail[0], me.trail[:0])",
+        f"{EXPLAINING}::test_one_walks_from_a_logit_to_an_embedding_and_all_the_way_back",
+    ),
+    Bug(
+        "a line of code that lights the block before",
+        "components/code/shapes.js",
+        'line.id.replace("{i}", String(layer))',
+        'line.id.replace("{i}", String(layer - 1))',
+        f"{DRAWN}::test_a_line_and_its_tensor_light_each_other",
+    ),
+    Bug(
+        "shapes of the prompt before",
+        "components/code/shapes.js",
+        'write(node, [...all].join(" "));',
+        'if (!node.textContent) write(node, [...all].join(" "));',
+        f"{DRAWN}::test_each_line_that_makes_a_tensor_ends_with_its_shape",
     ),
     Bug(
         "the scales of what was typed last",

@@ -370,7 +370,7 @@ def _page() -> None:
         "rank": 1,
         "cut": False,
     }
-    operand: ui.CardOperand = {"name": "idx", "index": "[0, 1]", "values": "1", "count": 1}
+    operand: ui.CardOperand = {"name": "idx", "index": "[0, 1]", "values": "1", "count": 1, "cell": [0, 1]}
     card = ui.explanation(
         text="ab",
         name="x",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,113 @@ def test_an_operand_is_a_click_away_and_the_cross_closes(page: Page) -> None:
     assert "explanation" in page.data()["panels"]
     page.report("explain", row=None)
     assert "explanation" not in page.data()["panels"]
+
+
+def walk(page: Page, place: int) -> None:
+    """Click an operand of the card."""
+    operand = page.panel("explanation")["operands"][place]
+    page.report("explain", open=operand["name"], cell=operand["cell"])
+
+
+def check(page: Page, trace: Trace) -> tuple[str, tuple[int, ...]]:
+    """The number that is explained is the run's; it is pinned on the stage, under its own head."""
+    sent = page.panel("explanation")
+    name, index = sent["name"], tuple(sent["index"])
+    assert np.isclose(sent["value"], trace[name][index].item(), atol=2e-5)
+    matrix, values = page.matrix()
+    pinned = matrix["pinned"]
+    assert np.isclose(values[pinned["row"], pinned["col"]], sent["value"], atol=2e-5)
+    assert matrix["tensor"] == page.panel("node")["id"] == name
+    return name, index
+
+
+OPERANDS: dict[tuple[str, tuple[int, int]], list[tuple[str, tuple[int, ...]]]] = {
+    (f"{BLOCK}.attn.pattern", (7, 4)): [(f"{BLOCK}.attn.masked", (0, HEAD, 7, 4))],
+    (f"{BLOCK}.attn.masked", (7, 4)): [(f"{BLOCK}.attn.scaled", (0, HEAD, 7, 4))],
+    (f"{BLOCK}.resid_mid", (17, 5)): [(f"{BLOCK}.resid_pre", (0, 5, 17)), (f"{BLOCK}.attn", (0, 5, 17))],
+    (f"{BLOCK}.ln_1", (3, 12)): [(f"{BLOCK}.resid_pre", (0, 12, 3))],
+    (f"{BLOCK}.mlp.gelu", (71, 12)): [(f"{BLOCK}.mlp.c_fc", (0, 12, 71))],
+    (f"{BLOCK}.attn.q", (3, 11)): [(f"{BLOCK}.attn.c_attn", (0, 11, HEAD * 5 + 3))],
+    ("transformer.embed", (19, 2)): [("transformer.wte", (0, 2, 19)), ("transformer.wpe", (2, 19))],
+}
+"""A cell on the stage, and of the operands that are tensors those that its card leads to, written down by hand."""
+
+
+@pytest.mark.parametrize("at", OPERANDS, ids=lambda at: at[0])
+def test_each_operand_leads_to_its_own_card_and_back(page: Page, trace: Trace, at: tuple[str, tuple[int, int]]) -> None:
+    name, cell = at
+    page.select(name)
+    pin(page, *cell)
+    start = check(page, trace)
+    places = [i for i, each in enumerate(page.panel("explanation")["operands"]) if each["cell"] is not None]
+    for place, expected in zip(places, OPERANDS[at], strict=False):
+        assert page.panel("explanation")["back"] == ""
+        walk(page, place)
+        assert check(page, trace) == expected
+        assert page.panel("explanation")["back"] == f"{start[0]}[{', '.join(map(str, start[1]))}]"
+        page.report("explain", back=True)
+        assert check(page, trace) == start
+
+
+def test_of_a_slice_the_largest_number_is_gone_to(page: Page, trace: Trace) -> None:
+    page.select(f"{BLOCK}.attn.z")
+    pin(page, 2, 9)
+    walk(page, 0)
+    row = trace[f"{BLOCK}.attn.pattern"][0, HEAD, 9, :10]
+    assert check(page, trace) == (f"{BLOCK}.attn.attn_dropout", (0, HEAD, 9, int(row.argmax())))
+
+
+def test_one_walks_from_a_logit_to_an_embedding_and_all_the_way_back(page: Page, trace: Trace) -> None:
+    page.select("lm_head")
+    pin(page, 1, 8)
+    way = [check(page, trace)]
+    while any(operand["cell"] for operand in page.panel("explanation")["operands"]):
+        cells = [i for i, each in enumerate(page.panel("explanation")["operands"]) if each["cell"]]
+        walk(page, cells[-1] if "resid" not in way[-1][0] else cells[0])
+        way.append(check(page, trace))
+        assert len(way) < 60
+    assert way[-1][0] in ("idx", "transformer.wte", "transformer.wpe") and len(way) > 6
+    assert len({name for name, _ in way}) == len(way)
+    for step in reversed(way[:-1]):
+        page.report("explain", back=True)
+        assert check(page, trace) == step
+    assert page.panel("explanation")["back"] == ""
+
+
+def test_from_a_loss_one_comes_to_logits_that_are_drawn(page: Page, trace: Trace) -> None:
+    page.select("loss")
+    pin(page, 0, 6)
+    walk(page, 0)
+    name, index = check(page, trace)
+    assert (name, index[:2]) == ("lm_head", (0, 6))
+
+
+def test_another_cell_or_tensor_forgets_the_way(page: Page) -> None:
+    pin(page, 7, 4)
+    walk(page, 0)
+    assert page.panel("explanation")["back"]
+    pin(page, 3, 2)
+    assert page.panel("explanation")["back"] == ""
+    page.report("explain", back=True)  # leads nowhere
+    assert page.panel("explanation")["index"][2:] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"open": "lm_head", "cell": [0, 99, 0]},
+        {"open": "lm_head", "cell": [0, 1]},
+        {"open": "nothing", "cell": [0]},
+        {"open": "lm_head", "cell": ["0", 1, 2]},
+        {"open": f"{BLOCK}.attn.q", "cell": [0, -1, 2, 2]},
+        {"open": "lm_head", "cell": [0, True, 1]},
+    ],
+)
+def test_a_walk_to_nowhere_leaves_the_screen(page: Page, event: dict[str, Any]) -> None:
+    pin(page, 7, 4)
+    before = page.panel("explanation")
+    page.report("explain", **event)
+    assert page.panel("explanation") == before
 
 
 def test_a_cell_of_a_matrix_that_is_gone_is_not_explained(page: Page) -> None:

@@ -25,7 +25,7 @@ function build(root, view) {
     const id = idsAt(view, event)[0]; // of a call within a call, what the inner one makes
     if (id) report(view, { kind: "find", id });
   });
-  onLight(view, (ids) => mark(view, ids));
+  onLight(view, (ids, why) => why === "lit" && mark(view, ids));
 }
 
 function idsAt(view, event) {

@@ -12,12 +12,15 @@ deliver("explanation")
 
 
 class ExplainOpen(TypedDict):
-    """The state of `live`, under "explain", after a click in the card: `open` is a tensor or a weight to inspect.
+    """The state of `live`, under "explain", after a click in the card. Act once per `seq`.
 
-    Without `open`, and with a `row` of None, the card is closed. Act once per `seq`.
+    `open` is a tensor, with the `cell` of it to explain, or a weight to inspect; `back` goes to the number before; a
+    `row` of None closes the card.
     """
 
     open: NotRequired[str]
+    cell: NotRequired[list[int]]
+    back: NotRequired[bool]
     row: NotRequired[None]
     seq: int
 
@@ -31,6 +34,8 @@ class CardOperand(TypedDict):
     values: str
     """Its numbers, or the first of them."""
     count: int
+    cell: list[int] | None
+    """The number of it that a click leads to; None for a weight, which is shown instead."""
 
 
 def explanation(
@@ -45,6 +50,7 @@ def explanation(
     formula_key: str,
     operands: Sequence[CardOperand],
     source: str,
+    back: str = "",
 ) -> Panel:
     """Return the card as a panel; a click on an operand or on its cross becomes an `ExplainOpen`.
 
@@ -59,6 +65,7 @@ def explanation(
         formula_key: name of the formula's picture, an SVG that `live` keeps.
         operands: the slices that it is made from.
         source: file and lines that make it.
+        back: the number that one has come from, as people write it; "" if from none.
     """
     data = {
         "text": text,
@@ -71,5 +78,6 @@ def explanation(
         "formula_key": formula_key,
         "operands": [dict(operand) for operand in operands],
         "source": source,
+        "back": back,
     }
     return Panel("explanation", data)

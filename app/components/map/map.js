@@ -17,6 +17,7 @@ const FORMS = { tensors: "Tensors", diagram: "Diagram" };
 function build(root, view) {
   root.classList.add("card");
   root.dataset.role = "map";
+  view.lit = { lit: [], feeds: [] };
   view.forms = segments("Form of the map", FORMS, (form) => chooseLook(view, "form", form));
   buildPlaying(view);
   buildSearch(view);
@@ -25,13 +26,21 @@ function build(root, view) {
   buildDiagram(view);
   root.append(view.telling);
   view.redraw = () => draw(view);
-  onLight(view, (ids) => (view.data.form === "tensors" ? lightLines : lightNodes)(view, ids));
+  onLight(view, (ids, why) => {
+    view.lit[why] = ids;
+    lightAll(view, why);
+  });
   offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : diagramPicture(view)));
 }
 
 function draw(view) {
   if (view.data.form === "tensors") drawStrips(view);
   else drawDiagram(view);
+  lightAll(view, "feeds"); // also on what is drawn anew
+}
+
+function lightAll(view, why) {
+  (view.data.form === "tensors" ? lightLines : lightNodes)(view, view.lit[why], why);
 }
 
 export default function (component) {

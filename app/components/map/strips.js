@@ -57,9 +57,9 @@ function tensorsOf(view, button) {
   return place ? [place.line.id, place.line.tensor] : [];
 }
 
-/** Lights the lines of tensors that another panel points at. */
-export function lightLines(view, ids) {
-  for (const { line } of view.places ?? []) view.buttons.get(line.id)?.classList.toggle("lit", ids.includes(line.id) || ids.includes(line.tensor));
+/** Lights the lines of tensors that another panel points at, or explains a number by. */
+export function lightLines(view, ids, why) {
+  for (const { line } of view.places ?? []) view.buttons.get(line.id)?.classList.toggle(why, ids.includes(line.id) || ids.includes(line.tensor));
 }
 
 // ---- choosing ------------------------------------------------------------------------------------------------

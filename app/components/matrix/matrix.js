@@ -52,7 +52,7 @@ function build(root, view) {
     view.locking = token;
     drawOver(view);
   });
-  onLight(view, (ids) => lit(view, ids));
+  onLight(view, (ids, why) => why === "lit" && lit(view, ids));
   listen(view, "gptscope:preview", ({ detail }) => preview(view, detail));
   view.redraw = () => draw(view);
   offerPicture(view, "stage", () => pictureOf(view));

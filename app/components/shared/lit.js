@@ -1,24 +1,25 @@
-// Pointing at a tensor: what one panel points at, in the code or on the map, the others light.
+// Tensors that are lit: those that one points at, in the code or on the map, and those that an explained number is made of.
 
 import { listen } from "./view.js";
 
 /**
- * Tells all panels that these tensors are pointed at.
+ * Tells all panels which tensors are lit, and why.
  * @param {View} view
  * @param {string[]} ids
+ * @param {"lit" | "feeds"} why - "lit": pointed at; "feeds": the explained number is made of them
  */
-export function light(view, ids) {
+export function light(view, ids, why = "lit") {
   const now = ids.join();
   if (view.lights === now) return;
   view.lights = now;
-  window.dispatchEvent(new CustomEvent("gptscope:light", { detail: { ids, source: view } }));
+  window.dispatchEvent(new CustomEvent("gptscope:light", { detail: { ids, why, source: view } }));
 }
 
 /**
- * Calls `show` with the tensors that another panel points at.
+ * Calls `show` with the tensors that another panel lights.
  * @param {View} view
- * @param {(ids: string[]) => void} show
+ * @param {(ids: string[], why: "lit" | "feeds") => void} show
  */
 export function onLight(view, show) {
-  listen(view, "gptscope:light", ({ detail }) => detail.source !== view && show(detail.ids));
+  listen(view, "gptscope:light", ({ detail }) => detail.source !== view && show(detail.ids, detail.why));
 }
