@@ -1,14 +1,17 @@
 """The script that `streamlit run` runs at each change of each session: it draws the frame."""
 
 import gc
+import sys
 
-try:
-    # All that is imported stays: the collector would look through it again and again, for half a second of the start.
+first = "app.frame" not in sys.modules
+if first:
     gc.disable()
+try:
     from app.frame import frame
 finally:
-    gc.enable()
-    if not gc.get_freeze_count():  # the first time
+    if first:
+        # What is imported stays: the collector would look through it again and again, for half a second of the start.
+        gc.enable()
         gc.freeze()
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Several processes share the tests, so none may take a fixed port, or a fixed pla
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -60,6 +61,15 @@ def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: obj
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=dtype) * 0.3)
     return model
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_foreign_components() -> Iterator[None]:
+    """Spare each page without a browser a search through all packages for components: it took longer than the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec("streamlit"):
+            patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", list)
+        yield
 
 
 @pytest.fixture(autouse=True)
