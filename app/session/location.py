@@ -26,9 +26,13 @@ class Location:
     """A parameter of the selected node, inspected instead of its output."""
 
     def select(self, arch: Architecture, name: str) -> Location:
-        """Inspect a node; the layer follows it."""
-        layer = arch.nodes[_node(arch, name)].layer
-        return replace(self, selected=name, weight=None, layer=self.layer if layer is None else layer)
+        """Inspect a node; the layer follows it, and so does the view, if it neither draws nor contains the node."""
+        node = arch.nodes[_node(arch, name)]
+        layer = self.layer if node.layer is None else node.layer
+        container = arch.views[self.view].container_at(layer)
+        is_here = container is None or container in arch.path(name) or self.view == node.view
+        view = self.view if is_here else node.view
+        return replace(self, selected=name, weight=None, layer=layer, view=view)
 
     def find(self, arch: Architecture, name: str) -> Location:
         """Inspect a node, in the view that draws it."""

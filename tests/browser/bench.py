@@ -113,6 +113,12 @@ def on_ramp(stops: Sequence[str], share: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(share, places, channel) for channel in channels.T], axis=-1)
 
 
+def on_root_ramp(stops: Sequence[str], share: np.ndarray) -> np.ndarray:
+    """The colours of the strips: of a diverging ramp at the root of a number's size."""
+    side = 2 * np.asarray(share) - 1
+    return on_ramp(stops, 0.5 + 0.5 * np.sign(side) * np.sqrt(np.abs(side)))
+
+
 def of_weight(weight: np.ndarray) -> np.ndarray:
     """The colour of a weight of attention: the ramp at its square root."""
     return on_ramp(SEQUENTIAL.light, np.sqrt(weight))

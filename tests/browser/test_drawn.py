@@ -25,7 +25,7 @@ from app.theme import DIVERGING, SEQUENTIAL
 from gptcore import Trace, architecture, logit_lens
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.sent import Page, Sent
-from tests.browser.bench import Bench, bench, of_weight, on_ramp
+from tests.browser.bench import Bench, bench, of_weight, on_ramp, on_root_ramp
 from tests.browser.driver import chromium
 from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, run_of, seen, write_folder
 
@@ -294,8 +294,8 @@ def test_the_strips_are_drawn_in_the_colours_of_their_numbers(screen: Screen, tr
         rows, cols = codes.shape
         points = [(x + (j + 0.5) * width / cols, y + (i + 0.5) * height / rows) for i, j in np.ndindex(rows, cols)]
         found = screen.colours(f"{screen.panel('map')} .sheet > canvas >> nth=0", points)
-        expected = on_ramp(DIVERGING.light, (codes.ravel() - 2) / 253)
-        assert np.abs(found - expected).max() <= 2, name
+        expected = on_root_ramp(DIVERGING.light, (codes.ravel() - 2) / 253)
+        assert np.abs(found - expected).max() <= 4, name
 
 
 def arcs(screen: Screen) -> dict[float, float]:
@@ -1039,9 +1039,11 @@ def test_each_picture_stands_in_its_node_in_the_colours_of_its_numbers(diagram: 
             "canvas.pictures", [(x + (j + 0.5) * width / 13, y + (i + 0.5) * height / rows) for i, j in cells]
         )
         wanted = np.array([codes.reshape(rows, 13)[cell] for cell in cells], float)
-        ramp = SEQUENTIAL if told["scale"] == "sequential" else DIVERGING
-        expected = np.where(wanted[:, None] == 0, 0xC9, on_ramp(ramp.light, (wanted - 2) / 253))
-        assert np.abs(found - expected)[:, 0].max() <= 2, told
+        share = (wanted - 2) / 253
+        diverging = told["scale"] == "diverging"
+        drawn = on_root_ramp(DIVERGING.light, share) if diverging else on_ramp(SEQUENTIAL.light, share)
+        expected = np.where(wanted[:, None] == 0, 0xC9, drawn)
+        assert np.abs(found - expected)[:, 0].max() <= 4, told
     assert (parts[3] == 0).sum() == 6
 
 

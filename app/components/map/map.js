@@ -7,7 +7,7 @@ import { cleanup, painted, viewOf } from "../shared/view.js";
 import { chooseLook, segments } from "../shared/segments.js";
 import { buildDiagram, drawDiagram, lightNodes } from "./diagram.js";
 import { diagramPicture } from "./node_pictures.js";
-import { buildPlaying } from "./playing.js";
+import { buildPlaying, tellStep } from "./playing.js";
 import { buildSearch } from "./search.js";
 import { stripsPicture } from "./strips_picture.js";
 import { buildStrips, drawStrips, lightLines } from "./strips.js";
@@ -52,6 +52,7 @@ export default function (component) {
   other.remove();
   if (!shown.isConnected) view.telling.before(shown);
   draw(view);
+  tellStep(view);
   painted(view, "map");
   view.root.dataset.ready = "true";
   return cleanup(component);

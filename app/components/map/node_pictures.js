@@ -2,7 +2,7 @@
 
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { CODE } from "../shared/codes.js";
-import { packed, property, ramp } from "../shared/colours.js";
+import { packed, property, ramp, rootRamp } from "../shared/colours.js";
 import { svg } from "../shared/dom.js";
 import { typedArray } from "../shared/numbers.js";
 import { svgPicture } from "../shared/pictures.js";
@@ -10,7 +10,6 @@ import { svgPicture } from "../shared/pictures.js";
 const HEIGHT = 8; // in the drawing's units
 const BESIDE = 96; // the width of one beside a circle
 const MARGIN = 4;
-const RAMPS = { sequential: "--gs-sequential", diverging: "--gs-diverging" };
 
 /** Where the picture of a node stands, in the drawing's units: at the bottom of its box, or below its texts. */
 export function pictureBox({ x, right, bottom, beside, live }) {
@@ -36,7 +35,7 @@ export function drawPictures(view) {
     const count = rows * cols;
     const node = view.nodes.get(id);
     if (node) {
-      const table = ramp(view, RAMPS[kind], 254);
+      const table = kind === "sequential" ? ramp(view, "--gs-sequential", 254) : rootRamp(view, "--gs-diverging", 254);
       const part = codes.subarray(from, from + count);
       const canvas = pixelCanvas(view, `picture ${id}`, cols, rows, (out) => {
         for (let k = 0; k < count; k++) out[k] = part[k] < CODE.first ? special[part[k]] : table[part[k] - CODE.first];

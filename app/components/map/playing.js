@@ -76,10 +76,20 @@ function leave(view) {
   view.play.focus();
 }
 
-function show(view) {
-  const { id, title } = view.steps[view.at];
+/**
+ * Tells of the step that is painted: its sentence must not be ahead of the stage.
+ * @param {View} view
+ */
+export function tellStep(view) {
+  const step = view.steps?.[view.at];
+  if (!step || view.data.selected !== step.id) return;
   write(view.count, `${view.at + 1}/${view.steps.length}`);
-  write(view.sentence, title);
+  write(view.sentence, step.title);
+}
+
+function show(view) {
+  const { id } = view.steps[view.at];
+  tellStep(view);
   report(view, { kind: "select", id, layer: view.data.layer });
   const place = view.data.form === "tensors" ? view.buttons.get(id) : view.nodes?.get(id)?.group;
   place?.scrollIntoView({ block: "nearest" });

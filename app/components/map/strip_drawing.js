@@ -2,7 +2,7 @@
 
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { CODE, codesOf } from "../shared/codes.js";
-import { packed, property, ramp } from "../shared/colours.js";
+import { packed, property, rootRamp } from "../shared/colours.js";
 import { typedArray } from "../shared/numbers.js";
 import { BETWEEN, columnX } from "./places.js";
 
@@ -12,7 +12,7 @@ const FAINT = 0.02; // weights below draw no arc, unless all are as small
 export function drawPixels(view, context) {
   const { cols, lines, T } = view.data;
   const pixels = typedArray(view.data.pixels);
-  const table = ramp(view, "--gs-diverging", 254);
+  const table = rootRamp(view, "--gs-diverging", 254);
   const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
   let from = 0;
   lines.forEach((line, i) => {

@@ -4,7 +4,7 @@ import { el, parsed, write } from "../shared/dom.js";
 import { arrowsMove, stopAt } from "../shared/roving.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
-import { cleanup, painted, viewOf } from "../shared/view.js";
+import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 
 const MOST = 250; // px of a formula in this line
 
@@ -19,6 +19,7 @@ function build(root, view) {
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
   root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.code, view.wide);
   arrowsMove(view.parts);
+  listen(view, "gptscope:preview", ({ detail }) => write(view.head, detail ? `head ${detail.layer}.${detail.head}` : headOf(view)));
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
 }
 
@@ -32,6 +33,10 @@ function toggle(view, name, [off, on], text, title) {
 
 function choosePart(view, button) {
   if (button) report(view, { kind: "weight", id: view.data.id, weight: button.dataset.weight ?? null });
+}
+
+function headOf({ data }) {
+  return data.n_head ? `head ${data.layer}.${data.head}` : "";
 }
 
 /** True when this part of the data is another than when it was last asked for: what stays need not be drawn. */
@@ -96,7 +101,7 @@ export default function (component) {
   view.wide.setAttribute("aria-pressed", String(width === "window"));
   const formula = window.gptscopeKept?.get(formula_key);
   if (formula !== undefined && changed(view, "formula", formula_key)) drawFormula(view, formula);
-  write(view.head, view.data.n_head ? `head ${view.data.layer}.${view.data.head}` : "");
+  write(view.head, headOf(view));
   drawParts(view);
   Object.assign(view.root.dataset, { name, head: view.data.n_head ? view.data.head : "" });
   painted(view, "node");

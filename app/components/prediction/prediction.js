@@ -1,6 +1,7 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
 import { el, write } from "../shared/dom.js";
+import { lock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { percent, short } from "../shared/numbers.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
@@ -19,8 +20,12 @@ function build(root, view) {
   view.slider = el("input", { type: "range", "aria-label": "Temperature", oninput: () => settingsChanged(view) });
   view.degrees = el("output", { class: "number" });
   view.reset = el("button", { type: "button", class: "quiet", title: "back to 1", onclick: () => cool(view) }, "1.0");
+  const walk = (name, sign, by) => el("button", { type: "button", class: "quiet step", "aria-label": name, title: name, onclick: () => go(view, by) }, sign);
+  view.back = walk("the token before (←)", "‹", -1);
+  view.on = walk("the next token (→)", "›", 1);
+  view.free = el("button", { type: "button", class: "quiet step", "aria-label": "let go", title: "let go: follow the last token again (Esc)", onclick: () => lock(view, null) }, "×");
   root.append(
-    el("header", {}, el("h2", {}, "after ", view.after), view.note, view.top),
+    el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.note, view.top),
     view.facts,
     view.rows,
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
@@ -33,6 +38,12 @@ function build(root, view) {
   view.rows.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("button")));
   view.rows.addEventListener("pointerleave", () => pointAt(view, null));
   onHover(view, ({ index }) => mark(view, index));
+}
+
+/** Locks the token beside the one that is followed. */
+function go(view, by) {
+  const { position, prompt } = view.data;
+  lock(view, position + prompt.cropped + by);
 }
 
 // ---- reporting -----------------------------------------------------------------------------------------------
@@ -148,6 +159,9 @@ export default function (component) {
   write(view.note, data.note);
   write(view.after, visible(data.token));
   view.after.classList.toggle("locked", data.locked);
+  view.back.disabled = data.position === 0;
+  view.on.disabled = data.position + data.prompt.cropped + 1 >= data.prompt.first + data.prompt.labels.length;
+  view.free.hidden = !data.locked;
   view.root.dataset.position = String(data.position);
   drawFacts(view);
   drawSettings(view);

@@ -65,6 +65,24 @@ export function ramp(view, name, levels = 256, gamma = 1) {
   });
 }
 
+/**
+ * Returns a diverging ramp that goes with the root of a number's size: small ones, such as those of the first blocks of a
+ * residual stream that grows, can then be seen on the scale of the large ones.
+ * @param {View} view
+ * @param {string} name
+ * @param {number} levels
+ */
+export function rootRamp(view, name, levels) {
+  return kept(view, `root ${name} ${levels}`, () => {
+    const plain = ramp(view, name, levels);
+    const middle = (levels - 1) / 2;
+    return plain.map((_, i) => {
+      const share = (i - middle) / middle;
+      return plain[Math.round(middle + middle * Math.sign(share) * Math.sqrt(Math.abs(share)))];
+    });
+  });
+}
+
 /** @param {number[]} colour */
 function pack([r, g, b]) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
