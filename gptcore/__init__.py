@@ -1,5 +1,6 @@
 """A GPT in nanoGPT's names, and every tensor of its runs."""
 
+from gptcore import export
 from gptcore.analysis.lens import LogitLens, logit_lens
 from gptcore.capture.capture import capture, capture_cost
 from gptcore.capture.edits import Edit
@@ -28,6 +29,7 @@ __all__ = [
     "capture",
     "capture_cost",
     "explain",
+    "export",
     "generate",
     "gradients",
     "load",

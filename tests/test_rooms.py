@@ -23,6 +23,7 @@ ROOMS = {
             "analysis",
             "generation",
             "tokenizer",
+            "export",
             "checkpoint",
             "data",
             "train",

@@ -1,0 +1,54 @@
+"""A file that is written whole or not at all. This file knows no format."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+Place = str | os.PathLike[str]
+"""The path of a file."""
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under a temporary name beside it, then rename it: nobody ever finds a part of it.
+
+    A file that was there is replaced; a missing folder is made.
+
+    Raises:
+        OSError: it cannot be written; what was there is unchanged, and nothing else is left.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the path of a file in it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def checked_suffix(place: Place, suffixes: Sequence[str]) -> Path:
+    """Return the path of a file that ends in one of these suffixes, in small letters or capitals.
+
+    Raises:
+        ValueError: it ends otherwise.
+
+    >>> checked_suffix("run.NPY", [".csv", ".npy"]).name
+    'run.NPY'
+    >>> checked_suffix("run.txt", [".csv", ".npy"])
+    Traceback (most recent call last):
+    ValueError: the name of the file must end in .csv or .npy, which decides what is written; got 'run.txt'
+    """
+    path = Path(place).expanduser()
+    if path.suffix.lower() not in suffixes:
+        wanted = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
+        raise ValueError(f"the name of the file must end in {wanted}, which decides what is written; got {path.name!r}")
+    return path
