@@ -15,6 +15,7 @@ ROOMS = {
     "gptcore": (
         *(
             "inert",
+            "notebook",
             "config",
             "model",
             "skip_init",

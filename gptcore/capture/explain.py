@@ -57,6 +57,11 @@ class Explanation:
     code: str = field(repr=False)
     """Python that, given `ckpt` and `ids`, leaves the number in `value` and prints it."""
 
+    def _repr_html_(self) -> str:
+        from gptcore.capture.explanation_html import explanation_html  # imported here: only notebooks ask for it
+
+        return explanation_html(self)
+
 
 def explain(trace: Trace, name: str, index: Sequence[int]) -> Explanation:
     """Return where one number of a trace comes from.

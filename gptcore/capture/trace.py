@@ -100,6 +100,11 @@ class Trace(Mapping[str, Tensor]):
         edits = f", {len(self.edits)} edits" if self.edits else ""
         return f"Trace(B={self.B}, T={self.T}, reused={self.reused}{edits}, {self.nbytes() / 1e6:.1f} MB)"
 
+    def _repr_html_(self) -> str:
+        from gptcore.capture.trace_html import trace_html  # imported here: only notebooks ask for it
+
+        return trace_html(self)
+
     def shapes(self) -> dict[str, tuple[Axes, tuple[int, ...]]]:
         """Return each name's symbolic axes and its shape in this run, without computing anything."""
         sizes = architecture(self.config).shapes(B=self.B, T=self.T)

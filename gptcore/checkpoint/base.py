@@ -83,3 +83,8 @@ class Checkpoint:
                 f"the tokenizer has {self.tokenizer.vocab_size} ids, but the model has only {self.config.vocab_size} "
                 "(vocab_size); use the tokenizer that the model was trained with"
             )
+
+    def _repr_html_(self) -> str:
+        from gptcore.checkpoint.checkpoint_html import checkpoint_html  # imported here: only notebooks ask for it
+
+        return checkpoint_html(self)

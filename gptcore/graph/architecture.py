@@ -34,6 +34,11 @@ class Architecture:
     views: Named[View] = field(repr=False)
     """`arch.views["block"]`, or by number, from the model down."""
 
+    def _repr_html_(self) -> str:
+        from gptcore.graph.architecture_html import architecture_html  # imported here: only notebooks ask for it
+
+        return architecture_html(self)
+
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Every input of every node, as (source, target)."""
