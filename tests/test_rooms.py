@@ -26,6 +26,7 @@ ROOMS = {
             "tokenizer",
             "export",
             "checkpoint",
+            "map",
             "data",
             "train",
         ),

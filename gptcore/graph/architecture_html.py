@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from gptcore.graph.architecture import Architecture, Node
+from gptcore.graph.architecture import Architecture
 from gptcore.notebook.html_text import Html, card, element, folded, table
 
 
 def architecture_html(arch: Architecture) -> str:
     """Return the map as static HTML."""
-    config, T = arch.config, arch.config.block_size
-    sizes = (
-        f"V = {config.vocab_size:,}, block_size = {T:,}, L = {config.n_layer}, H = {config.n_head}, "
+    T = arch.config.block_size
+    return card("Architecture", element("div", sizes(arch)), element("div", costs(arch, T)), *views(arch, T))
+
+
+def sizes(arch: Architecture) -> str:
+    """Return the sizes of the model in one line."""
+    config = arch.config
+    return (
+        f"V = {config.vocab_size:,}, block_size = {config.block_size:,}, L = {config.n_layer}, H = {config.n_head}, "
         f"C = {config.n_embd:,}, D = {config.head_dim}"
     )
-    cost = f"{arch.num_params():,} parameters; {arch.flops(T=T):,} FLOPs for T = {T:,}"
-    return card("Architecture", element("div", sizes), element("div", cost), *(views(arch, T)))
+
+
+def costs(arch: Architecture, T: int) -> str:
+    """Return parameters, and FLOPs of T positions, in one line."""
+    return f"{arch.num_params():,} parameters; {arch.flops(T=T):,} FLOPs for T = {T:,}"
 
 
 def views(arch: Architecture, T: int) -> list[Html]:
@@ -22,14 +31,10 @@ def views(arch: Architecture, T: int) -> list[Html]:
     tables = []
     for view in arch.views:
         nodes = [arch.nodes[name] for name in view.nodes_at(0)]
-        lines = [
-            (node.label, element("code", node.id), _axes(node), f"{node.params:,}", f"{node.flops(T):,}")
-            for node in nodes
-        ]
+        lines = []
+        for node in nodes:
+            axes = f"({', '.join(node.axes)})"
+            lines.append((node.label, element("code", node.id), axes, f"{node.params:,}", f"{node.flops(T):,}"))
         header = ["node", "name", "axes", "parameters", f"FLOPs, T = {T:,}"]
         tables.append(folded(f"{view.name} ({len(nodes)} nodes)", table(header, lines)))
     return tables
-
-
-def _axes(node: Node) -> str:
-    return f"({', '.join(node.axes)})"

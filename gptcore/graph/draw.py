@@ -31,17 +31,21 @@ same on every machine."""
 _layout_lock = threading.Lock()  # Graphviz keeps global state: one layout at a time
 
 
-def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> graphviz.Digraph:
+def to_dot(
+    arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False, T: int | None = None
+) -> graphviz.Digraph:
     """Return the view as a DOT graph, drawn from the top down; node names are the ids of `arch.nodes`.
 
     Args:
         view: a name in `arch.views`.
         layer: the block, from 0 (of no effect in the model's view).
         unfold: in the model's view, every block instead of the folded one.
+        T: the length of a run whose shapes are written into the nodes; without it a page fills in shapes and pictures.
 
     Raises:
         KeyError: there is no such view.
         IndexError: there is no such layer.
+        ValueError: T is not in 1 to block_size.
 
     >>> from gptcore.graph.architecture import architecture
     >>> from gptcore.config import GPTConfig
@@ -59,9 +63,11 @@ def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
         for node in graph.entries:
             _draw_port(row, node)
     largest = arch.shapes(T=arch.config.block_size)
+    written = {} if T is None else {name: str(shape) for name, shape in arch.shapes(T=T).items()}
     for node in sorted(graph.nodes, key=lambda node: (bool(node.inputs), node.how == "input")):
         # the position embedding first, so that it stands at the left and the edge to the loss passes at the right
-        _draw_node(dot, node, opens=arch.inside(node.id) is not None, room=len(str(largest[node.id])))
+        room = len(str(largest[node.id]))
+        _draw_node(dot, node, opens=arch.inside(node.id) is not None, room=room, shape=written.get(node.id))
     for node in graph.exits:
         _draw_port(dot, node)
     for edge in graph.edges:
@@ -70,14 +76,15 @@ def to_dot(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
 
 
 @lru_cache(maxsize=256)
-def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
+def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False, T: int | None = None) -> str:
     """Return the view as SVG text: a viewBox, no size and no colour of its own (`currentColor` until CSS says more).
 
     Each node is a `<g class="node kind-... concept-..." id="..." data-node="...">`, its id that of `arch.nodes`;
     `container` is added where it opens a view, `port` where it stands outside this one, `add` for a residual add, and
     `pictured` where room is left below the texts.
-    Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in. A
-    dropout, which changes nothing in eval mode, has its title alone.
+    Its texts have the classes `title`, `axes` and `shape`; the last holds `PLACEHOLDER` until a page fills it in, or
+    the shape where T is given; then no room is left for pictures. A dropout, which changes nothing in eval mode, has
+    its title alone.
     An edge is a `<g class="edge concept-..." data-source="..." data-target="...">`, `residual` along the residual
     stream. The same arguments give the same text.
 
@@ -88,7 +95,7 @@ def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
     >>> 'data-node="transformer.h.2.mlp.gelu"' in to_svg(architecture(GPTConfig.preset("gpt2")), "MLP", layer=2)
     True
     """
-    source = to_dot(arch, view, layer, unfold).source
+    source = to_dot(arch, view, layer, unfold, T).source
     with _layout_lock, pygraphviz.AGraph(string=source) as laid_out:
         drawn = laid_out.draw(format="svg", prog="dot")
     return dress(drawn.decode(), {node.id: node.summary for node in arch.nodes})
@@ -150,17 +157,18 @@ def _draw_port(dot: graphviz.Digraph, node: Node) -> None:
     dot.node(node.id, graphviz.escape(node.label), id=node.id, width=width, _attributes={"class": classes})
 
 
-def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> None:
+def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int, shape: str | None = None) -> None:
     """Draw three centred lines in a box; for a residual add, at the right of a square cell for the circled plus.
 
     Args:
         opens: True where the node has an inside.
         room: letters that its live shape may have.
+        shape: what is written there; None where a page writes it, and draws a picture below.
     """
     classes = f"kind-{node.kind} concept-{node.concept}" + " container" * opens + " stack" * (node.id == FOLDED)
-    pictured = not node.is_dropout and node.role != "tokens"  # whose ids are names
+    pictured = shape is None and not node.is_dropout and node.role != "tokens"  # whose ids are names
     classes += " pictured" * pictured
-    lines = (node.label,) if node.is_dropout else (node.label, axes_text(node), PLACEHOLDER)
+    lines = (node.label,) if node.is_dropout else (node.label, axes_text(node), shape or PLACEHOLDER)
     width = len(node.label) * TITLE_LETTER + opens * MARK
     if len(lines) > 1:
         width = max(width, max(room, len(lines[1])) * LETTER)
@@ -174,7 +182,7 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int) -> Non
     text = "".join(f'{html.escape(line)}<BR ALIGN="LEFT"/>' for line in lines)
     # the edges go to the port, so it must be a table of its own: a cell would grow to the height of the text
     circle = f'<TABLE PORT="add" BORDER="1" {PLAIN} FIXEDSIZE="TRUE" WIDTH="26" HEIGHT="26"><TR><TD></TD></TR></TABLE>'
-    size = f'WIDTH="{width:.0f}" HEIGHT="{LINES + PICTURE}" VALIGN="TOP"'
+    size = f'WIDTH="{width:.0f}" HEIGHT="{LINES + PICTURE * (shape is None)}" VALIGN="TOP"'
     cells = f"<TR><TD>{circle}</TD><TD {size}>{text}</TD></TR>"
     table = f'<TABLE BORDER="0" {PLAIN} CELLPADDING="2">{cells}</TABLE>'
     dot.node(node.id, f"<{table}>", id=node.id, shape="plain", _attributes={"class": f"{classes} add"})
