@@ -1,4 +1,7 @@
-"""The map as a notebook shows it: sizes, and each of the five views as a table. Needs no Graphviz, knows no tensor."""
+"""The map as a notebook shows it: sizes, a drawing, each of the five views as a table. Knows no tensor.
+
+Without Graphviz there is no drawing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,17 @@ from gptcore.notebook.html_text import Html, card, element, folded, table
 def architecture_html(arch: Architecture) -> str:
     """Return the map as static HTML."""
     T = arch.config.block_size
-    return card("Architecture", element("div", sizes(arch)), element("div", costs(arch, T)), *views(arch, T))
+    told = [element("div", sizes(arch)), element("div", costs(arch, T))]
+    return card("Architecture", *told, *_drawing(arch), *views(arch, T))
+
+
+def _drawing(arch: Architecture) -> list[Html]:
+    """Return the model's view; nothing where the packages that draw it are not installed."""
+    try:
+        from gptcore.graph.standalone import standalone_svg  # imported here: it needs the extra `app`
+    except ModuleNotFoundError:
+        return []
+    return [Html(standalone_svg(arch))]
 
 
 def sizes(arch: Architecture) -> str:

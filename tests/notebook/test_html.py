@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import sys
 from html.parser import HTMLParser
 from typing import Any
 
@@ -26,6 +27,8 @@ ALLOWED = {
     *("div", "b", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary"),
     *VOID,
 }
+DRAWN = {"svg", "g", "title", "rect", "circle", "path", "polygon", "text"}
+"""Tags of a drawing."""
 NASTY = '<script src="http://evil.test/x.js"></script>"><img src=http://evil.test onerror=alert(1)>'
 
 
@@ -43,9 +46,10 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ALLOWED
+        assert tag in (DRAWN if tag == "svg" or "svg" in self.open else ALLOWED)
         for name, value in attrs:
-            assert name in ("style", "title", "alt", "src", "width", "height")
+            assert name in ("style", "title", "alt", "src", "width", "height") or "svg" in (tag, *self.open)
+            assert not name.startswith("on") and "href" not in name
             assert "url(" not in str(value) or name in ("title", "alt")
         if tag == "img":
             told = dict(attrs)
@@ -209,6 +213,18 @@ def test_the_map_shows_each_node_of_each_view() -> None:
             axes, flops = f"({', '.join(node.axes)})", node.flops(arch.config.block_size)
             assert told[node.id] == [node.label, node.id, axes, f"{node.params:,}", f"{flops:,}"]
         assert any(f"{arch.num_params():,} parameters" in text for text in page.texts)
+
+
+def test_the_map_is_drawn_where_graphviz_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pygraphviz", reason="the extra `app` is not installed")
+    arch = architecture(GPTConfig.preset("gpt2"))
+    assert str(arch.shapes(T=1024)["transformer.h"]) in shown(arch).texts
+    for name in ("draw", "standalone"):
+        monkeypatch.delitem(sys.modules, f"gptcore.graph.{name}", raising=False)
+        monkeypatch.delattr(f"gptcore.graph.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    without = arch._repr_html_()
+    assert "<svg" not in without and "transformer.h" in without
 
 
 def test_a_checkpoint_shows_what_is_known_of_it() -> None:
