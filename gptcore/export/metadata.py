@@ -22,7 +22,7 @@ def metadata(
     config: GPTConfig,
     axes: Mapping[str, Axes],
     ids: list[list[int]],
-    labels: list[list[str]] | None,
+    labels: Sequence[Sequence[str]] | None,
     edits: Sequence[object],
 ) -> dict[str, str]:
     """Return the metadata of a file.

@@ -34,7 +34,7 @@ class SavedTrace(Mapping[str, Tensor]):
     Attributes:
         config: the model's sizes.
         B, T: how many sequences, and their length.
-        labels: the tokens as people read them, B lists of T; None where the file does not tell.
+        labels: the tokens as people read them, B times T; None where the file does not tell.
         edits: the edits of the run, as texts.
     """
 
@@ -44,7 +44,8 @@ class SavedTrace(Mapping[str, Tensor]):
     ) -> None:  # fmt: skip
         """Keep what `load_trace` has checked; nobody else makes one."""
         self.config, self.edits = config, edits
-        self.labels: list[list[str]] | None = tokens.get("labels")
+        labels = tokens.get("labels")
+        self.labels: tuple[tuple[str, ...], ...] | None = None if labels is None else tuple(map(tuple, labels))
         self._file, self._shapes = file, shapes
         outside = _one_block(config)
         self._tokens, self._logits = outside.named("tokens"), outside.named("logits")

@@ -44,7 +44,7 @@ def trace(trace: Trace, path: Place, *, names: Sequence[str] | None = None, toke
     ...     gptcore.export.trace(run, f"{folder}/run.safetensors", tokenizer=ckpt.tokenizer)
     ...     saved = gptcore.export.load_trace(f"{folder}/run.safetensors")
     ...     saved.labels, saved["transformer.h.0.attn.pattern"].equal(run["transformer.h.0.attn.pattern"])
-    ([['C', 'B', 'A']], True)
+    ((('C', 'B', 'A'),), True)
     """
     target = checked_suffix(path, [SUFFIX])
     if isinstance(names, str):

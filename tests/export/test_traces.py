@@ -65,7 +65,7 @@ def test_read_back_it_is_the_same_run(run: Trace, written: Path) -> None:
     assert saved.axes(PATTERN) == ("B", "H", "T", "T")
     assert saved.rows(PATTERN, 2, 5).equal(run.rows(PATTERN, 2, 5))
     assert saved.rows("transformer.wpe", 2, 5).equal(run.rows("transformer.wpe", 2, 5))
-    assert saved.labels == [[*FITS], [*FITS[::-1]]]
+    assert saved.labels == ((*FITS,), (*FITS[::-1],))
     assert saved.edits == ("Edit('transformer.h.1.attn.z', 'zero', head=2)",)
     assert repr(saved) == f"SavedTrace(B=2, T={len(FITS)}, {len(run)} tensors, 1 edits)"
 
