@@ -68,10 +68,21 @@ function takeFiles(selector) {
   }
 }
 
+/**
+ * Streamlit tells the page around it how its runs go. Where there is none it tells itself, and holds the sender against
+ * patterns of addresses before it drops the message: some milliseconds a key.
+ */
+function hearNoEcho() {
+  if (window.parent !== window) return;
+  const drop = (event) => event.source === window && event.data?.type === "SCRIPT_RUN_STATE_CHANGED" && event.stopImmediatePropagation();
+  window.addEventListener("message", drop, { capture: true });
+}
+
 export default async function (component) {
   const { version, scripts, shared, styles, drop } = component.data;
   hide(component.parentElement);
   if (window.gptscopeVersion === version) return; // runs again with each change of theme
+  if (!window.gptscopeVersion) hearNoEcho();
   if (drop && !window.gptscopeVersion) takeFiles(drop);
   window.gptscopeVersion = version;
   const urls = new Map();
