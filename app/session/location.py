@@ -30,7 +30,7 @@ class Location:
         node = arch.nodes[_node(arch, name)]
         layer = self.layer if node.layer is None else node.layer
         container = arch.views[self.view].container_at(layer)
-        is_here = container is None or container in arch.path(name) or self.view == node.view
+        is_here = container in (None, name, *arch.path(name)) or self.view == node.view
         view = self.view if is_here else node.view
         return replace(self, selected=name, weight=None, layer=layer, view=view)
 

@@ -848,8 +848,8 @@ BUGS: Final = (
     Bug(
         "layer and head swapped in a head's name",
         "components/node/node.js",
-        "`head ${view.data.layer}.${view.data.head}`",
-        "`head ${view.data.head}.${view.data.layer}`",
+        "`head ${data.layer}.${data.head}`",
+        "`head ${data.head}.${data.layer}`",
         f"{DRAWN}::test_the_inspected_node_tells_its_head_and_axes_and_offers_its_weights",
     ),
     Bug(

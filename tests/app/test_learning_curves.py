@@ -337,6 +337,7 @@ def now(job: jobs.Job) -> jobs.Job:
     return found
 
 
+@pytest.mark.slow
 def test_a_training_outlives_the_app_is_paused_and_goes_on(folder: Path) -> None:
     arguments = [*TINY, "--eval-interval=100000", "--log-interval=1"]
     script = f"from app.training import jobs; jobs.start('My sort!', 'sort', 100000, {arguments})"

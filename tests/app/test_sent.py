@@ -668,3 +668,21 @@ def test_the_source_comes_with_the_tensors_of_its_lines_once_it_is_open(page: Pa
     assert (page.panel("node")["id"], page.panel("map")["layer"]) == ("transformer.h.1.mlp.c_fc", 1)
     page.report("code", kind="find", id="transformer.h.9")
     assert page.panel("node")["id"] == "transformer.h.1.mlp.c_fc"
+
+
+def test_the_view_follows_a_node_that_it_neither_draws_nor_contains(page: Page) -> None:
+    page.pick_head(2, 1)
+    page.look("form", "diagram")
+
+    def view() -> str:
+        return str(page.panel("map")["breadcrumbs"][-1]["label"])
+
+    assert view() == "dot product"
+    page.select(f"{BLOCK}.mlp.gelu")  # as a strip, the lens or the code selects it
+    assert view() == "MLP"
+    page.select(f"{BLOCK}.resid_post")
+    assert view() == "block 2"
+    page.select(f"{BLOCK}.attn.pattern")  # within the attention, which is drawn
+    assert view() == "block 2"
+    page.select("lm_head")
+    assert view() == "model"

@@ -224,6 +224,7 @@ def cut(made: Line, people: list[Person]) -> None:
     person.box += "e"
 
 
+@pytest.mark.slow
 def test_a_page_comes_back_after_a_short_cut(wire: tuple[Line, ExitStack], people: list[Person]) -> None:
     for person in people:
         person.act()

@@ -174,6 +174,7 @@ def test_a_model_of_this_machine_is_kept_by_a_reload_but_cannot_be_shared(
         page.close()
 
 
+@pytest.mark.slow
 def test_a_link_on_a_shared_server_opens_no_path(
     launched: BrowserContext, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,7 @@ def test_a_path_and_the_way_back(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Opened before")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_shared_server_opens_no_paths(launched: BrowserContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPTSCOPE_SHARED", "1")
     with server("shakespeare-char") as (url, _):

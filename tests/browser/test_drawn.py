@@ -915,6 +915,32 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext
         assert named == pytest.approx({str(step): x for step, x in zip(STEPS, xs, strict=True)}, abs=0.1)
 
 
+def test_one_walks_along_the_tokens_and_lets_go_by_mouse(screen: Screen) -> None:
+    named = screen.tab.locator(screen.panel("prediction"))
+    back, on, free = (named.get_by_role("button", name=name) for name in ("token before", "next token", "let go"))
+    assert on.is_disabled() and not free.is_visible()
+    back.click()
+    assert screen.reported("follow")["token"] == len(LONG) - 2
+    screen.page.follow(CROPPED)
+    screen.show()
+    screen.forget()
+    assert back.is_disabled()
+    on.click()
+    assert screen.reported("follow")["token"] == CROPPED + 1
+    screen.forget()
+    free.click()
+    assert screen.reported("follow")["token"] is None
+
+
+def test_the_title_names_the_head_that_is_previewed(screen: Screen) -> None:
+    title = screen.tab.locator(f"{screen.panel('node')} .soft")
+    assert title.text_content() == "head 2.3"
+    screen.tab.locator('[data-layer="2"][data-head="1"]').hover()
+    assert title.text_content() == "head 2.1"
+    screen.tab.mouse.move(2, 2)
+    assert title.text_content() == "head 2.3"
+
+
 # ---- code --------------------------------------------------------------------------------------------------------
 
 

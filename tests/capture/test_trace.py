@@ -379,6 +379,7 @@ def test_a_trace_is_read_in_the_precision_of_its_run(lower: torch.dtype | None) 
 # Threads and interruptions
 
 
+@pytest.mark.slow
 def test_threads_on_one_model_do_not_mix() -> None:
     model = random_model()
     model(torch.tensor([[1]]))

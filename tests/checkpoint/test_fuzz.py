@@ -78,6 +78,7 @@ def in_a_fork_of_this_process(request: dict[str, Any], seconds: float) -> dict[s
     return worker.answer_in_fork(request)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_without_the_checksums_of_archives_changed_weights_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -123,6 +123,7 @@ def test_ranks_drop_different_activations(tmp_path: Path, text: Path) -> None:
     assert draws[0][1] == draws[1][1]
 
 
+@pytest.mark.slow
 def test_a_signal_to_any_rank_stops_all_at_one_step(tmp_path: Path, text: Path) -> None:
     out = tmp_path / "run"
     process = train(*options(out, text, steps=1000000, eval_interval=1000000), processes=2)
