@@ -31,6 +31,7 @@ class Session:
         self.live = self.fragment = ""
         self.text, self.rev, self.seq = "", 0, 0
         self.texts: dict[str, str] = {}  # the text that each panel's numbers belong to
+        self.kept: set[str] = set()  # names of the drawings and formulas that a browser keeps, and tells so
 
     async def open(self) -> None:
         """The first run of the page."""
@@ -49,7 +50,8 @@ class Session:
         message = BackMsg()
         state = message.rerun_script.widget_states.widgets.add()
         state.id = self.live
-        state.json_value = json.dumps({"prompt": {"text": self.text, "seq": self.seq, "rev": self.rev}})
+        prompt = {"text": self.text, "seq": self.seq, "rev": self.rev}
+        state.json_value = json.dumps({"prompt": prompt, "kept": sorted(self.kept)})
         message.rerun_script.fragment_id = self.fragment
         started = time.perf_counter()
         await self.socket.send(message.SerializeToString())
@@ -76,6 +78,7 @@ class Session:
         if component.component_name == "gptscope_live":
             self.live, self.fragment = component.id, fragment
             self.rev = data["panels"]["prompt"]["rev"]
+            self.kept |= set(data["kept"])
             self.texts = {name: panel["text"] for name, panel in data["panels"].items() if "text" in panel}
 
 
