@@ -96,8 +96,12 @@ def _aim(asked: object) -> Aim | None:
     if reports.first_time("alive", asked):
         match asked:
             case {"about": str(told), "state": str(state), "text": str() | None as typed} if state:
-                if session_of(told) == session():
+                # A page asks again while the answer is on its way; what it then had in its box may be older than
+                # what this session has read since.
+                again = st.session_state.get("returned") == (told, state)
+                if again or session_of(told) == session():
                     return None
+                st.session_state["returned"] = told, state
                 return Aim(decode(state), typed, returning=True)
     if first:
         return _linked(

@@ -192,6 +192,14 @@ def test_a_page_of_another_session_is_brought_back(app: AppTest) -> None:
     assert me.shown.text == "abc"
 
 
+def test_a_page_that_asks_again_does_not_lose_what_was_typed_since(app: AppTest) -> None:
+    app.run()
+    me = asked(app, "another.1", "To be, o")
+    app.session_state["live"] = {"prompt": {"text": "To be, or", "rev": me.rev, "seq": 11}}
+    me = asked(app, "another.1", "To be, o", seq=10)  # sent before the first answer came
+    assert (me.typed, me.shown.text) == ("To be, or", "To be, or")
+
+
 def test_a_page_of_this_session_stays_where_it_is(app: AppTest) -> None:
     app.run()
     assert asked(app, f"{app.session_state['session']}.1", "To be").state.prompt == PROMPT

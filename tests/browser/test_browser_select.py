@@ -213,3 +213,30 @@ def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:
     page.locator('g.node[data-node="transformer.h"]').wait_for()
     node(page, "transformer.h.1.attn.pattern")
     expect(page.locator('[data-panel="node"] .formula svg')).to_be_attached()
+
+
+FADES = """() => {
+  const found = [];
+  const look = () => {
+    for (const each of document.querySelectorAll('[data-testid="stElementContainer"]')) {
+      const { opacity, transitionDuration } = getComputedStyle(each);
+      if (opacity !== "1" || transitionDuration.split(", ").some((time) => time !== "0s")) found.push(each.className);
+    }
+  };
+  const stale = { attributes: true, subtree: true, attributeFilter: ["data-stale"] };
+  new MutationObserver(look).observe(document.body, stale);
+  window.echoes = 0;
+  window.addEventListener("message", ({ data }) => data?.type === "SCRIPT_RUN_STATE_CHANGED" && (window.echoes += 1));
+  window.stale = new Promise((seen) => new MutationObserver((all) => seen(all.length)).observe(document.body, stale));
+  window.fading = found;
+}"""
+
+
+def test_nothing_fades_at_a_key_and_streamlit_hears_no_echo(page: Page) -> None:
+    page.evaluate(FADES)
+    page.locator("[data-role=prompt]").click()
+    page.keyboard.type("ab")
+    assert page.evaluate("window.stale") > 0  # Streamlit does call its elements stale meanwhile
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.fading") == []
+    assert page.evaluate("window.echoes") == 0
