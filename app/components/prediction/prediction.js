@@ -13,9 +13,9 @@ import { brief } from "./numbers.js";
 function build(root, view) {
   root.classList.add("card");
   view.rows = el("div", { class: "rows scroll", role: "group", "aria-label": "Next tokens, most likely first" });
-  view.note = el("span", { class: "soft push number" });
+  view.note = el("span", { class: "note soft number" });
   view.after = el("span", { class: "after number" });
-  view.facts = el("div", { class: "facts number" });
+  view.facts = el("div", { class: "each" });
   view.top = el("select", { "aria-label": "How many tokens to show", onchange: () => settingsChanged(view) });
   view.slider = el("input", { type: "range", "aria-label": "Temperature", oninput: () => settingsChanged(view) });
   view.degrees = el("output", { class: "number" });
@@ -25,8 +25,8 @@ function build(root, view) {
   view.on = walk("the next token (→)", "›", 1);
   view.free = el("button", { type: "button", class: "quiet step", "aria-label": "let go", title: "let go: follow the last token again (Esc)", onclick: () => lock(view, null) }, "×");
   root.append(
-    el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.note, view.top),
-    view.facts,
+    el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
+    el("div", { class: "facts number" }, view.facts, view.note),
     view.rows,
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
   );
