@@ -82,7 +82,7 @@ def show(page: Page, opens: str) -> None:
 
 
 def matrix(trace: Trace, name: str, position: int) -> np.ndarray:
-    """What the picture of a tensor shows before pooling: (channels, T), or one row."""
+    """Return what the picture of a tensor shows before pooling: (channels, T), or one row."""
     tensor = trace[name]
     if name == "lm_head" or name == "probs":
         likely = trace.logits[0, position].argsort(descending=True)[:16]
@@ -98,7 +98,7 @@ def matrix(trace: Trace, name: str, position: int) -> np.ndarray:
 
 
 def pooled(cells: np.ndarray, block: int, sequential: bool) -> np.ndarray:
-    """Of each block of cells the largest value, or the one that is farthest from 0."""
+    """Return the largest value of each block of cells, or the one that is farthest from 0."""
     down = 1 if len(cells) <= 16 else -(-len(cells) // 16)
     found = np.empty((-(-len(cells) // down), -(-cells.shape[1] // block)), np.float32)
     for row, column in np.ndindex(*found.shape):

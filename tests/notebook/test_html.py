@@ -1,4 +1,4 @@
-"""What a notebook shows: safe HTML, whose numbers and pixels are those of the tensors."""
+"""Safe HTML is what a notebook shows; its numbers and pixels are those of the tensors."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Page(HTMLParser):
 
 
 def shown(value: Any) -> Page:
-    """What a notebook shows of a value: by IPython's own formatter, where it is installed."""
+    """Return what a notebook shows of a value: by IPython's own formatter, where it is installed."""
     try:
         from IPython.core.formatters import HTMLFormatter  # type: ignore[import-not-found]
     except ImportError:

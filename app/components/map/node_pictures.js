@@ -31,19 +31,19 @@ export function drawPictures(view) {
   const codes = typedArray(view.data.pixels);
   const special = [packed(view, "--gs-masked"), packed(view, "--gs-nan")];
   let from = 0;
-  for (const { id, rows, scale: kind } of pictures) {
+  pictures.forEach(({ id, rows, scale: kind }, i) => {
     const count = rows * cols;
     const node = view.nodes.get(id);
     if (node) {
       const table = kind === "sequential" ? ramp(view, "--gs-sequential", 254) : rootRamp(view, "--gs-diverging", 254);
       const part = codes.subarray(from, from + count);
-      const canvas = pixelCanvas(view, `picture ${id}`, cols, rows, (out) => {
+      const canvas = pixelCanvas(view, `picture${i}`, cols, rows, (out) => {
         for (let k = 0; k < count; k++) out[k] = part[k] < CODE.first ? special[part[k]] : table[part[k] - CODE.first];
       });
       drawPicture(view, context, canvas, node.picture, (Math.floor(position / block) + 0.5) / cols);
     }
     from += count;
-  }
+  });
 }
 
 /** One picture in its frame; a line marks the token that is followed. */
