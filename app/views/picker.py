@@ -45,7 +45,8 @@ def model_header(typed: bool) -> None:
 def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
-    if reports.new("badge") or (not typed and me.parity is None):
+    rests = (reports.last("badge") or {}).get("text") == me.shown.text  # a run that heard it may have been stopped
+    if reports.new("badge") or (me.parity is None and (rests or not typed)):
         with server.turn(me.parameters * me.shown.trace.T):
             me.measure_parity()
     found = me.parity

@@ -566,6 +566,24 @@ def test_the_badge_measures_the_prompt_on_the_screen(page: Page, trace: Trace) -
     assert sent["label"] == f"parity {measured:.1e}"
 
 
+def test_the_badge_measures_though_the_run_that_heard_it_was_stopped(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(me: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.session.explorer.Explorer.measure_parity", stop)
+        page.app.session_state["badge"] = {"event": {"text": LONG, "seq": 7}}
+        page.app.run()
+        assert page.app.exception
+    page.app.run()
+    assert (page.data("badge")["text"], page.data("badge")["kind"]) == (LONG, "good")
+
+
 def test_the_badge_tells_when_the_screen_is_wrong(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     page.type(FITS)
     with monkeypatch.context() as patch:

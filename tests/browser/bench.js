@@ -1,7 +1,7 @@
 // Mounts components as Streamlit would, on a page of their own, and keeps what they report and draw.
 (() => {
   window.reports = [];
-  const mounted = new Map(); // name -> the element that holds its shadow root
+  const mounted = (window.mounted = new Map()); // name -> the element that holds its shadow root
 
   /** An array of the payload as Arrow hands it over. */
   function column({ dtype, values }) {

@@ -80,6 +80,33 @@ def test_back_and_forward_step_through_places_and_prompts_not_letters(page: Page
     wait_for_numbers(page, PROMPT + "e yes!")
 
 
+HOLD_BACK = """
+() => {
+  const mount = gptscopeModules.get("place");
+  const held = [];
+  gptscopeModules.set("place", (component) => { held.push(component); });
+  window.release = () => {
+    gptscopeModules.set("place", mount);
+    held.forEach((component) => mount(component));
+  };
+}
+"""
+"""What tells the page that back was answered comes last in a run: here it waits until it is released."""
+
+
+def test_back_pressed_twice_leads_two_steps_back_though_the_first_was_not_answered(page: Page) -> None:
+    pick(page, 0, 2)
+    wait_for_address(page, head="2")
+    pick(page, 0, 1)
+    wait_for_address(page, head="1")
+    page.evaluate(HOLD_BACK)
+    page.go_back()
+    page.locator(f'{PLOT}[data-head="2"]').wait_for()
+    page.evaluate("() => { addEventListener('popstate', () => release(), { once: true }); history.back(); }")
+    page.locator(f'{PLOT}[data-head="0"]').wait_for()
+    assert "head" not in parse_qs(urlsplit(page.url).query)
+
+
 def test_a_reload_keeps_model_prompt_and_place_and_a_link_opens_them_for_another(
     page: Page, launched: BrowserContext
 ) -> None:

@@ -1173,6 +1173,28 @@ def test_the_badge_hides_what_was_measured_on_another_prompt(launched: BrowserCo
         assert badge.get_attribute("data-kind") == "none"
 
 
+def test_the_badge_asks_again_where_its_question_was_overtaken(launched: BrowserContext, page: Page) -> None:
+    unmeasured = page.data("badge")
+    assert unmeasured["kind"] == "none"
+    with bench(launched, page) as screen:
+        screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
+        first = screen.reported("event")
+        assert first["text"] == LONG
+        screen.forget()
+        screen.draw("badge", unmeasured)
+        again = screen.reported("event")
+        assert again["text"] == LONG and again["seq"] > first["seq"]
+
+
+def test_a_badge_that_comes_late_asks_for_what_rests(launched: BrowserContext, page: Page) -> None:
+    with bench(launched, page) as screen:
+        screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
+        screen.forget()
+        screen.tab.evaluate("mounted.delete('badge')")  # as if it was not there before
+        screen.draw("badge", page.data("badge"))
+        assert screen.reported("event")["text"] == LONG
+
+
 # ---- a prompt as training sees it --------------------------------------------------------------------------------
 
 

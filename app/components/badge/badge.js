@@ -1,9 +1,11 @@
-// A line of text that asks to be measured anew when the prompt has come to rest (prompt.js says when).
+// A line of text that asks to be measured anew when the prompt has come to rest.
 
 import { el, write } from "../shared/dom.js";
+import { onRest, rested } from "../shared/rest.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 
+const AGAIN = 1000; // ms after an update that was no answer, until it is asked again
 const SIGNS = { good: "✓", bad: "≠", none: "" };
 
 function build(root, view) {
@@ -11,7 +13,8 @@ function build(root, view) {
   view.sign = el("span", { "aria-hidden": "true" });
   view.label = el("span", { class: "number" });
   root.append(view.moment, view.sign, view.label);
-  listen(view, "gptscope:rested", (event) => askIfNew(view, event.detail));
+  onRest(view, (text) => askIfNew(view, text));
+  view.cleanups.push(() => clearTimeout(view.again));
   listen(view, "gptscope:moment", (event) => tellMoment(view, event.detail));
   listen(view, "gptscope:shown", (event) => tellText(view, event.detail));
 }
@@ -40,12 +43,18 @@ function drawMeasured(view) {
   write(view.label, label);
 }
 
-/** Asks once for a prompt and a moment of the training; the next update is the answer, or was overtaken, and then the prompt will rest again. */
+/** Asks once for a prompt and a moment of the training; the next update is the answer, or was overtaken. */
 function askIfNew(view, text) {
   const key = JSON.stringify([text, view.now]);
   if (key === view.measured || key === view.asked) return;
   view.asked = key;
   report(view, { text });
+}
+
+/** What was overtaken is asked for again. */
+function askAgain(view) {
+  const text = rested();
+  if (text !== null && view.root.isConnected) askIfNew(view, text);
 }
 
 export default function (component) {
@@ -59,6 +68,8 @@ export default function (component) {
     if (!data.typed || view.text === undefined) view.text = data.text; // else the prompt itself tells it
     tellMoment(view, data.moment);
   }
+  clearTimeout(view.again);
+  view.again = setTimeout(() => askAgain(view), AGAIN);
   root.title = data.title;
   root.dataset.panel = "badge";
   root.dataset.text = data.text ?? "";

@@ -3,9 +3,10 @@
 import { el, write } from "../shared/dom.js";
 import { percent } from "../shared/numbers.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
+import { onRest } from "../shared/rest.js";
 import { nextNumber, report } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
-import { cleanup, listen, painted, viewOf } from "../shared/view.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const SHOWN = 3; // tokens of a row that are in sight; its title has all that came
 
@@ -19,7 +20,7 @@ function build(root, view) {
     if (cell) report(view, { kind: "select", id: cell.dataset.name });
   });
   arrowsMove(view.rows);
-  listen(view, "gptscope:rested", () => askIfOld(view));
+  onRest(view, () => askIfOld(view));
 }
 
 /** The lens of a large model takes longer than a key may: it is asked for when typing pauses. */

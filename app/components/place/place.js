@@ -15,14 +15,14 @@ function build(_, view) {
   Object.assign(view, { resting: 0, going: false, go: 0, written: null, page: "", typedAt: -Infinity, noted: "" });
   listen(view, "gptscope:here", () => writeSoon(view));
   listen(view, "popstate", () => {
-    view.going = true;
-    setTimeout(() => go(view), SOON);
+    Object.assign(view, { going: true, go: 0 }); // the answer to what was asked for before is no longer waited for
+    goSoon(view);
   });
   // Before Streamlit makes the entry of another page, that of this one is complete.
   const leave = (event) => view.resting && event.target.closest?.("header a") && write(view);
   document.addEventListener("click", leave, { capture: true });
   const stop = () => document.removeEventListener("click", leave, { capture: true });
-  view.cleanups.push(onWork(() => mend(view)), stop, () => clearTimeout(view.resting));
+  view.cleanups.push(onWork(() => mend(view)), stop, () => clearTimeout(view.resting), () => clearTimeout(view.turning));
 }
 
 /** Streamlit leaves the state out of the address of another page. */
@@ -31,9 +31,14 @@ function mend(view) {
   history.replaceState(history.state, "", addressOf(view.written));
 }
 
+function goSoon(view) {
+  clearTimeout(view.turning);
+  view.turning = setTimeout(() => go(view), SOON);
+}
+
 /** Asks for the state of the address, once Streamlit has the page that belongs to it. */
 function go(view) {
-  if (!connected() || working()) return setTimeout(() => go(view), SOON);
+  if (!connected() || working()) return goSoon(view);
   const wanted = location.search.slice(1);
   if (!wanted || spelled(wanted) === spelled(whereabouts().state)) {
     view.going = false;

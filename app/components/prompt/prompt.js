@@ -6,12 +6,12 @@ import { focusedElement } from "../shared/focus.js";
 import { lock, onLock } from "../shared/following.js";
 import { tellBox, sessionOf } from "../shared/here.js";
 import { hover, onHover } from "../shared/hover.js";
-import { oneInFlight, quiet } from "../shared/sending.js";
+import { restSoon } from "../shared/rest.js";
+import { oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { buildOverview, drawOverview } from "./overview.js";
 
-const REST = 600; // ms without a key, after which the badge is measured
 const MOST_CHIPS = 64; // more than fit into a line
 const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
 
@@ -36,7 +36,7 @@ function build(root, view) {
   root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
   view.flight = oneInFlight((value) => view.send("value", value));
-  view.cleanups.push(() => view.flight.stop(), () => clearTimeout(view.resting), () => tellBox(null));
+  view.cleanups.push(() => view.flight.stop(), () => restSoon(null), () => tellBox(null));
   listenToChips(view);
   onHover(view, (at) => mark(view, at));
   onLock(view, (token) => showLock(view, token));
@@ -179,16 +179,6 @@ function drawChip(view, chip, token) {
   chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}`;
 }
 
-/** Tells the page which prompt it shows, and when this has come to rest. */
-function restSoon(view) {
-  window.dispatchEvent(new CustomEvent("gptscope:shown", { detail: view.data.text }));
-  clearTimeout(view.resting);
-  view.resting = setTimeout(() => {
-    if (!quiet()) return; // a key or a move is on its way, and its answer will come back here
-    window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: view.data.text }));
-  }, REST);
-}
-
 // ---- update --------------------------------------------------------------------------------------------------
 
 /** Types what was appended as the user would have, so that it can be undone; false where that is not all. */
@@ -254,6 +244,7 @@ export default function (component) {
   view.notice.dataset.kind = data.notice?.kind ?? "";
   view.notice.title = data.notice?.text ?? "";
   painted(view, "prompt");
-  restSoon(view);
+  window.dispatchEvent(new CustomEvent("gptscope:shown", { detail: data.text }));
+  restSoon(data.text);
   return cleanup(component);
 }
