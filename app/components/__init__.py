@@ -3,10 +3,11 @@
 This package knows no models. Mount `runtime()` once per page run, outside fragments; then any panel, in any order.
 """
 
+from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
-from app.components.explanation import CardOperand, ExplainOpen, explanation
+from app.components.explanation import CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
@@ -34,6 +35,7 @@ __all__ = [
     "Append",
     "BadgeEvent",
     "CardOperand",
+    "CardPicture",
     "Cell",
     "Crumb",
     "ExplainEvent",
@@ -80,6 +82,7 @@ __all__ = [
     "matrix",
     "matrix_alone",
     "node",
+    "number",
     "place",
     "plot",
     "plotly_js",

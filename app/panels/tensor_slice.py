@@ -159,7 +159,8 @@ def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
 
 def of_weight(name: str, axes: Sequence[str], weight: Tensor) -> Slice:
     """Return a parameter as a matrix; a vector is one row."""
-    return _slice(name, tuple(axes), weight.detach().float().cpu().numpy(), "diverging")
+    made = _slice(name, tuple(axes), weight.detach().float().cpu().numpy(), "diverging")
+    return replace(made, place=("row", "col") if weight.dim() > 1 else ("col",))
 
 
 def _slice(

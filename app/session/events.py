@@ -79,10 +79,10 @@ def _explain(event: object, me: Explorer) -> Actions:
             return (Pin((row, col)),)
         case {"row": None}:
             return (Pin(None),)
-        case {"back": True} if me.trail:
-            return (Walk(*me.trail[-1], me.trail[:-1]),)
+        case {"back": int(step)} if 0 <= step < len(me.trail):
+            return (Walk(*me.trail[step], me.trail[:step]),)
         case {"open": str(name), "cell": list(index)} if all(type(at) is int for at in index):
-            found = me.explanation()
+            found = me.explanation() or me.weight_number()
             return (Walk(name, tuple(index), (*me.trail, (found.name, found.index)) if found else ()),)
         case {"open": str(name), **others} if name in me.arch.nodes.names():
             return () if "cell" in others else (Select(name),)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from app.components import LensRow, Notice
 from app.panels import node_pictures, strips, tensor_slice
+from app.panels.weight_number import WeightNumber
 from app.session.actions import Action, sentence
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
@@ -272,6 +273,10 @@ class Explorer:
     def explanation(self) -> Explanation | None:
         """Return where the pinned number comes from; None without one, or where the stage shows none of the run's."""
         return self._readings.explanation(self._screen)
+
+    def weight_number(self) -> WeightNumber | None:
+        """Return what the pinned number of a weight is; None without one, or where the stage shows a tensor."""
+        return self._readings.weight_number(self._screen)
 
     @property
     def trail(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -95,7 +95,8 @@ class PickWeight(Action):
 
 @dataclass(frozen=True)
 class Walk(Action):
-    """A number to explain, by its tensor and its place there: one that another is made from, or one gone back to."""
+    """A number to explain, by its tensor or weight and its place there: one that another is made from, or one gone back
+    to."""
 
     name: str
     index: tuple[int, ...]
@@ -103,14 +104,24 @@ class Walk(Action):
     """The numbers before it on the way."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        sizes = screen.shown.trace.shapes()[self.name][1] if self.name in screen.shown.trace else ()
+        owner = next((node for node in model.arch.nodes if self.name in node.weights), None)
+        if owner is not None:
+            sizes = tuple(screen.shown.checkpoint.model.get_parameter(self.name).shape)
+        else:
+            sizes = screen.shown.trace.shapes()[self.name][1] if self.name in screen.shown.trace else ()
         if len(sizes) != len(self.index) or not all(0 <= at < n for at, n in zip(self.index, sizes, strict=True)):
-            raise ValueError(f"{self.name}{list(self.index)} is no number of this run; click one that is on the stage")
-        there = _at(screen, model, screen.location.select(model.arch, self.name))
+            raise ValueError(
+                f"{self.name}{list(self.index)} is no number of this run or model; click one that is on the stage"
+            )
+        if owner is not None:
+            location = screen.location.select(model.arch, owner.id).pick_weight(model.arch, self.name)
+        else:
+            location = screen.location.select(model.arch, self.name)
+        there = _at(screen, model, location)
         head, row, col = on_stage(model.arch, self.name, self.index)
         if head is not None:
             there = _at(there, model, there.location.show_head(model.arch, head))
-        if model.arch.nodes[self.name].axes[-1] == "V":  # drawn for the most likely tokens after a position alone
+        if owner is None and model.arch.nodes[self.name].axes[-1] == "V":  # drawn for the most likely tokens alone
             there = replace(there, lock=screen.shown.cropped + col)
             likely = screen.shown.likely(col, MOST_TOKENS)
             if row not in likely:
@@ -121,6 +132,7 @@ class Walk(Action):
 
 def _at(screen: Screen, model: Model, location: Location) -> Screen:
     """Return the screen at another place. A pinned cell stays where queries and keys are the same before and after."""
-    square = {location.selected, screen.location.selected} <= model.square
-    stays = square or location.selected == screen.location.selected
+    before = screen.location
+    square = {location.selected, before.selected} <= model.square and location.weight is before.weight is None
+    stays = square or (location.selected, location.weight) == (before.selected, before.weight)
     return replace(screen, location=location, pin=screen.pin if stays else None, trail=screen.trail if stays else ())

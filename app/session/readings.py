@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from app.components import LensRow
 from app.panels import node_pictures, strips, tensor_slice
+from app.panels.weight_number import WeightNumber, weight_number
 from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, Screen
@@ -53,6 +54,15 @@ class Readings:
         if self._explained is None or self._explained[0] != key:
             self._explained = key, explain(screen.shown.trace, place.selected, index)
         return self._explained[1]
+
+    def weight_number(self, screen: Screen) -> WeightNumber | None:
+        """Return what the pinned number of a weight is; None without one, or where the stage shows a tensor."""
+        place = screen.location
+        index = self.slice(screen).index(*screen.pin) if screen.pin and place.weight else None
+        if index is None or place.weight is None:
+            return None
+        run = screen.shown
+        return weight_number(self._model.arch, run.trace, run.checkpoint.model, place.weight, index, screen.position)
 
     def scales(self, screen: Screen) -> strips.Scales:
         """Return the scales of the map's strips: fixed by the final weights, so that one colour means one number."""

@@ -74,6 +74,8 @@ def _panels(me: Explorer) -> list[components.Panel]:
     inspected = stage.panels(me)
     if found := me.explanation():
         inspected.append(explanation.panel(me, found))
+    elif trained := me.weight_number():
+        inspected.append(explanation.panel_of_weight(me, trained))
     inspected += hint.panel(me)
     after = [_prediction(me), _heads(me), _lens(me), _save(me)]
     return [_generate(me), _map(me), *inspected, *after, *timeline, _prompt(me)]
@@ -159,6 +161,7 @@ def _prediction(me: Explorer) -> components.Panel:
         token=me.shown.tokens[me.position],
         locked=me.lock is not None,
         facts=me.shown.facts(me.position),
+        open=me.arch.named("probabilities" if me.temperature == 1 else "logits"),  # what no temperature has changed
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.py", "tests/browser/test_drawn.py"
 STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
+CARD = "tests/app/test_number_card.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 
 
@@ -332,14 +333,63 @@ BUGS: Final = (
         "panels/walk.py",
         "np.unravel_index(int(sizes.argmax()), values.shape)",
         "np.unravel_index(0, values.shape)",
-        f"{EXPLAINING}::test_of_a_slice_the_largest_number_is_gone_to",
+        f"{EXPLAINING}::test_of_a_sum_of_products_the_largest_product_is_gone_to",
+    ),
+    Bug(
+        "the card's sum begins anew at each product",
+        "panels/number_picture.py",
+        "sums = np.cumsum(each)",
+        "sums = each",
+        f"{CARD}::test_a_score_is_drawn_as_its_products_and_their_growing_sum",
+    ),
+    Bug(
+        "the card's shares are of the largest",
+        "panels/number_picture.py",
+        "(powers / total)[places]",
+        "powers[places]",
+        f"{CARD}::test_a_weight_of_attention_is_its_share_of_the_row",
+    ),
+    Bug(
+        "a bar that leads to the first number",
+        "views/explanation.py",
+        "part if isinstance(part, int) else None for part",
+        "part if isinstance(part, int) else 0 for part",
+        f"{CARD}::test_a_score_is_drawn_as_its_products_and_their_growing_sum",
+    ),
+    Bug(
+        "what a weight does is told at the last token",
+        "panels/weight_number.py",
+        "_at(trace, node.operands[0], position)",
+        "_at(trace, node.operands[0], trace.T - 1)",
+        f"{CARD}::test_what_a_trained_number_does_is_told_at_the_followed_token",
+    ),
+    Bug(
+        "the value's third is taken for the key's",
+        "panels/number_words.py",
+        'THIRDS = ("query", "key", "value")',
+        'THIRDS = ("query", "value", "key")',
+        f"{CARD}::test_a_trained_number_says_what_it_is_and_what_it_does_here",
+    ),
+    Bug(
+        "a click on a bar leads to its neighbour",
+        "components/explanation/bars.js",
+        "view.data.picture.places[place] ?? place;",
+        "view.data.picture.places[place] ?? place + 1;",
+        f"{DRAWN}::test_a_click_on_a_bar_leads_to_its_number",
+    ),
+    Bug(
+        "each strip begins with the numbers of the one before",
+        "components/explanation/bars.js",
+        "view.numbers.subarray(first, (first += strip.count))",
+        "view.numbers.subarray((first += strip.count) - strip.count - 1, first)",
+        f"{DRAWN}::test_the_card_tells_the_numbers_under_the_pointer",
     ),
     Bug(
         "a way back that skips a number",
         "session/events.py",
-        "Walk(*me.trail[-1], me.trail[:-1])",
+        "Walk(*me.trail[step], me.trail[:step])",
         "Walk(*me.trail[0], me.trail[:0])",
-        f"{EXPLAINING}::test_one_walks_from_a_logit_to_an_embedding_and_all_the_way_back",
+        f"{EXPLAINING}::test_a_number_on_the_way_is_one_click_away",
     ),
     Bug(
         "a line of code that lights the block before",

@@ -375,12 +375,24 @@ def _page() -> None:
         text="ab",
         name="x",
         index=(0, 1),
-        where="query",
+        sentence="How well it fits.",
         value=float("nan"),
         recomputed=float("-inf"),
+        difference=float("nan"),
         formula="x",
         formula_key="f",
         operands=[operand],
+        picture={
+            "strips": [{"name": "x", "count": 2, "form": "bars", "open": "idx", "cell": [0, None]}],
+            "axis": "token",
+            "labels": [],
+            "places": [],
+            "chosen": 1,
+            "marks": [["mean", float("inf")]],
+            "facts": [["bias", 0.5]],
+        },
+        numbers=np.zeros(2, np.float32),
+        code="value = 1",
         source="model.py",
     )
     buttons = ui.generate(text="ab", steps=0, undo=False, temperature=1.0, top_k=None, top_p=None, seed=0)
@@ -441,7 +453,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
-    arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights"}
+    arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}
     assert [data[name] for name in ("width", "plot", "state", "heard")] == ["window", "links", "model=x", 7]
     assert alone | set(data["panels"]) == MODULES | {"runtime"}

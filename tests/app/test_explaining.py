@@ -84,7 +84,7 @@ def test_an_operand_is_a_click_away_and_the_cross_closes(page: Page) -> None:
     assert page.panel("node")["id"] == f"{BLOCK}.attn.masked"
     page.report("explain", open="transformer.h.1.mlp.c_fc.weight")
     assert page.panel("node")["weight"] == "transformer.h.1.mlp.c_fc.weight"
-    assert "explanation" not in page.data()["panels"]  # a weight is no number of the run
+    assert "explanation" not in page.data()["panels"]  # none of its numbers was chosen
     page.select(f"{BLOCK}.attn.pattern")
     assert "explanation" not in page.data()["panels"]  # the cell of a pattern is none of a projection's
     pin(page, 9, 6)
@@ -103,11 +103,13 @@ def check(page: Page, trace: Trace) -> tuple[str, tuple[int, ...]]:
     """The number that is explained is the run's; it is pinned on the stage, under its own head."""
     sent = page.panel("explanation")
     name, index = sent["name"], tuple(sent["index"])
-    assert np.isclose(sent["value"], trace[name][index].item(), atol=2e-5)
+    weights = dict(MODEL.named_parameters(remove_duplicate=False))
+    expected = weights[name] if name in weights else trace[name]
+    assert np.isclose(sent["value"], expected[index].item(), atol=2e-5)
     matrix, values = page.matrix()
     pinned = matrix["pinned"]
     assert np.isclose(values[pinned["row"], pinned["col"]], sent["value"], atol=2e-5)
-    assert matrix["tensor"] == page.panel("node")["id"] == name
+    assert matrix["tensor"] == name
     return name, index
 
 
@@ -129,39 +131,67 @@ def test_each_operand_leads_to_its_own_card_and_back(page: Page, trace: Trace, a
     page.select(name)
     pin(page, *cell)
     start = check(page, trace)
-    places = [i for i, each in enumerate(page.panel("explanation")["operands"]) if each["cell"] is not None]
-    for place, expected in zip(places, OPERANDS[at], strict=False):
-        assert page.panel("explanation")["back"] == ""
+    for place, expected in enumerate(OPERANDS[at]):
+        assert page.panel("explanation")["trail"] == []
         walk(page, place)
         assert check(page, trace) == expected
-        assert page.panel("explanation")["back"] == f"{start[0]}[{', '.join(map(str, start[1]))}]"
-        page.report("explain", back=True)
+        assert page.panel("explanation")["trail"] == [f"{start[0]}[{', '.join(map(str, start[1]))}]"]
+        page.report("explain", back=0)
         assert check(page, trace) == start
 
 
-def test_of_a_slice_the_largest_number_is_gone_to(page: Page, trace: Trace) -> None:
+def test_of_a_sum_of_products_the_largest_product_is_gone_to(page: Page, trace: Trace) -> None:
     page.select(f"{BLOCK}.attn.z")
     pin(page, 2, 9)
     walk(page, 0)
-    row = trace[f"{BLOCK}.attn.pattern"][0, HEAD, 9, :10]
-    assert check(page, trace) == (f"{BLOCK}.attn.attn_dropout", (0, HEAD, 9, int(row.argmax())))
+    products = trace[f"{BLOCK}.attn.pattern"][0, HEAD, 9] * trace[f"{BLOCK}.attn.v"][0, HEAD, :, 2]
+    assert check(page, trace) == (f"{BLOCK}.attn.attn_dropout", (0, HEAD, 9, int(products.abs().argmax())))
+    page.report("explain", back=0)
+    walk(page, 1)
+    assert check(page, trace) == (f"{BLOCK}.attn.v", (0, HEAD, int(products.abs().argmax()), 2))
 
 
-def test_one_walks_from_a_logit_to_an_embedding_and_all_the_way_back(page: Page, trace: Trace) -> None:
+def test_a_weight_is_gone_to_where_its_product_is_largest(page: Page, trace: Trace) -> None:
+    page.select(f"{BLOCK}.mlp.c_fc")
+    pin(page, 31, 5)
+    walk(page, 1)
+    key = f"{BLOCK}.mlp.c_fc.weight"
+    products = trace[f"{BLOCK}.ln_2"][0, 5] * MODEL.get_parameter(key)[31]
+    assert check(page, trace) == (key, (31, int(products.abs().argmax())))
+
+
+def ways(page: Page) -> list[int]:
+    """The operands of the card that lead to another card."""
+    return [i for i, each in enumerate(page.panel("explanation")["operands"]) if each["cell"]]
+
+
+def test_one_walks_from_a_logit_to_an_embedding_s_weight_and_all_the_way_back(page: Page, trace: Trace) -> None:
     page.select("lm_head")
     pin(page, 1, 8)
     way = [check(page, trace)]
-    while any(operand["cell"] for operand in page.panel("explanation")["operands"]):
-        cells = [i for i, each in enumerate(page.panel("explanation")["operands"]) if each["cell"]]
-        walk(page, cells[-1] if "resid" not in way[-1][0] else cells[0])
+    while found := ways(page):
+        at_embedding = way[-1][0] == "transformer.wte"
+        walk(page, found[1] if at_embedding else found[0])
         way.append(check(page, trace))
         assert len(way) < 60
-    assert way[-1][0] in ("idx", "transformer.wte", "transformer.wpe") and len(way) > 6
-    assert len({name for name, _ in way}) == len(way)
-    for step in reversed(way[:-1]):
-        page.report("explain", back=True)
-        assert check(page, trace) == step
-    assert page.panel("explanation")["back"] == ""
+    token = trace["idx"][0, way[-2][1][1]].item()
+    assert way[-1] == ("transformer.wte.weight", (token, way[-2][1][2])) and len(way) > 6
+    assert len(set(way)) == len(way)
+    for step in reversed(range(len(way) - 1)):
+        page.report("explain", back=step)
+        assert check(page, trace) == way[step]
+    assert page.panel("explanation")["trail"] == []
+
+
+def test_a_number_on_the_way_is_one_click_away(page: Page, trace: Trace) -> None:
+    pin(page, 7, 4)
+    way = [check(page, trace)]
+    for _ in range(4):
+        walk(page, 0)
+        way.append(check(page, trace))
+    page.report("explain", back=1)
+    assert check(page, trace) == way[1]
+    assert len(page.panel("explanation")["trail"]) == 1
 
 
 def test_from_a_loss_one_comes_to_logits_that_are_drawn(page: Page, trace: Trace) -> None:
@@ -175,10 +205,10 @@ def test_from_a_loss_one_comes_to_logits_that_are_drawn(page: Page, trace: Trace
 def test_another_cell_or_tensor_forgets_the_way(page: Page) -> None:
     pin(page, 7, 4)
     walk(page, 0)
-    assert page.panel("explanation")["back"]
+    assert page.panel("explanation")["trail"]
     pin(page, 3, 2)
-    assert page.panel("explanation")["back"] == ""
-    page.report("explain", back=True)  # leads nowhere
+    assert page.panel("explanation")["trail"] == []
+    page.report("explain", back=0)  # leads nowhere
     assert page.panel("explanation")["index"][2:] == [3, 2]
 
 
@@ -191,13 +221,15 @@ def test_another_cell_or_tensor_forgets_the_way(page: Page) -> None:
         {"open": "lm_head", "cell": ["0", 1, 2]},
         {"open": f"{BLOCK}.attn.q", "cell": [0, -1, 2, 2]},
         {"open": "lm_head", "cell": [0, True, 1]},
+        {"open": f"{BLOCK}.mlp.c_fc.weight", "cell": [31, 99]},
+        {"open": f"{BLOCK}.mlp.c_fc.bias", "cell": [3, 0]},
     ],
 )
-def test_a_walk_to_nowhere_leaves_the_screen(page: Page, event: dict[str, Any]) -> None:
+def test_a_walk_to_nowhere_leaves_the_screen(page: Page, trace: Trace, event: dict[str, Any]) -> None:
     pin(page, 7, 4)
-    before = page.panel("explanation")
+    before = check(page, trace)
     page.report("explain", **event)
-    assert page.panel("explanation") == before
+    assert check(page, trace) == before
 
 
 def test_a_cell_of_a_matrix_that_is_gone_is_not_explained(page: Page) -> None:

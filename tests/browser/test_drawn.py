@@ -1142,6 +1142,75 @@ def test_the_inspected_node_tells_its_head_and_axes_and_offers_its_weights(
             assert (event["kind"], event["id"], event["weight"]) == ("weight", f"{BLOCK}.mlp.c_fc", weight)
 
 
+# ---- the card of a number ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def card(launched: BrowserContext, page: Page) -> Iterator[Screen]:
+    """The card of the score of query 9 and key 4."""
+    page.select(f"{BLOCK}.attn.scores")
+    page.report("explain", name=page.panel("matrix")["name"], row=9, col=4)
+    with bench(launched, page) as screen:
+        yield screen
+
+
+def place_on(screen: Screen, strip: int, place: int) -> tuple[float, float]:
+    """The middle of a place of one of the card's strips, from the canvas's corner."""
+    box = screen.tab.locator("canvas.bars").bounding_box()
+    assert box is not None
+    strips = screen.page.panel("explanation")["picture"]["strips"]
+    height, width = box["height"] / len(strips), box["width"] / strips[strip]["count"]
+    return (place + 0.5) * width, (strip + 0.6) * height
+
+
+def test_the_card_tells_the_numbers_under_the_pointer(card: Screen, trace: Trace) -> None:
+    q, k = trace[f"{BLOCK}.attn.q"][0, 3, 9].numpy(), trace[f"{BLOCK}.attn.k"][0, 3, 4].numpy()
+    for place in (0, 3):
+        x, y = place_on(card, 2, place)
+        card.tab.locator("canvas.bars").hover(position={"x": x, "y": y})
+        told = card.tab.locator(f"{card.panel('explanation')} .told").inner_text().replace("−", "-")
+        assert told.startswith(f"d {place} · ")
+        numbers = [float(part.split()[-1]) for part in told.split(" · ")[1:]]
+        expected = [q[place], k[place], q[place] * k[place], (q * k)[: place + 1].sum()]
+        assert np.allclose(numbers, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_click_on_a_bar_leads_to_its_number(card: Screen) -> None:
+    x, y = place_on(card, 1, 3)
+    card.tab.locator("canvas.bars").click(position={"x": x, "y": y})
+    event = card.reported("explain")
+    assert (event["open"], event["cell"]) == (f"{BLOCK}.attn.k_t", [0, 3, 3, 4])
+    card.forget()
+    x, y = place_on(card, 2, 3)  # a product is no tensor
+    card.tab.locator("canvas.bars").click(position={"x": x, "y": y})
+    assert card.is_quiet()
+
+
+@pytest.mark.parametrize(("temperature", "name"), [(1.0, "probs"), (0.5, "lm_head")])
+def test_why_asks_for_the_number_of_the_row(screen: Screen, temperature: float, name: str) -> None:
+    screen.page.report("prediction", temperature=temperature, top_k=10, append=None)
+    screen.show()
+    row = screen.tab.locator("[data-role=next-token]").nth(3)
+    row.hover()
+    screen.tab.locator(".why").click()
+    event = screen.reported("explain")
+    token = int(row.get_attribute("data-token-id") or "")
+    assert (event["open"], event["cell"]) == (name, [0, MODEL.config.block_size - 1, token])
+    screen.page.report("explain", open=event["open"], cell=event["cell"])
+    assert screen.page.panel("explanation")["index"] == event["cell"]
+
+
+def test_the_bars_have_the_sizes_and_signs_of_the_numbers(card: Screen, trace: Trace) -> None:
+    q = trace[f"{BLOCK}.attn.q"][0, 3, 9].numpy()
+    bars = [call for call in card.drawn("fillRect", "explanation", "bars") if call["size"][0] > 20]
+    bars = [call for call in bars if call["at"][1] < 50 and call["size"][1] > 1][: len(q)]
+    heights = np.array([call["size"][1] for call in bars])
+    assert np.allclose(heights / heights.max(), np.abs(q) / np.abs(q).max(), atol=0.05)
+    tops = np.array([call["at"][1] for call in bars])
+    zero = tops[q < 0].min() if (q < 0).any() else (tops + heights).max()
+    assert ((tops < zero - 0.5) == (q > 0)).all()
+
+
 # ---- source and badge --------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+from numpy.typing import NDArray
 
 from app.components._assets import deliver, number
 from app.components.live import Panel
@@ -14,19 +16,19 @@ deliver("explanation")
 class ExplainOpen(TypedDict):
     """The state of `live`, under "explain", after a click in the card. Act once per `seq`.
 
-    `open` is a tensor, with the `cell` of it to explain, or a weight to inspect; `back` goes to the number before; a
-    `row` of None closes the card.
+    `open` is a tensor or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in
+    `trail` of a number to go back to; a `row` of None closes the card.
     """
 
     open: NotRequired[str]
     cell: NotRequired[list[int]]
-    back: NotRequired[bool]
+    back: NotRequired[int]
     row: NotRequired[None]
     seq: int
 
 
 class CardOperand(TypedDict):
-    """A slice that the number is made from."""
+    """A slice that the number is made from, or of a weight a node that uses it."""
 
     name: str
     index: str
@@ -35,7 +37,27 @@ class CardOperand(TypedDict):
     """Its numbers, or the first of them."""
     count: int
     cell: list[int] | None
-    """The number of it that a click leads to; None for a weight, which is shown instead."""
+    """The number of it that a click leads to; None to inspect it as a whole."""
+
+
+class CardPicture(TypedDict):
+    """Strips of numbers above each other, with the same places; what is drawn comes as one array beside it."""
+
+    strips: list[dict[str, Any]]
+    """`name`; `count`, how many numbers; `form`, "bars" or "line"; `open`, what a click on a place leads to, or "";
+    `cell`, that place in it, with None where the place in the picture goes."""
+    axis: str
+    """The meaning of a place; "token" for the prompt's."""
+    labels: list[str]
+    """Names of the places; empty for numbers and the prompt's tokens."""
+    places: list[int]
+    """The index of each place; empty where it is its own number."""
+    chosen: int | None
+    """The place of the number itself."""
+    marks: list[list[Any]]
+    """[name, level] of lines across the first strip."""
+    facts: list[list[Any]]
+    """[name, number] of the steps on the way."""
 
 
 def explanation(
@@ -43,41 +65,54 @@ def explanation(
     text: str,
     name: str,
     index: Sequence[int],
-    where: str,
+    sentence: str,
     value: float,
-    recomputed: float,
+    recomputed: float | None,
+    difference: float,
     formula: str,
     formula_key: str,
     operands: Sequence[CardOperand],
+    picture: CardPicture,
+    numbers: NDArray[Any],
+    code: str,
     source: str,
-    back: str = "",
+    trail: Sequence[str] = (),
 ) -> Panel:
-    """Return the card as a panel; a click on an operand or on its cross becomes an `ExplainOpen`.
+    """Return the card as a panel; a click on an operand, a bar, the way back or the cross becomes an `ExplainOpen`.
 
     Args:
         text: the prompt.
-        name: the tensor.
+        name: the tensor or the weight.
         index: the place in it.
-        where: the place in words.
-        value: the number as the run has it.
-        recomputed: the number from its operands alone.
-        formula: LaTeX with the numbers in it, for screen readers.
+        sentence: what the number is, in words.
+        value: the number as the run, or the model, has it.
+        recomputed: the number from its operands alone; None for a trained number.
+        difference: how far these two are apart.
+        formula: LaTeX with the numbers in it, for screen readers; "" for a trained number.
         formula_key: name of the formula's picture, an SVG that `live` keeps.
-        operands: the slices that it is made from.
+        operands: the slices that it is made from; of a trained number the nodes that use it.
+        picture: what is drawn.
+        numbers: the numbers of the strips, one strip after the other, float32; where there are none, the points x, y,
+            x, y, … of a curve, the number itself last.
+        code: Python that reproduces it.
         source: file and lines that make it.
-        back: the number that one has come from, as people write it; "" if from none.
+        trail: the numbers that one has come from, as people write them, first to last.
     """
     data = {
         "text": text,
         "name": name,
         "index": list(index),
-        "where": where,
+        "sentence": sentence,
         "value": number(value),
-        "recomputed": number(recomputed),
+        "recomputed": None if recomputed is None else number(recomputed),
+        "difference": number(difference),
         "formula": formula,
         "formula_key": formula_key,
         "operands": [dict(operand) for operand in operands],
+        "picture": {**picture, "marks": [[name, number(level)] for name, level in picture["marks"]]},
+        "numbers": numbers,
+        "code": code,
         "source": source,
-        "back": back,
+        "trail": list(trail),
     }
     return Panel("explanation", data)

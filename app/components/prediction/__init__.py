@@ -55,6 +55,7 @@ def prediction(
     token: str = "",
     locked: bool = False,
     facts: Sequence[tuple[str, str, str]] = (),
+    open: str = "",
     choices: Sequence[int] = (10, 20, 30, 40, 50, 100),
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = "100%",
@@ -72,6 +73,7 @@ def prediction(
         token: the label of the token there.
         locked: True if a person has locked it: a click on a row then writes over what follows.
         facts: (name, value, meaning) of what else is known there, such as the loss.
+        open: the tensor, (B, T, V), of which "why?" explains a number, with an `ExplainOpen`.
         choices: possible numbers of rows.
         temperatures: both ends of the slider.
         height: pixels or any CSS length; rows scroll inside.
@@ -86,6 +88,7 @@ def prediction(
         "position": position,
         "token": token,
         "locked": locked,
+        "open": open,
         "facts": [list(fact) for fact in facts],
         "choices": list(choices),
         "coldest": temperatures[0],

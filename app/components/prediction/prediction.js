@@ -9,6 +9,7 @@ import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { brief } from "./numbers.js";
+import { buildWhy, hideWhy } from "./why.js";
 
 function build(root, view) {
   root.classList.add("card");
@@ -27,7 +28,7 @@ function build(root, view) {
   root.append(
     el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
     el("div", { class: "facts number" }, view.facts, view.note),
-    view.rows,
+    el("div", { class: "list" }, view.rows, buildWhy(view)),
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
   );
   view.append = null;
@@ -155,6 +156,7 @@ export default function (component) {
   const done = deed(view);
   data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done));
   keepStop(rows);
+  hideWhy(view);
   mark(view, view.marked ?? null);
   write(view.note, data.note);
   write(view.after, visible(data.token));
