@@ -14,6 +14,7 @@ from gptcore.checkpoint import CheckpointError, load
 from gptcore.config import PRESETS, ConfigError, GPTConfig
 from gptcore.export.whole_file import checked_suffix, write_whole
 from gptcore.graph.architecture import Architecture, architecture
+from gptcore.graph.mermaid import to_mermaid
 from gptcore.graph.node import ATTENTION, SDPA
 from gptcore.tokenizer.bounded import read_json
 
@@ -103,14 +104,15 @@ def _of_json(path: Path) -> GPTConfig:
 
 
 def _drawn(arch: Architecture, suffix: str, title: str, view: str, layer: int, unfold: bool, T: int | None) -> str:
+    length = arch.config.block_size if T is None else T
+    if suffix == ".mmd":
+        return to_mermaid(arch, view, layer, unfold, length) + "\n"
     # imported here: they need packages of the extra `app`
-    from gptcore.graph.draw import to_dot, to_mermaid
+    from gptcore.graph.draw import to_dot
     from gptcore.graph.standalone import page, standalone_svg
 
-    length = arch.config.block_size if T is None else T
     writers: dict[str, Callable[[], str]] = {
         ".svg": lambda: standalone_svg(arch, view, layer, unfold, length),
-        ".mmd": lambda: to_mermaid(arch, view, layer, unfold) + "\n",
         ".dot": lambda: to_dot(arch, view, layer, unfold, length).source,
         ".html": lambda: page(arch, f"{title}: {view}", view, layer, unfold, length),
     }

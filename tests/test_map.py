@@ -18,7 +18,7 @@ pytest.importorskip("graphviz", reason="the extra `app` is not installed")
 import pygraphviz  # type: ignore[import-untyped]
 
 from gptcore import Architecture, GPTConfig, architecture
-from gptcore.graph.draw import to_mermaid
+from gptcore.graph.mermaid import to_mermaid
 from gptcore.map import config_of, main, view_named
 from tests.lopsided import SIZES, lopsided, write_folder
 
@@ -71,12 +71,22 @@ def test_it_stands_by_itself(tmp_path: Path) -> None:
 def test_mermaid_and_dot_are_the_same_view(tmp_path: Path) -> None:
     for suffix in ("mmd", "dot"):
         assert main(["gpt2", "--view", "mlp", "--layer", "3", "-T", "5", "--to", str(tmp_path / f"out.{suffix}")]) == 0
-    assert (tmp_path / "out.mmd").read_text() == to_mermaid(GPT2, "MLP", 3) + "\n"
+    assert (tmp_path / "out.mmd").read_text() == to_mermaid(GPT2, "MLP", 3, T=5) + "\n"
     graph = pygraphviz.AGraph(string=(tmp_path / "out.dot").read_text())
     assert {*map(str, graph.nodes())} == {node.id for node in sum(GPT2.graph("MLP", 3)[::2], ())} | {
         node.id for node in GPT2.graph("MLP", 3).exits
     }
     assert graph.get_node("transformer.h.3.mlp.c_fc").attr["label"].endswith("(1, 5, 3072)")
+
+
+def test_mermaid_needs_no_drawing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("graphviz", "pygraphviz"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("gptcore.graph.draw", "gptcore.graph.standalone"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert main(["baby-gpt", "--to", str(tmp_path / "out.mmd")]) == 0
+    assert "(1, 256, 384)" in (tmp_path / "out.mmd").read_text()
+    assert main(["baby-gpt", "--to", str(tmp_path / "out.dot")]) == 1
 
 
 class Tags(HTMLParser):

@@ -1,4 +1,4 @@
-"""Draws a view of the map: as DOT text, as Mermaid text, as SVG. Knows shapes of boxes, no colours and no numbers.
+"""Draws a view of the map: as DOT text, as SVG. Knows shapes of boxes, no colours and no numbers.
 
 Colours are the page's: every SVG element carries classes for CSS. Concrete shapes and values are the page's too: each
 node keeps a line of room for its shape, and below it a strip for a picture, so that one SVG serves every keystroke.
@@ -15,6 +15,7 @@ import graphviz  # type: ignore[import-untyped]
 import pygraphviz  # type: ignore[import-untyped]
 
 from gptcore.graph.architecture import FOLDED, Architecture, Edge, Node
+from gptcore.graph.styles import axes_text, is_add, is_spine, is_target
 from gptcore.graph.svg import dress
 
 PLAIN = 'CELLBORDER="0" CELLSPACING="0"'
@@ -101,56 +102,6 @@ def to_svg(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool
     return dress(drawn.decode(), {node.id: node.summary for node in arch.nodes})
 
 
-def to_mermaid(arch: Architecture, view: str = "model", layer: int = 0, unfold: bool = False) -> str:
-    """Return the view as a Mermaid flowchart, for a README or a wiki.
-
-    Args and errors: those of `to_dot`.
-
-    >>> from gptcore.graph.architecture import architecture
-    >>> from gptcore.config import GPTConfig
-    >>> print(to_mermaid(architecture(GPTConfig.preset("gpt2")), "MLP"))
-    flowchart TD
-      transformer_h_0_ln_2(["LN 2"])
-      transformer_h_0_mlp_c_fc["Up projection<br/>(B, T, 4C)"]
-      transformer_h_0_mlp_gelu["GELU (tanh)<br/>(B, T, 4C)"]
-      transformer_h_0_mlp_c_proj["Down projection<br/>(B, T, C)"]
-      transformer_h_0_mlp_dropout["Dropout<br/>(B, T, C)"]
-      transformer_h_0_resid_post(["Residual + MLP"])
-      transformer_h_0_ln_2 --> transformer_h_0_mlp_c_fc
-      transformer_h_0_mlp_c_fc --> transformer_h_0_mlp_gelu
-      transformer_h_0_mlp_gelu --> transformer_h_0_mlp_c_proj
-      transformer_h_0_mlp_c_proj --> transformer_h_0_mlp_dropout
-      transformer_h_0_mlp_dropout --> transformer_h_0_resid_post
-    """
-    graph = arch.graph(view, layer, unfold)
-    lines = ["flowchart TD"]
-    for node in (*graph.entries, *graph.nodes, *graph.exits):
-        title, axes = (html.escape(text).replace("&", "#") for text in (node.label, axes_text(node)))
-        if node not in graph.nodes:
-            shape = f'(["{title}"])'
-        elif _is_add(node):
-            shape = f'(("#43;<br/>{title}<br/>{axes}"))'
-        elif arch.inside(node.id):
-            shape = f'[["{title}<br/>{axes}"]]'
-        else:
-            shape = f'["{title}<br/>{axes}"]'
-        lines.append(f"  {_mermaid_id(node.id)}{shape}")
-    for edge in graph.edges:
-        spine = _is_spine(arch.nodes[edge.source], arch.nodes[edge.target])
-        arrow = "==>" if spine else "-.->" if _is_target(edge) else "-->"
-        lines.append(f"  {_mermaid_id(edge.source)} {arrow} {_mermaid_id(edge.target)}")
-    return "\n".join(lines)
-
-
-def axes_text(node: Node) -> str:
-    """Return the node's symbolic shape as people write it: `(B, T, C)`."""
-    return f"({', '.join(node.axes)})"
-
-
-def _mermaid_id(name: str) -> str:
-    return name.replace(".", "_")
-
-
 def _draw_port(dot: graphviz.Digraph, node: Node) -> None:
     width = _inches(len(node.label) * TITLE_LETTER + 2 * MARGIN)
     classes = f"kind-{node.kind} concept-{node.concept} port"
@@ -172,7 +123,7 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int, shape:
     width = len(node.label) * TITLE_LETTER + opens * MARK
     if len(lines) > 1:
         width = max(width, max(room, len(lines[1])) * LETTER)
-    if not _is_add(node):
+    if not is_add(node):
         text = "\\n".join(graphviz.escape(line) for line in lines)
         sizes = {"width": _inches(width + 2 * MARGIN)}
         if pictured:
@@ -191,34 +142,19 @@ def _draw_node(dot: graphviz.Digraph, node: Node, opens: bool, room: int, shape:
 def _draw_edge(dot: graphviz.Digraph, arch: Architecture, edge: Edge, inside: set[str]) -> None:
     """Draw an edge: the residual stream goes straight down, through the circles; what is added comes from the side."""
     source, target = arch.nodes[edge.source], arch.nodes[edge.target]
-    spine = _is_spine(source, target)
+    spine = is_spine(source, target)
     attributes = {"id": f"{edge.source}->{edge.target}", "class": f"concept-{source.concept}"}
     if spine:
         attributes |= {"class": "concept-residual residual", "weight": "20"}
-    if _is_target(edge):
+    if is_target(edge):
         attributes |= {"class": f"concept-{source.concept} aside", "style": "dashed", "constraint": "false"}
-    if _is_add(source) and source.id in inside:
+    if is_add(source) and source.id in inside:
         attributes["tailport"] = "add"
-    if _is_add(target) and target.id in inside:
-        beside_spine = any(_is_spine(arch.nodes[name], target) for name in target.inputs)
+    if is_add(target) and target.id in inside:
+        beside_spine = any(is_spine(arch.nodes[name], target) for name in target.inputs)
         attributes["headport"] = "add:n" if spine else "add:w" if beside_spine else "add"
     dot.edge(*edge, _attributes=attributes)
 
 
 def _inches(points: float) -> str:
     return f"{points / 72:.3f}"
-
-
-def _is_add(node: Node) -> bool:
-    """Return True where the node adds two tensors on the residual stream."""
-    return node.kind == "residual" and len(node.inputs) > 1
-
-
-def _is_spine(source: Node, target: Node) -> bool:
-    """Return True where the residual stream flows along this edge."""
-    return source.concept == target.concept == "residual"
-
-
-def _is_target(edge: Edge) -> bool:
-    """Return True for the edge that brings the loss its targets."""
-    return edge == ("idx", "loss")

@@ -17,7 +17,8 @@ import pygraphviz  # type: ignore[import-untyped]
 
 from gptcore.config import GPTConfig
 from gptcore.graph.architecture import Architecture, Named, architecture
-from gptcore.graph.draw import PLACEHOLDER, to_dot, to_mermaid, to_svg
+from gptcore.graph.draw import PLACEHOLDER, to_dot, to_svg
+from gptcore.graph.mermaid import to_mermaid
 
 SMALL = architecture(GPTConfig(block_size=7, vocab_size=11, n_layer=3, n_head=2, n_embd=8))
 GPT3 = architecture(GPTConfig.preset("gpt3-175b"))
@@ -138,6 +139,15 @@ def test_mermaid_is_the_graph(arch: Architecture, view: str, layer: int) -> None
     assert len(arrows) + len(nodes) == len(lines), "each line is a node or an edge"
     assert {match.groups() for match in arrows} == {tuple(name.replace(".", "_") for name in e) for e in graph.edges}
     assert len({match[1] for match in nodes}) == len(graph.nodes) + len(graph.entries) + len(graph.exits)
+
+
+def test_mermaid_tells_the_shapes_of_a_run() -> None:
+    lines = to_mermaid(SMALL, "MLP", 1, T=5).splitlines()
+    for name in ("transformer.h.1.mlp.c_fc", "transformer.h.1.mlp.dropout"):
+        (line,) = [line for line in lines if line.startswith(f"  {name.replace('.', '_')}[")]
+        assert line.endswith(f'<br/>{SMALL.shapes(T=5)[name]}"]')
+    with pytest.raises(ValueError, match="T must be"):
+        to_mermaid(SMALL, "MLP", 1, T=10**6)
 
 
 NASTY = 'a <b>"bold"</b> & \\n {x|y} é'
