@@ -1046,6 +1046,12 @@ def test_each_picture_stands_in_its_node_in_the_colours_of_its_numbers(diagram: 
     sent = screen.page.panel("map")
     names = ("k_t", "scores", "scaled", "masked", "pattern")
     assert [told["id"] for told in sent["pictures"]] == [f"{BLOCK}.attn.{name}" for name in names]
+    for told in sent["pictures"]:
+        (title,) = screen.all(f'g.node[data-node="{told["id"]}"] > title', "(title) => title.textContent")
+        _, name, legend = title.replace("−", "-").splitlines()
+        tensor, low, high = re.findall(r"picture: (\S+), a column a token, colours from (\S+) to (\S+)", legend)[0]
+        assert (name, tensor) == (told["id"], told["tensor"])
+        assert np.allclose([float(low), float(high)], [told["low"], told["high"]], rtol=1e-3)
     parts = np.split(sent["pixels"], np.cumsum([13 * told["rows"] for told in sent["pictures"]])[:-1])
     images, lines = (screen.drawn(method, "map", "pictures") for method in ("drawImage", "fillRect"))
     own = screen.tab.locator("canvas.pictures").bounding_box()

@@ -159,7 +159,8 @@ function decorateNode(group, letters) {
   const at = { x: bounds.left, y: bounds.top, right, width };
   const live = text("shape");
   const picture = live && pictureBox({ x: bounds.left, right: bounds.right, bottom: bounds.bottom, beside, live });
-  return { id: group.dataset.node, group, container, live, picture, badge: badge?.label, ...at };
+  const about = title?.textContent ?? "";
+  return { id: group.dataset.node, group, container, live, picture, title, about, badge: badge?.label, ...at };
 }
 
 function decorate(drawing, letters) {

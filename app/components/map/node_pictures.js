@@ -3,8 +3,8 @@
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { CODE } from "../shared/codes.js";
 import { packed, property, ramp, rootRamp } from "../shared/colours.js";
-import { svg } from "../shared/dom.js";
-import { typedArray } from "../shared/numbers.js";
+import { svg, write } from "../shared/dom.js";
+import { short, typedArray } from "../shared/numbers.js";
 import { svgPicture } from "../shared/pictures.js";
 
 const HEIGHT = 8; // in the drawing's units
@@ -40,10 +40,16 @@ export function drawPictures(view) {
       const canvas = pixelCanvas(view, `picture${i}`, cols, rows, (out) => {
         for (let k = 0; k < count; k++) out[k] = part[k] < CODE.first ? special[part[k]] : table[part[k] - CODE.first];
       });
+      if (node.title) write(node.title, `${node.about}\n${legend(pictures[i])}`);
       drawPicture(view, context, canvas, node.picture, (Math.floor(position / block) + 0.5) / cols);
     }
     from += count;
   });
+}
+
+/** What a picture shows, as the title of its node tells it. */
+function legend({ tensor, low, high }) {
+  return `picture: ${tensor}, a column a token, colours from ${short(low)} to ${short(high)}`;
 }
 
 /** One picture in its frame; a line marks the token that is followed. */
