@@ -7,7 +7,7 @@ from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
 from app.components.code import code
-from app.components.explanation import CardOperand, CardPicture, ExplainOpen, explanation
+from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
@@ -34,6 +34,7 @@ __all__ = [
     "AliveEvent",
     "Append",
     "BadgeEvent",
+    "CardFeed",
     "CardOperand",
     "CardPicture",
     "Cell",

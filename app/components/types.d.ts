@@ -43,7 +43,7 @@ interface Picture {
 
 interface WindowEventMap {
   "gptscope:hover": CustomEvent<Pointed & { source: View }>;
-  "gptscope:light": CustomEvent<{ ids: string[]; why: "lit" | "feeds"; source: View }>;
+  "gptscope:light": CustomEvent<{ ids: string[]; why: "lit" | "feeds"; parts: any[]; source: View }>;
   "gptscope:lock": CustomEvent<number | null>;
   "gptscope:lens": CustomEvent<any>;
   "gptscope:preview": CustomEvent<{ layer: number; head: number } | null>;

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.components.matrix.heatmap import encode, pool
 from app.panels.growing import common
 from gptcore import Architecture, Trace, architecture
+from gptcore.graph.node import INSIDE, MLP, Role
 
 ROWS: Final = 16
 """Largest number of a strip's rows: each stands for a block of channels."""
@@ -78,6 +79,30 @@ def lines(arch: Architecture, opened: int) -> tuple[Line, ...]:
         ]
     found += [Line(final, final, "final LN", "norm"), Line(logits, logits, "logits", "logits", says=True)]
     return tuple(found)
+
+
+def line_of(arch: Architecture, opened: int, tensor: str) -> str | None:
+    """Return the id of the line that shows a tensor, or the step that it is a part of; None where no line does.
+
+    >>> from gptcore import GPTConfig
+    >>> arch = architecture(GPTConfig.preset("gpt2"))
+    >>> line_of(arch, 2, "transformer.h.2.attn.q"), line_of(arch, 2, "transformer.h.3.mlp.c_fc")
+    ('transformer.h.2.attn.pattern', 'transformer.h.3')
+    """
+    shown = lines(arch, opened)
+    for line in shown:
+        if tensor in (line.id, line.tensor):
+            return line.id
+    node = arch.nodes[tensor]
+    if node.layer is None:
+        return None
+    if node.layer != opened:
+        return next(line.id for line in shown if line.block == node.layer)
+    if node.role == "residual in":  # it is what stands before the block
+        return shown[next(i for i, line in enumerate(shown) if line.inside) - 1].id
+    added: dict[Role | None, Role] = {"attention": "residual between", "mlp": "residual"}
+    step: Role = "mlp hidden" if node.view in (INSIDE, MLP) else "pattern"
+    return arch.named(added.get(node.role, step), opened)
 
 
 def whole_pass(arch: Architecture) -> list[tuple[str, str]]:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from app import components
-from app.components import CardOperand, CardPicture
+from app.components import CardFeed, CardOperand, CardPicture
+from app.panels import strips
 from app.panels.number_picture import NumberPicture, picture
 from app.panels.number_words import Words
 from app.panels.walk import next_cell
@@ -37,6 +38,7 @@ def panel(me: Explorer, found: Explanation) -> components.Panel:
         formula=found.formula,
         formula_key=key(found.formula),
         operands=[_operand(me, found, each) for each in found.operands],
+        feeds=_feeds(me, found),
         picture=drawn,
         numbers=numbers,
         code=found.code,
@@ -68,6 +70,20 @@ def panel_of_weight(me: Explorer, found: WeightNumber) -> components.Panel:
         source=str(found.used_by[0].source),
         trail=_trail(me),
     )
+
+
+def _feeds(me: Explorer, found: Explanation) -> list[CardFeed]:
+    """Return where the operands stand on the map: their line, and the positions that they are taken from."""
+    feeds: list[CardFeed] = []
+    for operand in found.operands:
+        if operand.name not in me.arch.nodes.names():
+            continue
+        places = zip(me.arch.nodes[operand.name].axes, operand.index, strict=True)
+        at = next((place for axis, place in places if axis == "T"), slice(None))
+        first, last = (at, at) if isinstance(at, int) else (at.start or 0, (at.stop or me.shown.trace.T) - 1)
+        line = strips.line_of(me.arch, me.location.layer, operand.name)
+        feeds.append({"tensor": operand.name, "line": line, "first": first, "last": last})
+    return feeds
 
 
 def _words(me: Explorer) -> Words:

@@ -12,6 +12,7 @@ import torch
 
 pytest.importorskip("streamlit", reason="needs the extra `app`")
 
+from app.panels import strips
 from app.panels.number_words import Words
 from gptcore import GPT, GPTConfig, Trace, architecture, capture
 from tests.app.sent import Page
@@ -23,7 +24,7 @@ TOKENS = seen(LONG, MODEL)
 FACTOR = {"gelu": "none", "gelu_tanh": "tanh"}
 
 
-def strips(page: Page) -> dict[str, np.ndarray]:
+def bars(page: Page) -> dict[str, np.ndarray]:
     """The numbers of each strip of the card's picture, by name."""
     sent = page.panel("explanation")
     counts = [strip["count"] for strip in sent["picture"]["strips"]]
@@ -45,7 +46,7 @@ def show(page: Page, name: str, row: int, col: int) -> dict[str, Any]:
 def test_a_score_is_drawn_as_its_products_and_their_growing_sum(page: Page, trace: Trace) -> None:
     sent = show(page, f"{BLOCK}.attn.scores", 9, 4)
     q, k = trace[f"{BLOCK}.attn.q"][0, HEAD, 9].numpy(), trace[f"{BLOCK}.attn.k"][0, HEAD, 4].numpy()
-    drawn = strips(page)
+    drawn = bars(page)
     assert list(drawn) == ["Q", "Kᵀ", "product", "sum so far"]
     for name, expected in zip(drawn, (q, k, q * k, np.cumsum(q * k)), strict=True):
         assert np.allclose(drawn[name], expected, atol=2e-5), name
@@ -69,7 +70,7 @@ def test_a_linear_layer_s_bias_is_told_behind_its_products(page: Page, trace: Tr
     show(page, f"{BLOCK}.mlp.c_fc", 31, 5)
     x = trace[f"{BLOCK}.ln_2"][0, 5]
     w, b = MODEL.get_parameter(f"{BLOCK}.mlp.c_fc.weight")[31], MODEL.get_parameter(f"{BLOCK}.mlp.c_fc.bias")[31]
-    assert np.allclose(strips(page)["product"], (x * w).detach().numpy(), atol=2e-5)
+    assert np.allclose(bars(page)["product"], (x * w).detach().numpy(), atol=2e-5)
     told = facts(page)
     assert math.isclose(told["sum of products"], (x @ w).item(), abs_tol=2e-5)
     assert math.isclose(told["bias"], b.item(), abs_tol=1e-6)
@@ -80,7 +81,7 @@ def test_a_weight_of_attention_is_its_share_of_the_row(page: Page, trace: Trace)
     sent = show(page, f"{BLOCK}.attn.pattern", 9, 4)
     scaled = trace[f"{BLOCK}.attn.scaled"][0, HEAD, 9, :10].double().numpy()
     powers = np.exp(scaled - scaled.max())
-    drawn = strips(page)
+    drawn = bars(page)
     assert np.allclose(drawn["score"][:10], scaled, atol=2e-5) and np.isnan(drawn["score"][10:]).all()
     assert np.allclose(drawn["share"][:10], powers / powers.sum(), atol=2e-5) and not drawn["share"][10:].any()
     assert (sent["picture"]["axis"], sent["picture"]["chosen"]) == ("token", 4)
@@ -104,7 +105,7 @@ def test_of_a_vocabulary_the_likely_tokens_and_the_own_one_are_drawn(
     assert places[sent["picture"]["chosen"]] == target
     assert sent["picture"]["labels"] == [opened_label(place) for place in places]
     assert places[:20] == np.argsort(-p, kind="stable")[:20].tolist()
-    assert np.allclose(strips(opened)["share"], p[places], atol=2e-5)
+    assert np.allclose(bars(opened)["share"], p[places], atol=2e-5)
     told = facts(opened)
     assert math.isclose(told["probability of the target"], p[target], abs_tol=1e-5)
     assert math.isclose(told["−ln of it"], run["loss"][0, 6].item(), abs_tol=1e-4)
@@ -117,7 +118,7 @@ def opened_label(token: int) -> str:
 def test_a_layer_norm_shows_mean_and_spread(page: Page, trace: Trace) -> None:
     sent = show(page, f"{BLOCK}.ln_1", 3, 11)
     row = trace[f"{BLOCK}.resid_pre"][0, 11].double().numpy()
-    assert np.allclose(strips(page)["x"], row, atol=2e-5)
+    assert np.allclose(bars(page)["x"], row, atol=2e-5)
     told, marks = facts(page), dict(sent["picture"]["marks"])
     assert math.isclose(told["mean"], row.mean(), abs_tol=1e-5)
     assert math.isclose(told["variance"], row.var(), abs_tol=1e-5)
@@ -144,7 +145,7 @@ def test_a_gelu_is_a_point_on_its_own_curve(tmp_path: Path, monkeypatch: pytest.
 def test_an_addition_shows_both_parts_and_the_sum(page: Page, trace: Trace) -> None:
     sent = show(page, f"{BLOCK}.resid_mid", 17, 5)
     parts = [trace[f"{BLOCK}.{name}"][0, 5, 17].item() for name in ("resid_pre", "attn", "resid_mid")]
-    assert np.allclose(strips(page)["sum"], parts, atol=2e-5)
+    assert np.allclose(bars(page)["sum"], parts, atol=2e-5)
     assert sent["picture"]["labels"] == ["Residual in", "Self-attention", "sum"]
 
 
@@ -152,7 +153,7 @@ def test_an_embedding_s_number_stands_in_its_row(page: Page) -> None:
     sent = show(page, "transformer.wte", 19, 2)
     token = LETTERS.index(TOKENS[2])
     row = MODEL.get_parameter("transformer.wte.weight")[token].detach().numpy()
-    assert np.allclose(strips(page)[f"row {token}"], row) and sent["picture"]["chosen"] == 19
+    assert np.allclose(bars(page)[f"row {token}"], row) and sent["picture"]["chosen"] == 19
 
 
 def test_the_code_of_the_card_leaves_its_number(page: Page, trace: Trace) -> None:
@@ -168,6 +169,38 @@ def run_code(code: str, ids: list[int]) -> float:
     names: dict[str, Any] = {"ckpt": Loaded, "ids": ids}
     exec(code, names)
     return float(names["value"])
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "feeds"),
+    [
+        ("attn.scores", (9, 4), [("attn.q", "attn.pattern", 9, 9), ("attn.k_t", "attn.pattern", 4, 4)]),
+        ("attn.z", (2, 9), [("attn.attn_dropout", "attn.pattern", 9, 9), ("attn.v", "attn.pattern", 0, 12)]),
+        ("resid_mid", (17, 5), [("resid_pre", "transformer.h.1", 5, 5), ("attn", "resid_mid", 5, 5)]),
+        ("mlp.c_fc", (31, 5), [("ln_2", "mlp.gelu", 5, 5)]),
+        ("resid_post", (3, 8), [("resid_mid", "resid_mid", 8, 8), ("mlp", "resid_post", 8, 8)]),
+    ],
+)
+def test_the_card_tells_the_map_where_its_operands_stand(
+    page: Page, name: str, cell: tuple[int, int], feeds: list[tuple[str, str, int, int]]
+) -> None:
+    sent = show(page, f"{BLOCK}.{name}", *cell)
+    found = [(feed["tensor"], feed["line"], feed["first"], feed["last"]) for feed in sent["feeds"]]
+    lines = {line["id"] for line in page.panel("map")["lines"]}
+    expected = [
+        (f"{BLOCK}.{tensor}", line if line.startswith("transformer") else f"{BLOCK}.{line}", first, last)
+        for tensor, line, first, last in feeds
+    ]
+    assert found == expected and {line for _, line, _, _ in found} <= lines
+
+
+def test_every_tensor_has_a_line_of_the_map_or_none(trace: Trace) -> None:
+    arch = architecture(MODEL.config)
+    for opened in range(MODEL.config.n_layer):
+        shown = {line.id for line in strips.lines(arch, opened)}
+        for name in trace.shapes():
+            line = strips.line_of(arch, opened, name)
+            assert line in shown if arch.nodes[name].layer is not None else line is None or line in shown
 
 
 # ---- trained numbers -----------------------------------------------------------------------------------------------
@@ -193,7 +226,7 @@ def test_a_trained_number_says_what_it_is_and_what_it_does_here(page: Page, trac
     came = trace[f"{BLOCK}.ln_1"][0, -1, 7].item()
     assert math.isclose(facts(page)["comes in × weight"], came * weight, abs_tol=1e-5)
     assert math.isclose(run_code(sent["code"], []), weight, abs_tol=1e-6)
-    assert np.allclose(strips(page)[f"row {row}"], MODEL.get_parameter(key)[row].detach().numpy())
+    assert np.allclose(bars(page)[f"row {row}"], MODEL.get_parameter(key)[row].detach().numpy())
 
 
 def test_what_a_trained_number_does_is_told_at_the_followed_token(page: Page, trace: Trace) -> None:

@@ -1192,6 +1192,15 @@ def test_a_click_on_a_bar_leads_to_its_number(card: Screen) -> None:
     assert card.is_quiet()
 
 
+def test_the_columns_that_feed_a_number_are_marked_on_the_map(card: Screen) -> None:
+    accent = [call for call in card.drawn("strokeRect", "map", "over") if call["size"][1] > 30 and call["size"][0] < 60]
+    assert len(accent) == 2
+    middles = [call["at"][0] + call["size"][0] / 2 for call in accent]
+    strip = card.drawn("drawImage", "map")[0]
+    left, width = strip["at"][0], strip["size"][0]
+    assert np.allclose(middles, [left + (at + 0.5) / 13 * width for at in (9, 4)], atol=1)
+
+
 @pytest.mark.parametrize(("temperature", "name"), [(1.0, "probs"), (0.5, "lm_head")])
 def test_why_asks_for_the_number_of_the_row(screen: Screen, temperature: float, name: str) -> None:
     screen.page.report("prediction", temperature=temperature, top_k=10, append=None)

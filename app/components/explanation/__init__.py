@@ -40,6 +40,17 @@ class CardOperand(TypedDict):
     """The number of it that a click leads to; None to inspect it as a whole."""
 
 
+class CardFeed(TypedDict):
+    """A tensor of the run that the number is made from, on the map."""
+
+    tensor: str
+    line: str | None
+    """The line of the strips that shows it; None where none does."""
+    first: int
+    """The first position of the context that is read of it."""
+    last: int
+
+
 class CardPicture(TypedDict):
     """Strips of numbers above each other, with the same places; what is drawn comes as one array beside it."""
 
@@ -77,6 +88,7 @@ def explanation(
     code: str,
     source: str,
     trail: Sequence[str] = (),
+    feeds: Sequence[CardFeed] = (),
 ) -> Panel:
     """Return the card as a panel; a click on an operand, a bar, the way back or the cross becomes an `ExplainOpen`.
 
@@ -97,6 +109,7 @@ def explanation(
         code: Python that reproduces it.
         source: file and lines that make it.
         trail: the numbers that one has come from, as people write them, first to last.
+        feeds: where the operands stand on the map.
     """
     data = {
         "text": text,
@@ -114,5 +127,6 @@ def explanation(
         "code": code,
         "source": source,
         "trail": list(trail),
+        "feeds": [dict(feed) for feed in feeds],
     }
     return Panel("explanation", data)

@@ -147,7 +147,8 @@ export default function (component) {
   write(view.check, check(data));
   write(view.code, source);
   drawWay(view);
-  light(view, data.operands.map((operand) => operand.name), "feeds");
+  const shown = data.feeds.filter(({ line }) => line !== null);
+  light(view, [...data.operands.map((operand) => operand.name), ...shown.map(({ line }) => line)], "feeds", shown);
   Object.assign(root.dataset, { name, index: index.join(","), value: String(value), recomputed: String(recomputed) });
   painted(view, "explanation");
   return cleanup(component);

@@ -10,6 +10,7 @@ import { diagramPicture } from "./node_pictures.js";
 import { buildPlaying, tellStep } from "./playing.js";
 import { buildSearch } from "./search.js";
 import { stripsPicture } from "./strips_picture.js";
+import { drawOver } from "./strip_drawing.js";
 import { buildStrips, drawStrips, lightLines } from "./strips.js";
 
 const FORMS = { tensors: "Tensors", diagram: "Diagram" };
@@ -18,6 +19,7 @@ function build(root, view) {
   root.classList.add("card");
   root.dataset.role = "map";
   view.lit = { lit: [], feeds: [] };
+  view.feeding = [];
   view.forms = segments("Form of the map", FORMS, (form) => chooseLook(view, "form", form));
   buildPlaying(view);
   buildSearch(view);
@@ -26,8 +28,12 @@ function build(root, view) {
   buildDiagram(view);
   root.append(view.telling);
   view.redraw = () => draw(view);
-  onLight(view, (ids, why) => {
+  onLight(view, (ids, why, parts) => {
     view.lit[why] = ids;
+    if (why === "feeds") {
+      view.feeding = parts;
+      drawOver(view);
+    }
     lightAll(view, why);
   });
   offerPicture(view, "map", () => (view.data.form === "tensors" ? stripsPicture(view) : diagramPicture(view)));

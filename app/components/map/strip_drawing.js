@@ -74,6 +74,18 @@ export function drawArcs(view, context) {
   context.globalAlpha = 1;
 }
 
+/** The columns that the explained number is made from. */
+function drawFeeding(view, context, column) {
+  context.strokeStyle = property(view, "--gs-accent");
+  context.lineWidth = 2;
+  for (const { line, first, last } of view.feeding) {
+    const place = view.places.find(({ line: each }) => each.id === line);
+    if (!place) continue;
+    const [from, to] = [columnX(view, first) - column / 2, columnX(view, last) + column / 2];
+    context.strokeRect(from, place.y + 1, to - from, place.height - 2);
+  }
+}
+
 /** What moves with the pointer and the lock, on a canvas of its own. */
 export function drawOver(view) {
   if (!view.plan || view.data.form !== "tensors") return;
@@ -104,5 +116,6 @@ export function drawOver(view) {
     context.lineWidth = 2.5;
     context.strokeRect(view.plan.x - 1, chosen.y, view.plan.strip + 2, chosen.height);
   }
+  drawFeeding(view, context, column);
   view.strips.dataset.block = String(block);
 }
