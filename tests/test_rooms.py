@@ -38,6 +38,7 @@ ROOMS = {
         "training",
         "panels",
         "stores",
+        "lessons",
         "session",
         "state",
         "views",

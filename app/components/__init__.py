@@ -28,6 +28,7 @@ from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
 from app.components.save import save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
+from app.components.words import WordsEvent, words
 
 __all__ = [
     "MOST_CELLS",
@@ -65,6 +66,7 @@ __all__ = [
     "Story",
     "Strongest",
     "TimelineEvent",
+    "WordsEvent",
     "alive",
     "badge",
     "code",
@@ -92,4 +94,5 @@ __all__ = [
     "runtime",
     "save",
     "timeline",
+    "words",
 ]

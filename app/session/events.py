@@ -11,6 +11,7 @@ from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSa
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
 from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
+from gptcore.graph.node import MODEL
 
 Actions = tuple[Action, ...]
 
@@ -168,6 +169,23 @@ def _lens(event: object, me: Explorer) -> Actions:
     return ()
 
 
+def _words(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "view", "id": str(view)} if view in me.arch.views.names():
+            return (Up(me.arch.views[view].container_at(me.location.layer) or MODEL),)
+        case {"kind": "find", "id": str(node)}:
+            return (Find(node),)
+        case {"kind": "cell", "id": str(name), "cell": list(index)} if all(type(at) is int for at in index):
+            return (Walk(name, tuple(index)),)
+        case {"kind": "layer", "number": int(layer)}:
+            return (GoToLayer(layer),)
+        case {"kind": "head", "number": int(head)}:
+            return (ShowHead(head),)
+        case {"kind": "token", "number": int(position)}:
+            return (Lock(me.shown.cropped + position),)
+    return ()
+
+
 def _timeline(event: object, me: Explorer) -> Actions:
     found: list[Action] = []
     match event:
@@ -192,6 +210,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "lens": _lens,
     "code": _code,
     "generate": _generate,
+    "words": _words,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

@@ -2,6 +2,7 @@
 // path come here with each keystroke.
 
 import { el, parsed, svg } from "../shared/dom.js";
+import { colourLetters } from "../shared/letters.js";
 import { light } from "../shared/lit.js";
 import { report } from "../shared/sending.js";
 import { drawPictures, pictureBox } from "./node_pictures.js";
@@ -128,19 +129,6 @@ function boundsOf(box) {
   return { left: of("x"), right: of("x") + of("width"), top: of("y"), bottom: of("y") + of("height") };
 }
 
-/** Each letter of the symbolic shape has its colour, and says on hover what it is. */
-function decorateLetters(text, letters) {
-  if (!text) return;
-  const parts = text.textContent.split(/([A-Za-z0-9_]+)/);
-  const made = parts.map((part, i) => {
-    if (i % 2 === 0) return document.createTextNode(part);
-    const span = svg("tspan", { "data-letter": part }, part);
-    if (letters[part]) span.append(svg("title", {}, letters[part]));
-    return span;
-  });
-  text.replaceChildren(...made);
-}
-
 function decorateNode(group, letters) {
   const bounds = boundsOf(group.querySelector(".box:not(.card)"));
   const text = (name) => group.querySelector(`text.${name}`);
@@ -151,7 +139,7 @@ function decorateNode(group, letters) {
   group.setAttribute("tabindex", "-1");
   group.setAttribute("role", "button");
   const name = `${text("title")?.textContent} ${text("axes")?.textContent ?? ""}`;
-  decorateLetters(text("axes"), letters);
+  colourLetters(text("axes"), letters);
   const title = group.querySelector(":scope > title");
   if (title) title.textContent += `\n${group.dataset.node}`;
   group.setAttribute("aria-label", container ? `${name}, opens` : name);

@@ -33,7 +33,7 @@ def _sources() -> dict[str, Any]:
     files = sorted(file for folder in (_COMPONENTS / "shared", *folders) for file in folder.glob("*.js"))
     data = {
         "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
-        "shared": [theme.css(), _read(_COMPONENTS / "shared" / "shared.css")],
+        "shared": [theme.css(), *(_read(sheet) for sheet in sorted((_COMPONENTS / "shared").glob("*.css")))],
         "styles": {name: _read(sheet) if sheet.exists() else None for name, sheet in sheets.items()},
     }
     version = hashlib.sha256(json.dumps(data).encode()).hexdigest()
