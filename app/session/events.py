@@ -170,20 +170,27 @@ def _lens(event: object, me: Explorer) -> Actions:
 
 
 def _words(event: object, me: Explorer) -> Actions:
+    """Bring the screen to the place that is told, then to what was clicked there."""
+    place = me.location
+    found: list[Action] = []
     match event:
-        case {"kind": "view", "id": str(view)} if view in me.arch.views.names():
-            return (Up(me.arch.views[view].container_at(me.location.layer) or MODEL),)
+        case {"view": str(view)} if view in me.arch.views.names() and view != place.view:
+            found.append(Up(me.arch.views[view].container_at(place.layer) or MODEL))
+    match event:
+        case {"layer": int(layer)} if layer != place.layer:
+            found.append(GoToLayer(layer))
+    match event:
+        case {"head": int(head)} if head != place.head:
+            found.append(ShowHead(head))
+    match event:
+        case {"token": int(position)} if position != me.position:
+            found.append(Lock(me.shown.cropped + position))
+    match event:
         case {"kind": "find", "id": str(node)}:
-            return (Find(node),)
-        case {"kind": "cell", "id": str(name), "cell": list(index)} if all(type(at) is int for at in index):
-            return (Walk(name, tuple(index)),)
-        case {"kind": "layer", "number": int(layer)}:
-            return (GoToLayer(layer),)
-        case {"kind": "head", "number": int(head)}:
-            return (ShowHead(head),)
-        case {"kind": "token", "number": int(position)}:
-            return (Lock(me.shown.cropped + position),)
-    return ()
+            found.append(Find(node))
+        case {"kind": "cell", "id": str(name), "cell": [_, *_] as index} if all(type(at) is int for at in index):
+            found.append(Walk(name, tuple(index)))
+    return tuple(found)
 
 
 def _timeline(event: object, me: Explorer) -> Actions:

@@ -44,6 +44,7 @@ def words() -> None:
         letters=letters(me.arch.config, run.T),
         views=[(name, NAMES.get(name, name)) for name in me.arch.views.names()],
         view=view,
+        ack=reports.seq(KEY),
         choices=_choices(me),
         sentences=_sentences(me, told.sentences),
         questions=[{"question": _sent(each.question), "answer": _sent(each.answer)} for each in told.questions],

@@ -30,7 +30,7 @@ from app.session.explorer import Explorer
 from app.session.generating import Put
 from app.session.location import Location
 from app.session.look import CHOICES, Look
-from app.session.map_actions import GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up
+from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
 from app.session.prompt_run import Shown
 from app.session.state_text import State
 from app.state import reports
@@ -396,6 +396,10 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
         {"temperature": 0.5, "top_k": 20, "append": {"id": 3, "text": "ab", "seq": 1}},
         (SetSampling(0.5, 20), Put(3, "ab")),
     ),
+    ("words", {"kind": "place", "view": "block", "layer": 1, "head": None, "token": 3}, (Up("transformer.h.1"),)),
+    ("words", {"kind": "place", "layer": 2, "head": 0, "token": 4}, (GoToLayer(2), ShowHead(0), Lock(4))),
+    ("words", {"kind": "find", "id": "lm_head", "layer": 2}, (GoToLayer(2), Find("lm_head"))),
+    ("words", {"kind": "cell", "id": "lm_head", "cell": [0, 1, 2]}, (Walk("lm_head", (0, 1, 2)),)),
     ("timeline", {"source": "folder", "kind": "first", "step": 10}, (SetTimelineScore("first"), MoveInTime(10))),
     ("timeline", {"source": "folder", "kind": "", "step": None}, (SetTimelineScore(""), MoveInTime(None))),
     (

@@ -174,6 +174,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "prompt",
         "save",
         "timeline",
+        "words",
     ]
     for name in MODULES:
         files = {
@@ -317,6 +318,7 @@ def _page() -> None:
     import plotly.graph_objects as go
 
     from app import components as ui
+    from app.components.words import Answered, NodeWords, NumberPart
 
     ui.runtime()
     line: ui.MapLine = {
@@ -431,6 +433,27 @@ def _page() -> None:
     ui.live(key="live", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
     ui.alive(key="alive")
     ui.link(key="link", refusal="it cannot be shared")
+    share: NumberPart = {"name": "total", "value": float("nan"), "kind": "share", "cell": ("idx", (0, 1))}
+    sentence: NodeWords = {
+        "node": "idx",
+        "label": "Ids",
+        "concept": "plain",
+        "opens": None,
+        "parts": ["of ", {"token": "a", "position": 0}, share],
+    }
+    answered: Answered = {"question": ["Why ", {"letter": "T"}, "?"], "answer": [share]}
+    ui.words(
+        key="words",
+        text="ab",
+        origin="o",
+        svg="<svg/>",
+        letters={"T": "tokens"},
+        views=[("model", "Model")],
+        view="model",
+        choices={"token": {"chosen": 1, "labels": ["a", "b"]}},
+        sentences=[sentence],
+        questions=[answered],
+    )
     ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
 
 
@@ -449,7 +472,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime"}
+    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime", "words"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]
@@ -470,6 +493,14 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert (data["step"], data["panels"]["timeline"]["losses"]) == ("9", {"val_loss": "nan"})
     assert "scores" not in data["panels"]["timeline"]  # nor the curves
     assert data["kept"] == {"model": "<svg/>"}
+    said = found["gptscope_words"][1]
+    assert said["sentences"][0]["parts"][2] == {
+        "name": "total",
+        "value": "nan",
+        "kind": "share",
+        "cell": ["idx", [0, 1]],
+    }
+    assert said["questions"][0]["answer"][0]["value"] == "nan"
 
 
 def test_a_message_carries_a_stub_and_not_the_sources() -> None:

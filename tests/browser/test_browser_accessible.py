@@ -40,10 +40,17 @@ def test_axe_finds_nothing_serious(launched: BrowserContext, fairytales: str, sc
         page.locator(f'[data-word="{word}"] >> visible=true').click()
         page.wait_for_timeout(600)
         assert findings(page) == [], word
-    page.locator('[data-testid="stTopNavLink"]').nth(1).click()
+    page.get_by_role("link", name="In words").click()
+    for view in ("model", "block", "self-attention", "scaled dot-product attention", "MLP"):
+        page.locator(f'[data-panel="words"] [data-word="{view}"]').click()
+        page.locator(f'[data-panel="words"][data-view="{view}"]').wait_for()
+        for question in page.locator('[data-panel="words"] summary').all():
+            question.click()
+        assert findings(page) == [], view
+    page.get_by_role("link", name="Training").click()
     page.locator(".js-plotly-plot").first.wait_for()
     assert findings(page) == [], "Training"
-    page.locator('[data-testid="stTopNavLink"]').nth(2).click()
+    page.get_by_role("link", name="About this model").click()
     page.get_by_text("parameters").first.wait_for()
     page.wait_for_timeout(600)
     assert findings(page) == [], "About this model"

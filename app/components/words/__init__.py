@@ -70,14 +70,19 @@ class Choice(TypedDict):
 class WordsEvent(TypedDict):
     """The value of `st.session_state[key]["event"]` after a click or a choice; act once per `seq`.
 
-    find: show the node `id`. cell: show where the number of tensor `id` at the place `cell` comes from. view: another
-    view, by its name `id`. layer, head, token: another block, head or token of the context, `number`.
+    place: a view, a block, a head and a token of the context were chosen. find: show the node `id` as well. cell: show
+    where the number of tensor `id` at the place `cell` comes from.
     """
 
     kind: str
     id: str
     cell: list[int]
-    number: int
+    view: str
+    layer: int | None
+    head: int | None
+    token: int | None
+    """Each is None where there is no choice of it."""
+    origin: str
     seq: int
 
 
@@ -93,6 +98,7 @@ def words(
     choices: Mapping[str, Choice],
     sentences: Sequence[NodeWords],
     questions: Sequence[Answered],
+    ack: int = 0,
 ) -> None:
     """Mount the view in words.
 
@@ -107,6 +113,7 @@ def words(
         choices: the present block, head and token, as far as the view depends on them: by "layer", "head", "token".
         sentences: in the order of computation.
         questions: the questions, with their answers.
+        ack: `seq` of the last `WordsEvent` that was processed.
     """
     data = {
         "text": text,
@@ -115,6 +122,7 @@ def words(
         "letters": dict(letters),
         "views": [list(each) for each in views],
         "view": view,
+        "ack": ack,
         "choices": {name: dict(choice) for name, choice in choices.items()},
         "sentences": [{**each, "parts": _sendable(each["parts"])} for each in sentences],
         "questions": [{name: _sendable(parts) for name, parts in _items(each)} for each in questions],

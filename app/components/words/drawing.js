@@ -5,7 +5,7 @@ import { el, parsed } from "../shared/dom.js";
 import { colourLetters } from "../shared/letters.js";
 import { onResize, spaceOf } from "../shared/size.js";
 
-const SCALE = { min: 1, max: 1.3 }; // of the drawing's own size: smaller letters cannot be read
+const SCALE = { min: 0.96, max: 1.3 }; // of the drawing's own size: smaller letters cannot be read, so that it scrolls
 const AROUND = 130; // px of the window that the page's header and the choices take
 const MOVES = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 

@@ -4,7 +4,7 @@
 import { el, write } from "../shared/dom.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
 import { segments } from "../shared/segments.js";
-import { report } from "../shared/sending.js";
+import { nextNumber } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { buildDrawing, drawDrawing } from "./drawing.js";
@@ -29,9 +29,16 @@ function build(root, view) {
   root.append(view.choices, el("div", { class: "beside" }, view.drawing, told));
 }
 
-/** Says it with the session and the model: an event of a page that outlived them is about another screen. */
+/**
+ * Says it with all that is chosen, so that an event which overtakes another one loses nothing; and with the session and
+ * the model: an event of a page that outlived them is about another screen.
+ */
 function tell(view, event) {
-  report(view, { ...event, origin: view.data.origin });
+  const chosen = view.selects.map(({ kind, select }) => [kind, select.value === "" ? null : Number(select.value)]);
+  const { view: shown, origin } = view.data;
+  const asked = event.view ?? view.sent?.view ?? shown;
+  view.sent = { kind: "place", ...Object.fromEntries(chosen), ...event, view: asked, origin, seq: nextNumber() };
+  view.send("event", view.sent);
 }
 
 /** Lights a node in the drawing and what is said of it; "" lights none. */
@@ -49,28 +56,29 @@ function goTo(view, id) {
 // ---- the choices ---------------------------------------------------------------------------------------------
 
 function drawChoices(view) {
-  const { views, view: shown, choices } = view.data;
+  const { views, view: shown, choices, ack, origin } = view.data;
   if (!view.views) {
-    view.views = segments("View of the map", Object.fromEntries(views), (id) => tell(view, { kind: "view", id }));
+    view.views = segments("View of the map", Object.fromEntries(views), (name) => tell(view, { view: name }));
     view.selects = Object.entries(CHOICES).map(([kind, name]) => makeSelect(view, kind, name));
     view.choices.append(view.views.node, ...view.selects.map(({ label }) => label));
   }
+  if (view.sent && view.sent.origin === origin && ack < view.sent.seq) return; // what was chosen since is on its way
+  view.sent = null;
   view.views.choose(shown);
   for (const { kind, label, select } of view.selects) drawSelect(kind, label, select, choices[kind]);
 }
 
 function makeSelect(view, kind, name) {
-  const onchange = (event) => tell(view, { kind, number: Number(event.target.value) });
-  const select = el("select", { "data-role": kind, onchange });
+  const select = el("select", { "data-role": kind, onchange: () => tell(view, {}) });
   return { kind, select, label: el("label", {}, name, select) };
 }
 
 function drawSelect(kind, label, select, choice) {
   label.hidden = !choice;
-  if (!choice) return;
+  if (!choice) return select.replaceChildren();
   const told = choice.labels.join("\n");
-  if (select.dataset.told !== told) {
-    select.dataset.told = told;
+  if (select.told !== told || !select.options.length) {
+    select.told = told;
     const says = (each, i) => (kind === "token" ? `${i} ${visible(each)}` : each);
     select.replaceChildren(...choice.labels.map((each, i) => el("option", { value: i }, says(each, i))));
   }
@@ -86,10 +94,10 @@ function drawSentences(view, walk) {
     ...sentences.map(({ node, label, concept, opens, parts }) => {
       const show = () => tell(view, { kind: "find", id: node });
       const name = el("button", { type: "button", class: "name", title: `${node}: show it on Explore`, onclick: show }, label);
-      const into = opens && el("button", { type: "button", class: "into", onclick: () => tell(view, { kind: "view", id: opens }) }, `${short.get(opens)} in words ›`);
-      const item = el("li", { class: `concept-${concept}`, "data-node": node }, name, " ", el("span", {}, ...spoken(parts, letters, walk)));
-      if (into) item.append(" ", into);
-      return item;
+      const into = opens && el("button", { type: "button", class: "into", onclick: () => tell(view, { view: opens }) }, `${short.get(opens)} in words ›`);
+      const told = el("span", {}, ...spoken(parts, letters, walk));
+      if (into) told.append(" ", into);
+      return el("li", { class: `concept-${concept}`, "data-node": node }, name, told);
     }),
   );
   keepStop(view.list);
