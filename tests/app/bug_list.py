@@ -9,6 +9,7 @@ SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.
 STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
 CARD = "tests/app/test_number_card.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
+LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 
 
 @dataclass(frozen=True)
@@ -929,5 +930,34 @@ BUGS: Final = (
         "Math.min(1, loss / view.data.blind)",
         "1 - Math.min(1, loss / view.data.blind)",
         f"{DRAWN}::test_each_position_tells_its_own_guess",
+    ),
+    # ---- the pages of words ----
+    Bug(
+        "sentences always of the first head",
+        "lessons/run.py",
+        'found.select(axes.index("H"), self.head if head is None else head)',
+        'found.select(axes.index("H"), 0 if head is None else head)',
+        f"{LESSONS}::test_each_number_is_computed_from_the_run",
+    ),
+    Bug(
+        "a sentence counts later tokens among those that can be seen",
+        "lessons/run.py",
+        "return self.position + 1",
+        "return self.T",
+        f"{LESSONS}::test_each_number_is_computed_from_the_run",
+    ),
+    Bug(
+        "the token that is chosen in words counted in the whole prompt",
+        "session/events.py",
+        "found.append(Lock(me.shown.cropped + position))",
+        "found.append(Lock(position))",
+        f"{WORDS}::test_another_block_head_and_token_are_those_of_the_screen",
+    ),
+    Bug(
+        "shares in words written as numbers",
+        "components/words/parts.js",
+        'return kind === "share" ? percent(value) : short(value);',
+        "return short(value);",
+        f"{TOLD}::test_numbers_are_written_as_everywhere_and_told_in_full",
     ),
 )

@@ -11,10 +11,10 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from streamlit.testing.v1 import AppTest
 
-from app.lessons import Letter, Number, Part, Token, lesson
+from app.lessons import Letter, Number, Part, Question, Sentence, Token, lesson
 from app.session.actions import Lock, Type
 from app.session.explorer import Explorer
-from app.session.map_actions import Open, PickHead
+from app.session.map_actions import Open, PickHead, Walk
 from app.views.words import run_of
 from gptcore import Checkpoint
 from gptcore.graph.node import ATTENTION, INSIDE, MLP, MODEL, SDPA, VIEWS
@@ -160,6 +160,30 @@ def test_a_number_leads_to_where_it_comes_from(page: Told) -> None:
     assert found.value == pytest.approx(score["value"])
     assert index[:3] == [0, 3, 12]
     assert len(page.left) == 1
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_number_with_a_place_has_a_card_of_its_own(view: str) -> None:
+    model = lopsided()
+    me = Explorer(Checkpoint(model, CharTokenizer(LETTERS), model.config, {}), LONG)
+    for action in (PickHead(2, 3), Lock(len(LONG) - 6)):
+        me.apply(action)
+    told = lesson(run_of(me), view)
+    said: list[Sentence | Question] = [*told.sentences, *told.questions]
+    every = [part for each in said for part in _parts_of(each)]
+    placed = [part for part in every if isinstance(part, Number) and part.cell]
+    assert len(placed) >= 3
+    for number in placed:
+        assert number.cell is not None
+        me.apply(Walk(*number.cell))
+        found = me.explanation()
+        assert found is not None, number
+        assert (found.name, found.index) == number.cell
+        assert found.value == pytest.approx(number.value, rel=1e-6)
+
+
+def _parts_of(each: Sentence | Question) -> tuple[Part, ...]:
+    return each.parts if isinstance(each, Sentence) else each.question + each.answer
 
 
 def test_a_report_of_another_screen_moves_nothing(page: Told) -> None:

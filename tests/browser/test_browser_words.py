@@ -176,9 +176,17 @@ def test_numbers_are_written_as_everywhere_and_told_in_full(launched: BrowserCon
             for part in each["parts"]
             if isinstance(part, dict) and "value" in part
         ]
-        shown = screen.all(f"{WORDS} ol [data-role='number']", "(own) => [own.dataset.name, own.dataset.value]")
-        assert [name for name, _ in shown] == [part["name"] for part in parts]
-        assert [float(value) for _, value in shown] == pytest.approx([part["value"] for part in parts])
+        shown = screen.all(
+            f"{WORDS} ol [data-role='number']", "(own) => [own.dataset.name, own.dataset.value, own.textContent]"
+        )
+        assert [name for name, _, _ in shown] == [part["name"] for part in parts]
+        assert [float(value) for _, value, _ in shown] == pytest.approx([part["value"] for part in parts])
+        for part, (_, _, text) in zip(parts, shown, strict=True):
+            number = float(text.replace("−", "-").replace(",", "").removesuffix(" %"))
+            share = part["kind"] == "share"
+            assert text.endswith(" %") == share
+            assert number / (100 if share else 1) == pytest.approx(part["value"], abs=6e-4 if share else 0, rel=1e-3)
+        assert {part["kind"] for part in parts} == {"count", "number", "share"}
         screen.forget()
         screen.tab.locator(f"{WORDS} button[data-name='score']").click()
         (part,) = [part for part in parts if part["name"] == "score"]
