@@ -196,10 +196,9 @@ def _root(run: Run, weight: float) -> Question:
 def _infinity(run: Run) -> Question:
     scaled = run.drawn(SDPA)[2]
     at = run.position if run.position + 1 < run.T else 0
-    row = run.row(scaled, at)
-    row[at + 1 :] = 0
-    leaked = row.softmax(0)[at + 1 :].sum().item()
     later = run.T - at - 1
+    zeros = torch.cat([run.row(scaled, at)[: at + 1], torch.zeros(later)])  # in place of what the mask hides
+    leaked = zeros.softmax(0)[at + 1 :].sum().item()
     shown = (
         f"Here {{query}} has {{later}} later {some(later, 'token')}; with zeros for their scores, the softmax would "
         f"give {some(later, 'it', 'them')} {{leaked}} of its attention."

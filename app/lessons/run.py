@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from torch import Tensor
 
@@ -108,11 +109,18 @@ class Run:
         For a pattern or scores that is the query's row, over all T keys.
         """
         at = self.position if position is None else position
-        found = self.trace.rows(name, at, at + 1).double()
+        if (name, at) not in self._rows:
+            self._rows[name, at] = self.trace.rows(name, at, at + 1).double()
+        found = self._rows[name, at]
         axes = self.arch.nodes[name].axes
         if "H" in axes:
             found = found.select(axes.index("H"), self.head if head is None else head)
         return found.flatten()
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, int], Tensor]:
+        """The rows that were read, of all heads: several sentences tell of the same one."""
+        return {}
 
     def cell(self, name: str, last: int, position: int | None = None) -> Number:
         """Return one number of a row, with its place: `last` counts along the last axis."""
