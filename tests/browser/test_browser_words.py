@@ -182,9 +182,10 @@ def test_numbers_are_written_as_everywhere_and_told_in_full(launched: BrowserCon
         assert [name for name, _, _ in shown] == [part["name"] for part in parts]
         assert [float(value) for _, value, _ in shown] == pytest.approx([part["value"] for part in parts])
         for part, (_, _, text) in zip(parts, shown, strict=True):
-            number = float(text.replace("−", "-").replace(",", "").removesuffix(" %"))
+            number = float(text.replace("−", "-").replace(",", "").removeprefix("< ").removesuffix(" %"))
             share = part["kind"] == "share"
             assert text.endswith(" %") == share
+            assert text.startswith("<") == (share and part["value"] < 1e-4)
             assert number / (100 if share else 1) == pytest.approx(part["value"], abs=6e-4 if share else 0, rel=1e-3)
         assert {part["kind"] for part in parts} == {"count", "number", "share"}
         screen.forget()
