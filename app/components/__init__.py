@@ -26,7 +26,7 @@ from app.components.plot import plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
-from app.components.save import save
+from app.components.save import FileKind, FileOffer, SaveEvent, save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 from app.components.words import WordsEvent, words
 
@@ -42,6 +42,8 @@ __all__ = [
     "Crumb",
     "ExplainEvent",
     "ExplainOpen",
+    "FileKind",
+    "FileOffer",
     "FollowEvent",
     "GenerateEvent",
     "HeadEvent",
@@ -63,6 +65,7 @@ __all__ = [
     "Position",
     "PredictionEvent",
     "PromptValue",
+    "SaveEvent",
     "Story",
     "Strongest",
     "TimelineEvent",

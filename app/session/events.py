@@ -53,6 +53,22 @@ def strip_cell(event: object) -> tuple[str, int, int] | None:
     return None
 
 
+def asked_file(event: object) -> tuple[str, int] | None:
+    """Return the name and the number of the request for a file."""
+    match event:
+        case {"file": str(name), "seq": int(seq)}:
+            return name, seq
+    return None
+
+
+def taken_file(event: object) -> int | None:
+    """Return the number of the request whose file the browser has."""
+    match event:
+        case {"taken": int(seq)}:
+            return seq
+    return None
+
+
 def _prompt(event: object, me: Explorer) -> Actions:
     match event:
         case {"text": str(text), "rev": int(rev)} if rev == me.rev:

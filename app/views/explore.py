@@ -15,7 +15,7 @@ from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, returning, server
 from app.state.origin import origin
-from app.views import explanation, hint, rail, stage
+from app.views import explanation, files, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
 from app.views.pictures import pictures_of
@@ -195,13 +195,12 @@ def _generate(me: Explorer) -> components.Panel:
 
 
 def _save(me: Explorer) -> components.Panel:
-    """Return the menu of pictures, whose caption tells what they show."""
+    """Return the menu of pictures, whose caption tells what they show, and of files."""
     name = me.location.weight or me.location.selected
     head = f", head {me.location.head}" if "H" in me.node.axes and me.location.weight is None else ""
-    moment = f" · {me.moment.name}" if me.step is not None else ""
-    model = me.source.replace("\\", "/").rstrip("/").rpartition("/")[2] or "a model"
-    place = f"gptscope · {model}{moment} · {name}{head} · after {me.shown.tokens[me.position]!r}"
-    return components.save(caption=[place, me.shown.text.replace("\n", "↵")])
+    place = f"gptscope · {files.model_name(me)} · {name}{head} · after {me.shown.tokens[me.position]!r}"
+    caption = [place, me.shown.text.replace("\n", "↵")]
+    return components.save(caption=caption, files=files.kinds(), offer=files.offer(me))
 
 
 def _heads(me: Explorer) -> components.Panel:

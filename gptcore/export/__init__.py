@@ -1,7 +1,8 @@
-"""A run taken along: tensors and whole traces as files that other programs read. Re-exports only."""
+"""A run taken along: tensors, whole traces and pages as files that other programs read. Re-exports only."""
 
+from gptcore.export.html import html
 from gptcore.export.saved_trace import SavedTrace, load_trace
 from gptcore.export.tensors import tensor
 from gptcore.export.traces import trace
 
-__all__ = ["SavedTrace", "load_trace", "tensor", "trace"]
+__all__ = ["SavedTrace", "html", "load_trace", "tensor", "trace"]

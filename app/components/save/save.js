@@ -1,12 +1,13 @@
-// A menu that saves pictures of the page.
+// A menu that saves pictures of the page, and files that the server makes.
 
 import { property } from "../shared/colours.js";
 import { el, write } from "../shared/dom.js";
 import { savePicture } from "../shared/pictures.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
+import { fileRows, takeFile } from "./files.js";
 
 const PICTURES = { stage: "the tensor", map: "the map", training: "the training strip" };
-const TOLD = 2500; // ms that a word on what was done stays
+const TOLD = 6000; // ms that a word on what was done stays
 
 function build(root, view) {
   view.open = el("button", { type: "button", class: "quiet", "aria-expanded": "false", "data-role": "save", onclick: () => toggle(view) }, "Save ▾");
@@ -15,7 +16,8 @@ function build(root, view) {
     const button = (kind) => el("button", { type: "button", "data-save": `${name}.${kind}`, onclick: () => take(view, name, kind) }, kind.toUpperCase());
     return el("div", { class: "row" }, el("span", {}, words), button("png"), button("svg"));
   });
-  view.menu = el("div", { class: "menu", role: "group", "aria-label": "Save a picture", hidden: true }, el("h3", {}, "A picture of"), ...rows, view.told);
+  view.files = el("div", { class: "files" });
+  view.menu = el("div", { class: "menu", role: "group", "aria-label": "Save a picture or a file", hidden: true }, el("h3", {}, "A picture of"), ...rows, view.files, view.told);
   root.append(view.open, view.menu);
   root.addEventListener("keydown", (event) => event.key === "Escape" && toggle(view, false));
   listen(view, "pointerdown", (event) => !event.composedPath().includes(root) && toggle(view, false));
@@ -30,13 +32,28 @@ async function take(view, name, kind) {
   const colours = { text: property(view, "--st-text-color"), background: property(view, "--st-background-color") };
   const about = { lines: view.data.caption, colours, font: property(view, "--st-font") };
   const done = await savePicture(name, kind, about);
-  write(view.told, done ? "The picture is saved." : `There is no picture of ${PICTURES[name]} at present.`);
+  tell(view, done ? "The picture is saved." : `There is no picture of ${PICTURES[name]} at present.`);
+}
+
+/** Says what is done; for a while only, unless something is still to come. */
+function tell(view, text, lasts = false) {
+  write(view.told, text);
   clearTimeout(view.telling);
-  view.telling = setTimeout(() => write(view.told, ""), TOLD);
+  if (!lasts) view.telling = setTimeout(() => write(view.told, ""), TOLD);
+}
+
+/** The rows of files are made anew only when they are others. */
+function drawFiles(view) {
+  const key = JSON.stringify(view.data.files);
+  if (view.filesKey === key) return;
+  view.filesKey = key;
+  view.files.replaceChildren(el("h3", {}, "A file of"), ...fileRows(view, (text) => tell(view, text, true)));
 }
 
 export default function (component) {
   const view = viewOf(component, build);
   view.root.dataset.panel = "save";
+  drawFiles(view);
+  takeFile(view, (text) => tell(view, text));
   return cleanup(component);
 }

@@ -91,7 +91,12 @@ function fitting(pen, line, width, beginning) {
   return beginning ? `${text}…` : `…${text}`;
 }
 
-function download(blob, file) {
+/**
+ * Saves a file on this computer.
+ * @param {Blob} blob
+ * @param {string} file - its name
+ */
+export function download(blob, file) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = file;

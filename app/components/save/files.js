@@ -1,0 +1,50 @@
+// Files that the server makes on request. The request is a report, the answer an address: the file itself comes over HTTP.
+
+import { el } from "../shared/dom.js";
+import { download } from "../shared/pictures.js";
+import { nextNumber } from "../shared/sending.js";
+
+/**
+ * The rows of the menu: what the files are of, and a button for each kind.
+ * @param {View} view
+ * @param {(text: string) => void} tell
+ */
+export function fileRows(view, tell) {
+  const rows = new Map();
+  for (const { of, name, word } of view.data.files) {
+    if (!rows.has(of)) rows.set(of, el("div", { class: "row" }, el("span", {}, of)));
+    rows.get(of).append(el("button", { type: "button", "data-file": name, onclick: () => ask(view, name, tell) }, word));
+  }
+  return [...rows.values()];
+}
+
+function ask(view, name, tell) {
+  view.asked = nextNumber();
+  tell("The file is being made…");
+  view.send("event", { file: name, seq: view.asked });
+}
+
+/**
+ * Fetches the file that was asked for, once it is there, and saves it. An answer to somebody else's question is none: a
+ * page that is opened anew saves nothing by itself.
+ * @param {View} view
+ * @param {(text: string) => void} tell
+ */
+export async function takeFile(view, tell) {
+  const { offer } = view.data;
+  if (!offer || offer.seq !== view.asked) return;
+  view.asked = null;
+  if (offer.refusal) {
+    tell(offer.refusal);
+  } else {
+    try {
+      const answer = await fetch(new URL(offer.url, document.baseURI)); // of our own server
+      if (!answer.ok) throw new Error(answer.statusText);
+      download(await answer.blob(), offer.name);
+      tell(`Saved as ${offer.name}.`);
+    } catch {
+      tell("The file did not arrive: ask for it once more.");
+    }
+  }
+  view.send("event", { taken: offer.seq, seq: nextNumber() });
+}
