@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).with_name("page")
-SCRIPTS = ("main.js",)
+SCRIPTS = (
+    *("state.js", "numbers.js", "stores.js", "colours.js", "canvas.js", "tip.js", "facts.js", "chips.js", "strips.js"),
+    *("cells.js", "plot.js", "pointing.js", "after.js", "map.js", "stage.js", "heads.js", "main.js"),
+)
 """Each stands behind those that it imports."""
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z_]+\.js";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z_]+)\.js";$', re.MULTILINE)
+EXPORT = re.compile(r"^export ((?:async )?(?:function|const) (\w+))", re.MULTILINE)
+"""The one form of each in the scripts."""
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -53,10 +58,17 @@ def page(title: str, data: Any) -> bytes:
 
 @cache
 def sources() -> tuple[str, str]:
-    """Return the style sheet and the scripts, all in one scope without imports, as the page holds them."""
-    parts = [IMPORT.sub("", _read(name)).replace("\nexport ", "\n") for name in SCRIPTS]
-    joined = "\n".join(parts)
-    return _read("page.css"), f'"use strict";\n(() => {{\n{joined}\n}})();\n'
+    """Return the style sheet and the one script that all modules make: a page on a disk can import none."""
+    modules = "\n".join(_module(name) for name in SCRIPTS)
+    return _read("page.css"), f'"use strict";\n(() => {{\n{modules}\n}})();\n'
+
+
+def _module(name: str) -> str:
+    """Return a module as a function that is called at once and gives what the module exports."""
+    text = IMPORT.sub(r"const \1 = \2;", _read(name))
+    inside = EXPORT.sub(r"\1", text)
+    exported = ", ".join(found[2] for found in EXPORT.finditer(text))
+    return f"const {name.removesuffix('.js')} = (() => {{\n{inside}return {{ {exported} }};\n}})();"
 
 
 def _read(name: str) -> str:
