@@ -9,7 +9,7 @@ from app.components import FileKind
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import downloads, reports
-from gptcore.export.html import document
+from gptcore.export.pages import document
 
 
 class File(NamedTuple):

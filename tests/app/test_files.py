@@ -8,7 +8,7 @@ import pytest
 
 from app.session.explorer import Explorer
 from app.views import files
-from gptcore.export.html import document
+from gptcore.export.pages import document
 from tests.app.sent import Page
 from tests.lopsided import FITS, checkpoint_of, lopsided, run_of, write_folder
 
