@@ -36,8 +36,9 @@ async function start() {
     forgetColours();
     refresh();
   });
-  /** For whoever opens the console: all numbers of a tensor, without B. */
-  Object.assign(window, { gptscope: { names: () => [...nodes.keys()].filter(holds), shape: (name) => data.views[name].shape, numbers: flat } });
+  // for whoever opens the console: what there is, all numbers of a tensor without B, and the stage
+  const names = () => [...nodes.keys()].filter(holds);
+  Object.assign(window, { gptscope: { names, shape: (name) => data.views[name].shape, numbers: flat, select } });
   document.body.dataset.ready = "true";
 }
 

@@ -24,6 +24,7 @@ export function drawPlot(view) {
   const plot = { x: GUTTER.left, y: GUTTER.top, width: room.width, height: Math.min(room.height, sight.rows * TALLEST) };
   if (matrix.square) plot.width = plot.height = Math.min(room.width, room.height);
   view.plot = { ...plot, cellW: plot.width / sight.cols, cellH: plot.height / sight.rows };
+  view.box.dataset.cells = JSON.stringify([plot.x, plot.y, plot.width, plot.height, sight.row, sight.col, sight.rows, sight.cols]);
   const context = fit(view.base, width, height);
   drawCells(view, context);
   context.strokeStyle = property("--frame");

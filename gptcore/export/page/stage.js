@@ -87,7 +87,6 @@ function tellSight() {
   const all = seen === rows && across === cols;
   const pixel = view.many > 1 ? ` · a pixel is the number farthest from 0 of ${view.many}` : "";
   view.shown.textContent = (all ? `${rows} × ${cols} cells` : `${seen} × ${across} of ${rows} × ${cols}`) + pixel;
-  view.box.dataset.sight = [view.sight.row, view.sight.col, view.sight.rows, view.sight.cols].join(" ");
 }
 
 /** The colours from one end of the scale to the other. */
