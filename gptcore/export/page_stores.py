@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import zlib
 from collections.abc import Mapping
@@ -88,7 +89,8 @@ def stores_of(trace: Trace, sequence: int, most_bytes: int) -> Stores:
         most_bytes: the most bytes of their texts.
     """
     views = dict(views_of(trace))
-    sizes = {view.store: EXPANSION * 4 * _count(trace, view.store) for view in views.values()}
+    roots = dict.fromkeys(view.store for view in views.values())
+    sizes = {name: EXPANSION * 4 * math.prod(views[name].shape) for name in roots}
     gone = _largest(trace, sizes, most_bytes)
     stores: dict[str, Store] = {}
     for name in sizes:
@@ -147,7 +149,7 @@ def views_of(trace: Trace) -> Mapping[str, View]:
 def numbers(trace: Trace, name: str, sequence: int) -> Array:
     """Return a tensor of one sequence, without B, in float32, float64 or int32, which hold its very numbers."""
     found: Tensor = trace[name]
-    found = found[sequence] if trace.shapes()[name][0][0] == "B" else found
+    found = found[sequence] if architecture(trace.config).nodes[name].axes[0] == "B" else found
     if found.dtype == torch.int64:
         found = found.int()
     elif found.dtype != torch.float64:
@@ -181,13 +183,8 @@ def _largest(trace: Trace, sizes: Mapping[str, float], most: float) -> set[str]:
     return gone
 
 
-def _count(trace: Trace, name: str) -> int:
-    axes, shape = trace.shapes()[name]
-    return int(np.prod(shape[1:] if axes[0] == "B" else shape))
-
-
 def _contiguous(shape: Shape) -> Shape:
-    return tuple(int(np.prod(shape[place + 1 :])) for place in range(len(shape)))
+    return tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
 
 
 def _by_head(shape: Shape) -> Shape:

@@ -17,8 +17,6 @@ from gptcore.tokenizer import Tokenizer
 SUFFIXES = (".html", ".htm")
 MOST_BYTES = 15_000_000
 """Bytes of a page at most, unless the caller says otherwise: mail servers take about as much."""
-ALL_LABELS = 60_000
-"""Largest vocabulary whose labels are all written beside logits."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,12 @@ def document(
     ids = [int(index) for index in trace.ids[sequence]]
     likely, lens = page_facts.next_tokens(trace, sequence), page_facts.lens_of(trace, sequence)
     used = {*ids, *_ids(likely), *_ids(lens and lens[2])}
-    small = config.vocab_size <= ALL_LABELS
-    labels = page_facts.labels_of({*range(config.vocab_size)} if small else used, tokenizer)
+    labels = page_facts.labels_of(used, tokenizer)
     name = title or f"GPT, {config.n_layer} blocks of {config.n_head} heads, C = {config.n_embd}"
     told: dict[str, Any] = {
         "title": name,
         "tokens": ids,
-        "labels": list(labels.values()) if small else labels,
+        "labels": labels,
         "named": tokenizer is not None,
         "sequence": sequence,
         "letters": page_facts.letters(config, T, trace.B),
@@ -109,6 +106,11 @@ def document(
     found = page_stores.stores_of(trace, sequence, room)
     left_out = _left_out(trace, found, most_bytes)
     told |= {"views": _views(found), "stores": _stores(found), "scales": _scales(trace, found), "left_out": left_out}
+    if any(node.axes[-1] == "V" and node.id in found.views for node in architecture(config).nodes):
+        every = page_facts.labels_of({*range(config.vocab_size)}, tokenizer)
+        whole = page(full, told | {"labels": list(every.values())})
+        if len(whole) <= most_bytes:
+            return whole, left_out
     return page(full, told), left_out
 
 

@@ -10,6 +10,7 @@ STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
 CARD = "tests/app/test_number_card.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
+FILES = "tests/app/test_files.py"
 
 
 @dataclass(frozen=True)
@@ -959,5 +960,27 @@ BUGS: Final = (
         'return kind === "share" ? percent(value) : short(value);',
         "return short(value);",
         f"{TOLD}::test_numbers_are_written_as_everywhere_and_told_in_full",
+    ),
+    # ---- files ----
+    Bug(
+        "an answer that a key has overtaken is lost",
+        "views/files.py",
+        "    return shelf.offer()",
+        "    return shelf.offer() if asked else None",
+        f"{FILES}::test_a_file_is_made_once_and_only_when_it_is_asked_for",
+    ),
+    Bug(
+        "a file stays in the server's memory",
+        "state/downloads.py",
+        '_serve(b"")',
+        "pass",
+        f"{FILES}::test_the_file_is_freed_when_the_browser_has_it",
+    ),
+    Bug(
+        "a file is dropped before the browser has it",
+        "state/downloads.py",
+        'if self._offer and self._offer["seq"] == seq:',
+        "if self._offer:",
+        f"{FILES}::test_the_file_is_freed_when_the_browser_has_it",
     ),
 )

@@ -91,9 +91,9 @@ function lastTwo(letters, shape, strides) {
   return all.length === 1 ? [["", 1, 0], all[0]] : all.slice(-2);
 }
 
-/** The label of a token, by its id. */
+/** The label of a token, by its id; of a large vocabulary the file knows those that it tells of. */
 export function labelOf(id) {
-  return data.labels[id] ?? String(id);
+  return data.labels[id] ?? `id ${id}`;
 }
 
 /** The label of the token at a position. */
