@@ -24,6 +24,8 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 EXPANSION = 1.25
 """Bytes of the page for each byte of a tensor, about: its bytes shrink little, and base64 writes 4 for 3."""
+HALF = ("masked scores", "pattern")
+"""Roles of tensors of which half is one number, again and again, that takes no room: the keys that are hidden."""
 LEVEL = 1
 """zlib's. Higher ones take longer, and make numbers that look random no smaller."""
 
@@ -90,7 +92,9 @@ def stores_of(trace: Trace, sequence: int, most_bytes: int) -> Stores:
     """
     views = dict(views_of(trace))
     roots = dict.fromkeys(view.store for view in views.values())
+    nodes = architecture(trace.config).nodes
     sizes = {name: EXPANSION * 4 * math.prod(views[name].shape) for name in roots}
+    sizes |= {name: size / 2 for name, size in sizes.items() if nodes[name].role in HALF}
     gone = _largest(trace, sizes, most_bytes)
     stores: dict[str, Store] = {}
     for name in sizes:

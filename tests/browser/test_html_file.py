@@ -211,6 +211,7 @@ def test_a_pixel_of_a_strip_is_the_number_farthest_from_0(page: Page, trace: Tra
         strip.hover(position={"x": 6.5 / T * box["width"], "y": (row + 0.5) / rows * box["height"]})
         part = trace[name][0, 6, row * down : (row + 1) * down]
         assert tip(page)[2] == part[part.abs().argmax()].item()
+        assert f"the farthest from 0 of {len(part)} numbers" in tip(page)[3]
 
 
 def test_locking_a_token(page: Page, trace: Trace) -> None:
@@ -465,7 +466,7 @@ def test_more_cells_than_pixels(launched: BrowserContext, tmp_path: Path) -> Non
     gptcore.export.html(run, tmp_path / "run.html")
     page = opened(launched, tmp_path / "run.html")
     select(page, "lm_head")
-    assert "a pixel is the number farthest from 0 of 3" in page.locator(".tools").inner_text()
+    assert "a pixel is the number farthest from 0 of up to 3" in page.locator(".tools").inner_text()
     name, index, value, _ = pointed(page, 1700, 41)
     assert (name, value) == ("lm_head", run["lm_head"][index].item())
     for _ in range(12):

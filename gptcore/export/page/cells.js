@@ -14,10 +14,14 @@ export const TOKENS = new Set(["T", "query", "key"]);
 export function indexText(matrix, row, col) {
   const value = matrix.value(row, col);
   const place = matrix.index(row, col).join(", ");
-  const { role } = nodes.get(matrix.name);
-  const ids = role === "tokens" ? [" · ", token(labelOf(value))] : [];
+  const ids = isIds(matrix) ? [" · ", token(labelOf(value))] : [];
   const future = isHidden(matrix, row, col) ? [" · a key after its query is hidden from it"] : [];
   return [[`${matrix.name}[${place}]`], between(matrix, row, col), [strong(written(value)), ...ids, ...future]];
+}
+
+/** True for the token ids. */
+export function isIds({ name }) {
+  return nodes.get(name).role === "tokens";
 }
 
 /** True for a key that its query does not see. */

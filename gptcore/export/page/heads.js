@@ -1,6 +1,6 @@
 // The attention patterns of all heads, small; and what the followed token reads in each head of a block.
 
-import { change, data, here, nodes, onChange, position, T } from "./state.js";
+import { data, here, onChange, position, select, T } from "./state.js";
 import { el, token, visible } from "./numbers.js";
 import { holds, matrixOf, tokenAt } from "./stores.js";
 import { colouring, property } from "./colours.js";
@@ -31,13 +31,7 @@ export function drawHeads(root, reads) {
 function thumbnail(name, layer, head) {
   const canvas = el("canvas", { "aria-hidden": "true" });
   const words = `head ${layer}.${head}`;
-  return { name, layer, head, canvas, button: el("button", { type: "button", "data-layer": layer, "data-head": head, "aria-label": words, title: words, onclick: () => choose(layer, head) }, canvas) };
-}
-
-function choose(layer, head) {
-  const open = new Set(here.open);
-  for (let name = nodes.get(patterns[layer]).parent; name; name = nodes.get(name).parent) open.add(name);
-  change({ selected: patterns[layer], layer, head, open });
+  return { name, layer, head, canvas, button: el("button", { type: "button", "data-layer": layer, "data-head": head, "aria-label": words, title: words, onclick: () => select(name, head) }, canvas) };
 }
 
 /** Each pixel is the largest weight of a block of cells. */
@@ -102,5 +96,5 @@ function readLine(name, head) {
   const weights = Array.from({ length: at + 1 }, (_, key) => matrix.value(at, key));
   const most = weights.reduce((best, weight, key) => (weight > weights[best] ? key : best), 0);
   const title = `head ${here.layer}.${head} reads ${visible(tokenAt(most))} (position ${most}) most: ${weights[most]}`;
-  return el("button", { type: "button", class: "reading", "data-read-head": head, "data-key": most, "data-weight": weights[most], "aria-pressed": String(head === here.head), title, onclick: () => choose(here.layer, head) }, el("span", { class: "soft" }, String(head)), canvas, token(tokenAt(most)), el("span", { class: "number" }, weights[most].toFixed(3)));
+  return el("button", { type: "button", class: "reading", "data-read-head": head, "data-key": most, "data-weight": weights[most], "aria-pressed": String(head === here.head), title, onclick: () => select(name, head) }, el("span", { class: "soft" }, String(head)), canvas, token(tokenAt(most)), el("span", { class: "number" }, weights[most].toFixed(3)));
 }

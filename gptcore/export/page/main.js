@@ -44,7 +44,9 @@ async function start() {
 
 /** The tensor that one sees first: the attention of the first block, or what there is. */
 function first() {
-  return (data.nodes.find(({ role, id }) => role === "pattern" && holds(id)) ?? data.nodes.find(({ id }) => holds(id)) ?? data.nodes[0]).id;
+  const there = data.nodes.filter(({ id }) => holds(id));
+  const found = ["pattern", "residual"].map((wanted) => there.find(({ role }) => role === wanted));
+  return (found.find((node) => node) ?? there[0] ?? data.nodes[0]).id;
 }
 
 function pressed(event) {

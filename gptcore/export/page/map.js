@@ -1,7 +1,7 @@
 // The map: every tensor from the embedding down to the loss, each a strip, in the order in which they are computed.
 
 import { change, data, here, nodes, onChange, position, select, T, toggleLock, walk } from "./state.js";
-import { clamp, el, percent, token, visible } from "./numbers.js";
+import { brief, clamp, el, percent, token, visible } from "./numbers.js";
 import { holds, labelOf, matrixOf, same, tokenAt } from "./stores.js";
 import { fit } from "./canvas.js";
 import { property } from "./colours.js";
@@ -155,7 +155,7 @@ function says() {
     if (node.role === "pattern" && holds(node.id)) say.replaceChildren(...reads(node.id));
     else {
       const found = saidAt(node.id, same);
-      say.replaceChildren(...(found ? [el("i", {}), el("span", { class: "read" }, token(labelOf(found.id)), el("span", { class: "number" }, percent(found.probability)))] : []));
+      say.replaceChildren(...(found ? [el("i", {}), el("span", { class: "read" }, token(labelOf(found.id)), el("span", { class: "number" }, brief(found.probability)))] : []));
       if (found) say.firstChild.style.width = `${100 * found.probability}%`;
       say.title = found ? `${visible(labelOf(found.id))}, ${percent(found.probability)}: what the model would say here` : "";
     }

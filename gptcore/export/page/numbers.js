@@ -28,6 +28,11 @@ export function percent(share) {
   return share >= 0.0001 ? `${(100 * share).toFixed(2)} %` : "< 0.01 %";
 }
 
+/** A share without digits after the point, where there is little room. */
+export function brief(share) {
+  return share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
+}
+
 export function clamp(value, low, high) {
   return Math.min(high, Math.max(low, value));
 }

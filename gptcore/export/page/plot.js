@@ -1,7 +1,7 @@
 // A tensor as a heatmap: its cells, what stands around them, and what is marked. Draws; pointing.js moves.
 
 import { change, here, position, T } from "./state.js";
-import { AXES, isHidden, label, TOKENS } from "./cells.js";
+import { AXES, isHidden, isIds, label, TOKENS } from "./cells.js";
 import { clamp } from "./numbers.js";
 import { colouring, property } from "./colours.js";
 import { fit, hatch, pixels } from "./canvas.js";
@@ -44,6 +44,7 @@ function drawCells(view, context) {
   view.many = down * across;
   const [first, left] = [Math.floor(sight.row / down), Math.floor(sight.col / across)];
   const [rows, cols] = [Math.ceil((sight.row + sight.rows) / down) - first, Math.ceil((sight.col + sight.cols) / across) - left];
+  if (isIds(matrix)) return drawIds(view, context);
   const colour = colouring(matrix.name);
   const drawn = pixels(rows, cols, (row, col) => {
     const [cell, hidden] = farthest(matrix, (first + row) * down, (left + col) * across, down, across);
@@ -53,6 +54,26 @@ function drawCells(view, context) {
   context.drawImage(drawn, plot.x + (left * across - sight.col) * plot.cellW, plot.y + (first * down - sight.row) * plot.cellH, cols * across * plot.cellW, rows * down * plot.cellH);
   if (Math.min(plot.cellW, plot.cellH) >= 14) drawGrid(view, context);
   drawParts(view, context);
+  context.restore();
+}
+
+/** An id is a name, not an amount: it is written, and has no colour. */
+function drawIds({ matrix, sight, plot }, context) {
+  context.font = LETTERS;
+  context.textBaseline = "middle";
+  context.textAlign = "center";
+  for (let col = Math.floor(sight.col); col < sight.col + sight.cols; col++) {
+    const x = plot.x + (col - sight.col) * plot.cellW;
+    context.fillStyle = property(col % 2 ? "--line" : "--raised");
+    context.fillRect(x, plot.y, plot.cellW, plot.height);
+    if (plot.cellW < 13) continue;
+    context.save();
+    context.translate(x + plot.cellW / 2, plot.y + plot.height / 2);
+    context.rotate(-Math.PI / 2);
+    context.fillStyle = property("--ink");
+    context.fillText(String(matrix.value(0, col)), 0, 0);
+    context.restore();
+  }
   context.restore();
 }
 

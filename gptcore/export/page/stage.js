@@ -85,7 +85,7 @@ function tellSight() {
   const { rows, cols } = view.matrix;
   const [seen, across] = [view.sight.rows, view.sight.cols].map((count) => Math.round(count));
   const all = seen === rows && across === cols;
-  const pixel = view.many > 1 ? ` · a pixel is the number farthest from 0 of ${view.many}` : "";
+  const pixel = view.many > 1 ? ` · a pixel is the number farthest from 0 of up to ${view.many}` : "";
   view.shown.textContent = (all ? `${rows} × ${cols} cells` : `${seen} × ${across} of ${rows} × ${cols}`) + pixel;
 }
 

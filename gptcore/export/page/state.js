@@ -55,11 +55,16 @@ export function walk(step) {
   change({ lock: Math.min(T - 1, Math.max(0, position() + (here.lock === null && step > 0 ? 0 : step))) });
 }
 
-/** Shows a tensor, and opens what it stands in. */
-export function select(id) {
+/**
+ * Shows a tensor, and opens what it stands in.
+ * @param {string} id
+ * @param {number} head
+ */
+export function select(id, head = here.head) {
   const node = nodes.get(id);
   if (!node) return;
   const open = new Set(here.open);
   for (let name = node.parent; name; name = nodes.get(name).parent) open.add(name);
-  change({ selected: id, layer: node.layer ?? here.layer, open });
+  const same = open.size === here.open.size; // what is open already is not drawn again
+  change({ selected: id, head, layer: node.layer ?? here.layer, open: same ? here.open : open });
 }

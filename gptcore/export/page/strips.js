@@ -40,17 +40,19 @@ function pooled(matrix) {
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
       let best = null;
+      let many = 0;
       for (let channel = row * down; channel < Math.min(channels, (row + 1) * down); channel++) {
         for (let token = col * BLOCK; token < Math.min(T, (col + 1) * BLOCK); token++) {
           const at = matrix.square ? { row: token, col: channel } : { row: channel, col: token };
           const value = matrix.value(at.row, at.col);
+          many += 1;
           if (best === null || size(value) > size(best.value)) best = { ...at, value };
         }
       }
-      cells[row * cols + col] = best;
+      cells[row * cols + col] = { ...best, many };
     }
   }
-  return { rows, cols, cells, many: down * BLOCK };
+  return { rows, cols, cells };
 }
 
 /** Draws the strip of a tensor. */
@@ -64,10 +66,10 @@ export function drawStrip(canvas, name, width, height) {
 
 /** The cell that a pixel of the strip shows, at shares of its width and height. */
 export function stripCell(name, x, y) {
-  const { matrix, rows, cols, cells, many } = stripOf(name);
+  const { matrix, rows, cols, cells } = stripOf(name);
   const col = Math.min(cols - 1, Math.floor((x * T) / BLOCK));
   const row = Math.min(rows - 1, Math.floor(y * rows));
-  return { matrix, many, ...cells[row * cols + col] };
+  return { matrix, ...cells[row * cols + col] };
 }
 
 /** Draws arcs from the keys that a token reads to the token. */
