@@ -200,7 +200,7 @@ def test_pointing_at_a_strip_tells_a_number_of_it(page: Page, trace: Trace) -> N
 
 
 def test_a_pixel_of_a_strip_is_the_number_farthest_from_0(page: Page, trace: Trace) -> None:
-    name = "transformer.h.0.mlp.gelu"
+    name = "transformer.h.0.mlp.c_fc"
     select(page, name)
     strip = page.locator(f'[data-node="{name}"] + canvas')
     box = strip.bounding_box()

@@ -55,6 +55,28 @@ def test_the_sequence_of_a_batch(tmp_path: Path, sequence: int) -> None:
     told = written(trace, tmp_path, sequence=sequence)
     holds_every_tensor(told, trace, sequence)
     assert told["tokens"] == trace.ids[sequence].tolist()
+    best = trace["lm_head"][sequence].argmax(-1).numpy()
+    assert np.array_equal(listed(told, "next", "ids")[:, 0], best)
+    assert np.array_equal(listed(told, "lens", "ids")[:, -1, 0], best), "the last row of the lens is the output"
+
+
+def test_each_number_is_stored_once(tmp_path: Path) -> None:
+    told = written(run_of(lopsided(), FITS), tmp_path)
+    block = [
+        "ln_1",
+        "attn.c_attn",
+        "attn.scores",
+        "attn.scaled",
+        "attn.masked",
+        "attn.pattern",
+        "attn.z",
+        "attn.c_proj",
+    ]
+    block += ["resid_mid", "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj", "resid_post"]
+    outside = ["idx", "transformer.wte", "transformer.wpe", "transformer.embed", "transformer.ln_f"]
+    outside += ["lm_head", "probs", "loss"]
+    stored = {*outside, *(f"transformer.h.{layer}.{name}" for layer in range(3) for name in block)}
+    assert told["stores"].keys() == stored  # type: ignore[attr-defined]
 
 
 def test_an_edit_that_parts_what_is_else_the_same(tmp_path: Path) -> None:
