@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from app.session.explorer import Explorer
 from app.views import files
+from gptcore import architecture
+from gptcore.export import load_trace
 from gptcore.export.pages import document
+from gptcore.graph.draw import to_dot
+from gptcore.graph.mermaid import to_mermaid
+from gptcore.graph.standalone import standalone_svg
 from tests.app.sent import Page
 from tests.lopsided import FITS, checkpoint_of, lopsided, run_of, write_folder
 
@@ -76,6 +85,85 @@ def test_the_page_is_that_of_the_run_on_the_screen(page: Page, served: dict[str,
     model = lopsided()
     wanted, _ = document(run_of(model, FITS), tokenizer=checkpoint_of(model).tokenizer, title="lopsided")
     assert [*served.values()] == [wanted]
+
+
+def asked(page: Page, served: dict[str, bytes], name: str) -> tuple[str, bytes]:
+    """The name and the bytes of a file that was asked for."""
+    page.report("save", file=name)
+    offer = page.panel("save")["offer"]
+    assert offer["refusal"] == "" and offer["url"]
+    return offer["name"], [*served.values()][-1]
+
+
+TENSOR = "transformer.h.2.attn.q"
+
+
+def test_the_tensor_on_the_stage_is_written_as_the_library_writes_it(
+    page: Page, served: dict[str, bytes], tmp_path: Path
+) -> None:
+    page.select(TENSOR)
+    run = run_of(lopsided(), FITS)
+    for suffix in ("npy", "csv", "safetensors"):
+        name, data = asked(page, served, f"tensor.{suffix}")
+        assert name == f"gptscope-{TENSOR}-tensor.{suffix}"
+        path = tmp_path / f"found.{suffix}"
+        path.write_bytes(data)
+        numbers: dict[str, Callable[[Path], Any]] = {
+            "npy": np.load,
+            "csv": _of_table,
+            "safetensors": lambda path: load_file(path)[TENSOR].numpy(),
+        }
+        assert np.allclose(np.ravel(numbers[suffix](path)), run[TENSOR].numpy().ravel(), atol=2e-5)
+
+
+def _of_table(path: Path) -> list[float]:
+    return [float(line.rpartition(",")[2]) for line in path.read_text().splitlines()[1:]]
+
+
+def test_the_whole_run_can_be_read_back(page: Page, served: dict[str, bytes], tmp_path: Path) -> None:
+    name, data = asked(page, served, "run.safetensors")
+    assert name == "gptscope-run.safetensors"
+    (tmp_path / name).write_bytes(data)
+    saved, run = load_trace(tmp_path / name), run_of(lopsided(), FITS)
+    assert list(saved.keys()) == list(run.keys())
+    assert saved.labels == (tuple(FITS),)
+    for each in ("transformer.h.1.attn.pattern", "lm_head"):
+        assert np.allclose(saved[each].numpy(), run[each].numpy(), atol=2e-5)
+
+
+def test_the_diagram_of_the_view_comes_as_text(page: Page, served: dict[str, bytes]) -> None:
+    page.open("transformer.h.2.mlp", 2)
+    arch, T = architecture(lopsided().config), len(FITS)
+    expected = {
+        "svg": standalone_svg(arch, "MLP", 2, unfold=False, T=T),
+        "dot": to_dot(arch, "MLP", 2, T=T).source,
+        "mmd": to_mermaid(arch, "MLP", 2, T=T) + "\n",
+    }
+    for suffix, text in expected.items():
+        name, data = asked(page, served, f"view.{suffix}")
+        assert (name, data.decode()) == (f"gptscope-MLP-view.{suffix}", text)
+
+
+def test_a_weight_is_no_tensor_of_the_run(page: Page) -> None:
+    key = "transformer.h.2.mlp.c_fc.weight"
+    page.select("transformer.h.2.mlp.c_fc")
+    page.report("node", kind="weight", id="transformer.h.2.mlp.c_fc", weight=key)
+    page.report("save", file="tensor.npy")
+    assert "choose “output”" in page.panel("save")["offer"]["refusal"]
+
+
+def test_what_would_be_too_large_is_refused(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST", 2000)
+    for name in ("run.safetensors", "tensor.csv"):
+        page.report("save", file=name)
+        assert "take a shorter prompt" in page.panel("save")["offer"]["refusal"]
+
+
+def test_nothing_is_left_of_what_was_written(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    page.report("save", file="tensor.npy")
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_file_that_cannot_be_made_is_refused_in_words(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
