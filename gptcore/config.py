@@ -29,7 +29,7 @@ class GPTConfig:
     """nanoGPT's `GPTConfig`, with three more fields for choices that it leaves implicit: checkpoints differ in them.
 
     Source: `GPTConfig` in nanoGPT's `model.py`; the presets' sizes are those of the GPT-2 and GPT-3 papers,
-    nanoGPT's `config/train_shakespeare_char.py` and minGPT's sorting demo.
+    nanoGPT's `config/train_shakespeare_char.py`, its README's training on a CPU, and minGPT's sorting demo.
 
     Raises:
         ConfigError: a ValueError whose `fields` names each invalid field.
@@ -111,6 +111,26 @@ class GPTConfig:
         return PRESETS[name]
 
 
+def nearest_sizes(n_head: int, n_embd: int) -> list[tuple[int, int]]:
+    """Return the (n_head, n_embd) nearest to an impossible pair: n_embd changed, down and up; then n_head likewise.
+
+    A pair that is possible is the only one. Both numbers are at least 1.
+
+    >>> nearest_sizes(5, 768)
+    [(5, 765), (5, 770), (4, 768), (6, 768)]
+    >>> nearest_sizes(12, 768)
+    [(12, 768)]
+    """
+    if n_embd % n_head == 0:
+        return [(n_head, n_embd)]
+    below = n_embd // n_head * n_head
+    heads = [heads for heads in range(1, n_embd + 1) if n_embd % heads == 0]
+    fewer = [each for each in heads if each < n_head][-1:]
+    more = [each for each in heads if each > n_head][:1]
+    widths = [width for width in (below, below + n_head) if width]
+    return [*((n_head, width) for width in widths), *((each, n_embd) for each in (*fewer, *more))]
+
+
 @cache
 def _rules() -> type[pydantic.BaseModel]:
     """Return the fields' types and bounds as a pydantic model: strict, so that "6" or True is not a number."""
@@ -147,5 +167,6 @@ PRESETS: dict[str, GPTConfig] = {
     "gpt2-xl": _gpt2(48, 25, 1600),
     "gpt3-175b": _gpt2(96, 96, 12288, block_size=2048),
     "baby-gpt": GPTConfig(256, 65, 6, 6, 384, bias=False),
+    "nanogpt-cpu": GPTConfig(64, 65, 4, 4, 128, bias=False),
     "nano-sort": GPTConfig(11, 3, 3, 3, 48, tie_weights=False, activation="gelu_tanh"),
 }

@@ -69,7 +69,7 @@ class Architecture:
         >>> architecture(GPTConfig.preset("gpt2")).sizes(T=5)["D"]
         64
         """
-        return _sizes(self.config) | {"B": B, "T": T}
+        return axis_sizes(self.config) | {"B": B, "T": T}
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight, by its state-dict key; tied weights have both keys, as in the state dict.
@@ -77,7 +77,7 @@ class Architecture:
         >>> architecture(GPTConfig.preset("baby-gpt")).weight_shapes()["transformer.h.0.attn.c_attn.weight"]
         (1152, 384)
         """
-        sizes = _sizes(self.config)
+        sizes = axis_sizes(self.config)
         return {
             key: tuple(sizes[axis] for axis in axes)
             for node in self.nodes
@@ -237,7 +237,7 @@ def architecture(config: GPTConfig) -> Architecture:
     return Architecture(config, Named(nodes), Named(views))
 
 
-def _sizes(config: GPTConfig) -> dict[str, int]:
+def axis_sizes(config: GPTConfig) -> dict[str, int]:
     """Return the length of every symbolic axis but B and T."""
     C = config.n_embd
     sizes = {"C": C, "3C": 3 * C, "4C": 4 * C, "H": config.n_head, "D": config.head_dim, "V": config.vocab_size}
@@ -250,7 +250,7 @@ def _parent(row: Row) -> str | None:
 
 def _costs(table: tuple[Row, ...], config: GPTConfig) -> dict[str, tuple[int, Flops]]:
     """Return parameters and FLOPs by id, still with `{i}`: each row's own, summed up into its containers."""
-    sizes = _sizes(config)
+    sizes = axis_sizes(config)
     params, flops = {}, {}
     parents = {row.id: _parent(row) for row in table}
     for row in table:

@@ -56,6 +56,11 @@ class Concat(Move):
     """The heads side by side again: H times D is C."""
 
     @property
+    def is_view(self) -> bool:
+        """False: the heads' numbers are copied to lie side by side."""
+        return False
+
+    @property
     def by_position(self) -> bool:
         return True
 

@@ -86,6 +86,10 @@ class Op(Protocol):
     def by_position(self) -> bool:
         """True where each row is made from the same row of the one input, so that pieces need not be joined."""
 
+    @property
+    def is_view(self) -> bool:
+        """True where its numbers lie in the input's own memory, so that it takes none."""
+
     def flops(self, config: GPTConfig, weight: Sequence[int]) -> Flops:
         """Return the cost of its matrix product; `weight` is the shape of its weight, empty where it has none."""
 
@@ -116,6 +120,11 @@ class Base:
     @property
     def by_position(self) -> bool:
         """False: a row needs more than the same row of one input."""
+        return False
+
+    @property
+    def is_view(self) -> bool:
+        """False: it makes numbers of its own."""
         return False
 
 
@@ -166,6 +175,11 @@ def products(left: Tensor, right: Tensor) -> str:
 @dataclass(frozen=True)
 class Move(Base):
     """Numbers at other places, none changed: each cell is one cell of the input."""
+
+    @property
+    def is_view(self) -> bool:
+        """True: PyTorch only reads the input's memory in another order."""
+        return True
 
     def value(self, values: Sequence[Tensor], inputs: Inputs, cell: Cell) -> float:
         return float(values[0])
