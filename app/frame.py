@@ -13,6 +13,7 @@ from app.views.explore import explore
 from app.views.picker import model_header
 from app.views.remedies import remedies
 from app.views.training import training
+from app.views.what_if import what_if
 from app.views.words import words
 
 STYLE = Path(__file__).with_name("page.css")
@@ -28,6 +29,7 @@ def frame() -> None:
     pages = [
         first,
         st.Page(words, title="In words", icon=":material/menu_book:"),
+        st.Page(what_if, title="What if", icon=":material/tune:"),
         st.Page(training, title="Training", icon=":material/show_chart:"),
         st.Page(card, title="About this model", icon=":material/description:"),
     ]

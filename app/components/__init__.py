@@ -28,6 +28,7 @@ from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
 from app.components.save import FileKind, FileOffer, SaveEvent, save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
+from app.components.what_if import Measured, Preset, SizeField, WhatIfEvent, what_if
 from app.components.words import WordsEvent, words
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "MapEvent",
     "MapLine",
     "MatrixEvent",
+    "Measured",
     "NextToken",
     "NodeEvent",
     "Notice",
@@ -64,11 +66,14 @@ __all__ = [
     "PlaceNote",
     "Position",
     "PredictionEvent",
+    "Preset",
     "PromptValue",
     "SaveEvent",
+    "SizeField",
     "Story",
     "Strongest",
     "TimelineEvent",
+    "WhatIfEvent",
     "WordsEvent",
     "alive",
     "badge",
@@ -97,5 +102,6 @@ __all__ = [
     "runtime",
     "save",
     "timeline",
+    "what_if",
     "words",
 ]

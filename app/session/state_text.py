@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.session import what_if
 from app.session.location import START, Location
 from app.session.look import CHOICES, USUAL, Look
 
@@ -53,6 +54,8 @@ class State:
     """SHA-256 of an upload, by which the server that has it in memory finds it; "" for any other model."""
     options: str = ""
     """The options with which the model was opened, as the one who opens it writes them; "" for none."""
+    sizes: str = ""
+    """The sizes that are supposed on the page What if, as `what_if.to_text` writes them; "" for the model's own."""
 
 
 _Count = Annotated[int, Field(ge=0, lt=10**9)]
@@ -88,6 +91,7 @@ class _Fields(BaseModel):
     drawer: str = Look.drawer
     upload: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     options: str = ""
+    sizes: str = ""
 
 
 _USUAL = {name: field.default for name, field in _Fields.model_fields.items()}
@@ -124,6 +128,7 @@ def encode(state: State) -> str:
         **asdict(state.look),
         "upload": state.upload,
         "options": state.options,
+        "sizes": state.sizes,
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
     try:
@@ -169,6 +174,8 @@ def decode(text: str) -> State:
         look = USUAL
         for name in CHOICES:
             look = look.choose(name, getattr(found, name))
+        if found.sizes:
+            what_if.of_text(found.sizes)
     except ValueError as error:
         raise StateError(f"{error}; or take the link as it was given") from None
     return State(
@@ -187,6 +194,7 @@ def decode(text: str) -> State:
         pin=None if found.row is None or found.col is None else (found.row, found.col),
         upload=found.upload,
         options=found.options,
+        sizes=found.sizes,
     )
 
 

@@ -26,7 +26,7 @@ KINDS: tuple[tuple[type[nn.Module], Part], ...] = (
     (MLP, "MLP"),
 )
 """The part that a module of each class is; `lm_head` is the head."""
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds after which no further pass is begun."""
 
 

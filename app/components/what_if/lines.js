@@ -1,0 +1,75 @@
+// The map as a table: a line for each tensor, the residual stream as a line at its left, containers as frames. Each cost
+// has a bar: its share of the whole model, all blocks together.
+
+import { amount, exact } from "../shared/amounts.js";
+import { el, write } from "../shared/dom.js";
+import { QUANTITIES, totalOf } from "./totals.js";
+
+const NAMES = Object.keys(QUANTITIES);
+
+export function buildLines(view) {
+  view.body = el("tbody", {});
+  const head = el("tr", {}, el("th", { scope: "col" }, "tensor"), el("th", { scope: "col", class: "shape" }, "shape"));
+  for (const name of NAMES) head.append(el("th", { scope: "col", title: QUANTITIES[name].title }, QUANTITIES[name].words));
+  view.lines = new Map();
+  return el(
+    "div",
+    { class: "map card scroll", role: "region", "aria-label": "The map with its costs", tabindex: 0 },
+    el("table", {}, el("thead", {}, head), view.body),
+  );
+}
+
+/** The residual stream and the branch at the left of a line, and the frames that the line lies in. */
+function gutter({ rail, branch, frames, depth }) {
+  const marks = [el("i", { class: "rail", "data-rail": rail, "data-branch": branch })];
+  for (const concept of frames) marks.push(el("i", { class: `bar concept-${concept}` }));
+  return el("span", { class: "gutter", "data-deep": depth > 0, "aria-hidden": "true" }, ...marks);
+}
+
+function letters(view, axes) {
+  const made = axes.flatMap((axis, i) => [i ? ", " : "", el("span", { "data-letter": axis, title: view.data.letters[axis] }, axis)]);
+  return el("span", { class: "axes number" }, "(", ...made, ")");
+}
+
+function makeLine(view, line) {
+  const title = el("span", { class: "title", title: line.summary }, line.label);
+  const name = el("th", { scope: "row" }, gutter(line), el("i", { class: `dot concept-${line.concept}` }), title, letters(view, line.axes));
+  const numbers = line.axes.map((axis) => el("span", { "data-letter": axis }));
+  const shape = el("td", { class: "shape number" }, "(", ...numbers.flatMap((each, i) => (i ? [", ", each] : [each])), ")");
+  const costs = NAMES.map((name) => {
+    const value = el("span", { class: "value" });
+    return { name, value, cell: el("td", { class: `cost number concept-${line.concept}`, "data-cost": name }, value) };
+  });
+  const classes = [line.opens ? "opens" : "", line.depth > 0 ? "inside" : ""].join(" ").trim();
+  const node = el("tr", { class: classes, "data-node": line.id }, name, shape, ...costs.map(({ cell }) => cell));
+  return { node, title, numbers, costs };
+}
+
+function drawLine(view, { title, numbers, costs }, line, totals) {
+  write(title, line.label);
+  numbers.forEach((each, i) => {
+    write(each, line.shape[i].toLocaleString("en-US"));
+    each.title = view.data.letters[line.axes[i]] ?? "";
+  });
+  for (const { name, value, cell } of costs) {
+    const { unit } = QUANTITIES[name];
+    write(value, line[name] ? amount(line[name], unit) : "–");
+    value.classList.toggle("elsewhere", name === "params" && line.tied);
+    value.title = name === "params" && line.tied ? "the token embedding's own matrix, counted there" : exact(line[name], unit);
+    cell.dataset.value = String(line[name]);
+    const part = name === "params" && line.tied ? 0 : (line[name] * line.copies) / (totals[name] || 1);
+    cell.style.setProperty("--share", `${(100 * part).toFixed(2)}%`);
+  }
+}
+
+export function drawLines(view) {
+  const { lines, parts } = view.data;
+  const key = lines.map(({ id }) => id).join();
+  if (view.linesKey !== key) {
+    view.linesKey = key;
+    view.lines = new Map(lines.map((line) => [line.id, makeLine(view, line)]));
+    view.body.replaceChildren(...[...view.lines.values()].map(({ node }) => node));
+  }
+  const totals = Object.fromEntries(NAMES.map((name) => [name, totalOf(parts, name)]));
+  for (const line of lines) drawLine(view, view.lines.get(line.id), line, totals);
+}
