@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypedDict
 
-from gptcore import Architecture
+from gptcore import Architecture, GPTConfig, architecture
 from gptcore.graph.architecture import FOLDED
 from gptcore.graph.costs import RunSize, activations, cache
 from gptcore.graph.node import MODEL, Node
@@ -40,22 +41,26 @@ class CostLine(TypedDict):
     cache: int
 
 
-def cost_lines(arch: Architecture, run: RunSize) -> list[CostLine]:
+def cost_lines(config: GPTConfig, run: RunSize) -> list[CostLine]:
     """Return all lines, in the order of the forward pass.
+
+    They are made of the map of one block, because blocks are equal: so many blocks cost no more time than one.
 
     Raises:
         ValueError: T is larger than block_size.
     """
+    L = config.n_layer
+    arch = architecture(replace(config, n_layer=1))
     shapes, taken, kept = arch.shapes(run.B, run.T), activations(arch, run), cache(arch, run)
-    nodes = [node for node in arch.nodes if node.layer in (None, 0)]
-    rails = [_rail(arch, node) for node in nodes]
+    rails = [_rail(arch, node) for node in arch.nodes]
     lines: list[CostLine] = []
-    for i, node in enumerate(nodes):
+    for i, node in enumerate(arch.nodes):
+        times = L if node.id == FOLDED else 1
         around = [arch.nodes[name] for name in arch.path(node.id)]
         lines.append(
             {
                 "id": node.id,
-                "label": _label(node),
+                "label": _label(node, L),
                 "summary": node.summary,
                 "concept": node.concept,
                 "frames": [each.concept for each in around if each.id != BLOCK_0],
@@ -63,20 +68,22 @@ def cost_lines(arch: Architecture, run: RunSize) -> list[CostLine]:
                 "opens": node.output is not None,
                 "rail": rails[i],
                 "branch": _branch(rails, i) if rails[i] == "beside" else "",
-                "copies": 1 if node.layer is None else arch.config.n_layer,
+                "copies": 1 if node.layer is None else L,
                 "tied": node.role == "logits" and arch.config.tie_weights,
                 "axes": list(node.axes),
                 "shape": list(shapes[node.id]),
-                "params": node.params,
-                "flops": node.flops(run.T, run.B),
-                "activations": taken[node.id],
-                "cache": kept[node.id],
+                "params": node.params * times,
+                "flops": node.flops(run.T, run.B) * times,
+                "activations": taken[node.id] * times,
+                "cache": kept[node.id] * times,
             }
         )
     return lines
 
 
-def _label(node: Node) -> str:
+def _label(node: Node, L: int) -> str:
+    if node.id == FOLDED:
+        return f"Transformer Block × {L}"
     return "each block" if node.id == BLOCK_0 else node.label
 
 

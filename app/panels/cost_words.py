@@ -6,7 +6,8 @@ import re
 from typing import TypedDict
 
 from app.panels.cost_parts import Curve, Grown, whole
-from gptcore import Architecture
+from gptcore import GPTConfig
+from gptcore.graph.architecture import axis_sizes
 from gptcore.graph.costs import RunSize, parts
 
 Piece = str | tuple[str, str]
@@ -37,16 +38,16 @@ def worded(template: str, letters: dict[str, tuple[str, str]]) -> list[Piece]:
     return pieces
 
 
-def letters_of(arch: Architecture, run: RunSize) -> dict[str, tuple[str, str]]:
+def letters_of(config: GPTConfig, run: RunSize) -> dict[str, tuple[str, str]]:
     """Return each letter with its number, `T` as "T = 1,024", and `nT` as the number alone."""
-    sizes = {**arch.sizes(run.B, run.T), "L": arch.config.n_layer}
+    sizes = {**axis_sizes(config), "B": run.B, "T": run.T, "L": config.n_layer}
     named = {name: (name, f"{name} = {size:,}") for name, size in sizes.items()}
     return named | {f"n{name}": (name, f"{size:,}") for name, size in sizes.items()}
 
 
-def answers(arch: Architecture, run: RunSize) -> list[Answer]:
+def answers(config: GPTConfig, run: RunSize) -> list[Answer]:
     """Return the questions and answers."""
-    letters, config = letters_of(arch, run), arch.config
+    letters = letters_of(config, run)
     by_part = parts(config, run)
     params = sum(cost.params for cost in by_part.values())
     mlp = by_part["MLP"].params
@@ -70,7 +71,7 @@ def answers(arch: Architecture, run: RunSize) -> list[Answer]:
         ),
         (
             "How many parameters sit in the MLPs?",
-            f"{mlp:,}, {mlp / params:.1%} of all: in each of {{L}} blocks {{n4C}} × {{nC}} up and as many down"
+            f"{mlp:,}, {100 * mlp / params:.1f} % of all: in each of {{L}} blocks {{n4C}} × {{nC}} up and as many down"
             + (", and their biases." if config.bias else "."),
         ),
         (
@@ -93,8 +94,10 @@ def growth_sentence(found: Grown, quantity: str, curve: Curve) -> list[Piece]:
         return worded(
             f"From {{T}} to {{twice}} tokens: all of it that grows doubles, {times}; no part has {{square}}.", letters
         )
-    share = f"{terms.square / terms.total:.1%}"
-    text = f"From {{T}} to {{twice}} tokens: {times}. Most parts double; attention's pairs ({{square}}, {share}) become four times"
+    share = f"{100 * terms.square / terms.total:.1f} %"
+    text = (
+        f"From {{T}} to {{twice}} tokens: {times}. What grows with T doubles; attention's pairs ({{square}}, {share})"
+    )
     over = curve["overtakes"]
     known = letters | {"over": ("T", f"T = {over:,}" if over else "")}
-    return worded(f"{text}, and are the larger part from {{over}} on.", known)
+    return worded(f"{text} become four times, and are the larger part from {{over}} on.", known)

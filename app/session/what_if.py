@@ -124,7 +124,7 @@ def problem(asked: Choice) -> Problem | None:
         changed = [replace(asked, n_head=heads, n_embd=width) for heads, width in possible]
         return Problem(text, tuple(zip(labels, changed, strict=True)))
     if longest < T:
-        text = f"T = {T:,} tokens are more than block_size = {longest:,}: there is no position embedding for token {longest:,}."
+        text = f"T = {T:,} tokens are more than block_size = {longest:,}: no later position has an embedding."
         shorter, longer = replace(asked, T=longest), replace(asked, block_size=T)
         return Problem(text, ((f"T = {longest:,}", shorter), (f"block_size = {T:,}", longer)))
     return None

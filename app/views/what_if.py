@@ -15,20 +15,19 @@ from app.state import person, reports, returning, server
 from app.state import what_if as supposed
 from app.state.origin import origin
 from app.views.letters import letters
-from gptcore import architecture
 from gptcore.analysis.part_times import part_times
 
 KEY = "what_if"
 FIELDS = {
-    "n_layer": ("L", "n_layer: blocks"),
-    "n_head": ("H", "n_head: heads"),
-    "n_embd": ("C", "n_embd: width"),
-    "block_size": ("block_size", "block_size: context"),
-    "vocab_size": ("V", "vocab_size: tokens"),
-    "T": ("T", "tokens of this run"),
-    "B": ("B", "texts of this run"),
+    "n_layer": ("L", "n_layer"),
+    "n_head": ("H", "n_head"),
+    "n_embd": ("C", "n_embd"),
+    "block_size": ("block_size", "block_size"),
+    "vocab_size": ("V", "vocab_size"),
+    "T": ("T", "tokens"),
+    "B": ("B", "texts"),
 }
-"""The sliders: letter and words."""
+"""The sliders: letter and name."""
 CURVES = {"flops": ("FLOPs of one forward pass", "FLOP"), "activations": ("Activation memory", "B")}
 
 
@@ -85,12 +84,21 @@ def _asked(me: Explorer) -> dict[str, Any]:
 def _costs(me: Explorer, drawn: Choice) -> dict[str, Any]:
     """Return all numbers of the supposed model, and the shares of the one on the screen."""
     config, run = drawn.config, drawn.run
-    arch, grown = architecture(config), cost_parts.grown(config, run)
+    grown = cost_parts.grown(config, run)
     own = Choice.of(me.arch.config).with_run_of(drawn)
     curves = {name: cost_parts.curve(grown, name, run.T, config.block_size) for name in CURVES}
     return {
-        "lines": cost_lines.cost_lines(arch, run),
+        "lines": cost_lines.cost_lines(config, run),
         "letters": letters(config, run.T) | {"B": f"B: batch, the number of texts in one run = {run.B}"},
+        "sizes": {
+            "B": run.B,
+            "T": run.T,
+            "C": config.n_embd,
+            "H": config.n_head,
+            "D": config.head_dim,
+            "V": config.vocab_size,
+            "L": config.n_layer,
+        },
         "parts": cost_parts.part_costs(config, run),
         "own": cost_parts.part_costs(me.arch.config, own.run),
         "model": f"{person.loaded().source.rstrip('/').rpartition('/')[2]}, T = {own.T:,}",
@@ -104,7 +112,7 @@ def _costs(me: Explorer, drawn: Choice) -> dict[str, Any]:
             }
             for name, (title, unit) in CURVES.items()
         ],
-        "answers": cost_words.answers(arch, run),
+        "answers": cost_words.answers(config, run),
     }
 
 

@@ -68,14 +68,15 @@ class Cost:
     """Bytes."""
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(self.amounts(), other.amounts(), strict=True)))
+        return Cost(
+            self.params + other.params,
+            self.flops + other.flops,
+            self.activations + other.activations,
+            self.cache + other.cache,
+        )
 
     def __mul__(self, times: int) -> Cost:
-        return Cost(*(amount * times for amount in self.amounts()))
-
-    def amounts(self) -> tuple[int, int, int, int]:
-        """Return parameters, FLOPs, bytes of activations, bytes of the KV cache."""
-        return self.params, self.flops, self.activations, self.cache
+        return Cost(self.params * times, self.flops * times, self.activations * times, self.cache * times)
 
 
 QUANTITIES = tuple(field.name for field in dataclasses.fields(Cost))
@@ -129,9 +130,10 @@ def parts(config: GPTConfig, run: RunSize) -> dict[Part, Cost]:
     9.663676416
     """
     found = dict.fromkeys(PARTS, Cost())
+    sizes = axis_sizes(config) | {"B": run.B, "T": run.T}
     for row in _table(config):
         copies = config.n_layer if row.id.startswith(BLOCK) else 1
-        found[part_of(row)] += _own(row, config, run) * copies
+        found[part_of(row)] += _own(row, config, run, sizes) * copies
     return found
 
 
@@ -205,9 +207,8 @@ def _with_containers(arch: Architecture, run: RunSize, own: Callable[[Node, int]
 _table = lru_cache(maxsize=64)(rows)
 
 
-def _own(row: Row, config: GPTConfig, run: RunSize) -> Cost:
+def _own(row: Row, config: GPTConfig, run: RunSize, sizes: Mapping[str, int]) -> Cost:
     """Return the costs of one tensor: its weights, its product, its numbers."""
-    sizes = axis_sizes(config) | {"B": run.B, "T": run.T}
     shapes = {name: [sizes[axis] for axis in axes] for name, axes in row.weights.items()}
     tied = row.role == "logits" and config.tie_weights
     size = math.prod(sizes[axis] for axis in row.axes) * run.number

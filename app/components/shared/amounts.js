@@ -6,8 +6,9 @@ const PREFIXES = ["", "k", "M", "G", "T", "P", "E"];
  * Writes an amount of a unit, such as 4.19 MB; "B" behind a number of things stands for billions.
  * @param {number} value
  * @param {string} unit - "" for things that are counted
+ * @param {boolean} named - false where the unit stands elsewhere: its prefix alone, such as 4.19 M
  */
-export function amount(value, unit = "") {
+export function amount(value, unit = "", named = true) {
   let power = 0;
   while (power < PREFIXES.length - 1 && Number(value.toPrecision(3)) >= 1000) {
     value /= 1000;
@@ -15,7 +16,7 @@ export function amount(value, unit = "") {
   }
   const digits = power === 0 && Number.isInteger(value) ? String(value) : value.toPrecision(3);
   const prefix = PREFIXES[power] === "G" && unit === "" ? "B" : PREFIXES[power];
-  return prefix || unit ? `${digits} ${prefix}${unit}` : digits;
+  return `${digits} ${prefix}${named ? unit : ""}`.trim();
 }
 
 /**

@@ -64,6 +64,7 @@ def what_if(
     last: str,
     lines: Sequence[Mapping[str, Any]],
     letters: Mapping[str, str],
+    sizes: Mapping[str, int],
     parts: Sequence[Mapping[str, Any]],
     own: Sequence[Mapping[str, Any]],
     model: str,
@@ -89,6 +90,7 @@ def what_if(
         last: the possible settings that are still drawn, in words.
         lines: the map, as `CostLine`s.
         letters: what each letter is, and its number here.
+        sizes: the number of each letter that shapes are made of.
         parts: costs by part of the supposed model.
         own: the same of the model on the screen, at its full context.
         model: its name.
@@ -111,6 +113,7 @@ def what_if(
         "last": last,
         "lines": list(lines),
         "letters": dict(letters),
+        "sizes": dict(sizes),
         "parts": list(parts),
         "own": list(own),
         "model": model,

@@ -68,9 +68,10 @@ function pressed(view, event) {
 // ---- a slider and a number -----------------------------------------------------------------------------------
 
 function row(view, { name, letter, label, low, high }) {
-  const slider = el("input", { type: "range", min: 0, step: 1, "aria-label": label, "data-name": name });
-  const number = el("input", { type: "number", min: low, max: high, step: 1, "aria-label": `${label}, as a number`, "data-number": name });
-  const sign = letter === name ? null : el("b", { "data-letter": letter }, letter);
+  const words = view.data.letters[letter].split(" = ")[0];
+  const slider = el("input", { type: "range", min: 0, step: 1, "aria-label": words, "data-name": name });
+  const number = el("input", { type: "number", min: low, max: high, step: 1, "aria-label": `${words}, as a number`, "data-number": name });
+  const sign = el("b", { "data-letter": letter }, letter === label ? "" : letter);
   slider.oninput = () => change(view, { [name]: view.rows.get(name).stops[Number(slider.value)] });
   number.oninput = () => {
     const value = Number(number.value);
@@ -80,7 +81,7 @@ function row(view, { name, letter, label, low, high }) {
     if (good) change(view, { [name]: value });
   };
   number.onblur = () => show(view); // what could not be read is replaced by what is set
-  const node = el("div", { class: "field" }, el("span", { class: "name" }, sign, label), slider, number);
+  const node = el("div", { class: "field", title: words }, el("span", { class: "name" }, sign, label), slider, number);
   return { node, slider, number, stops: [0] };
 }
 

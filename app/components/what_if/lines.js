@@ -26,14 +26,14 @@ function gutter({ rail, branch, frames, depth }) {
   return el("span", { class: "gutter", "data-deep": depth > 0, "aria-hidden": "true" }, ...marks);
 }
 
-function letters(view, axes) {
-  const made = axes.flatMap((axis, i) => [i ? ", " : "", el("span", { "data-letter": axis, title: view.data.letters[axis] }, axis)]);
+function letters(axes) {
+  const made = axes.flatMap((axis, i) => [i ? ", " : "", el("span", { "data-letter": axis }, axis)]);
   return el("span", { class: "axes number" }, "(", ...made, ")");
 }
 
-function makeLine(view, line) {
+function makeLine(line) {
   const title = el("span", { class: "title", title: line.summary }, line.label);
-  const name = el("th", { scope: "row" }, gutter(line), el("i", { class: `dot concept-${line.concept}` }), title, letters(view, line.axes));
+  const name = el("th", { scope: "row" }, gutter(line), el("i", { class: `dot concept-${line.concept}` }), title, letters(line.axes));
   const numbers = line.axes.map((axis) => el("span", { "data-letter": axis }));
   const shape = el("td", { class: "shape number" }, "(", ...numbers.flatMap((each, i) => (i ? [", ", each] : [each])), ")");
   const costs = NAMES.map((name) => {
@@ -48,12 +48,12 @@ function makeLine(view, line) {
 function drawLine(view, { title, numbers, costs }, line, totals) {
   write(title, line.label);
   numbers.forEach((each, i) => {
-    write(each, line.shape[i].toLocaleString("en-US"));
+    write(each, String(line.shape[i]));
     each.title = view.data.letters[line.axes[i]] ?? "";
   });
   for (const { name, value, cell } of costs) {
     const { unit } = QUANTITIES[name];
-    write(value, line[name] ? amount(line[name], unit) : "–");
+    write(value, line[name] ? amount(line[name], unit, name !== "flops") : "–");
     value.classList.toggle("elsewhere", name === "params" && line.tied);
     value.title = name === "params" && line.tied ? "the token embedding's own matrix, counted there" : exact(line[name], unit);
     cell.dataset.value = String(line[name]);
@@ -67,7 +67,7 @@ export function drawLines(view) {
   const key = lines.map(({ id }) => id).join();
   if (view.linesKey !== key) {
     view.linesKey = key;
-    view.lines = new Map(lines.map((line) => [line.id, makeLine(view, line)]));
+    view.lines = new Map(lines.map((line) => [line.id, makeLine(line)]));
     view.body.replaceChildren(...[...view.lines.values()].map(({ node }) => node));
   }
   const totals = Object.fromEntries(NAMES.map((name) => [name, totalOf(parts, name)]));

@@ -16,7 +16,7 @@ export function buildParts(view) {
   });
   view.ownName = el("span", { class: "soft push" });
   view.partRows = el("tbody", {});
-  const head = el("tr", {}, el("th", { scope: "col" }, "part"), ...NAMES.map((name) => el("th", { scope: "col", colspan: 2 }, QUANTITIES[name].words)));
+  const head = el("tr", {}, el("th", { scope: "col" }, "part"), ...NAMES.map((name) => el("th", { scope: "col" }, QUANTITIES[name].words)));
   return el(
     "section",
     { class: "card parts" },
@@ -42,15 +42,15 @@ function drawStack(stack, parts, name, who) {
 }
 
 function makeRow(part) {
-  const cells = NAMES.map((name) => ({ name, value: el("td", { class: "number", "data-cost": name }), of: el("td", { class: "soft number" }) }));
+  const cells = NAMES.map((name) => ({ name, value: el("span", {}), of: el("span", { class: "soft" }) }));
   const node = el("tr", { "data-part": part.name }, el("th", { scope: "row" }, el("i", { class: `dot concept-${part.concept}` }), part.name));
-  for (const { value, of } of cells) node.append(value, of);
+  for (const { name, value, of } of cells) node.append(el("td", { class: "number", "data-cost": name }, value, of));
   return { node, cells };
 }
 
 export function drawParts(view) {
   const { parts, own, model } = view.data;
-  write(view.ownName, `thin: ${model}`);
+  write(view.ownName, `thin bars: ${model}`);
   for (const { name, supposed, own: its, mine, its: number } of view.bars) {
     const { unit } = QUANTITIES[name];
     drawStack(supposed, parts, name, "the supposed model");
@@ -63,9 +63,9 @@ export function drawParts(view) {
   view.partLines.forEach(({ cells }, i) => {
     for (const { name, value, of } of cells) {
       const total = totalOf(parts, name);
-      write(value, parts[i][name] ? amount(parts[i][name], QUANTITIES[name].unit) : "–");
+      write(value, parts[i][name] ? amount(parts[i][name], QUANTITIES[name].unit, name !== "flops") : "–");
       value.title = exact(parts[i][name], QUANTITIES[name].unit);
-      value.dataset.value = String(parts[i][name]);
+      value.parentElement.dataset.value = String(parts[i][name]);
       write(of, parts[i][name] ? share(parts[i][name] / total) : "");
     }
   });
