@@ -1,5 +1,6 @@
 // Large amounts as people read them: three digits and a prefix.
 
+const WHOLE = new Intl.NumberFormat("en-US"); // kept, because making one takes long
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E"];
 
 /**
@@ -26,7 +27,7 @@ export function amount(value, unit = "", named = true) {
  */
 export function exact(value, unit = "") {
   if (!Number.isSafeInteger(value)) return amount(value, unit);
-  return `${value.toLocaleString("en-US")}${unit && ` ${unit}`}`;
+  return `${WHOLE.format(value)}${unit && ` ${unit}`}`;
 }
 
 /**

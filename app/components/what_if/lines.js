@@ -15,7 +15,7 @@ export function buildLines(view) {
   return el(
     "div",
     { class: "map card scroll", role: "region", "aria-label": "The map with its costs", tabindex: 0 },
-    el("table", {}, el("thead", {}, head), view.body),
+    el("table", {}, el("colgroup", {}, el("col", {}), el("col", { class: "shape" }), ...NAMES.map(() => el("col", { class: "cost" }))), el("thead", {}, head), view.body),
   );
 }
 
@@ -51,15 +51,23 @@ function drawLine(view, { title, numbers, costs }, line, totals) {
     write(each, String(line.shape[i]));
     each.title = view.data.letters[line.axes[i]] ?? "";
   });
-  for (const { name, value, cell } of costs) {
-    const { unit } = QUANTITIES[name];
-    write(value, line[name] ? amount(line[name], unit, name !== "flops") : "–");
-    value.classList.toggle("elsewhere", name === "params" && line.tied);
-    value.title = name === "params" && line.tied ? "the token embedding's own matrix, counted there" : exact(line[name], unit);
-    cell.dataset.value = String(line[name]);
-    const part = name === "params" && line.tied ? 0 : (line[name] * line.copies) / (totals[name] || 1);
-    cell.style.setProperty("--share", `${(100 * part).toFixed(2)}%`);
-  }
+  for (const cost of costs) drawCost(cost, line, totals[cost.name]);
+}
+
+/** A cost that stays as it was is left alone: each change of an element has the browser style it again. */
+function drawCost(cost, line, total) {
+  const { name, value, cell } = cost;
+  const { unit } = QUANTITIES[name];
+  const tied = name === "params" && line.tied;
+  const part = tied ? 0 : (line[name] * line.copies) / (total || 1);
+  const key = `${line[name]} ${tied} ${part.toFixed(4)}`;
+  if (cost.key === key) return;
+  cost.key = key;
+  write(value, line[name] ? amount(line[name], unit, name !== "flops") : "–");
+  value.classList.toggle("elsewhere", tied);
+  value.title = tied ? "the token embedding's own matrix, counted there" : exact(line[name], unit);
+  cell.dataset.value = String(line[name]);
+  cell.style.setProperty("--share", `${(100 * part).toFixed(2)}%`);
 }
 
 export function drawLines(view) {
