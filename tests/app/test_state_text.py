@@ -37,6 +37,7 @@ STATES = st.builds(
     look=st.builds(Look, **{name: st.sampled_from(words) for name, words in CHOICES.items()}),
     upload=st.sampled_from(["", "0f" * 32]),
     options=ANY,
+    sizes=st.sampled_from(["", "12-12-768-1024-50257-1-1-1024-1-4-0"]),
 )
 
 
@@ -81,6 +82,7 @@ def test_every_field_is_written() -> None:
         *(replace(plain, look=Look().choose(name, word)) for name, words in CHOICES.items() for word in words[1:]),
         replace(plain, upload="0f" * 32),
         replace(plain, options='{"words":false}'),
+        replace(plain, sizes="12-12-768-1024-50257-1-1-1024-1-4-0"),
     ]
     assert len({encode(state) for state in (plain, *others)}) == len(others) + 1
 
@@ -104,6 +106,8 @@ def test_every_field_is_written() -> None:
         ("model=m&scale=" + "x" * 500, "scale is one of weight, row, value, got 'x"),
         ("model=m&look=diagram", "no field 'look'"),
         ("model=m&upload=../etc", "'upload' of a state holds '../etc'"),
+        ("model=m&sizes=big", "sizes are 11 whole numbers with dashes between, got 'big'; or take the link"),
+        ("model=m&sizes=0-1-8-8-8-1-1-8-1-4-0", "n_layer is from 1 to 200, got 0; or take the link"),
         ("v=2&model=m", "version '2', wanted 1; make the link anew"),
         ("v=&model=m", "version '', wanted 1"),
         ("model=m&model=n", "each field of a state comes once, got model, model"),

@@ -47,6 +47,15 @@ def test_axe_finds_nothing_serious(launched: BrowserContext, fairytales: str, sc
         for question in page.locator('[data-panel="words"] summary').all():
             question.click()
         assert findings(page) == [], view
+    page.get_by_role("link", name="What if").click()
+    page.locator('[data-panel="what_if"]').wait_for()
+    page.wait_for_timeout(600)
+    assert findings(page) == [], "What if"
+    page.locator('input[data-number="n_head"]').fill("5")
+    page.locator('[data-role="impossible"]').wait_for()
+    page.locator('[data-role="measure"]').click()
+    page.get_by_text("Measure again").wait_for()
+    assert findings(page) == [], "What if, impossible sizes"
     page.get_by_role("link", name="Training").click()
     page.locator(".js-plotly-plot").first.wait_for()
     assert findings(page) == [], "Training"
