@@ -11,7 +11,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.what_if import Choice, stops, to_text
-from gptcore import GPTConfig, architecture
+from gptcore import Checkpoint, GPTConfig, architecture
 from gptcore.graph.costs import RunSize, parts, total
 from tests.browser.driver import chromium, open_page
 from tests.browser.test_browser_sizes import FONTS, LETTERS
@@ -26,7 +26,7 @@ XL = Choice.of(GPTConfig.preset("gpt2-xl"))
 def visit(page: Page) -> Page:
     """Go to the page; the badge has been measured, so that nothing else is on its way."""
     page.wait_for_function("deepQuery('[data-panel=badge]')[0]?.dataset.kind !== 'none'", timeout=90_000)
-    page.get_by_role("link", name="What if").click()
+    page.locator('[data-testid="stTopNavLink"]').nth(1).click()
     page.locator('[data-panel="what_if"]').wait_for()
     return page
 
@@ -118,7 +118,8 @@ def test_impossible_sizes_say_why_and_offer_a_way_out(page: Page) -> None:
     assert field.input_value() == "7"
 
 
-def test_times_of_the_prompt_s_run_are_measured(page: Page) -> None:
+def test_times_of_the_prompt_s_run_are_measured(page: Page, shakespeare: Checkpoint) -> None:
+    config = shakespeare.config
     visit(page)
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
@@ -127,7 +128,6 @@ def test_times_of_the_prompt_s_run_are_measured(page: Page) -> None:
     assert sum(value for name, value in seconds.items() if name != "the whole") == pytest.approx(seconds["the whole"])
     flops = page.locator('[data-role="measured"] tr[data-part="MLP"]').get_attribute("data-flops")
     T = int(page.locator('[data-role="measured"] p').first.inner_text().split("prompt's ")[1].split()[0])
-    config = GPTConfig(256, 65, 4, 4, 192, bias=False)
     mine = page.locator('[data-bar="own params"] [data-part="MLP"]').get_attribute("data-value")
     assert int(mine or 0) == parts(config, RunSize(T))["MLP"].params
     assert int(flops or 0) == parts(config, RunSize(T))["MLP"].flops
@@ -172,8 +172,9 @@ def test_letters_are_large_enough_and_nothing_is_cut(
     drawn(page, Choice.of(GPTConfig.preset("gpt3-175b")))
     assert page.evaluate(LETTERS) == []
     cut = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(table, .bars, .field, .totals, .segments)')
-        .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.parentElement.scrollWidth > each.parentElement.clientWidth + 1)
-        .map((each) => [each.className, each.tagName, each.scrollWidth, each.parentElement.clientWidth])""")
+        .flatMap((each) => [each, each.parentElement])
+        .filter((each) => each.scrollWidth > each.clientWidth + 1)
+        .map((each) => [each.className, each.tagName, each.scrollWidth, each.clientWidth])""")
     assert cut == []
     small = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(button, label, input:not([type=checkbox]))')
         .map((each) => [each.textContent || each.dataset.name, each.getBoundingClientRect().height])
