@@ -66,6 +66,9 @@ def assert_numbers(page: Page, choice: Choice) -> None:
         assert line.locator(".shape").inner_text() == f"({', '.join(map(str, shapes[node_id]))})"
         assert int(line.locator('[data-cost="params"]').get_attribute("data-value") or 0) == node.params
         assert int(line.locator('[data-cost="flops"]').get_attribute("data-value") or 0) == node.flops(run.T, run.B)
+        copies = config.n_layer if node.layer is not None else 1
+        told = line.locator('[data-cost="flops"]').evaluate("(cell) => cell.style.getPropertyValue('--share')")
+        assert float(told.rstrip("%")) == pytest.approx(100 * node.flops(run.T, run.B) * copies / whole.flops, abs=0.01)
 
 
 def test_a_preset_and_a_slider_move_every_number(page: Page) -> None:

@@ -6,6 +6,10 @@ import { el, write } from "../shared/dom.js";
 import { QUANTITIES, totalOf } from "./totals.js";
 
 const NAMES = Object.keys(QUANTITIES);
+const COUNTED =
+  "Inside the block: the costs of one; bars: the share of the whole, all blocks together. FLOPs: the matrix products alone, 2 per " +
+  "multiply-add, logits at all positions. Activations: every tensor that a forward pass makes, kept until the backward pass; " +
+  "views, ids and weights take none.";
 
 export function buildLines(view) {
   view.body = el("tbody", {});
@@ -15,7 +19,7 @@ export function buildLines(view) {
   return el(
     "div",
     { class: "map card scroll", role: "region", "aria-label": "The map with its costs", tabindex: 0 },
-    el("table", {}, el("colgroup", {}, el("col", {}), el("col", { class: "shape" }), ...NAMES.map(() => el("col", { class: "cost" }))), el("thead", {}, head), view.body),
+    el("table", {}, el("caption", {}, COUNTED), el("colgroup", {}, el("col", {}), el("col", { class: "shape" }), ...NAMES.map(() => el("col", { class: "cost" }))), el("thead", {}, head), view.body),
   );
 }
 
