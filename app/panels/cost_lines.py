@@ -30,7 +30,7 @@ class CostLine(TypedDict):
     branch: str
     """For a line beside the residual stream: "first", "middle" or "last" of its branch."""
     copies: int
-    """How many of it the model has: L inside the block, else 1."""
+    """The number of such tensors in the model: L inside the block, else 1."""
     tied: bool
     """True where its parameters are those of another tensor, and counted there."""
     axes: list[str]

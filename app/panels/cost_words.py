@@ -1,4 +1,4 @@
-"""What the sizes of a model mean, in sentences with its numbers in them. No Streamlit."""
+"""The meaning of a model's sizes, in sentences with its numbers in them. No Streamlit."""
 
 from __future__ import annotations
 

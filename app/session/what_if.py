@@ -33,7 +33,7 @@ STOPS: Final[dict[str, tuple[int, ...]]] = {
     "T": tuple(2**power for power in range(18)),
     "B": (1, 2, 4, 8, 12, 16, 32, 64, 128, 256, 512, 1024),
 }
-"""Where a slider stops; that of n_embd at so many numbers a head, so that the heads stay equal."""
+"""The values at which a slider stops; of n_embd so many numbers a head, so that the heads stay equal."""
 _TEXT = re.compile(r"\d{1,8}(-\d{1,8}){10}")
 
 
@@ -103,7 +103,7 @@ class Problem:
 
     text: str
     remedies: tuple[tuple[str, Choice], ...]
-    """What the button says, and what it sets."""
+    """The words of each button, and the settings that it asks for."""
 
 
 def problem(asked: Choice) -> Problem | None:

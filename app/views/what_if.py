@@ -119,8 +119,8 @@ def _costs(me: Explorer, drawn: Choice) -> dict[str, Any]:
 def _measure(me: Explorer) -> None:
     trace = me.shown.trace
     with server.turn(me.parameters * trace.T):
-        times = part_times(me.checkpoint.model, trace.ids)
-        supposed.keep_measured(trace, times, torch.get_num_threads())
+        times, threads = part_times(me.checkpoint.model, trace.ids), torch.get_num_threads()
+    supposed.keep_measured(trace, times, threads)
 
 
 def _measured(me: Explorer) -> dict[str, Any]:

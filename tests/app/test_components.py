@@ -174,6 +174,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "prompt",
         "save",
         "timeline",
+        "what_if",
         "words",
     ]
     for name in MODULES:
@@ -458,6 +459,30 @@ def _page() -> None:
         questions=[answered],
     )
     ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
+    ui.what_if(
+        key="what_if",
+        values={"n_layer": 2},
+        drawn="2",
+        fields=[{"name": "n_layer", "letter": "L", "label": "n_layer", "low": 1, "high": 9, "stops": [1, 2]}],
+        presets=[{"label": "gpt2", "values": {"n_layer": 12}, "chosen": False}],
+        problem="",
+        remedies=[],
+        last="",
+        lines=[],
+        letters={"L": "L: blocks = 2"},
+        sizes={"L": 2},
+        parts=[],
+        own=[],
+        model="x",
+        shares={},
+        curves=[],
+        answers=[],
+        run="x, 3 tokens",
+        measured=None,
+        origin="o",
+        state="model=x",
+        ack=0,
+    )
 
 
 def _payloads(at: AppTest) -> dict[str, Any]:
@@ -475,7 +500,8 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime", "words"}
+    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime"}
+    alone |= {"what_if", "words"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]

@@ -20,7 +20,7 @@ class SizeField(TypedDict):
     low: int
     high: int
     stops: list[int]
-    """Where the slider stops."""
+    """The values at which the slider stops."""
 
 
 class Preset(TypedDict):
