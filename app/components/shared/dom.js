@@ -55,6 +55,16 @@ export function write(node, text) {
 }
 
 /**
+ * Gives an attribute a value, if it has another one: each change has the browser style the element again.
+ * @param {Element} node
+ * @param {string} name
+ * @param {string | number | boolean} value
+ */
+export function put(node, name, value) {
+  if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
+}
+
+/**
  * Takes the room of a mounted component from the page: Streamlit leaves a gap for each element that is displayed.
  * @param {Mounted} component
  */

@@ -1,7 +1,7 @@
 // The settings: models that are known, a slider and a number for each size, and what to do where they are impossible.
 // All settings go up with each change, so that the newest message alone says everything.
 
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop, stopAt } from "../shared/roving.js";
 import { segments } from "../shared/segments.js";
 
@@ -97,9 +97,10 @@ function show(view) {
   const { values } = view;
   const active = view.root.getRootNode().activeElement;
   for (const [name, { slider, number, stops }] of view.rows) {
-    slider.max = String(stops.length - 1);
-    slider.value = String(nearest(stops, values[name]));
-    slider.setAttribute("aria-valuetext", String(values[name]));
+    put(slider, "max", stops.length - 1);
+    const at = String(nearest(stops, values[name]));
+    if (slider.value !== at) slider.value = at;
+    put(slider, "aria-valuetext", values[name]);
     if (number !== active && (number.value !== String(values[name]) || number.hasAttribute("data-wrong"))) {
       number.value = String(values[name]);
       number.removeAttribute("data-wrong");
@@ -118,9 +119,9 @@ function drawButtons(group, wanted) {
   wanted.forEach(({ label, values, chosen }, i) => {
     const button = group.children[i] ?? group.appendChild(el("button", { type: "button", class: "quiet" }));
     write(button, label);
-    button.dataset.values = JSON.stringify(values);
-    button.dataset.preset = label;
-    button.setAttribute("aria-pressed", String(chosen));
+    put(button, "data-values", JSON.stringify(values));
+    put(button, "data-preset", label);
+    put(button, "aria-pressed", chosen);
     if (chosen && !group.contains(group.getRootNode().activeElement)) stopAt(group, button);
   });
   keepStop(group);

@@ -2,7 +2,7 @@
 // has a bar: its share of the whole model, all blocks together.
 
 import { amount, exact } from "../shared/amounts.js";
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { QUANTITIES, totalOf } from "./totals.js";
 
 const NAMES = Object.keys(QUANTITIES);
@@ -53,7 +53,7 @@ function drawLine(view, { title, numbers, costs }, line, totals) {
   write(title, line.label);
   numbers.forEach((each, i) => {
     write(each, String(line.shape[i]));
-    each.title = view.data.letters[line.axes[i]] ?? "";
+    put(each, "title", view.data.letters[line.axes[i]] ?? "");
   });
   for (const cost of costs) drawCost(cost, line, totals[cost.name]);
 }

@@ -1,7 +1,7 @@
 // Where it goes: for each cost a bar by part, of the supposed model and of the one on the screen, and a table.
 
 import { amount, exact, share } from "../shared/amounts.js";
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { QUANTITIES, totalOf } from "./totals.js";
 
 const NAMES = Object.keys(QUANTITIES);
@@ -29,15 +29,16 @@ export function buildParts(view) {
 function drawStack(stack, parts, name, who) {
   const total = totalOf(parts, name);
   const said = parts.filter((part) => part[name]).map((part) => `${part.name} ${share(part[name] / total)}`);
-  stack.setAttribute("aria-label", `${QUANTITIES[name].words} of ${who}: ${said.join(", ") || "none"}`);
+  put(stack, "aria-label", `${QUANTITIES[name].words} of ${who}: ${said.join(", ") || "none"}`);
   while (stack.children.length < parts.length) stack.append(el("i", {}));
   parts.forEach((part, i) => {
     const piece = stack.children[i];
-    piece.className = `concept-${part.concept}`;
-    piece.style.flexGrow = String(total ? part[name] / total : 0);
-    piece.title = `${part.name}: ${exact(part[name], QUANTITIES[name].unit)}, ${share(total ? part[name] / total : 0)}`;
-    piece.dataset.part = part.name;
-    piece.dataset.value = String(part[name]);
+    const of = total ? part[name] / total : 0;
+    put(piece, "class", `concept-${part.concept}`);
+    if (piece.style.flexGrow !== String(of)) piece.style.flexGrow = String(of);
+    put(piece, "title", `${part.name}: ${exact(part[name], QUANTITIES[name].unit)}, ${share(of)}`);
+    put(piece, "data-part", part.name);
+    put(piece, "data-value", part[name]);
   });
 }
 
@@ -64,8 +65,8 @@ export function drawParts(view) {
     for (const { name, value, of } of cells) {
       const total = totalOf(parts, name);
       write(value, parts[i][name] ? amount(parts[i][name], QUANTITIES[name].unit, name !== "flops") : "–");
-      value.title = exact(parts[i][name], QUANTITIES[name].unit);
-      value.parentElement.dataset.value = String(parts[i][name]);
+      put(value, "title", exact(parts[i][name], QUANTITIES[name].unit));
+      put(value.parentElement, "data-value", parts[i][name]);
       write(of, parts[i][name] ? share(parts[i][name] / total) : "");
     }
   });

@@ -1,7 +1,7 @@
 // What grows with what: the share of each cost that has T, T², C, C², V or L in it, and the parts that have it.
 
 import { share } from "../shared/amounts.js";
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { QUANTITIES } from "./totals.js";
 
 const NAMES = Object.keys(QUANTITIES);
@@ -37,8 +37,8 @@ export function drawPowers(view) {
       const held = Object.entries(shares[name][power]);
       const sum = held.reduce((total, [, each]) => total + each, 0);
       write(text, share(sum));
-      cell.dataset.value = String(sum);
-      cell.title = held.map(([part, each]) => `${part} ${share(each)}`).join(", ") || "nothing";
+      put(cell, "data-value", sum);
+      put(cell, "title", held.map(([part, each]) => `${part} ${share(each)}`).join(", ") || "nothing");
       const key = held.map(([part]) => part).join();
       if (dots.dataset.parts === key) continue;
       dots.dataset.parts = key;
