@@ -26,7 +26,7 @@ XL = Choice.of(GPTConfig.preset("gpt2-xl"))
 def visit(page: Page) -> Page:
     """Go to the page; the badge has been measured, so that nothing else is on its way."""
     page.wait_for_function("deepQuery('[data-panel=badge]')[0]?.dataset.kind !== 'none'", timeout=90_000)
-    page.locator('[data-testid="stTopNavLink"]').nth(1).click()
+    page.get_by_role("link", name="What if").click()
     page.locator('[data-panel="what_if"]').wait_for()
     return page
 
