@@ -6,7 +6,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
-from app.components.code import code
+from app.components.code import CodeEvent, closed_code, code
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
 from app.components.heads import HeadEvent, heads
@@ -14,7 +14,6 @@ from app.components.hint import hint
 from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
 from app.components.link import link
-from app.components.listing import listing
 from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
 from app.components.map import Crumb, MapEvent, MapLine, map_panel
@@ -40,6 +39,7 @@ __all__ = [
     "CardOperand",
     "CardPicture",
     "Cell",
+    "CodeEvent",
     "Crumb",
     "ExplainEvent",
     "ExplainOpen",
@@ -77,6 +77,7 @@ __all__ = [
     "WordsEvent",
     "alive",
     "badge",
+    "closed_code",
     "code",
     "explanation",
     "generate",
@@ -86,7 +87,6 @@ __all__ = [
     "history",
     "lens",
     "link",
-    "listing",
     "live",
     "losses",
     "map_panel",

@@ -56,7 +56,8 @@ interface WindowEventMap {
   "gptscope:note": Event;
   "gptscope:drawing": Event;
   "gptscope:history": Event;
-  "gptscope:listing": Event;
+  "gptscope:parity": Event;
+  "gptscope:measure": Event;
   "gptscope:ready": Event;
 }
 
@@ -66,7 +67,6 @@ interface Window {
   gptscopeVersion?: string;
   gptscopeKept?: Map<string, string>;
   gptscopeHistories?: Map<string, any>;
-  gptscopeListings?: Map<string, [string, string][][]>;
   gptscopePictures?: Map<string, () => Picture | null | Promise<Picture | null>>;
   gptscopeHeads?: { canvas: OffscreenCanvas; size: number };
   gptscopePlotly?: boolean;

@@ -5,6 +5,7 @@ It is changed by `apply(action)` alone: an action succeeds as a whole, or everyt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -304,6 +305,10 @@ class Explorer:
     def has_lens(self) -> bool:
         """True where the lens of this prompt and position was read."""
         return self._readings.has_lens(self._screen)
+
+    def mean_loss(self, most: float = math.inf) -> float | None:
+        """Return the mean loss of the prompt; None where it takes more multiplications than `most`."""
+        return self._readings.mean_loss(self._screen, most)
 
     # Whether the numbers can be believed
 

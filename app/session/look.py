@@ -10,6 +10,7 @@ Scale = Literal["weight", "row", "value"]
 Plot = Literal["grid", "links", "heads"]
 Width = Literal["column", "window"]
 Drawer = Literal["closed", "code"]
+Code = Literal["model", "teaching", "loss", "generation"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Look:
     """The stage in its column, or with the whole window."""
     drawer: Drawer = "closed"
     """The drawer below the stage."""
+    code: Code = "model"
+    """The tab of that drawer: the model's own file, the attention of lectures, the loss, how a text goes on."""
 
     def choose(self, name: str, word: object) -> Look:
         """Return the look with one choice changed.
@@ -43,7 +46,8 @@ class Look:
 
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    field.name: get_args(kind) for field, kind in zip(fields(Look), (Form, Scale, Plot, Width, Drawer), strict=True)
+    field.name: get_args(kind)
+    for field, kind in zip(fields(Look), (Form, Scale, Plot, Width, Drawer, Code), strict=True)
 }
 """The words of each choice, the usual one first."""
 

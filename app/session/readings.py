@@ -6,7 +6,7 @@ No Streamlit. It changes no screen, and what it returns depends on the model and
 from __future__ import annotations
 
 from app.components import LensRow
-from app.panels import node_pictures, strips, tensor_slice
+from app.panels import node_pictures, prompt_losses, strips, tensor_slice
 from app.panels.weight_number import WeightNumber, weight_number
 from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
@@ -26,6 +26,7 @@ class Readings:
         self._picture_scales: node_pictures.Scales | None = None
         self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
         self._parity: tuple[Shown, Parity] | None = None
+        self._losses: prompt_losses.Losses | None = None
 
     def slice(self, screen: Screen) -> tensor_slice.Slice:
         """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
@@ -99,6 +100,17 @@ class Readings:
     def has_lens(self, screen: Screen) -> bool:
         """Tell whether the lens of this prompt and position was read."""
         return self._lens is not None and self._lens[0] == (screen.shown, screen.position, screen.location.layer)
+
+    def mean_loss(self, screen: Screen, most: float) -> float | None:
+        """Return the mean loss of the prompt, NaN of one token; None where it takes more multiplications than `most`.
+
+        What the losses that were read last have in common with it is taken over.
+        """
+        run = screen.shown
+        if prompt_losses.unknown(run.trace, run.checkpoint, self._losses) * prompt_losses.cost(run.trace) > most:
+            return None
+        self._losses = prompt_losses.losses_of(run.trace, run.checkpoint, self._losses)
+        return self._losses.mean
 
     def parity(self, screen: Screen) -> Parity | None:
         """Return the parity of the prompt on the screen; None until it is measured."""

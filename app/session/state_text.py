@@ -89,6 +89,7 @@ class _Fields(BaseModel):
     plot: str = Look.plot
     width: str = Look.width
     drawer: str = Look.drawer
+    code: str = Look.code
     upload: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     options: str = ""
     sizes: str = ""

@@ -8,19 +8,17 @@ import streamlit as st
 
 from app import components
 from app.panels import strips
-from app.panels.code_lines import code_lines
 from app.panels.formulas import formula_svg
 from app.session import events
 from app.session.actions import Action, LookBack
 from app.session.explorer import Explorer
 from app.state import person, reports, returning, server
 from app.state.origin import origin
-from app.views import explanation, files, hint, rail, stage
+from app.views import code, explanation, files, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
 from app.views.pictures import pictures_of
 from app.views.strips import strips_of
-from gptcore.graph import source_lines
 from gptcore.graph.draw import to_svg
 
 QUICK = 3e7
@@ -34,7 +32,6 @@ def explore() -> None:
     """
     me = person.explorer()
     me.apply(LookBack())
-    components.listing(key="listing", name=stage.LISTING, source=source_lines.text())
     rail.curves(me)
     person.drawn(me)
     _live()
@@ -88,9 +85,9 @@ def _texts(me: Explorer) -> dict[str, str]:
     if (index := key("nodes", me.arch.config)) not in reports.kept():
         texts[index] = json.dumps([[node.id, node.label, node.layer] for node in me.arch.nodes])
         texts[key("pass", me.arch.config)] = json.dumps(strips.whole_pass(me.arch))
-    if me.look.drawer == "code" and (lines := key("lines", me.arch.config)) not in reports.kept():
-        texts[lines] = json.dumps(code_lines(me.arch))
-    if drawing not in (kept := reports.kept()) and me.look.form == "diagram":
+    kept = reports.kept()
+    texts |= {name: text for name, text in code.texts(me).items() if name not in kept}
+    if drawing not in kept and me.look.form == "diagram":
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
         texts[formula] = formula_svg(me.node.formula)

@@ -46,13 +46,15 @@ def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
     rests = (reports.last("badge") or {}).get("text") == me.shown.text  # a run that heard it may have been stopped
-    if reports.new("badge") or (me.parity is None and (rests or not typed)):
+    asked = reports.new("badge") is not None
+    if me.parity is None and (asked or rests or not typed):
         with server.turn(me.parameters * me.shown.trace.T):
             me.measure_parity()
     found = me.parity
     components.badge(
         key="badge",
         text=None if found is None else me.shown.text,
+        difference="" if found is None else f"{found.difference:.1e}",
         label="parity …" if found is None else f"parity {found.difference:.1e}",
         title=(
             "The largest difference between the logits on the screen (fused attention, grown key by key) and a fresh "

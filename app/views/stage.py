@@ -12,16 +12,14 @@ from app.panels import tensor_slice
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
+from app.views import code
 from app.views.keys import key
 from app.views.letters import letters
-
-LISTING = "model.py"
-"""The file whose lines are shown."""
 
 
 def panels(me: Explorer) -> list[components.Panel]:
     """Return the panels of what stands at the place."""
-    return [_node(me), _matrix(me), _code(me)]
+    return [_node(me), _matrix(me), code.panel(me)]
 
 
 def _node(me: Explorer) -> components.Panel:
@@ -85,26 +83,6 @@ def _matrix(me: Explorer) -> components.Panel:
         texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
         **_column(me, part),
         **_near(part),
-    )
-
-
-def _code(me: Explorer) -> components.Panel:
-    """Return the panel of the lines that make it."""
-    found = me.node.source
-    first, last = found.lines
-    return components.code(
-        name=LISTING,
-        first=first,
-        last=last,
-        title=str(found),
-        summary=me.node.summary,
-        formula=me.node.formula,
-        formula_key=key(me.node.formula),
-        lines_key=key("lines", me.arch.config),
-        layer=me.location.layer,
-        sizes=me.arch.sizes(T=me.shown.trace.T),
-        open=me.look.drawer == "code",
-        height=190,
     )
 
 

@@ -1,4 +1,4 @@
-"""Find the lines of `model.py` that make a tensor, by parsing its text; it is never imported, so no torch is needed."""
+"""Find the lines of a file that make a tensor, by parsing its text; it is never imported, so no torch is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 FILE = "gptcore/model.py"
-PATH = Path(__file__).resolve().parents[1] / "model.py"
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that the package lies in: names of files begin there."""
 
 
 class Source(NamedTuple):
@@ -36,45 +37,56 @@ class Where(NamedTuple):
     - `argument`: argument called `text`;
     - `loop`: `for` over something with `text` in it;
     - `branch`: `if` whose branches call `text`;
-    - `use`: statement that reads `text`, up to the end of its block.
+    - `use`: statement that reads `text`, up to the end of its block;
+    - `body`: statement of the function, from its first one behind the docstring; `text` is "".
     """
 
     function: str
-    find: Literal["call", "assign", "argument", "loop", "branch", "use"]
+    find: Literal["call", "assign", "argument", "loop", "branch", "use", "body"]
     text: str
+    file: str = FILE
 
 
 @cache
 def find(where: Where) -> Source:
-    """Return the lines that `where` describes, in the `model.py` beside this file.
+    """Return the lines that `where` describes, in a file of this very package.
 
     Raises:
-        LookupError: `model.py` holds no such thing (it was changed and the map's table was not).
+        LookupError: the file holds no such thing (it was changed, and the table that describes it was not).
 
     >>> find(Where("MLP.forward", "call", "self.gelu")).file
     'gptcore/model.py'
     """
-    function = _functions().get(where.function)
+    function = _functions(where.file).get(where.function)
     found = list(_FINDERS[where.find](function, where.text)) if function else []
     if not found:
         raise LookupError(
-            f"{FILE} should hold a {where.find} of {where.text!r} in {where.function}, and does not; "
-            f"bring the table in gptcore/graph/gpt_table.py up to date with it"
+            f"{where.file} should hold a {where.find} of {where.text!r} in {where.function}, and does not; "
+            f"bring the table that says so, in gptcore/graph/, up to date with it"
         )
-    return Source(FILE, found[-1])
+    return Source(where.file, found[-1])
+
+
+def whole(file: str) -> Source:
+    """Return all lines of a file.
+
+    >>> whole("gptcore/model.py").lines[0]
+    1
+    """
+    return Source(file, (1, len(text(file).splitlines())))
 
 
 @cache
-def text() -> str:
-    """Return the whole of `model.py`."""
-    return PATH.read_text(encoding="utf-8")
+def text(file: str = FILE) -> str:
+    """Return the whole of a file, such as "gptcore/model.py"."""
+    return (ROOT / file).read_text(encoding="utf-8")
 
 
 @cache
-def _functions() -> dict[str, ast.FunctionDef]:
-    """Return every function by its qualified name."""
+def _functions(file: str) -> dict[str, ast.FunctionDef]:
+    """Return every function of a file by its qualified name."""
     functions = {}
-    for node in ast.parse(text()).body:
+    for node in ast.parse(text(file)).body:
         if isinstance(node, ast.FunctionDef):
             functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
@@ -142,6 +154,12 @@ def _use(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
                 yield node.lineno, _lines(block[-1])[1]
 
 
+def _body(function: ast.FunctionDef, text: str) -> Iterator[tuple[int, int]]:
+    statements = function.body[1:] if ast.get_docstring(function) else function.body
+    if statements:
+        yield statements[0].lineno, _lines(statements[-1])[1]
+
+
 _FINDERS: dict[str, Finder] = {
     "call": _call,
     "assign": _assign,
@@ -149,4 +167,5 @@ _FINDERS: dict[str, Finder] = {
     "loop": _loop,
     "branch": _branch,
     "use": _use,
+    "body": _body,
 }

@@ -396,16 +396,16 @@ BUGS: Final = (
     ),
     Bug(
         "a line of code that lights the block before",
-        "components/code/shapes.js",
+        "components/code/ends.js",
         'line.id.replace("{i}", String(layer))',
         'line.id.replace("{i}", String(layer - 1))',
         f"{DRAWN}::test_a_line_and_its_tensor_light_each_other",
     ),
     Bug(
         "shapes of the prompt before",
-        "components/code/shapes.js",
-        'write(node, [...all].join(" "));',
-        'if (!node.textContent) write(node, [...all].join(" "));',
+        "components/code/ends.js",
+        "write(node, told);",
+        "if (!node.textContent) write(node, told);",
         f"{DRAWN}::test_each_line_that_makes_a_tensor_ends_with_its_shape",
     ),
     Bug(
@@ -488,9 +488,9 @@ BUGS: Final = (
     ),
     Bug(
         "marked lines off by one",
-        "views/stage.py",
-        "first, last = found.lines",
-        "first, last = (line + 1 for line in found.lines)",
+        "views/code.py",
+        "first, last = rows_of(source, topic)",
+        "first, last = (row + 1 for row in rows_of(source, topic))",
         f"{SENT}::test_the_lines_that_are_marked_made_the_tensor",
     ),
     Bug(

@@ -112,8 +112,26 @@ class Page(Sent):
         return {line["tensor"]: part.reshape(line["rows"], -1) for line, part in zip(drawn, parts, strict=True)}
 
     def code(self) -> dict[str, Any]:
-        """Which lines of the source are marked."""
+        """What the drawer with the source is sent; it is opened for it, at the tab that it was left at."""
+        if not self.panel("code")["open"]:
+            self.look("drawer", "code")
         return self.panel("code")
+
+    def listed(self) -> list[tuple[str, int, str]]:
+        """The source that the drawer shows: the file, number and text of each line."""
+        key = self.code()["listing_key"]
+        listing = json.loads(self.data()["kept"][key])
+        return [
+            (part["file"], number, "".join(word for _, word in words))
+            for part in listing["parts"]
+            for number, words in enumerate(part["lines"], part["first"])
+        ]
+
+    def told(self) -> list[dict[str, Any]]:
+        """The lines of which something is told."""
+        key = self.code()["lines_key"]
+        lines: list[dict[str, Any]] = json.loads(self.data()["kept"][key])["lines"]
+        return lines
 
     def about(self) -> tuple[str, str, int]:
         """What is said of the inspected node: all that can be read, its formula, and how many heads are offered."""

@@ -235,7 +235,7 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
-    expected = ("alive", "badge", "history", "link", "listing", "live", "place", "runtime")
+    expected = ("alive", "badge", "history", "link", "live", "place", "runtime")
     assert {f"gptscope_{name}" for name in expected} == names
 
 

@@ -20,8 +20,8 @@ from streamlit.testing.v1 import AppTest
 from app import theme
 from app.components import heatmap
 from app.components._assets import MODULES, check_payload, length, number
-from app.components.listing import classify
 from app.components.plot import plot
+from app.panels.code_words import classify
 
 COMPONENTS = Path(theme.__file__).parent / "components"
 SCRIPTS = sorted(COMPONENTS.rglob("*.js"))
@@ -162,7 +162,6 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "history",
         "lens",
         "link",
-        "listing",
         "live",
         "losses",
         "map",
@@ -405,8 +404,7 @@ def _page() -> None:
     hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
     save = ui.save(caption=("gptscope", "ab"))
     prediction = ui.prediction(text="ab", rows=[row])
-    ui.listing(key="listing", name="x", source="x = 1\n")
-    code = ui.code(name="x", first=1, last=1)
+    code = ui.code(text="ab", tab="model", listing_key="l", lines_key="m", T=2)
     node = ui.node(id="idx", label="Ids", axes=("B", "T"), summary="Given.", formula="x", formula_key="f")
     ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
     unknown = {"target": None, "loss": None, "probability": None, "rank": None}
@@ -500,8 +498,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"alive", "badge", "history", "link", "listing", "live", "losses", "place", "plot", "runtime"}
-    alone |= {"what_if", "words"}
+    alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
     data = found["gptscope_live"][1]

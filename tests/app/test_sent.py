@@ -618,12 +618,10 @@ MADE_BY = {
 
 def test_the_lines_that_are_marked_made_the_tensor(page: Page) -> None:
     text = Path(gptcore.model.__file__).read_text(encoding="utf-8").splitlines()
-    listed = page.data("listing")["lines"]
-    assert ["".join(word for _, word in words) for words in listed] == text
+    assert page.listed() == [("gptcore/model.py", number, line) for number, line in enumerate(text, 1)]
     for name, made_by in MADE_BY.items():
         page.select(name)
         sent = page.code()
-        assert sent["name"] == page.data("listing")["name"]
         first, last = sent["first"], sent["last"]
         assert any(made_by in line for line in text[first - 1 : last]), (name, text[first - 1 : last])
         assert last - first < 4
@@ -657,10 +655,11 @@ def test_the_inspected_node_is_told_with_its_head_and_its_weights(page: Page) ->
 
 def test_the_source_comes_with_the_tensors_of_its_lines_once_it_is_open(page: Page) -> None:
     page.pick_head(2, 1)
-    lines_key = page.panel("code")["lines_key"]
-    assert lines_key not in page.data()["kept"]
-    page.look("drawer", "code")
-    told = {line["id"]: line for line in json.loads(page.data()["kept"][lines_key])}
+    before = page.data()["kept"]
+    assert page.panel("code") == {"open": False}
+    sent = page.code()
+    assert not {sent["lines_key"], sent["listing_key"]} & set(before)
+    told = {line["id"]: line for line in page.told()}
     arch = architecture(MODEL.config)
     assert set(told) == {node.id.replace("h.0", "h.{i}") for node in arch.nodes if node.layer in (None, 0)} - {
         "transformer.h"
@@ -669,11 +668,9 @@ def test_the_source_comes_with_the_tensors_of_its_lines_once_it_is_open(page: Pa
         if node.layer in (None, 2) and node.id != "transformer.h":
             line = told[node.id.replace("h.2", "h.{i}")]
             assert ((line["first"], line["last"]), tuple(line["axes"])) == (node.source.lines, node.axes)
-    sent = page.panel("code")
-    assert sent["layer"] == 2
-    assert sent["sizes"] == {
+    assert (sent["layer"], sent["T"]) == (2, 13)
+    assert json.loads(page.data()["kept"][sent["lines_key"]])["sizes"] == {
         "B": 1,
-        "T": 13,
         "C": 20,
         "3C": 60,
         "4C": 80,

@@ -22,7 +22,7 @@ PLACE = "http://bench.test/"
 LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
   --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
 }</style><style>@page.css</style><body data-testid="stMainBlockContainer"></body>"""
-ORDER = ("listing", "history", "badge", "losses", "what_if", "words", "live")
+ORDER = ("history", "badge", "losses", "what_if", "words", "live")
 """Components that are drawn: first those that bring what others show."""
 
 

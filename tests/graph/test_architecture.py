@@ -202,7 +202,7 @@ def test_source_is_found_wherever_the_lines_move(monkeypatch: pytest.MonkeyPatch
 
     moved = "# a new line\n\n" + source_lines.text()
     before = source_lines.find.__wrapped__(Where("Block.forward", "call", "self.mlp"))
-    monkeypatch.setattr(source_lines, "text", lambda: moved)
+    monkeypatch.setattr(source_lines, "text", lambda file: moved)
     source_lines._functions.cache_clear()
     try:
         after = source_lines.find.__wrapped__(Where("Block.forward", "call", "self.mlp"))

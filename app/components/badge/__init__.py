@@ -23,6 +23,7 @@ def badge(
     label: str,
     title: str,
     kind: Literal["good", "bad", "none"],
+    difference: str = "",
     moment: str = "",
     typed: bool = True,
 ) -> None:
@@ -33,10 +34,11 @@ def badge(
         text: the prompt of the measurement; None before the first one.
         label: the line, such as "parity 2.6e-06".
         title: its meaning, shown on hover.
+        difference: the number that was measured, such as "2.6e-06", which other panels tell, too; "" before.
         moment: the training step of the weights on the page, such as "step 600 of 2,000"; "" is the final model. It
             stands before the label, and follows the timeline at once.
         typed: True if the page has a prompt panel; the label is hidden while that shows another prompt than `text`.
         kind: the result of the measurement; a sign shows it, too, not only the colour.
     """
-    data = {"text": text, "label": label, "title": title, "kind": kind, "moment": moment, "typed": typed}
-    _BADGE(key=key, data=check_payload(data))
+    told = {"label": label, "title": title, "kind": kind, "difference": difference}
+    _BADGE(key=key, data=check_payload({"text": text, **told, "moment": moment, "typed": typed}))

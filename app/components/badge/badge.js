@@ -1,6 +1,7 @@
 // A line of text that asks to be measured anew when the prompt has come to rest.
 
 import { el, write } from "../shared/dom.js";
+import { tellParity } from "../shared/parity.js";
 import { onRest, rested } from "../shared/rest.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
@@ -16,6 +17,7 @@ function build(root, view) {
   onRest(view, (text) => askIfNew(view, text));
   view.cleanups.push(() => clearTimeout(view.again));
   listen(view, "gptscope:moment", (event) => tellMoment(view, event.detail));
+  listen(view, "gptscope:measure", () => view.text !== undefined && ask(view, view.text));
   listen(view, "gptscope:shown", (event) => tellText(view, event.detail));
 }
 
@@ -36,6 +38,7 @@ function tellText(view, text) {
 function drawMeasured(view) {
   if (!view.told) return;
   const holds = JSON.stringify([view.text, view.now]) === view.measured;
+  tellParity(holds && view.told.difference ? { difference: view.told.difference, kind: view.told.kind } : null);
   const [kind, label] = holds ? [view.told.kind, view.told.label] : ["none", "parity …"];
   if (view.label.textContent === label && view.root.dataset.kind === kind) return;
   view.root.dataset.kind = kind;
@@ -47,7 +50,11 @@ function drawMeasured(view) {
 function askIfNew(view, text) {
   const key = JSON.stringify([text, view.now]);
   if (key === view.measured || key === view.asked) return;
-  view.asked = key;
+  ask(view, text);
+}
+
+function ask(view, text) {
+  view.asked = JSON.stringify([text, view.now]);
   report(view, { text });
 }
 

@@ -1,9 +1,9 @@
-"""A file of Python source with a range of highlighted lines; `listing` sends the text."""
+"""Python source in tabs, with a range of highlighted lines, and what each line made or did at its end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver, length
 from app.components.live import Panel
@@ -12,57 +12,82 @@ deliver("code")
 
 
 class CodeEvent(TypedDict):
-    """The state of `live` after a click; act once per `seq`."""
+    """The state of `live` after a click on a line, or when typing pauses; act once per `seq`."""
 
-    kind: Literal["find"]
-    id: str
+    kind: Literal["find", "measure"]
+    """Go to the tensor `id`, or compute what waits of the prompt `text`."""
+    id: NotRequired[str]
     """The tensor that the line makes."""
+    text: NotRequired[str]
     seq: int
 
 
 def code(
     *,
-    name: str,
-    first: int,
-    last: int,
+    text: str,
+    tab: str,
+    listing_key: str,
+    lines_key: str,
+    T: int,
+    first: int = 0,
+    last: int = 0,
     title: str = "",
+    elsewhere: str = "",
+    label: str = "",
     summary: str = "",
     formula: str = "",
     formula_key: str = "",
-    lines_key: str = "",
     layer: int = 0,
-    sizes: Mapping[str, int] | None = None,
-    open: bool = True,
-    height: int | str = 180,
+    facts: Mapping[str, str] | None = None,
+    waits: bool = False,
+    height: int | str = "clamp(176px, 24vh, 240px)",
 ) -> Panel:
     """Return the source as a panel; a click on a line that makes a tensor becomes a `CodeEvent`.
 
+    A choice of a tab becomes a `LookEvent` of `live`: "code", and the tab's word.
+
     Args:
-        name: name of the listing.
-        first: first highlighted line, from 1.
+        text: the prompt.
+        tab: the tab that is open (code/tabs.js).
+        listing_key: name of the source, JSON that `live` keeps (panels/code_lines.py).
+        lines_key: name of the list of the lines that make tensors, JSON that `live` keeps (panels/code_lines.py).
+        T: number of tokens of this run.
+        first: first highlighted line, from 1, among all that are shown; 0 for none.
         last: last highlighted line.
         title: heading, such as "gptcore/model.py · lines 61-64".
-        summary: a sentence on what they make.
+        elsewhere: where the inspected tensor is made, if not by a line of this tab.
+        label: readable name of the tensor.
+        summary: a sentence on it.
         formula: LaTeX, for screen readers.
         formula_key: name of the formula's picture, an SVG that `live` keeps.
-        lines_key: name of the list of the lines that make tensors, JSON that `live` keeps (panels/code_lines.py).
-        layer: the block that they are told of.
-        sizes: the size of each axis in this run.
-        open: False to take no room.
+        layer: the block that the lines are told of.
+        facts: what is told of lines in this run, by the names that the list of lines has.
+        waits: True if a part of it is still to be computed, when typing pauses.
         height: pixels or any CSS length; the source scrolls inside.
     """
     data = {
-        "name": name,
+        "open": True,
+        "text": text,
+        "tab": tab,
+        "listing_key": listing_key,
+        "lines_key": lines_key,
+        "T": T,
         "first": first,
         "last": last,
         "title": title,
+        "elsewhere": elsewhere,
+        "label": label,
         "summary": summary,
         "formula": formula,
         "formula_key": formula_key,
-        "lines_key": lines_key,
         "layer": layer,
-        "sizes": dict(sizes or {}),
-        "open": open,
+        "facts": dict(facts or {}),
+        "waits": waits,
         "height": length(height),
     }
     return Panel("code", data)
+
+
+def closed_code() -> Panel:
+    """Return the panel as it takes no room: nothing of the run is sent."""
+    return Panel("code", {"open": False})

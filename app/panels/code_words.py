@@ -1,4 +1,4 @@
-"""Source text for the code panel, with the class of each word for colouring, by Python's tokenizer. Invisible."""
+"""Words of Python source with the class of each for colouring, by Python's own tokenizer. No Streamlit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import io
 import keyword
 import tokenize
 from functools import lru_cache
-
-from app.components._assets import check_payload, register
-
-_LISTING = register("listing")
 
 Words = list[tuple[str, str]]
 """A line as pairs (class, text); the texts joined are the line. Classes: keyword, called, string, number, comment."""
@@ -61,8 +57,3 @@ def _words(line: str, marks: list[tuple[int, int, str]]) -> Words:
     if at < len(line):
         words.append(("", line[at:]))
     return words
-
-
-def listing(*, key: str, name: str, source: str) -> None:
-    """Hand Python source to the page under a name; mount once per page run, outside any fragment."""
-    _LISTING(key=key, data=check_payload({"name": name, "lines": list(classify(source))}))
