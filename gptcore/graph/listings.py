@@ -130,7 +130,7 @@ def _loss() -> Listing:
         Line(Where("GPT.forward", "assign", "logits"), "lm_head", fact="logits"),
         Line(Where("GPT.forward", "assign", "loss"), "loss", fact="loss"),
     )
-    return Listing("loss", tuple(map(find, (shift, step, end))), lines)
+    return Listing("loss", tuple(map(find, (shift, end, step))), lines)
 
 
 def _generation() -> Listing:

@@ -12,6 +12,7 @@ WHAT_IF = "tests/app/test_what_if.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
+TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
 @dataclass(frozen=True)
@@ -407,6 +408,34 @@ BUGS: Final = (
         "write(node, told);",
         "if (!node.textContent) write(node, told);",
         f"{DRAWN}::test_each_line_that_makes_a_tensor_ends_with_its_shape",
+    ),
+    Bug(
+        "a loss that is kept although the token behind it is another",
+        "panels/prompt_losses.py",
+        "max(0, common(before.trace, trace) - 1)",
+        "max(0, common(before.trace, trace))",
+        f"{TABS}::test_the_loss_follows_the_keys_and_the_weights",
+    ),
+    Bug(
+        "targets that are not shifted",
+        "panels/code_facts.py",
+        "y = ids[1:]: {_some(tokens[1:])}",
+        "y = ids[1:]: {_some(tokens[:-1])}",
+        f"{TABS}::test_the_loss_is_that_of_a_training_on_this_prompt",
+    ),
+    Bug(
+        "a crop that drops the end",
+        "panels/code_facts.py",
+        "lost = max(0, whole - block_size)",
+        "lost = max(0, block_size - whole)",
+        f"{TABS}::test_the_crop_and_the_draw_are_those_of_the_next_step",
+    ),
+    Bug(
+        "the source shows the difference of the prompt before",
+        "components/badge/badge.js",
+        "tellParity(holds && view.told.difference ?",
+        "tellParity(view.told.difference ?",
+        f"{DRAWN_CODE}::test_the_difference_is_the_one_that_was_measured_on_this_prompt",
     ),
     Bug(
         "the scales of what was typed last",

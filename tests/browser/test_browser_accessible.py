@@ -40,6 +40,12 @@ def test_axe_finds_nothing_serious(launched: BrowserContext, fairytales: str, sc
         page.locator(f'[data-word="{word}"] >> visible=true').click()
         page.wait_for_timeout(600)
         assert findings(page) == [], word
+    page.get_by_role("button", name="{ } code").click()
+    for tab in ("model", "teaching", "loss", "generation"):
+        page.locator(f'[data-panel="code"] button[data-tab="{tab}"]').click()
+        page.locator(f'[data-panel="code"][data-tab="{tab}"]').wait_for()
+        page.wait_for_timeout(300)
+        assert findings(page) == [], tab
     page.get_by_role("link", name="In words").click()
     for view in ("model", "block", "self-attention", "scaled dot-product attention", "MLP"):
         page.locator(f'[data-panel="words"] [data-word="{view}"]').click()

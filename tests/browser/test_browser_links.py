@@ -52,6 +52,20 @@ def type_at_the_end(page: Page, text: str) -> None:
     page.keyboard.type(text)
 
 
+def test_the_tab_of_the_source_is_in_the_address_and_comes_back(page: Page) -> None:
+    source = page.locator('[data-panel="code"]')
+    page.get_by_role("button", name="{ } code").click()
+    source.get_by_role("tab", name="teaching attention").press("Enter")
+    wait_for_address(page, drawer="code", code="teaching")
+    page.reload()
+    expect(source.get_by_role("tab", name="teaching attention")).to_have_attribute("aria-selected", "true")
+    expect(source.locator(".line.marked")).to_contain_text("wei = F.softmax(wei, dim=-1)")
+    badge = page.locator('[data-panel="badge"][data-kind="good"]')
+    badge.wait_for()
+    (measured,) = badge.locator("span.number").all_text_contents()
+    expect(source.locator("[data-role=parity]")).to_have_text(f"{measured.removeprefix('parity ')} (rounding)")
+
+
 def test_back_and_forward_step_through_places_and_prompts_not_letters(page: Page) -> None:
     entries = page.evaluate("history.length")
     type_at_the_end(page, "e y")

@@ -14,16 +14,19 @@ import { buildTabs } from "./tabs.js";
 
 function build(root, view) {
   view.tabs = buildTabs(view);
-  view.title = el("div", { class: "name" });
+  view.folder = el("span", { class: "folder" });
+  view.file = el("span", {});
+  view.title = el("div", { class: "name" }, view.folder, view.file);
   view.elsewhere = el("button", { type: "button", class: "quiet elsewhere", onclick: () => chooseLook(view, "code", "model") });
   view.lines = el("code", {});
   view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
   view.summary = el("p", {});
   view.formula = el("div", { class: "formula", role: "math" });
   buildParity(view);
+  const words = el("div", { class: "words", role: "group", tabindex: "0", "aria-label": "What it is" }, view.parity, view.formula, view.summary);
   root.append(
     el("div", { class: "bar" }, view.tabs.node, view.title, view.elsewhere),
-    el("div", { class: "panel", role: "tabpanel", id: "source", "aria-label": "Source" }, el("div", { class: "words" }, view.parity, view.formula, view.summary), view.box),
+    el("div", { class: "panel", role: "tabpanel", id: "source", "aria-label": "Source" }, words, view.box),
   );
   const point = (ids) => {
     light(view, ids);
@@ -43,7 +46,7 @@ function build(root, view) {
 function buildParity(view) {
   view.difference = el("strong", { class: "number", "data-role": "parity" });
   view.measure = el("button", { type: "button", class: "quiet", onclick: askParity }, "measure now");
-  view.parity = el("p", { class: "parity", title: "between model.py and the teaching attention, which read the same weights" }, "largest difference of the logits on this prompt: ", view.difference, " ", view.measure);
+  view.parity = el("p", { class: "parity", title: "between model.py and the teaching attention, which read the same weights" }, "Both attentions: largest difference of the logits on this prompt: ", view.difference, " ", view.measure);
   onParity(view, () => view.data.open && drawParity(view));
 }
 
@@ -104,7 +107,9 @@ function drawWords(view) {
 /** The lines that made the inspected tensor, or where they are. */
 function drawPlace(view) {
   const { listing_key, first, last, title, elsewhere, label } = view.data;
-  write(view.title, title);
+  const end = title.lastIndexOf("/") + 1; // where there is no room, the folder goes first
+  write(view.folder, title.slice(0, end));
+  write(view.file, title.slice(end));
   view.elsewhere.hidden = elsewhere === "";
   write(view.elsewhere, `${elsewhere} ›`);
   view.elsewhere.title = `${label} is not made by a line of this tab`;
