@@ -23,6 +23,8 @@ ABOUT: Final[dict[Topic, str]] = {
     "the last position become a distribution, and one token is drawn from it.",
 }
 """A few sentences on a topic; "" where the page tells of the node that is inspected."""
+FIRST: Final[dict[Topic, str]] = {"model": "", "teaching": "", "loss": "loss", "generation": "crop"}
+"""The fact of a topic that is also told first; "" for none."""
 
 
 class CodePart(TypedDict):
@@ -52,7 +54,7 @@ class CodeLine(TypedDict):
 def listing_text(topic: Topic) -> str:
     """Return the parts of files that are shown, with the words of each line, and what they are about, as JSON."""
     parts = [_part(source) for source in listing(topic).parts]
-    return json.dumps({"about": ABOUT[topic], "parts": parts}, ensure_ascii=False)
+    return json.dumps({"about": ABOUT[topic], "first": FIRST[topic], "parts": parts}, ensure_ascii=False)
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def page(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     return Page(trained, monkeypatch, LONG, (2, 1))
 
 
-def opened(page: Page, tab: str) -> dict[str, object]:
+def opened(page: Page, tab: str) -> dict[str, Any]:
     """Open a tab of the drawer, and return what it is sent."""
     page.code()
     page.look("code", tab)
@@ -63,7 +64,7 @@ def test_nothing_is_sent_while_the_drawer_is_closed(page: Page) -> None:
 def test_a_key_sends_no_source_that_the_page_has(page: Page) -> None:
     for tab in ("model", "teaching", "loss", "generation"):
         sent = opened(page, tab)
-        keys = [str(sent["listing_key"]), str(sent["lines_key"])]
+        keys = [sent["listing_key"], sent["lines_key"]]
         assert set(keys) <= page.data()["kept"].keys()
         page.app.session_state["live"] = {**page.app.session_state["live"], "kept": keys}
         page.app.run()
@@ -77,7 +78,7 @@ def test_the_second_tab_is_the_teaching_attention_with_its_own_lines(page: Page)
     text = Path(teaching_attention.__file__).read_text(encoding="utf-8").splitlines()
     file = "gptcore/analysis/teaching_attention.py"
     assert page.listed() == [(file, number, line) for number, line in enumerate(text, 1)]
-    assert "return wei @ v" in text[int(str(sent["first"])) - 1] and sent["first"] == sent["last"]
+    assert "return wei @ v" in text[sent["first"] - 1] and sent["first"] == sent["last"]
     assert (sent["title"], sent["elsewhere"]) == (f"{file} · line {sent['first']}", "")
     page.select(f"{BLOCK}.attn.masked")
     sent = page.code()
@@ -211,5 +212,4 @@ def test_the_badge_tells_the_difference_that_other_panels_show(page: Page) -> No
 def test_the_facts_are_those_that_the_lines_name(page: Page) -> None:
     for tab in ("model", "teaching", "loss", "generation"):
         facts = opened(page, tab)["facts"]
-        assert isinstance(facts, dict)
         assert facts.keys() == {line["fact"] for line in page.told() if line["fact"]}, tab

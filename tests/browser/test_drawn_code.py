@@ -170,6 +170,8 @@ def test_each_fact_stands_at_the_end_of_its_line(screen: Screen, tab: str) -> No
     told = {int(row): text for row, text in shown if text}
     wanted = {line["last"]: sent["facts"][line["fact"]] for line in screen.page.told() if line["fact"]}
     assert {row: told[row] for row in wanted} == wanted
+    first = {"loss": "loss", "generation": "crop"}[tab]
+    expect(screen.tab.locator(".words .first")).to_have_text(f"this prompt: {sent['facts'][first]}")
     parts = screen.all(".part", "(part) => part.textContent")
     files = list(dict.fromkeys(file for file, _, _ in screen.page.listed()))
     assert list(dict.fromkeys(part.partition(" · ")[0] for part in parts)) == files

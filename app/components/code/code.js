@@ -21,9 +21,10 @@ function build(root, view) {
   view.lines = el("code", {});
   view.box = el("pre", { class: "scroll", tabindex: "0" }, view.lines);
   view.summary = el("p", {});
+  view.first = el("p", { class: "first" });
   view.formula = el("div", { class: "formula", role: "math" });
   buildParity(view);
-  const words = el("div", { class: "words", role: "group", tabindex: "0", "aria-label": "What it is" }, view.parity, view.formula, view.summary);
+  const words = el("div", { class: "words", role: "group", tabindex: "0", "aria-label": "What it is" }, view.parity, view.formula, view.first, view.summary);
   root.append(
     el("div", { class: "bar" }, view.tabs.node, view.title, view.elsewhere),
     el("div", { class: "panel", role: "tabpanel", id: "source", "aria-label": "Source" }, words, view.box),
@@ -91,7 +92,7 @@ function scrollTo(view, first, last) {
 
 /** What the tab is about: a few sentences, or what the inspected tensor is. */
 function drawWords(view) {
-  const { tab, summary, formula, formula_key } = view.data;
+  const { tab, summary, formula, formula_key, facts } = view.data;
   const ofNode = view.about === "";
   const picture = window.gptscopeKept?.get(formula_key);
   if (picture !== undefined && view.pictured !== formula_key) {
@@ -101,6 +102,9 @@ function drawWords(view) {
   }
   view.formula.hidden = !ofNode;
   view.parity.hidden = tab !== "model" && tab !== "teaching";
+  const first = facts[view.firstFact];
+  view.first.hidden = first === undefined;
+  write(view.first, `this prompt: ${first ?? ""}`);
   write(view.summary, ofNode ? summary : view.about);
 }
 

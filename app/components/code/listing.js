@@ -25,8 +25,8 @@ export function drawListing(view, key) {
   const text = window.gptscopeKept?.get(key);
   if (view.listed === key || text === undefined) return;
   view.listed = key;
-  const { about, parts } = JSON.parse(text);
-  Object.assign(view, { about, rows: [] });
+  const { about, first, parts } = JSON.parse(text);
+  Object.assign(view, { about, firstFact: first, rows: [] });
   view.lines.replaceChildren(...parts.flatMap((part) => drawPart(view, part, parts.length > 1)));
   for (const [i, row] of view.rows.entries()) row.dataset.row = i + 1;
   view.box.scrollTop = 0;
