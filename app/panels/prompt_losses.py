@@ -44,10 +44,12 @@ def losses_of(trace: Trace, weights: object, before: Losses | None = None) -> Lo
     >>> short = losses_of(capture(model, [3, 1, 4]), model)
     >>> longer = capture(model, [3, 1, 4, 0])
     >>> unknown(longer, model, short), losses_of(longer, model, short).values[:2] == short.values
-    (1, True)
+    (0, True)
     """
     keep, known = _kept(trace, weights, before), trace.T - 1
     values = list(before.values[:keep]) if before else []
+    if before and len(values) < keep:
+        values.append(_of_last_logits(before.trace, int(trace.ids[0, keep])))
     name = architecture(trace.config).named("loss")
     for start in range(keep, known, ROWS):
         values += trace.rows(name, start, min(start + ROWS, known))[0].tolist()
@@ -55,7 +57,18 @@ def losses_of(trace: Trace, weights: object, before: Losses | None = None) -> Lo
 
 
 def _kept(trace: Trace, weights: object, before: Losses | None) -> int:
-    """Return how many of the first losses are known: that of a position also depends on the token behind it."""
+    """Return how many of the first losses cost nothing: that of a position also depends on the token behind it.
+
+    Behind the last position of the run before there was none; but that run has its logits.
+    """
     if before is None or before.weights is not weights:
         return 0
-    return max(0, common(before.trace, trace) - 1)
+    shared = common(before.trace, trace)
+    longer = shared == before.trace.T < trace.T
+    return shared if longer else max(0, shared - 1)
+
+
+def _of_last_logits(trace: Trace, target: int) -> float:
+    """Return the loss at a run's last position, now that the token behind it is known."""
+    logits = trace.rows(architecture(trace.config).named("logits"), trace.T - 1, trace.T)[0, 0]  # (V,), captured
+    return -logits.float().log_softmax(dim=-1)[target].item()

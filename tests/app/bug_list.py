@@ -412,8 +412,8 @@ BUGS: Final = (
     Bug(
         "a loss that is kept although the token behind it is another",
         "panels/prompt_losses.py",
-        "max(0, common(before.trace, trace) - 1)",
-        "max(0, common(before.trace, trace))",
+        "max(0, shared - 1)",
+        "max(0, shared)",
         f"{TABS}::test_the_loss_follows_the_keys_and_the_weights",
     ),
     Bug(

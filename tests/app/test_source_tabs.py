@@ -148,20 +148,30 @@ def test_a_dear_loss_waits_until_typing_pauses(page: Page, monkeypatch: pytest.M
     assert page.code()["facts"]["loss"].endswith(f": {wanted_loss(MODEL, FITS + 'a'):.4f} nats")
 
 
-def test_a_key_computes_its_own_loss_alone(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_computes_no_loss_that_is_known(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Page(untrained, monkeypatch, FITS)
     opened(page, "loss")
     me: Explorer = page.app.session_state["explorer"]
-    asked: list[tuple[str, int, int]] = []
+    asked: list[tuple[int, int]] = []
     original = type(me.shown.trace).rows
 
     def rows(self: object, name: str, start: int, stop: int) -> torch.Tensor:
-        asked.append((name, start, stop))
+        if name == "loss":
+            asked.append((start, stop))
         return original(self, name, start, stop)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(me.shown.trace), "rows", rows)
-    page.type(FITS + "a")
-    assert [each for each in asked if each[0] == "loss"] == [("loss", len(FITS) - 1, len(FITS))]
+    size = len(FITS)
+    for text, wanted in (
+        (FITS + "a", []),  # the run before has its logits
+        (FITS + "abc", [(size + 1, size + 2)]),  # of "a" known, of "b" not
+        (FITS + "ab", []),
+        (FITS + "cb", [(size - 1, size + 1)]),  # another token behind the last one of both
+    ):
+        asked.clear()
+        page.type(text)
+        assert asked == wanted, text
+        assert page.code()["facts"]["loss"].endswith(f": {wanted_loss(MODEL, text):.4f} nats")
 
 
 def test_the_crop_and_the_draw_are_those_of_the_next_step(page: Page) -> None:
