@@ -142,6 +142,11 @@ def test_the_difference_is_the_one_that_was_measured_on_this_prompt(screen: Scre
     expect(told).to_have_text(f"{parity(MODEL, run_of(MODEL, FITS)):.1e} (rounding)")
 
 
+def test_a_measurement_that_is_not_told_is_asked_for_again(screen: Screen) -> None:
+    screen.reported("event")  # when typing paused; its run is stopped, say, by a click on another panel
+    screen.tab.wait_for_function("() => reports.filter(([field]) => field === 'event').length > 1")
+
+
 def test_a_tensor_that_is_made_elsewhere_has_a_button_that_leads_there(screen: Screen) -> None:
     there = screen.tab.get_by_role("button", name="made in model.py")
     expect(there).to_be_hidden()

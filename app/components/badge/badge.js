@@ -6,6 +6,7 @@ import { onRest, rested } from "../shared/rest.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 
+const LATE = 5000; // ms without an answer: the run that measured may have been stopped before it could tell
 const AGAIN = 1000; // ms after an update that was no answer, until it is asked again
 const SIGNS = { good: "✓", bad: "≠", none: "" };
 
@@ -56,6 +57,11 @@ function askIfNew(view, text) {
 function ask(view, text) {
   view.asked = JSON.stringify([text, view.now]);
   report(view, { text });
+  clearTimeout(view.again);
+  view.again = setTimeout(() => {
+    view.asked = undefined;
+    askAgain(view);
+  }, LATE);
 }
 
 /** What was overtaken is asked for again. */
