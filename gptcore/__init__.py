@@ -1,6 +1,7 @@
 """A GPT in nanoGPT's names, and every tensor of its runs."""
 
-from gptcore import export
+from gptcore import analysis, export
+from gptcore.analysis.attribution import LogitAttribution, logit_attribution
 from gptcore.analysis.lens import LogitLens, logit_lens
 from gptcore.capture.capture import capture, capture_cost
 from gptcore.capture.edits import Edit
@@ -22,9 +23,11 @@ __all__ = [
     "Edit",
     "Explanation",
     "GPTConfig",
+    "LogitAttribution",
     "LogitLens",
     "Step",
     "Trace",
+    "analysis",
     "architecture",
     "capture",
     "capture_cost",
@@ -33,6 +36,7 @@ __all__ = [
     "generate",
     "gradients",
     "load",
+    "logit_attribution",
     "logit_lens",
     "save",
     "shipped_models",

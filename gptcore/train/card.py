@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from gptcore import data
-from gptcore.analysis.head_scores import head_scores
+from gptcore.analysis.head_scores import KINDS, head_scores
 from gptcore.data import Induction, Sort, Source, TaskSource, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tokens import tokenized
@@ -147,7 +147,7 @@ def _induction(model: GPT, task: Induction) -> Rows:
     x, y = task.examples(256, task.halves[-1], torch.Generator().manual_seed(SEED))
     with torch.no_grad():
         logits, _ = model(x.to(model.lm_head.weight.device), y.to(model.lm_head.weight.device))
-        scores = head_scores(model, rows=64, seed=SEED)
+        scores = head_scores(model, rows=64, seed=SEED, kinds=KINDS)
     answers = task.answers(y)
     right = (logits.argmax(-1).cpu() == y)[answers].float().mean().item()
     best = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from gptcore.analysis.head_scores import head_scores
+from gptcore.analysis.head_scores import KINDS, head_scores
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.model import GPT
 from gptcore.skip_init import twin
@@ -21,7 +21,7 @@ def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: tor
     state = model.state_dict()
     with torch.no_grad():
         # Another model with these very weights: capturing leaves hooks, which would slow training.
-        scores = head_scores(twin(GPT, model.config, state))
+        scores = head_scores(twin(GPT, model.config, state), kinds=KINDS)
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     tied = {"lm_head.weight"} if model.config.tie_weights else set()

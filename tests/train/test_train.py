@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import gptcore
-from gptcore.analysis.head_scores import head_scores
+from gptcore.analysis.head_scores import KINDS, head_scores
 from gptcore.checkpoint.snapshots import load_snapshot, snapshots
 from gptcore.train import snapshots as written
 from gptcore.train.__main__ import main
@@ -188,9 +189,10 @@ def test_a_snapshot_copies_no_weights_and_leaves_no_hooks(
 ) -> None:
     measured: list[gptcore.GPT] = []
 
-    def scores(model: gptcore.GPT) -> dict[str, torch.Tensor]:
+    def scores(model: gptcore.GPT, **options: Any) -> dict[str, torch.Tensor]:
         measured.append(model)
-        return head_scores(model)
+        assert options == {"kinds": KINDS}
+        return head_scores(model, **options)
 
     monkeypatch.setattr(written, "head_scores", scores)
     trainer = Trainer(small(tmp_path, text, steps=1, dropout=0.1, snapshots=(1,)))
