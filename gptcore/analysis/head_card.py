@@ -1,0 +1,274 @@
+"""A head's card: what is known of one head, on a probe, on a prompt and from its weights, with the levels by chance.
+
+A head that does one thing on random tokens may do another on a text: so each score has a state on this very prompt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gptcore.analysis import chance
+from gptcore.analysis.ablation import switch_off
+from gptcore.analysis.composition import Reads, composition, projection_kernel
+from gptcore.analysis.copying import copying
+from gptcore.analysis.head_scores import SCORES, head_scores, prompt_scores
+from gptcore.analysis.head_weights import HeadWeights, embedding, head_weights, unembedding
+from gptcore.analysis.neurons import Tokens
+from gptcore.analysis.patching import Progress
+from gptcore.capture.capture import Ids, capture
+from gptcore.capture.models import Model, model_of
+from gptcore.capture.trace import Trace
+from gptcore.graph.architecture import architecture
+from gptcore.model import GPT
+
+ACTIVE = 0.3
+"""A head is active in a way on a prompt if it pays so much attention in this way there, as a sink does."""
+State = Literal["active here", "inactive here", "not applicable"]
+
+
+class Score(NamedTuple):
+    """One score of a head."""
+
+    probe: float
+    """The score on random tokens repeated once (the sink: on random tokens)."""
+    chance: float
+    """The score of uniform attention on that probe."""
+    here: float | None
+    """The score on this prompt; None where no query of it has such a key."""
+    state: State
+
+
+class Edge(NamedTuple):
+    """A query and the key that it looks at."""
+
+    query: int
+    key: int
+    weight: float
+
+
+class Writer(NamedTuple):
+    """An earlier head, and how much the head reads of what it writes."""
+
+    layer: int
+    head: int
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeadCard:
+    """What is known of one head. Weights are raw, nothing is folded into them."""
+
+    layer: int
+    head: int
+    scores: Mapping[str, Score]
+    """Each kind of `SCORES`."""
+    looks: tuple[Edge, ...]
+    """The largest weights of its pattern on this prompt, the largest first."""
+    by_distance: Float[Tensor, " T"]
+    """The mean attention to the key so many positions back on this prompt, over the queries that have one."""
+    prefers: Tokens
+    """For the prompt's last token as a query: the tokens it would look at, by W_E[token] QK W_E.T, raw."""
+    writes: Tokens
+    """For the token that the last position looks at most: the tokens whose logits it raises, by W_E[token] OV W_U."""
+    read_token: int
+    """That token's id."""
+    copying: float
+    """The copying score of OV, from -1 to 1."""
+    copying_of_tokens: float
+    """The copying score of W_E OV W_U."""
+    copying_chance: float
+    """The standard deviation of the first by chance, whose mean is 0."""
+    composes: Mapping[Reads, tuple[Writer, ...]]
+    """For "q", "k" and "v": the earlier heads with the largest composition scores; none in layer 0."""
+    kernels: Mapping[Reads, tuple[Writer, ...]]
+    """The same by the projection kernel."""
+    loss: float | None
+    """The mean loss of the held-out text, in nats per token; None without one."""
+    loss_without: float | None
+    """The same with this head switched off."""
+
+
+def head_card(
+    model: Model, layer: int, head: int, trace: Trace, held_out: Ids | None = None, count: int = 5
+) -> HeadCard:
+    """Return the card of one head; `head_cards` makes all of them at little more cost.
+
+    Args:
+        model: a model or checkpoint, in eval mode.
+        layer: the block.
+        head: the head.
+        trace: a run over the prompt that "here" means; its first sequence is looked at.
+        held_out: ids of a text that the model has not seen, (T,) or (B, T), on which the head is switched off.
+        count: the number of edges, tokens and earlier heads in each list.
+
+    Raises:
+        ValueError: a head that is not there, or a held-out text of one token.
+
+    >>> from gptcore import GPTConfig
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> card = head_card(model, 1, 0, capture(model, [3, 1, 4]), held_out=[2, 0, 2, 1])
+    >>> card.scores["induction"].state, card.looks[0].weight, len(card.composes["k"])
+    ('not applicable', 1.0, 2)
+    """
+    L, H = trace.config.n_layer, trace.config.n_head
+    if not (0 <= layer < L and 0 <= head < H):
+        raise ValueError(f"there is no head {layer}.{head}; choose a layer from 0 to {L - 1}, a head from 0 to {H - 1}")
+    return _Measured(model_of(model), trace, held_out, count).card(layer, head)
+
+
+def head_cards(
+    model: Model, trace: Trace, held_out: Ids | None = None, count: int = 5, *, progress: Progress | None = None
+) -> list[HeadCard]:
+    """Return the cards of all heads, layer by layer. What all heads share is measured once.
+
+    `progress` is called before the first card and after each with the numbers of cards done and of all; a False from
+    it stops, and the cards made so far are returned.
+
+    >>> from gptcore import GPTConfig
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> [(card.layer, card.head) for card in head_cards(model, capture(model, [3, 1, 4]))]
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    L, H = trace.config.n_layer, trace.config.n_head
+    if progress is not None and progress(0, L * H) is False:
+        return []
+    measured, cards = _Measured(model_of(model), trace, held_out, count), []
+    for place in range(L * H):
+        cards.append(measured.card(*divmod(place, H)))
+        if progress is not None and progress(place + 1, L * H) is False:
+            break
+    return cards
+
+
+class _Measured:
+    """The measurements that all heads of a model share."""
+
+    def __init__(self, model: GPT, trace: Trace, held_out: Ids | None, count: int) -> None:
+        self.model, self.trace, self.count = model, trace, count
+        self.config = model.config
+        half = min(self.config.block_size // 2, 64)
+        self.chance = chance.of_scores(self.config, half) if half else dict.fromkeys(SCORES, math.nan)
+        self.probe = head_scores(model) if half else {}
+        self.here = prompt_scores(trace)
+        self.weights = head_weights(model)
+        self.copying = copying(model), copying(model, through_vocabulary=True)
+        reads: tuple[Reads, ...] = get_args(Reads)
+        self.composition = {which: composition(model, which) for which in reads}
+        self.kernel = {which: projection_kernel(model, which) for which in reads}
+        self.held_out = None if held_out is None else capture(model, held_out)
+        self.loss = None if self.held_out is None else _mean_loss(self.held_out)
+
+    def card(self, layer: int, head: int) -> HeadCard:
+        pattern = self.trace.rows(architecture(self.config).named("pattern", layer), 0, self.trace.T)[0, head]
+        pattern = pattern.float().cpu()  # (T, T)
+        ids = self.trace.ids[0]
+        read = int(ids[int(pattern[-1].argmax())])
+        own, of_tokens = (float(each[layer, head]) for each in self.copying)
+        return HeadCard(
+            layer,
+            head,
+            scores={kind: self._score(kind, layer, head) for kind in SCORES},
+            looks=self._looks(pattern),
+            by_distance=torch.stack([pattern.diagonal(-back).mean() for back in range(self.trace.T)]),
+            prefers=Tokens.top(_qk(self.model, self.weights, layer, head, int(ids[-1])), self.count),
+            writes=Tokens.top(_ov(self.model, self.weights, layer, head, read), self.count),
+            read_token=read,
+            copying=own,
+            copying_of_tokens=of_tokens,
+            copying_chance=chance.copying(self.config.head_dim)[1],
+            composes={which: self._writers(found, layer, head) for which, found in self.composition.items()},
+            kernels={which: self._writers(found, layer, head) for which, found in self.kernel.items()},
+            loss=self.loss,
+            loss_without=self._loss_without(layer, head),
+        )
+
+    def _score(self, kind: str, layer: int, head: int) -> Score:
+        here = float(self.here[kind][layer, head])
+        probe = float(self.probe[kind][layer, head]) if self.probe else math.nan
+        if math.isnan(here):
+            return Score(probe, self.chance[kind], None, "not applicable")
+        return Score(probe, self.chance[kind], here, "active here" if here >= ACTIVE else "inactive here")
+
+    def _looks(self, pattern: Float[Tensor, "T T"]) -> tuple[Edge, ...]:
+        T = len(pattern)
+        found = pattern.flatten().topk(min(self.count, T * (T + 1) // 2))
+        places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        return tuple(Edge(*divmod(place, T), weight) for place, weight in places)
+
+    def _writers(self, scores: Float[Tensor, "L H L H"], layer: int, head: int) -> tuple[Writer, ...]:
+        earlier = scores[:layer, :, layer, head].flatten()
+        found = earlier.topk(min(self.count, len(earlier)))
+        places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        return tuple(Writer(*divmod(place, self.config.n_head), score) for place, score in places)
+
+    def _loss_without(self, layer: int, head: int) -> float | None:
+        if self.held_out is None:
+            return None
+        edits = [switch_off(self.config, layer, head)]
+        return _mean_loss(capture(self.model, self.held_out.ids, edits=edits, previous=self.held_out))
+
+
+def qk_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, " V"]:
+    """Return how much a head's query of a token asks for each token as a key: W_E[token] QK W_E.T, raw.
+
+    Raises:
+        IndexError: a layer, head or token that is not there.
+
+    Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits" (the QK circuit).
+
+    >>> from gptcore import GPTConfig
+    >>> qk_logits(GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)), 1, 0, 3).shape
+    torch.Size([5])
+    """
+    gpt = model_of(model)
+    return _qk(gpt, head_weights(gpt), layer, head, token)
+
+
+def ov_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, " V"]:
+    """Return what a head adds to each logit when it reads a token: W_E[token] OV W_U, raw, without any norm.
+
+    Raises:
+        IndexError: a layer, head or token that is not there.
+
+    Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits" (the OV circuit).
+
+    >>> from gptcore import GPTConfig
+    >>> ov_logits(GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)), 1, 0, 3).shape
+    torch.Size([5])
+    """
+    gpt = model_of(model)
+    return _ov(gpt, head_weights(gpt), layer, head, token)
+
+
+@torch.no_grad()
+def _qk(gpt: GPT, weights: HeadWeights, layer: int, head: int, token: int) -> Tensor:
+    tokens = embedding(gpt)
+    _in_model(weights, layer, head, token, len(tokens))
+    return tokens @ (weights.k[layer, head] @ (tokens[token] @ weights.q[layer, head]))
+
+
+@torch.no_grad()
+def _ov(gpt: GPT, weights: HeadWeights, layer: int, head: int, token: int) -> Tensor:
+    tokens = embedding(gpt)
+    _in_model(weights, layer, head, token, len(tokens))
+    return tokens[token] @ weights.v[layer, head] @ weights.o[layer, head] @ unembedding(gpt)
+
+
+def _in_model(weights: HeadWeights, layer: int, head: int, token: int, V: int) -> None:
+    sizes = {"layer": (layer, weights.q.size(0)), "head": (head, weights.q.size(1)), "token": (token, V)}
+    for name, (index, size) in sizes.items():
+        if not 0 <= index < size:
+            raise IndexError(f"there is no {name} {index}; choose one from 0 to {size - 1}")
+
+
+def _mean_loss(trace: Trace) -> float:
+    if trace.T < 2:
+        raise ValueError("a held-out text needs two tokens at least, as a loss is of the next token; take a longer one")
+    return trace.rows(architecture(trace.config).named("loss"), 0, trace.T - 1).double().mean().item()

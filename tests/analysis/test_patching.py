@@ -1,0 +1,284 @@
+"""Sweeps of patches, attribution patching and path patching, against single patches of transformers' GPT-2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gptcore import Checkpoint, Edit, capture, gradients
+from gptcore.analysis import attribution_patching, patch_sweep, path_patching, path_sweep
+from tests.analysis.plain import Change, run
+from tests.conftest import random_model
+
+CLEAN = torch.tensor([[3, 1, 4, 1, 5, 9]])
+CORRUPT = torch.tensor([[3, 2, 4, 1, 7, 9]])
+SHORT = {"resid_pre": "pre", "attn": "attn", "mlp": "mlp", "head": "z", "pattern": "pattern", "value": "v"}
+BY_HEAD = ("head", "pattern", "value")
+
+
+def metric(logits: Tensor) -> Tensor:
+    """Depend on two positions, so that a lost one shows."""
+    return logits[0, -1, 60] - logits[0, -1, 3] + 0.5 * logits[0, 2, 8]
+
+
+def put(source: dict[tuple[str, int], Tensor], name: str, layer: int, head: int | None, at: int | None) -> Change:
+    """Return the change that takes a part of a tensor from another run."""
+
+    def change(this: str, i: int, x: Tensor) -> Tensor:
+        if (this, i) != (name, layer):
+            return x
+        x = x.clone()
+        index = (slice(None), head) if head is not None else (slice(None), at)
+        x[index] = source[name, layer][index]
+        return x
+
+    return change
+
+
+@pytest.mark.parametrize("what", SHORT)
+@torch.no_grad()
+def test_a_sweep_is_single_patches(pair: tuple[Any, Checkpoint], what: Any) -> None:
+    theirs, ckpt = pair
+    clean, corrupt = run(theirs, CLEAN), run(theirs, CORRUPT)
+    best, worst = metric(clean["logits", -1]), metric(corrupt["logits", -1])
+    found = patch_sweep(ckpt, CLEAN[0].tolist(), CORRUPT, metric, what)
+    by_head = what in BY_HEAD
+    assert found.shape == (3, 2 if by_head else 6)
+    for layer in range(3):
+        for column in range(found.size(1)):
+            change = put(clean, SHORT[what], layer, column if by_head else None, None if by_head else column)
+            patched = metric(run(theirs, CORRUPT, change)["logits", -1])
+            expected = ((patched - worst) / (best - worst)).item()
+            assert found[layer, column].item() == pytest.approx(expected, abs=1e-9), (layer, column)
+    assert found.std() > 1e-3
+
+
+@torch.no_grad()
+def test_a_cell_is_a_hook_on_transformers_own_forward_pass(pair: tuple[Any, Checkpoint]) -> None:
+    theirs, ckpt = pair
+    found = patch_sweep(ckpt, CLEAN, CORRUPT, metric, "mlp")
+    outputs: list[Tensor] = []
+    module = theirs.transformer.h[1].mlp
+    handle = module.register_forward_hook(lambda module, args, out: outputs.append(out.clone()))
+    best, worst = metric(theirs(CLEAN).logits), metric(theirs(CORRUPT).logits)
+    handle.remove()
+
+    def patch(module: Any, args: Any, out: Tensor) -> Tensor:
+        return torch.where(torch.arange(6)[:, None] == 4, outputs[0], out)
+
+    handle = module.register_forward_hook(patch)
+    patched = metric(theirs(CORRUPT).logits)
+    handle.remove()
+    assert found[1, 4].item() == pytest.approx(((patched - worst) / (best - worst)).item(), abs=1e-9)
+
+
+def test_what_a_patch_cannot_reach_stays_as_bad() -> None:
+    """The causal cone: with the metric at position 2, cells after it do nothing; both embeddings differ at 1 and 4."""
+    model = random_model(dtype=torch.float64)
+    ids, other = CLEAN[0] % 17, CORRUPT[0] % 17
+
+    def early(logits: Tensor) -> Tensor:
+        return logits[0, 2, 8]
+
+    found = patch_sweep(model, ids, other, early, "resid_pre")
+    assert found[:, 3:].abs().max() == 0
+    assert found[0].tolist() == pytest.approx([0, 1, 0, 0, 0, 0], abs=1e-12)  # the tokens before 3 differ at 1 alone
+    assert found[2, 2].item() != pytest.approx(1, abs=1e-3)  # what earlier positions hold counts too
+    last = patch_sweep(model, ids, other, early, "mlp")
+    assert last[2, [0, 1, 3, 4, 5]].abs().max() < 1e-12  # the last MLP reaches its own position alone
+
+
+def test_batches_are_patched_row_by_row() -> None:
+    model = random_model(dtype=torch.float64)
+    clean, corrupt = torch.tensor([[3, 1, 4], [5, 9, 2]]), torch.tensor([[3, 2, 4], [5, 8, 2]])
+
+    def of(row: int) -> Any:
+        return lambda logits: logits[row % len(logits), -1, 7] - logits[row % len(logits), -1, 1]
+
+    for row in range(2):
+        both = patch_sweep(model, clean, corrupt, of(row), "head")
+        alone = patch_sweep(model, clean[row], corrupt[row], of(0), "head")
+        torch.testing.assert_close(both, alone, rtol=0, atol=1e-10)
+
+
+def test_a_sweep_tells_how_far_it_is_and_stops() -> None:
+    model, told = random_model(), list[tuple[int, int]]()
+
+    def progress(done: int, count: int) -> bool:
+        told.append((done, count))
+        return done < 4
+
+    found = patch_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "attn", progress=progress)
+    assert told == [(i, 9) for i in range(5)]
+    assert found.isnan().sum() == 9 - 4
+    told.clear()
+    patch_sweep(model, [3, 1], [3, 2], lambda logits: logits[0, -1, 2], "head", progress=lambda *at: told.append(at))
+    assert told == [(i, 6) for i in range(7)]
+
+
+def test_a_single_token_and_a_metric_that_returns_a_number() -> None:
+    found = patch_sweep(
+        random_model(dtype=torch.float64), [3], [1], lambda logits: logits[0, -1, 2].item(), "resid_pre"
+    )
+    assert found[:, 0].tolist() == pytest.approx([1, 1, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize("function", [patch_sweep, attribution_patching])
+def test_what_cannot_be_compared_is_told(function: Any) -> None:
+    model = random_model()
+
+    def last(logits: Tensor) -> Tensor:
+        return logits[0, -1, 2]
+
+    with pytest.raises(ValueError, match=r"as many tokens, got \(B, T\) = \(1, 2\) and \(1, 3\); align them"):
+        function(model, [3, 1], [3, 1, 4], last, "head")
+    with pytest.raises(ValueError, match="what must be one of resid_pre, attn, mlp, head, pattern, value, got 'resid'"):
+        function(model, [3, 1], [3, 2], last, "resid")
+    with pytest.raises(ValueError, match="for both prompts, so nothing can be brought back"):
+        function(model, [3, 1], [3, 1], last, "head")
+    with pytest.raises(ValueError, match=r"one number, got a tensor of the shape \(1, 17\)"):
+        function(model, [3, 1], [3, 2], lambda logits: logits[:, -1], "head")
+    with pytest.raises(ValueError, match="one number, got None"):
+        function(model, [3, 1], [3, 2], lambda logits: None, "head")
+
+
+# ---- by gradients ----
+
+
+@pytest.mark.parametrize("what", SHORT)
+def test_attribution_patching_is_the_change_times_the_slope(pair: tuple[Any, Checkpoint], what: Any) -> None:
+    """The slope at the corrupt run, by transformers' weights and autograd."""
+    theirs, ckpt = pair
+    with torch.no_grad():
+        clean, corrupt = run(theirs, CLEAN), run(theirs, CORRUPT)
+    found = attribution_patching(ckpt, CLEAN, CORRUPT, metric, what)
+    by_head = what in BY_HEAD
+    leaves: dict[int, Tensor] = {}
+
+    def change(name: str, layer: int, x: Tensor) -> Tensor:
+        if name == SHORT[what]:
+            leaves[layer] = x if x.requires_grad else x.requires_grad_()
+        return x
+
+    logits = run(theirs, CORRUPT, change)["logits", -1]
+    slopes = torch.autograd.grad(metric(logits), [leaves[layer] for layer in range(3)])
+    scale = metric(clean["logits", -1]) - metric(corrupt["logits", -1])
+    for layer, slope in enumerate(slopes):
+        product = (clean[SHORT[what], layer] - corrupt[SHORT[what], layer]) * slope
+        expected = product.sum(dim=(0, 2, 3) if by_head else (0, 2)) / scale
+        torch.testing.assert_close(found[layer], expected, rtol=0, atol=1e-9)
+
+
+def test_a_small_change_is_estimated_well() -> None:
+    """Both sweeps agree to first order: where prompts are almost alike, and nowhere else."""
+    model = random_model(dtype=torch.float64)
+    with torch.no_grad():
+        wte = model.transformer.wte.weight
+        wte[2] = wte[1] + 1e-5 * torch.linspace(-1, 1, 16)
+    prompts = [3, 1, 4, 1, 5], [3, 2, 4, 1, 5]
+    for what in ("resid_pre", "attn", "mlp", "head"):
+        exact = patch_sweep(model, *prompts, lambda logits: logits[0, -1, 7], what)  # type: ignore[arg-type]
+        estimated = attribution_patching(model, *prompts, lambda logits: logits[0, -1, 7], what)  # type: ignore[arg-type]
+        torch.testing.assert_close(estimated, exact, rtol=0, atol=1e-3)
+        assert exact.abs().max() > 0.01
+
+
+def test_a_writer_s_edges_add_up_to_its_node(pair: tuple[Any, Checkpoint]) -> None:
+    """What a head writes reaches the metric through each later reader of the stream, each by itself."""
+    theirs, ckpt = pair
+    with torch.no_grad():
+        clean, corrupt = run(theirs, CLEAN), run(theirs, CORRUPT)
+    node = attribution_patching(ckpt, CLEAN, CORRUPT, metric, "attn")[1]
+    change = clean["attn", 1] - corrupt["attn", 1]  # (1, T, C)
+    # The slope at each reader's own input: the stream as its norm sees it, cut off from the stream that goes on.
+    names = {"mlp 1": ("transformer.h.1.resid_mid", "transformer.h.1.ln_2", theirs.transformer.h[1].ln_2),
+             "attn 2": ("transformer.h.1.resid_post", "transformer.h.2.ln_1", theirs.transformer.h[2].ln_1),
+             "mlp 2": ("transformer.h.2.resid_mid", "transformer.h.2.ln_2", theirs.transformer.h[2].ln_2),
+             "output": ("transformer.h.2.resid_post", "transformer.ln_f", theirs.transformer.ln_f)}  # fmt: skip
+    slopes = gradients(ckpt, CORRUPT, metric, [normed for _, normed, _ in names.values()])
+    trace, edges = capture(ckpt, CORRUPT), []
+    for stream, normed, norm in names.values():
+        state = trace[stream].requires_grad_()
+        (through,) = torch.autograd.grad(norm(state), state, slopes[normed])
+        edges.append((through * change).sum(dim=(0, 2)))
+    scale = metric(clean["logits", -1]) - metric(corrupt["logits", -1])
+    torch.testing.assert_close(torch.stack(edges).sum(0) / scale, node, rtol=0, atol=3e-7)
+
+
+# ---- along a path ----
+
+
+@torch.no_grad()
+def by_appendix_b(theirs: Any, sender: tuple[int, int], receivers: list[tuple[int, int, str]] | None) -> float:
+    """All heads but the sender are frozen as they were on the clean prompt; then the receivers' inputs are put in."""
+    clean, corrupt = run(theirs, CLEAN), run(theirs, CORRUPT)
+
+    def frozen(name: str, layer: int, x: Tensor) -> Tensor:
+        if name != "z":
+            return x
+        x = clean["z", layer].clone()
+        if layer == sender[0]:
+            x[:, sender[1]] = corrupt["z", layer][:, sender[1]]
+        return x
+
+    told = run(theirs, CLEAN, frozen)
+    if receivers is not None:
+
+        def received(name: str, layer: int, x: Tensor) -> Tensor:
+            x = x.clone()
+            for where, head, which in receivers:
+                if (name, layer) == (which, where):
+                    x[:, head] = told[which, where][:, head]
+            return x
+
+        told = run(theirs, CLEAN, received)
+    best, worst = metric(clean["logits", -1]), metric(corrupt["logits", -1])
+    return ((metric(told["logits", -1]) - worst) / (best - worst)).item()
+
+
+RECEIVERS: list[list[tuple[int, int, str]] | None] = [
+    None, [(2, 1, "q")], [(2, 0, "k")], [(1, 1, "v")], [(1, 0, "q"), (2, 1, "v")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("receivers", RECEIVERS, ids=str)
+def test_path_patching_is_the_paper_s(pair: tuple[Any, Checkpoint], receivers: Any) -> None:
+    theirs, ckpt = pair
+    swept = path_sweep(ckpt, CLEAN, CORRUPT, metric, receivers)
+    for layer in range(3):
+        for head in range(2):
+            expected = by_appendix_b(theirs, (layer, head), receivers)
+            assert swept[layer, head].item() == pytest.approx(expected, abs=1e-9)
+            found = path_patching(ckpt, CLEAN, CORRUPT, metric, (layer, head), receivers)
+            assert found == pytest.approx(expected, abs=1e-9)
+    assert (swept - 1).abs().max() > 1e-4
+
+
+def test_no_path_leads_down() -> None:
+    model = random_model()
+    for receivers in ([(0, 0, "q")], [(1, 1, "k")]):
+        found = path_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], receivers)
+        assert found[receivers[0][0] :].eq(1).all()
+
+
+def test_a_path_that_is_not_there_is_told() -> None:
+    def found(sender: tuple[int, int], receivers: Any) -> None:
+        path_patching(random_model(), [3, 1], [3, 2], lambda logits: logits[0, -1, 2], sender, receivers)
+
+    with pytest.raises(ValueError, match=r"there is no head 3\.0; choose a layer from 0 to 2, a head from 0 to 1"):
+        found((3, 0), None)
+    with pytest.raises(ValueError, match=r"there is no head 1\.2"):
+        found((0, 0), [(1, 2, "q")])
+    with pytest.raises(ValueError, match="a receiver's input is one of q, k, v, got 'z'"):
+        found((0, 0), [(1, 1, "z")])
+
+
+def test_a_sweep_does_not_change_the_model_or_leave_edits() -> None:
+    model = random_model()
+    before = capture(model, [3, 1, 4]).logits
+    patch_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "pattern")
+    assert torch.equal(capture(model, [3, 1, 4]).logits, before)
+    assert Edit("transformer.h.0.attn.z", "zero") not in capture(model, [3, 1, 4]).edits
