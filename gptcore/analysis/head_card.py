@@ -63,7 +63,7 @@ class Writer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class HeadCard:
-    """What is known of one head. Weights are raw, nothing is folded into them."""
+    """The measurements of one head. Weights are raw, nothing is folded into them."""
 
     layer: int
     head: int
@@ -200,13 +200,13 @@ class _Measured:
         T = len(pattern)
         found = pattern.flatten().topk(min(self.count, T * (T + 1) // 2))
         places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
-        return tuple(Edge(*divmod(place, T), weight) for place, weight in places)
+        return tuple(Edge(place // T, place % T, weight) for place, weight in places)
 
     def _writers(self, scores: Float[Tensor, "L H L H"], layer: int, head: int) -> tuple[Writer, ...]:
         earlier = scores[:layer, :, layer, head].flatten()
         found = earlier.topk(min(self.count, len(earlier)))
         places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
-        return tuple(Writer(*divmod(place, self.config.n_head), score) for place, score in places)
+        return tuple(Writer(place // self.config.n_head, place % self.config.n_head, score) for place, score in places)
 
     def _loss_without(self, layer: int, head: int) -> float | None:
         if self.held_out is None:

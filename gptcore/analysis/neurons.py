@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,7 +17,8 @@ from gptcore.graph.architecture import architecture
 from gptcore.model import GPT
 
 
-class Neuron(NamedTuple):
+@dataclass(frozen=True)
+class Neuron:
     """A neuron with a number: its activation, or what it adds to a logit."""
 
     layer: int
@@ -137,7 +137,7 @@ def search_neurons(model: Model, token: int, count: int = 10, suppress: bool = F
     added = torch.stack([_written(gpt, layer) @ direction for layer in range(gpt.config.n_layer)])  # (L, 4C)
     best = added.flatten().topk(min(count, added.numel()), largest=not suppress)
     return [
-        Neuron(*divmod(place, added.size(1)), value)
+        Neuron(place // added.size(1), place % added.size(1), value)
         for place, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ]
 

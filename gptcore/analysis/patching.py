@@ -1,4 +1,4 @@
-"""Patching: which tensor of one run, put into another, brings its prediction back. Exact, one run a cell.
+"""Patching: which tensor of one run, put into another, brings its prediction back. Exact: a run for each cell.
 
 Always clean into corrupt (what suffices), so a cell is 1 where the patched run is as good as the clean one, and 0
 where it is as bad as the corrupt one. `attribution_patching.py` estimates the same by gradients.
@@ -34,6 +34,8 @@ ROLES: dict[str, Role] = {
     "value": "value",
 }
 BY_HEAD = ("head", "pattern", "value")
+AT_ONCE = 512
+"""Tokens of a batch of cells."""
 Progress = Callable[[int, int], bool | None]
 """A function that is called with the number of cells that are done and of all; a False from it stops the sweep."""
 
@@ -51,8 +53,8 @@ def patch_sweep(
 
     A cell is (m_patched - m_corrupt) / (m_clean - m_corrupt): 1 as good as clean, 0 as bad as corrupt, in float64.
     (L, T) for resid_pre, attn and mlp, each at one position; (L, H) for head (its z), pattern and value, each of one
-    head at all positions. Each run shares the blocks below its cell and the positions before it with the corrupt one.
-    A cell of resid_pre can change only what lies above it at its own and later positions.
+    head at all positions. Cells of a layer run together, from their block and first position on. A cell of resid_pre
+    can change only what lies above it at its own and later positions.
 
     Args:
         model: a model or checkpoint, in eval mode.
@@ -61,8 +63,8 @@ def patch_sweep(
         metric: takes the logits of all positions, (B, T, V), and returns one number; better a difference of logits
             than a probability.
         what: what is patched; see above.
-        progress: called before the first cell and after each. Where it returns False the sweep stops, and the cells
-            that are not done are NaN.
+        progress: called before the first batch of cells and after each, with the cells that are done. Where it returns
+            False the sweep stops, and the cells that are not done are NaN.
 
     Raises:
         ValueError: prompts of different lengths, an unknown `what`, a metric that is no single number, or that is the
@@ -76,14 +78,16 @@ def patch_sweep(
     torch.Size([2, 2])
     """
     pair = Pair.of(model, clean, corrupt, metric)
-    cells = list(_cells(pair, what))
     found = torch.full(shape_of(pair.clean, what), torch.nan, dtype=torch.float64)
-    for done, (layer, column, edit) in enumerate(cells):
-        if progress is not None and progress(done, len(cells)) is False:
+    done = 0
+    batches = Batches(pair, what)
+    for layer, columns in batches:
+        if progress is not None and progress(done, found.numel()) is False:
             return found
-        found[layer, column] = pair.normalised(pair.patched([edit]))
+        found[layer, columns.start : columns.stop] = torch.tensor(batches.values(layer, columns), dtype=found.dtype)
+        done += len(columns)
     if progress is not None:
-        progress(len(cells), len(cells))
+        progress(done, found.numel())
     return found
 
 
@@ -101,18 +105,6 @@ def shape_of(trace: Trace, what: What) -> tuple[int, int]:
 def name_of(config: GPTConfig, what: What, layer: int) -> str:
     """Return the tensor of a layer that a sweep patches."""
     return architecture(config).named(ROLES[what], layer)
-
-
-def _cells(pair: Pair, what: What) -> Iterator[tuple[int, int, Edit]]:
-    """Yield layer, column and edit of each cell, from the last layer, whose runs are the shortest, down."""
-    layers, columns = shape_of(pair.clean, what)
-    for layer in reversed(range(layers)):
-        name = name_of(pair.clean.config, what, layer)
-        for column in range(columns):
-            if what in BY_HEAD:
-                yield layer, column, Edit(name, "patch", pair.clean, head=column)
-            else:
-                yield layer, column, Edit(name, "patch", pair.clean, position=column)
 
 
 class Pair:
@@ -144,21 +136,69 @@ class Pair:
             )
         return cls(gpt, capture(gpt, clean), capture(gpt, corrupt), metric)
 
-    def patched(self, edits: list[Edit]) -> float:
-        """Return the metric of the corrupt run under these edits."""
-        return self.measured(capture(self.model, self.corrupt.ids, edits=edits, previous=self.corrupt), self._before)
-
-    def measured(self, trace: Trace, before: Tensor | None = None) -> float:
-        """Return the metric of a run; `before`, logits of the run that it has taken earlier positions from."""
-        if before is None:
-            return number(self.metric, trace.logits)
-        start = min(trace.reused, trace.T - 1)  # those of earlier positions are the same
-        logits = trace.rows(architecture(trace.config).named("logits"), start, trace.T)
-        return number(self.metric, torch.cat([before[:, :start], logits], dim=1) if start else logits)
+    def of_states(self, states: Float[Tensor, "B t C"], start: int) -> float:
+        """Return the normalised metric of the last states from a position on; before it they are the corrupt run's."""
+        logits = self.corrupt.unembedded(states)  # (B, t, V)
+        return self.normalised(number(self.metric, torch.cat([self._before[:, :start], logits], dim=1)))
 
     def normalised(self, value: float) -> float:
         """Return a metric's value on the scale of both runs: 1 as good as clean, 0 as bad as corrupt."""
         return (value - self.of_corrupt) / (self.of_clean - self.of_corrupt)
+
+
+class Batches:
+    """The cells of a sweep, some of a layer in one batch: a copy of the corrupt run for each, with its own patch.
+
+    A run of a few tokens takes as long as its weights take to be read, so a batch costs little more than one of them.
+    """
+
+    def __init__(self, pair: Pair, what: What) -> None:
+        self.pair, self.what, self.config = pair, what, pair.corrupt.config
+        self.columns = shape_of(pair.clean, what)[1]
+        self.size = max(1, min(self.columns, AT_ONCE // pair.corrupt.ids.numel()))
+        arch = architecture(self.config)
+        self.last = arch.named("residual", self.config.n_layer - 1)
+        roles: tuple[Role, ...] = (
+            "residual in",
+            "key",
+            "value",
+        )  # where a run enters a block; what the past is seen by
+        layers = range(self.config.n_layer)
+        self.read = [self.last, *(arch.named(role, layer) for role in roles for layer in layers)]
+        self._copies: dict[int, Trace] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, range]]:
+        """Yield layers and columns that go together, from the last layer, whose runs are the shortest, down."""
+        for layer in reversed(range(self.config.n_layer)):
+            for start in range(0, self.columns, self.size):
+                yield layer, range(start, min(start + self.size, self.columns))
+
+    def values(self, layer: int, columns: range) -> list[float]:
+        """Return the normalised metric of some cells of a layer."""
+        by_head, count, B = self.what in BY_HEAD, len(columns), self.pair.corrupt.B
+        name = name_of(self.config, self.what, layer)
+        start = 0 if by_head else columns.start  # nothing before it changes
+        clean, value = (run.rows(name, start, run.T) for run in (self.pair.clean, self.pair.corrupt))
+        value = value.repeat(count, *[1] * (value.dim() - 1))  # (count * B, ...), a copy after the other
+        for i, column in enumerate(columns):
+            place = column if by_head else column - start
+            value[i * B : (i + 1) * B, place] = clean[:, place]
+        edit = Edit(name, "set", value, position=None if start == 0 else slice(start, self.pair.corrupt.T))
+        base = self._corrupt(count)
+        trace = capture(self.pair.model, base.ids, names=self.read, edits=[edit], previous=base)
+        found = []
+        for i, column in enumerate(columns):
+            first = 0 if by_head else column
+            states = trace.rows(self.last, first, trace.T)[i * B : (i + 1) * B]  # (B, t, C)
+            found.append(self.pair.of_states(states, first))
+        return found
+
+    def _corrupt(self, count: int) -> Trace:
+        """Return the corrupt run in so many copies, with no more than a changed run reads of it."""
+        if count not in self._copies:
+            ids = self.pair.corrupt.ids.repeat(count, 1)
+            self._copies[count] = capture(self.pair.model, ids, names=self.read)
+        return self._copies[count]
 
 
 def number(metric: Metric, logits: Float[Tensor, "B T V"]) -> float:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gptcore.analysis.patching import Metric, Pair, Progress
+from gptcore.analysis.patching import Metric, Pair, Progress, number
 from gptcore.capture.capture import Ids, capture
 from gptcore.capture.edits import Edit
 from gptcore.capture.models import Model
@@ -110,7 +110,7 @@ def _left(pair: Pair, sender: tuple[int, int], receivers: Sequence[Receiver] | N
     if receivers is not None:
         inputs = [Edit(arch.named(INPUTS[each.input], each.layer), "patch", told, head=each.head) for each in receivers]
         told = capture(pair.model, pair.clean.ids, edits=inputs, previous=pair.clean)
-    return pair.normalised(pair.measured(told))
+    return pair.normalised(number(pair.metric, told.logits))
 
 
 def _checked(trace: Trace, receivers: Sequence[tuple[int, int, str]] | None) -> list[Receiver] | None:

@@ -181,5 +181,5 @@ def test_what_cannot_be_ablated_is_told() -> None:
         mean_ablation(reference, "transformer.h.0.attn.pattern")
     with pytest.raises(ValueError, match=r"has the axes \(B, T, C\), so it takes no head; got head=1"):
         mean_ablation(reference, "transformer.h.0.mlp", head=1)
-    with pytest.raises(KeyError, match="no tensor 'transformer.h.9.mlp'"):
+    with pytest.raises(KeyError, match="no tensor 'transformer"):
         mean_ablation(reference, "transformer.h.9.mlp")

@@ -30,7 +30,7 @@ def test_the_most_active_are_the_largest_after_the_gelu(pair: tuple[Any, Checkpo
     hidden = [(layer, index, value) for layer in range(3) for index, value in enumerate(made["hidden", layer][1, 4])]
     expected = sorted(hidden, key=lambda each: -each[2])[:40]
     found = most_active(trace, position=4, count=40, row=1)
-    assert [(layer, index) for layer, index, _ in found] == [(layer, index) for layer, index, _ in expected]
+    assert [(each.layer, each.index) for each in found] == [(layer, index) for layer, index, _ in expected]
     assert [each.value for each in found] == pytest.approx([float(value) for *_, value in expected], abs=1e-10)
     assert len({each.layer for each in found}) > 1
     alone = most_active(trace, position=-4, count=3, layer=2, row=1)

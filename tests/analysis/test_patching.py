@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gptcore import Checkpoint, Edit, capture, gradients
 from gptcore.analysis import attribution_patching, patch_sweep, path_patching, path_sweep
+from gptcore.capture.changed_run import ChangedRun
 from tests.analysis.plain import Change, run
 from tests.conftest import random_model
 
@@ -112,11 +114,23 @@ def test_a_sweep_tells_how_far_it_is_and_stops() -> None:
         return done < 4
 
     found = patch_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "attn", progress=progress)
-    assert told == [(i, 9) for i in range(5)]
-    assert found.isnan().sum() == 9 - 4
+    assert told == [(0, 9), (3, 9), (6, 9)]
+    assert found.isnan().sum(1).tolist() == [3, 0, 0]
     told.clear()
     patch_sweep(model, [3, 1], [3, 2], lambda logits: logits[0, -1, 2], "head", progress=lambda *at: told.append(at))
-    assert told == [(i, 6) for i in range(7)]
+    assert told == [(0, 6), (2, 6), (4, 6), (6, 6)]
+
+
+def test_a_sweep_is_the_same_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model(dtype=torch.float64)
+    ids, other = CLEAN[0] % 17, CORRUPT[0] % 17
+    for what in ("resid_pre", "mlp", "head"):
+        whole = patch_sweep(model, ids, other, lambda logits: logits[0, -1, 2], what)  # type: ignore[arg-type]
+        for tokens in (1, 6, 12, 24):
+            monkeypatch.setattr("gptcore.analysis.patching.AT_ONCE", tokens)
+            found = patch_sweep(model, ids, other, lambda logits: logits[0, -1, 2], what)  # type: ignore[arg-type]
+            torch.testing.assert_close(found, whole, rtol=0, atol=1e-10)
+        monkeypatch.undo()
 
 
 def test_a_single_token_and_a_metric_that_returns_a_number() -> None:
@@ -282,3 +296,17 @@ def test_a_sweep_does_not_change_the_model_or_leave_edits() -> None:
     patch_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "pattern")
     assert torch.equal(capture(model, [3, 1, 4]).logits, before)
     assert Edit("transformer.h.0.attn.z", "zero") not in capture(model, [3, 1, 4]).edits
+
+
+def test_blocks_below_a_cell_and_positions_before_it_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[tuple[int, int, int]] = []
+
+    class Told(ChangedRun):
+        def __init__(self, model: Any, tokens: Tensor, edits: Any, before: Any, layer: int, start: int) -> None:
+            runs.append((layer, start, len(tokens)))
+            super().__init__(model, tokens, edits, before, layer, start)
+
+    monkeypatch.setattr(sys.modules["gptcore.capture.capture"], "ChangedRun", Told)
+    monkeypatch.setattr("gptcore.analysis.patching.AT_ONCE", 6)
+    patch_sweep(random_model(), [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "resid_pre")
+    assert runs == [(layer, start, copies) for layer in (2, 1, 0) for start, copies in ((0, 2), (2, 1))]

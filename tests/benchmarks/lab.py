@@ -1,0 +1,74 @@
+"""What the attention lab costs: `python -m tests.benchmarks.lab`."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import torch
+from torch import Tensor
+
+import gptcore
+from gptcore import analysis
+from tests.benchmarks.capture import ids
+from tests.benchmarks.timing import absolute, keep_freed_memory, report, seconds
+
+T = 16
+
+
+def sweeps(model: gptcore.GPT) -> bool:
+    """Every layer and position of GPT-2 small's shape, 16 tokens; beside it one gradient, and every head."""
+    clean, corrupt = ids(T), ids(T)
+    corrupt[3] += 1
+
+    def metric(logits: Tensor) -> Tensor:
+        return logits[0, -1, 11] - logits[0, -1, 12]
+
+    good = True
+    for what in ("resid_pre", "attn", "mlp", "head"):
+        exact = seconds(partial(analysis.patch_sweep, model, clean, corrupt, metric, what))
+        gradient = seconds(partial(analysis.attribution_patching, model, clean, corrupt, metric, what))
+        detail = f"by gradients {gradient:.2f} s"
+        good &= report(f"a sweep of {what} at GPT-2 small's size, {T} tokens, s", exact, 25, detail)
+    return good
+
+
+def cards() -> bool:
+    """All cards of a model of 6 x 6 heads, with 512 held-out tokens."""
+    model = gptcore.GPT(gptcore.GPTConfig.preset("baby-gpt")).eval()
+    trace = gptcore.capture(model, [each % 65 for each in ids(64)])
+    held_out = torch.tensor(ids(512)).view(2, 256) % 65
+    taken = seconds(partial(analysis.head_cards, model, trace, held_out))
+    return report("all cards of 6 x 6 heads, C = 384, s", taken, 10)
+
+
+def big_cards(model: gptcore.GPT) -> bool:
+    """All cards of GPT-2 small's shape, with 256 held-out tokens."""
+    trace, held_out = gptcore.capture(model, ids(64)), ids(256)
+    taken = seconds(partial(analysis.head_cards, model, trace, held_out))
+    return report("all cards of 12 x 12 heads, C = 768, s", taken, 120)
+
+
+def attribution(model: gptcore.GPT) -> bool:
+    """One attribution of GPT-2 small's shape."""
+    trace = gptcore.capture(model, ids(64))
+    run = partial(analysis.logit_attribution, trace, 11, 12)
+    run()
+    return report("an attribution by head, ms", min(seconds(run) for _ in range(5)) * 1e3, 100)
+
+
+def main() -> int:
+    """Print the table; the exit status is 1 if a bound was missed."""
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; {keep_freed_memory()}\n")
+    print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
+    with absolute():
+        good = [cards()]
+        model = gptcore.GPT(gptcore.GPTConfig.preset("gpt2")).eval()
+        good += [attribution(model), sweeps(model)]
+        if "--all" in sys.argv:
+            good.append(big_cards(model))
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
