@@ -34,7 +34,7 @@ from gptcore.analysis.path_patching import path_patching, path_sweep
 from gptcore.analysis.residual import ResidualNorms, residual_norms
 from gptcore.analysis.rollout import rollout
 from gptcore.analysis.special_scores import letter_scores, successor
-from gptcore.analysis.value_weighted import value_weighted
+from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 
 __all__ = [
     "HeadCard",
@@ -87,4 +87,5 @@ __all__ = [
     "suppressed",
     "switch_off",
     "value_weighted",
+    "value_weighted_layer",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -26,13 +27,40 @@ def value_weighted(trace: Trace, layer: int) -> Float[Tensor, "B H T T"]:
     >>> value_weighted(capture(model, [3, 1, 4]), layer=1).shape
     torch.Size([1, 2, 3, 3])
     """
+    pattern, written = _pattern_and_written(trace, layer)
+    return pattern * written.norm(dim=-1)[:, :, None, :]
+
+
+def value_weighted_layer(trace: Trace, layer: int) -> Float[Tensor, "B T T"]:
+    """Return the length of what each key adds to each query through all heads of a layer together.
+
+    The heads' vectors A[q, k] v_k W_O are added up before the length is taken: heads may cancel each other.
+
+    Raises:
+        IndexError: there is no such layer.
+
+    Source: Kobayashi et al. 2020, "Attention is Not Only a Weight".
+
+    >>> from gptcore import GPT, GPTConfig, capture
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> trace = capture(model, [3, 1, 4])
+    >>> bool((value_weighted_layer(trace, 1) <= value_weighted(trace, 1).sum(dim=1) + 1e-6).all())
+    True
+    """
+    pattern, written = _pattern_and_written(trace, layer)
+    rows = [torch.einsum("bhk,bhkc->bkc", pattern[:, :, query], written).norm(dim=-1) for query in range(trace.T)]
+    return torch.stack(rows, dim=1)  # one query at a time: all vectors at once would be (B, T, T, C)
+
+
+def _pattern_and_written(trace: Trace, layer: int) -> tuple[Float[Tensor, "B H T T"], Float[Tensor, "B H T C"]]:
+    """Return a layer's pattern, and what each head would write of each key's value."""
     config, arch = trace.config, architecture(trace.config)
     if not 0 <= layer < config.n_layer:
         raise IndexError(f"there is no layer {layer}; choose one from 0 to {config.n_layer - 1}")
     pattern, values = trace[arch.named("pattern", layer)], trace[arch.named("value", layer)]
     out = trace.weight(_projection(trace, layer))  # (C, C), rows are what is written
     heads = out.T.reshape(config.n_head, -1, config.n_embd)  # (H, D, C)
-    return pattern * (values @ heads.to(values)).norm(dim=-1)[:, :, None, :]
+    return pattern, values @ heads.to(values)
 
 
 def _projection(trace: Trace, layer: int) -> str:

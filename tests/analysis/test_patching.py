@@ -133,6 +133,30 @@ def test_a_sweep_is_the_same_in_batches_of_any_size(monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"bias": False}, {"tie_weights": False, "activation": "gelu_tanh"}, {"n_layer": 1, "n_head": 1}, {"n_head": 4}],
+)
+def test_models_of_other_kinds(options: dict[str, Any]) -> None:
+    """Against one edited run a cell, at whole contexts."""
+    model = random_model(dtype=torch.float64, block_size=6, **options)
+    clean, corrupt = CLEAN[0] % 17, CORRUPT[0] % 17
+
+    def last(logits: Tensor) -> Tensor:
+        return logits[0, -1, 2] - logits[0, -1, 9]
+
+    runs = capture(model, clean), capture(model, corrupt)
+    best, worst = (last(run.logits) for run in runs)
+    for what, name in (("resid_pre", "resid_pre"), ("attn", "attn"), ("head", "attn.z"), ("value", "attn.v")):
+        found = patch_sweep(model, clean, corrupt, last, what)  # type: ignore[arg-type]
+        for layer, column in torch.cartesian_prod(*map(torch.arange, found.shape)).tolist():
+            selector = {"head" if what in BY_HEAD else "position": column}
+            edit = Edit(f"transformer.h.{layer}.{name}", "patch", runs[0], **selector)
+            expected = (last(capture(model, corrupt, edits=[edit]).logits) - worst) / (best - worst)
+            assert found[layer, column].item() == pytest.approx(expected.item(), abs=1e-9)
+    assert patch_sweep(model.bfloat16(), clean, corrupt, last, "head").isfinite().all()
+
+
 def test_a_single_token_and_a_metric_that_returns_a_number() -> None:
     found = patch_sweep(
         random_model(dtype=torch.float64), [3], [1], lambda logits: logits[0, -1, 2].item(), "resid_pre"

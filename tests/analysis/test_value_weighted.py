@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptcore import Checkpoint, Edit, capture
-from gptcore.analysis.value_weighted import value_weighted
+from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 from tests.conftest import random_model
 
 IDS = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6], [60, 50, 40, 30, 20, 10, 0, 1]])
@@ -52,6 +52,9 @@ def test_it_is_the_length_of_what_each_key_adds(pair: tuple[Any, Checkpoint], la
         found = value_weighted(trace, layer)
         assert found.shape == (2, theirs.config.n_head, 8, 8)
         torch.testing.assert_close(found, added.norm(dim=-1), rtol=0, atol=1e-10)
+        whole = value_weighted_layer(trace, layer)
+        torch.testing.assert_close(whole, added.sum(dim=1).norm(dim=-1), rtol=0, atol=1e-10)
+    assert (found.sum(1) - whole).abs().max() > 0.1  # the heads' vectors point elsewhere
     pattern = trace[f"transformer.h.{layer}.attn.pattern"]
     assert (found / pattern.clamp_min(1e-12)).std() > 0.1  # the lengths differ: it is no pattern
 
@@ -78,6 +81,8 @@ def test_a_layer_that_is_not_there_is_told(layer: int) -> None:
     trace = capture(random_model(), [3, 1, 4])
     with pytest.raises(IndexError, match=f"there is no layer {layer}; choose one from 0 to 2"):
         value_weighted(trace, layer)
+    with pytest.raises(IndexError, match=f"there is no layer {layer}"):
+        value_weighted_layer(trace, layer)
 
 
 def test_changed_weights_are_told() -> None:
