@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gptcore.analysis.head_weights import wide
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
 
@@ -136,7 +137,7 @@ def neuron_attribution(
     direction, _ = _direction(trace, _difference(trace, token, versus), at, row)
     arch = architecture(trace.config)
     hidden = trace.rows(arch.named("mlp hidden", layer), at, at + 1)[row, 0].double()  # (4C,)
-    return hidden * (trace.weight(f"{arch.named('mlp', layer)}.c_proj").double().T @ direction)
+    return hidden * _read(trace, f"{arch.named('mlp', layer)}.c_proj", direction)
 
 
 def _place(trace: Trace, position: int, row: int) -> int:
@@ -162,6 +163,15 @@ def _direction(trace: Trace, wanted: Tensor, at: int, row: int) -> tuple[Float[T
     return scaled - scaled.mean(), scale.item()  # (u - mean(u)) @ d is u @ (d - mean(d))
 
 
+def _read(trace: Trace, projection: str, direction: Tensor) -> Tensor:
+    """Return what each input of a projection adds along a direction, for an input of 1, in float64.
+
+    The product is in the weight's precision, float32 at least: a copy of the weight would cost more than all the rest.
+    """
+    weight = wide(trace.weight(projection))
+    return (weight.T @ direction.to(weight)).double()
+
+
 def _parts(trace: Trace, direction: Tensor, at: int, row: int) -> Iterator[Part]:
     """Yield what is added to the stream at a position, in the order of the run."""
     arch, H = architecture(trace.config), trace.config.n_head
@@ -174,7 +184,7 @@ def _parts(trace: Trace, direction: Tensor, at: int, row: int) -> Iterator[Part]
     yield Part(name := arch.named("position embedding"), None, value(name))
     for layer in range(trace.config.n_layer):
         z, projection = arch.named("weighted values", layer), f"{arch.named('attention', layer)}.c_proj"
-        read = trace.weight(projection).double().T @ direction  # (C,): what each channel of the joined heads adds
+        read = _read(trace, projection, direction)  # (C,): what each channel of the joined heads adds
         heads = trace.rows(z, at, at + 1)[row, :, 0].double() * read.view(H, -1)  # (H, D)
         yield from (Part(z, head, added, layer) for head, added in enumerate(heads.sum(-1).tolist()))
         if trace.config.bias:

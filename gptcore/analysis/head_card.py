@@ -162,7 +162,12 @@ class _Measured:
         reads: tuple[Reads, ...] = get_args(Reads)
         self.composition = {which: composition(model, which) for which in reads}
         self.kernel = {which: projection_kernel(model, which) for which in reads}
-        self.held_out = None if held_out is None else capture(model, held_out)
+        arch = architecture(self.config)
+        streams = [
+            arch.named("residual in", layer) for layer in range(self.config.n_layer)
+        ]  # where a changed run begins
+        self.read = [*streams, arch.named("loss")]
+        self.held_out = None if held_out is None else capture(model, held_out, names=self.read)
         self.loss = None if self.held_out is None else _mean_loss(self.held_out)
 
     def card(self, layer: int, head: int) -> HeadCard:
@@ -212,7 +217,8 @@ class _Measured:
         if self.held_out is None:
             return None
         edits = [switch_off(self.config, layer, head)]
-        return _mean_loss(capture(self.model, self.held_out.ids, edits=edits, previous=self.held_out))
+        changed = capture(self.model, self.held_out.ids, names=self.read, edits=edits, previous=self.held_out)
+        return _mean_loss(changed)
 
 
 def qk_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, " V"]:

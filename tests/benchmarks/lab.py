@@ -1,4 +1,4 @@
-"""What the attention lab costs: `python -m tests.benchmarks.lab`."""
+"""What the attention lab costs: `python -m tests.benchmarks.lab`; all cards of GPT-2 small's size too: `--all`."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def cards() -> bool:
 
 
 def big_cards(model: gptcore.GPT) -> bool:
-    """All cards of GPT-2 small's shape, with 256 held-out tokens."""
-    trace, held_out = gptcore.capture(model, ids(64)), ids(256)
+    """All cards of GPT-2 small's shape, with 128 held-out tokens."""
+    trace, held_out = gptcore.capture(model, ids(64)), ids(128)
     taken = seconds(partial(analysis.head_cards, model, trace, held_out))
     return report("all cards of 12 x 12 heads, C = 768, s", taken, 120)
 
