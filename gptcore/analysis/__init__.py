@@ -15,6 +15,7 @@ from gptcore.analysis.attribution_patching import attribution_patching
 from gptcore.analysis.composition import composition, projection_kernel
 from gptcore.analysis.copying import copying, ov_top1
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
+from gptcore.analysis.head_effects import HeadEffects, head_effects
 from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_scores, repeated
 from gptcore.analysis.head_weights import HeadWeights, head_weights
 from gptcore.analysis.in_context import InContext, in_context_score
@@ -38,6 +39,7 @@ from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 
 __all__ = [
     "HeadCard",
+    "HeadEffects",
     "HeadWeights",
     "InContext",
     "LogitAttribution",
@@ -54,6 +56,7 @@ __all__ = [
     "freeze_patterns",
     "head_card",
     "head_cards",
+    "head_effects",
     "head_scores",
     "head_weights",
     "in_context_score",

@@ -53,7 +53,8 @@ def patch_sweep(
 
     A cell is (m_patched - m_corrupt) / (m_clean - m_corrupt): 1 as good as clean, 0 as bad as corrupt, in float64.
     (L, T) for resid_pre, attn and mlp, each at one position; (L, H) for head (its z), pattern and value, each of one
-    head at all positions. Cells of a layer run together, from their block and first position on. A cell of resid_pre
+    head at all positions. Cells of a layer run together, from their block and first position on;
+    positions before the first token that differs are 0 without a run. A cell of resid_pre
     can change only what lies above it at its own and later positions.
 
     Args:
@@ -63,8 +64,8 @@ def patch_sweep(
         metric: takes the logits of all positions, (B, T, V), and returns one number; better a difference of logits
             than a probability.
         what: what is patched; see above.
-        progress: called before the first batch of cells and after each, with the cells that are done. Where it returns
-            False the sweep stops, and the cells that are not done are NaN.
+        progress: called before the first batch of cells and after each, with the cells that are done and all that are
+            to be run. Where it returns False the sweep stops, and the cells that are not done are NaN.
 
     Raises:
         ValueError: prompts of different lengths, an unknown `what`, a metric that is no single number, or that is the
@@ -79,15 +80,16 @@ def patch_sweep(
     """
     pair = Pair.of(model, clean, corrupt, metric)
     found = torch.full(shape_of(pair.clean, what), torch.nan, dtype=torch.float64)
-    done = 0
     batches = Batches(pair, what)
+    found[:, : batches.columns.start] = 0  # where both prompts are still the same
+    done, count = 0, len(found) * len(batches.columns)
     for layer, columns in batches:
-        if progress is not None and progress(done, found.numel()) is False:
+        if progress is not None and progress(done, count) is False:
             return found
         found[layer, columns.start : columns.stop] = torch.tensor(batches.values(layer, columns), dtype=found.dtype)
         done += len(columns)
     if progress is not None:
-        progress(done, found.numel())
+        progress(done, count)
     return found
 
 
@@ -154,8 +156,10 @@ class Batches:
 
     def __init__(self, pair: Pair, what: What) -> None:
         self.pair, self.what, self.config = pair, what, pair.corrupt.config
-        self.columns = shape_of(pair.clean, what)[1]
-        self.size = max(1, min(self.columns, AT_ONCE // pair.corrupt.ids.numel()))
+        differ = (pair.clean.ids != pair.corrupt.ids).any(dim=0).nonzero()
+        self.first = int(differ[0]) if len(differ) else 0
+        self.columns = range(0 if what in BY_HEAD else self.first, shape_of(pair.clean, what)[1])
+        self.size = max(1, min(len(self.columns), AT_ONCE // pair.corrupt.ids.numel()))
         arch = architecture(self.config)
         self.last = arch.named("residual", self.config.n_layer - 1)
         roles: tuple[Role, ...] = (
@@ -170,14 +174,14 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[int, range]]:
         """Yield layers and columns that go together, from the last layer, whose runs are the shortest, down."""
         for layer in reversed(range(self.config.n_layer)):
-            for start in range(0, self.columns, self.size):
-                yield layer, range(start, min(start + self.size, self.columns))
+            for start in range(0, len(self.columns), self.size):
+                yield layer, self.columns[start : start + self.size]
 
     def values(self, layer: int, columns: range) -> list[float]:
         """Return the normalised metric of some cells of a layer."""
         by_head, count, B = self.what in BY_HEAD, len(columns), self.pair.corrupt.B
         name = name_of(self.config, self.what, layer)
-        start = 0 if by_head else columns.start  # nothing before it changes
+        start = self.first if by_head else columns.start  # nothing before it changes
         clean, value = (run.rows(name, start, run.T) for run in (self.pair.clean, self.pair.corrupt))
         value = value.repeat(count, *[1] * (value.dim() - 1))  # (count * B, ...), a copy after the other
         for i, column in enumerate(columns):
@@ -188,7 +192,7 @@ class Batches:
         trace = capture(self.pair.model, base.ids, names=self.read, edits=[edit], previous=base)
         found = []
         for i, column in enumerate(columns):
-            first = 0 if by_head else column
+            first = start if by_head else column
             states = trace.rows(self.last, first, trace.T)[i * B : (i + 1) * B]  # (B, t, C)
             found.append(self.pair.of_states(states, first))
         return found

@@ -12,6 +12,7 @@ from gptcore import Checkpoint, Edit, GPTConfig, capture
 from gptcore.analysis import (
     ablation_sweep,
     freeze_patterns,
+    head_effects,
     knock_out,
     logit_attribution,
     mean_ablation,
@@ -144,6 +145,30 @@ def test_a_sweep_of_ablations_is_single_ones(pair: tuple[Any, Checkpoint], keep_
 
             expected = metric(run(theirs, IDS, change)["logits", -1]) - metric(clean["logits", -1])
             assert found[layer, head].item() == pytest.approx(expected.item(), abs=1e-9)
+
+
+@torch.no_grad()
+def test_predicted_stands_beside_actual(pair: tuple[Any, Checkpoint]) -> None:
+    theirs, ckpt = pair
+    trace = capture(ckpt, torch.cat([IDS, OTHERS[:1, :6]]))
+    effects = head_effects(ckpt, trace, 60, 3, position=-2, row=1)
+    parts = logit_attribution(trace, 60, 3, -2, 1).parts
+    both = trace.ids
+    plain = run(theirs, both)["logits", -1][1, -2]
+    for layer in range(3):
+        for head in range(2):
+            (part,) = (each for each in parts if (each.layer, each.head) == (layer, head))
+            assert effects.predicted[layer, head] == part.value
+
+            def off(z: Tensor, head: int = head) -> Tensor:
+                z[:, head] = 0
+                return z
+
+            without = run(theirs, both, changing("z", layer, off))["logits", -1][1, -2]
+            lost = (plain[60] - plain[3]) - (without[60] - without[3])
+            assert effects.actual[layer, head].item() == pytest.approx(lost.item(), abs=1e-9)
+    assert torch.equal(effects.repaired, effects.predicted - effects.actual)
+    assert effects.repaired.abs().max() > 0.1
 
 
 def test_a_head_of_the_last_layer_without_norm_and_mlp_does_what_its_attribution_says() -> None:

@@ -195,3 +195,8 @@ def test_a_layer_that_is_not_there_and_a_trace_without_parts() -> None:
 
 def test_it_is_public() -> None:
     assert gptcore.logit_attribution is logit_attribution
+
+
+def test_the_room_exports_what_it_says() -> None:
+    assert all(hasattr(gptcore.analysis, name) for name in gptcore.analysis.__all__)
+    assert sorted(gptcore.analysis.__all__, key=lambda name: (name.islower(), name)) == gptcore.analysis.__all__

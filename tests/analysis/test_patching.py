@@ -114,8 +114,8 @@ def test_a_sweep_tells_how_far_it_is_and_stops() -> None:
         return done < 4
 
     found = patch_sweep(model, [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "attn", progress=progress)
-    assert told == [(0, 9), (3, 9), (6, 9)]
-    assert found.isnan().sum(1).tolist() == [3, 0, 0]
+    assert told == [(0, 6), (2, 6), (4, 6)]
+    assert found.isnan().sum(1).tolist() == [2, 0, 0]
     told.clear()
     patch_sweep(model, [3, 1], [3, 2], lambda logits: logits[0, -1, 2], "head", progress=lambda *at: told.append(at))
     assert told == [(0, 6), (2, 6), (4, 6), (6, 6)]
@@ -331,6 +331,6 @@ def test_blocks_below_a_cell_and_positions_before_it_are_not_run_again(monkeypat
             super().__init__(model, tokens, edits, before, layer, start)
 
     monkeypatch.setattr(sys.modules["gptcore.capture.capture"], "ChangedRun", Told)
-    monkeypatch.setattr("gptcore.analysis.patching.AT_ONCE", 6)
-    patch_sweep(random_model(), [3, 1, 4], [3, 2, 4], lambda logits: logits[0, -1, 2], "resid_pre")
-    assert runs == [(layer, start, copies) for layer in (2, 1, 0) for start, copies in ((0, 2), (2, 1))]
+    monkeypatch.setattr("gptcore.analysis.patching.AT_ONCE", 8)
+    patch_sweep(random_model(), [3, 1, 4, 1], [3, 2, 4, 1], lambda logits: logits[0, -1, 2], "resid_pre")
+    assert runs == [(layer, start, copies) for layer in (2, 1, 0) for start, copies in ((1, 2), (3, 1))]
