@@ -14,6 +14,7 @@ from gptcore.analysis.attribution import LogitAttribution, Part, logit_attributi
 from gptcore.analysis.attribution_patching import attribution_patching
 from gptcore.analysis.composition import composition, projection_kernel
 from gptcore.analysis.copying import copying, ov_top1
+from gptcore.analysis.edge_attribution import EdgeAttribution, edge_attribution
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
 from gptcore.analysis.head_effects import HeadEffects, head_effects
 from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_scores, repeated
@@ -38,6 +39,7 @@ from gptcore.analysis.special_scores import letter_scores, successor
 from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 
 __all__ = [
+    "EdgeAttribution",
     "HeadCard",
     "HeadEffects",
     "HeadWeights",
@@ -53,6 +55,7 @@ __all__ = [
     "chance",
     "composition",
     "copying",
+    "edge_attribution",
     "freeze_patterns",
     "head_card",
     "head_cards",

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptcore.analysis.head_weights import wide
+from gptcore.analysis.layers_of import written_by
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
 
@@ -137,7 +138,7 @@ def neuron_attribution(
     direction, _ = _direction(trace, _difference(trace, token, versus), at, row)
     arch = architecture(trace.config)
     hidden = trace.rows(arch.named("mlp hidden", layer), at, at + 1)[row, 0].double()  # (4C,)
-    return hidden * _read(trace, f"{arch.named('mlp', layer)}.c_proj", direction)
+    return hidden * _read(trace, written_by(trace.config, arch.named("mlp", layer)), direction)
 
 
 def _place(trace: Trace, position: int, row: int) -> int:
@@ -183,7 +184,7 @@ def _parts(trace: Trace, direction: Tensor, at: int, row: int) -> Iterator[Part]
     yield Part(name := arch.named("token embedding"), None, value(name))
     yield Part(name := arch.named("position embedding"), None, value(name))
     for layer in range(trace.config.n_layer):
-        z, projection = arch.named("weighted values", layer), f"{arch.named('attention', layer)}.c_proj"
+        z, projection = arch.named("weighted values", layer), written_by(trace.config, arch.named("attention", layer))
         read = _read(trace, projection, direction)  # (C,): what each channel of the joined heads adds
         heads = trace.rows(z, at, at + 1)[row, :, 0].double() * read.view(H, -1)  # (H, D)
         yield from (Part(z, head, added, layer) for head, added in enumerate(heads.sum(-1).tolist()))

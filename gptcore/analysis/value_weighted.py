@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gptcore.analysis.layers_of import written_by
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
-from gptcore.graph.ops import Concat
 
 
 def value_weighted(trace: Trace, layer: int) -> Float[Tensor, "B H T T"]:
@@ -58,13 +58,6 @@ def _pattern_and_written(trace: Trace, layer: int) -> tuple[Float[Tensor, "B H T
     if not 0 <= layer < config.n_layer:
         raise IndexError(f"there is no layer {layer}; choose one from 0 to {config.n_layer - 1}")
     pattern, values = trace[arch.named("pattern", layer)], trace[arch.named("value", layer)]
-    out = trace.weight(_projection(trace, layer))  # (C, C), rows are what is written
+    out = trace.weight(written_by(config, arch.named("attention", layer)))  # (C, C), rows are what is written
     heads = out.T.reshape(config.n_head, -1, config.n_embd)  # (H, D, C)
     return pattern, values @ heads.to(values)
-
-
-def _projection(trace: Trace, layer: int) -> str:
-    """Return the id of the tensor that mixes the heads' outputs by its weight."""
-    nodes = [node for node in architecture(trace.config).nodes if node.layer == layer]
-    (mixed,) = (node.id for node in nodes if isinstance(node.op, Concat))
-    return next(node.id for node in nodes if mixed in node.operands)

@@ -139,6 +139,13 @@ BUGS = (
         lambda pair: test_patching.test_attribution_patching_is_the_change_times_the_slope(pair, "attn"),
     ),
     Bug(
+        "a norm that only divides",
+        "edge_attribution",
+        "moved = change - change.mean(-1, keepdim=True) - unit * (unit * change).mean(-1, keepdim=True)",
+        "moved = change - change.mean(-1, keepdim=True)",
+        lambda pair: test_patching.test_each_edge_is_the_slope_through_its_reader_alone(pair, (1, 0)),
+    ),
+    Bug(
         "heads above the sender that are not frozen",
         "path_patching",
         "for above in range(layer + 1, L)]",

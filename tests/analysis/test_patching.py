@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptcore import Checkpoint, Edit, capture, gradients
-from gptcore.analysis import attribution_patching, patch_sweep, path_patching, path_sweep
+from gptcore import Checkpoint, Edit, capture
+from gptcore.analysis import attribution_patching, edge_attribution, patch_sweep, path_patching, path_sweep
 from gptcore.capture.changed_run import ChangedRun
-from tests.analysis.plain import Change, run
+from tests.analysis.plain import Change, heads, norm, run
 from tests.conftest import random_model
 
 CLEAN = torch.tensor([[3, 1, 4, 1, 5, 9]])
@@ -224,26 +224,63 @@ def test_a_small_change_is_estimated_well() -> None:
         assert exact.abs().max() > 0.01
 
 
-def test_a_writer_s_edges_add_up_to_its_node(pair: tuple[Any, Checkpoint]) -> None:
-    """What a head writes reaches the metric through each later reader of the stream, each by itself."""
+@pytest.mark.parametrize("writer", [(0, 1), (1, 0), (2, 1)])
+def test_each_edge_is_the_slope_through_its_reader_alone(pair: tuple[Any, Checkpoint], writer: tuple[int, int]) -> None:
+    """By autograd on the judge: the reader's input is cut off from the stream, and moved by what the head writes."""
     theirs, ckpt = pair
+    layer, head = writer
     with torch.no_grad():
         clean, corrupt = run(theirs, CLEAN), run(theirs, CORRUPT)
-    node = attribution_patching(ckpt, CLEAN, CORRUPT, metric, "attn")[1]
-    change = clean["attn", 1] - corrupt["attn", 1]  # (1, T, C)
-    # The slope at each reader's own input: the stream as its norm sees it, cut off from the stream that goes on.
-    names = {"mlp 1": ("transformer.h.1.resid_mid", "transformer.h.1.ln_2", theirs.transformer.h[1].ln_2),
-             "attn 2": ("transformer.h.1.resid_post", "transformer.h.2.ln_1", theirs.transformer.h[2].ln_1),
-             "mlp 2": ("transformer.h.2.resid_mid", "transformer.h.2.ln_2", theirs.transformer.h[2].ln_2),
-             "output": ("transformer.h.2.resid_post", "transformer.ln_f", theirs.transformer.ln_f)}  # fmt: skip
-    slopes = gradients(ckpt, CORRUPT, metric, [normed for _, normed, _ in names.values()])
-    trace, edges = capture(ckpt, CORRUPT), []
-    for stream, normed, norm in names.values():
-        state = trace[stream].requires_grad_()
-        (through,) = torch.autograd.grad(norm(state), state, slopes[normed])
-        edges.append((through * change).sum(dim=(0, 2)))
-    scale = metric(clean["logits", -1]) - metric(corrupt["logits", -1])
-    torch.testing.assert_close(torch.stack(edges).sum(0) / scale, node, rtol=0, atol=3e-7)
+        change = (clean["z", layer] - corrupt["z", layer])[:, head] @ heads(theirs, layer)[3][head]  # (1, T, C)
+        scale = metric(clean["logits", -1]) - metric(corrupt["logits", -1])
+    found = edge_attribution(ckpt, CLEAN, CORRUPT, metric, writer)
+
+    def slope(of: str, i: int) -> Tensor:
+        """Return the metric's slope with one tensor of the corrupt run."""
+        leaf: list[Tensor] = []
+
+        def change(name: str, j: int, x: Tensor) -> Tensor:
+            if (name, j) == (of, i):
+                leaf.append(x := x.detach().requires_grad_())
+            return x
+
+        logits = run(theirs, CORRUPT, change)["logits", -1]
+        return torch.autograd.grad(metric(logits), leaf)[0]
+
+    def moved(state: str, i: int, norms: Any, then: Any = lambda x: x) -> Tensor:
+        """Return how what follows a norm moves with the head's change, by a forward derivative."""
+        return torch.autograd.functional.jvp(lambda x: then(norm(x, norms)), corrupt[state, i], change)[1]
+
+    trunk, H = theirs.transformer, theirs.config.n_head
+    for i in range(3):
+        for part, which in enumerate(("q", "k", "v")):
+            weight = heads(theirs, i)[part]  # (H, C, D)
+            if i > layer:
+                shift = moved("pre", i, trunk.h[i].ln_1, lambda x, weight=weight: x[:, None] @ weight)
+                expected = (shift * slope(which, i)).sum(dim=(0, 2, 3)) / scale
+            else:
+                expected = torch.zeros(H, dtype=torch.float64)
+            torch.testing.assert_close(getattr(found, which)[i], expected.detach(), rtol=0, atol=1e-9)
+        up = trunk.h[i].mlp
+        shift = moved("mid", i, trunk.h[i].ln_2, lambda x, up=up: up.act(x @ up.c_fc.weight + up.c_fc.bias))
+        through = (shift * slope("hidden", i)).sum() / scale if i >= layer else torch.zeros(())
+        assert found.mlp[i].item() == pytest.approx(through.item(), abs=1e-9)
+    straight = (moved("post", 2, trunk.ln_f) * slope("final", -1)).sum() / scale
+    assert found.output == pytest.approx(straight.item(), abs=1e-9)
+    assert found.node == pytest.approx(
+        attribution_patching(ckpt, CLEAN, CORRUPT, metric, "head")[writer].item(), abs=3e-7
+    )
+
+
+def test_edges_of_other_models_and_of_heads_that_are_not_there() -> None:
+    for options in ({"bias": False}, {"tie_weights": False}, {"n_layer": 1}):
+        model = random_model(dtype=torch.float64, **options)
+        prompts = [3, 1, 4], [3, 2, 4]
+        nodes = attribution_patching(model, *prompts, lambda logits: logits[0, -1, 5], "head")
+        edges = edge_attribution(model, *prompts, lambda logits: logits[0, -1, 5], (0, 1))
+        assert edges.node == pytest.approx(nodes[0, 1].item(), abs=1e-9)
+    with pytest.raises(ValueError, match=r"there is no head 0\.2"):
+        edge_attribution(model, *prompts, lambda logits: logits[0, -1, 5], (0, 2))
 
 
 # ---- along a path ----
