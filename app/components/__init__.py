@@ -6,6 +6,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
+from app.components.changes import ChangesEvent, ListedChange, changes
 from app.components.code import CodeEvent, closed_code, code
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.generate import GenerateEvent, generate
@@ -39,6 +40,7 @@ __all__ = [
     "CardOperand",
     "CardPicture",
     "Cell",
+    "ChangesEvent",
     "CodeEvent",
     "Crumb",
     "ExplainEvent",
@@ -52,6 +54,7 @@ __all__ = [
     "LensEvent",
     "LensRow",
     "LensToken",
+    "ListedChange",
     "LookEvent",
     "MapEvent",
     "MapLine",
@@ -77,6 +80,7 @@ __all__ = [
     "WordsEvent",
     "alive",
     "badge",
+    "changes",
     "closed_code",
     "code",
     "explanation",

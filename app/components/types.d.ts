@@ -56,6 +56,7 @@ interface WindowEventMap {
   "gptscope:note": Event;
   "gptscope:drawing": Event;
   "gptscope:history": Event;
+  "gptscope:changes": Event;
   "gptscope:parity": Event;
   "gptscope:measure": Event;
   "gptscope:ready": Event;

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from app.session.changed_screen import changed
+from app.session.changes import of_text
 from app.session.prompt_run import Shown, common, new_tokens
 from app.session.screen import Model, Screen
 from app.session.state_text import State
@@ -180,7 +182,8 @@ class MoveInTime(Action):
         except CheckpointError as error:
             here = screen.moment(model).name
             raise ValueError(f"Still shown: {here}. Step {self.step:,} cannot be. {sentence(str(error))}") from None
-        return replace(screen, shown=Shown.of(checkpoint, screen.shown.text), step=self.step)
+        shown = Shown.of(checkpoint, screen.shown.text, edits=screen.shown.edits)
+        return replace(screen, shown=shown, step=self.step)
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return 0 if self.step == screen.step else screen.shown.trace.T
@@ -203,7 +206,7 @@ class SetTimelineScore(Action):
 
 @dataclass(frozen=True)
 class Restore(Action):
-    """A state that was kept, of this very model: prompt, location, lock, look, moment, sampling and score at once."""
+    """A state that was kept, of this very model: prompt, location, look, moment, sampling and changes, all at once."""
 
     state: State
 
@@ -222,7 +225,7 @@ class Restore(Action):
         screen = SetSampling(state.temperature, state.top_k).after(screen, model)
         screen = replace(screen, cut_k=state.cut_k, cut_p=state.cut_p, seed=state.seed)
         screen = Pin(state.pin).after(Lock(state.lock).after(screen, model), model)
-        screen = replace(screen, look=state.look)
+        screen = changed(replace(screen, look=state.look), model, of_text(state.changes))
         return replace(screen, location=state.location.check(model.arch))
 
     def tokens(self, screen: Screen, model: Model) -> int:

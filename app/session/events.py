@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.session import changes
 from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
+from app.session.change_actions import AddChange, CutEdges, RemoveChange, ScaleChange, SetChanges, ToggleChange
+from app.session.changes import Change
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
 from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
+from gptcore import Edit
 from gptcore.graph.node import MODEL
 
 Actions = tuple[Action, ...]
@@ -93,6 +97,8 @@ def _look(event: object, me: Explorer) -> Actions:
 def _explain(event: object, me: Explorer) -> Actions:
     match event:
         case {"name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
+            if me.cutting and (cut := changes.cutting(me.arch, me.node, me.location.head, row, col)):
+                return (_added_or_removed(cut, me),)
             return (Pin((row, col)),)
         case {"row": None}:
             return (Pin(None),)
@@ -140,6 +146,30 @@ def _node(event: object, me: Explorer) -> Actions:
             return ()
         case {"kind": "weight", "id": _, "weight": str() | None as weight}:
             return (PickWeight(weight),)
+        case {"kind": "off"}:
+            edit = changes.switching_off(me.arch, me.node, me.location.head)
+            return (_added_or_removed(edit, me),) if edit else ()
+        case {"kind": "cutting", "on": bool(on)}:
+            return (CutEdges(on),)
+    return ()
+
+
+def _added_or_removed(edit: Edit, me: Explorer) -> Action:
+    """Return the action that makes a change, or takes it back where it is made: a second click undoes the first."""
+    same = Change(edit) in me.changes
+    return RemoveChange(Change(edit).key) if same else AddChange(edit)
+
+
+def _changes(event: object, me: Explorer) -> Actions:
+    match event:
+        case {"kind": "toggle", "key": str(key), "on": bool(on)}:
+            return (ToggleChange(key, on),)
+        case {"kind": "remove", "key": str(key)}:
+            return (RemoveChange(key),)
+        case {"kind": "scale", "key": str(key), "factor": int() | float() as factor}:
+            return (ScaleChange(key, factor),)
+        case {"kind": "clear"}:
+            return (SetChanges(),)
     return ()
 
 
@@ -234,6 +264,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "code": _code,
     "generate": _generate,
     "words": _words,
+    "changes": _changes,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

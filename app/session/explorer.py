@@ -13,6 +13,7 @@ from app.components import LensRow, Notice
 from app.panels import node_pictures, strips, tensor_slice
 from app.panels.weight_number import WeightNumber
 from app.session.actions import Action, sentence
+from app.session.changes import Change, to_text
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
 from app.session.first_screen import first_screen
@@ -108,6 +109,7 @@ class Explorer:
             lock=self.lock,
             look=now.look,
             pin=now.pin,
+            changes=to_text(now.changes),
         )
 
     # The model
@@ -220,6 +222,16 @@ class Explorer:
         """The number of next tokens that are shown."""
         return self._screen.top_k
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of the run, on or not."""
+        return self._screen.changes
+
+    @property
+    def cutting(self) -> bool:
+        """True while a click on a cell of a pattern cuts its edge."""
+        return self._screen.cutting
+
     # The moment of the training
 
     @property
@@ -309,6 +321,10 @@ class Explorer:
     def mean_loss(self, most: float = math.inf) -> float | None:
         """Return the mean loss of the prompt; None where it takes more multiplications than `most`."""
         return self._readings.mean_loss(self._screen, most)
+
+    def mean_loss_without(self, most: float = math.inf) -> float | None:
+        """Return the mean loss of the prompt without the changes, as `mean_loss` does."""
+        return self._readings.mean_loss_without(self._screen, most)
 
     # Whether the numbers can be believed
 

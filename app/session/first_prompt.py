@@ -36,5 +36,5 @@ def first_trace(checkpoint: Checkpoint, shown: Shown) -> Trace:
     except ValueError:
         ids = checkpoint.tokenizer.encode_marked(readable(checkpoint))
     if shown.checkpoint is checkpoint and shown.ids == ids:
-        return shown.trace
+        return shown.unchanged
     return capture(checkpoint.model, ids[-checkpoint.config.block_size :])

@@ -15,7 +15,8 @@ import torch
 
 from app.components import LensRow, NextToken
 from app.panels import thumbnails
-from gptcore import Checkpoint, Trace, architecture, capture
+from app.session.changes import fits
+from gptcore import Checkpoint, Edit, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
 from gptcore.analysis.token_loss import guess_at
@@ -47,21 +48,48 @@ class Shown:
     trace: Trace
     thumbnails: thumbnails.Thumbnails
     milliseconds: float
+    edits: tuple[Edit, ...] = ()
+    """The changes that are on; those of tokens that are not there yet wait, and are not in the trace."""
+    without: Trace | None = None
+    """The run without the changes; None where it has none."""
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, text: str, before: Shown | None = None) -> Shown:
+    def of(
+        cls, checkpoint: Checkpoint, text: str, before: Shown | None = None, edits: tuple[Edit, ...] | None = None
+    ) -> Shown:
         """Run the prompt. What is the same in `before`, a run of the same weights, is not computed again.
+
+        Under changes the prompt is run without them, too: one sees what they do.
+
+        Args:
+            checkpoint: the weights, with what belongs to them.
+            text: the prompt.
+            before: the run before.
+            edits: the changes that are on; by default those of `before`.
 
         Raises:
             ValueError: the tokenizer cannot read the text, or there is none.
         """
         ids = checkpoint.tokenizer.encode_marked(text)
         cropped = max(0, len(ids) - checkpoint.config.block_size)
+        asked = edits if edits is not None else before.edits if before else ()
+        here = tuple(edit for edit in asked if fits(edit, len(ids) - cropped))
         started = time.perf_counter()
-        trace = capture(checkpoint.model, ids[cropped:], previous=before.trace if before else None)
+        trace = _unchanged(checkpoint, ids[cropped:], before)
+        without = trace if here else None
+        alike = before is not None and before.trace.edits == here  # under other changes no row need be the same
+        if here:
+            trace = capture(
+                checkpoint.model, ids[cropped:], edits=here, previous=before.trace if before and alike else trace
+            )
         milliseconds = (time.perf_counter() - started) * 1e3
-        pictures = thumbnails.update(before.thumbnails if before else None, trace)
-        return cls(checkpoint, text, ids, cropped, trace, pictures, milliseconds)
+        pictures = thumbnails.update(before.thumbnails if before and alike else None, trace)
+        return cls(checkpoint, text, ids, cropped, trace, pictures, milliseconds, asked, without)
+
+    @property
+    def unchanged(self) -> Trace:
+        """The run of the model as it is, without any change."""
+        return self.trace if self.without is None else self.without
 
     @property
     def counter(self) -> str:
@@ -142,9 +170,11 @@ class Shown:
         return found
 
     def parity(self) -> Parity:
-        """Run the prompt once more, through the teaching attention, and compare."""
-        difference = parity(self.checkpoint.model, self.trace)
-        bound = ROUNDING * max(1.0, self.logits_at(self.trace.T - 1).abs().max().item())
+        """Run the prompt once more, through the teaching attention, and compare: without changes, which it has not."""
+        difference = parity(self.checkpoint.model, self.unchanged)
+        last, logits = self.unchanged.T - 1, architecture(self.trace.config).named("logits")
+        largest = self.unchanged.rows(logits, last, last + 1).abs().max().item()
+        bound = ROUNDING * max(1.0, largest)
         return Parity(difference, difference <= bound)
 
     def logits_at(self, position: int) -> torch.Tensor:
@@ -162,6 +192,14 @@ class Shown:
         """Return the most likely tokens after a position, best first."""
         logits = self.logits_at(position)
         return logits.topk(min(count, logits.numel())).indices.tolist()
+
+
+def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> Trace:
+    """Return the run of the model as it is; the very same one of the same tokens, as long as changes come and go."""
+    if before is None:
+        return capture(checkpoint.model, ids)
+    same = before.checkpoint is checkpoint and before.ids[before.cropped :] == ids
+    return before.unchanged if same else capture(checkpoint.model, ids, previous=before.unchanged)
 
 
 def new_tokens(before: Shown, text: str) -> int:

@@ -11,7 +11,7 @@ from app.panels.weight_number import WeightNumber, weight_number
 from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, Screen
-from gptcore import Explanation, explain
+from gptcore import Explanation, Trace, explain
 
 
 class Readings:
@@ -25,8 +25,9 @@ class Readings:
         self._scales: strips.Scales | None = None
         self._picture_scales: node_pictures.Scales | None = None
         self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
-        self._parity: tuple[Shown, Parity] | None = None
+        self._parity: tuple[Trace, Parity] | None = None
         self._losses: prompt_losses.Losses | None = None
+        self._losses_without: prompt_losses.Losses | None = None
 
     def slice(self, screen: Screen) -> tensor_slice.Slice:
         """Return the matrix of the selected node's output, or of its weight; computed once for each view of it."""
@@ -112,10 +113,19 @@ class Readings:
         self._losses = prompt_losses.losses_of(run.trace, run.checkpoint, self._losses)
         return self._losses.mean
 
+    def mean_loss_without(self, screen: Screen, most: float) -> float | None:
+        """Return the mean loss of the prompt without the changes; None where it takes more than `most`."""
+        run = screen.shown
+        known = self._losses_without
+        if prompt_losses.unknown(run.unchanged, run.checkpoint, known) * prompt_losses.cost(run.trace) > most:
+            return None
+        self._losses_without = prompt_losses.losses_of(run.unchanged, run.checkpoint, known)
+        return self._losses_without.mean
+
     def parity(self, screen: Screen) -> Parity | None:
-        """Return the parity of the prompt on the screen; None until it is measured."""
-        return self._parity[1] if self._parity and self._parity[0] is screen.shown else None
+        """Return the parity of the prompt on the screen, without changes; None until it is measured."""
+        return self._parity[1] if self._parity and self._parity[0] is screen.shown.unchanged else None
 
     def measure_parity(self, screen: Screen) -> None:
         """Run the prompt once more through the teaching attention."""
-        self._parity = screen.shown, screen.shown.parity()
+        self._parity = screen.shown.unchanged, screen.shown.parity()

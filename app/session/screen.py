@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from app.components import Notice
+from app.session.changes import Change
 from app.session.drawn import NOTHING, Writing
 from app.session.location import Location
 from app.session.look import USUAL, Look
@@ -106,6 +107,10 @@ class Screen:
     score: str = ""
     """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
     history: History = NO_HISTORY
+    changes: tuple[Change, ...] = ()
+    """The changes of the run, in the order in which they are applied; those that are on are in `shown`."""
+    cutting: bool = False
+    """True while a click on a cell of a pattern cuts its edge."""
     rev: int = 0
     """The number of texts that did not come from the keyboard: each of them is written into the input."""
     notice: Notice | None = None

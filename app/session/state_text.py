@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.session import what_if
+from app.session import changes, what_if
 from app.session.location import START, Location
 from app.session.look import CHOICES, USUAL, Look
 
@@ -54,6 +54,8 @@ class State:
     """SHA-256 of an upload, by which the server that has it in memory finds it; "" for any other model."""
     options: str = ""
     """The options with which the model was opened, as the one who opens it writes them; "" for none."""
+    changes: str = ""
+    """The changes of the run, as `changes.to_text` writes them; "" for none."""
     sizes: str = ""
     """The sizes that are supposed on the page What if, as `what_if.to_text` writes them; "" for the model's own."""
 
@@ -92,6 +94,7 @@ class _Fields(BaseModel):
     code: str = Look.code
     upload: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     options: str = ""
+    changes: str = ""
     sizes: str = ""
 
 
@@ -129,6 +132,7 @@ def encode(state: State) -> str:
         **asdict(state.look),
         "upload": state.upload,
         "options": state.options,
+        "changes": state.changes,
         "sizes": state.sizes,
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
@@ -175,6 +179,7 @@ def decode(text: str) -> State:
         look = USUAL
         for name in CHOICES:
             look = look.choose(name, getattr(found, name))
+        changes.of_text(found.changes)
         if found.sizes:
             what_if.of_text(found.sizes)
     except ValueError as error:
@@ -195,6 +200,7 @@ def decode(text: str) -> State:
         pin=None if found.row is None or found.col is None else (found.row, found.col),
         upload=found.upload,
         options=found.options,
+        changes=found.changes,
         sizes=found.sizes,
     )
 

@@ -9,12 +9,13 @@ import streamlit as st
 from app import components
 from app.panels import strips
 from app.panels.formulas import formula_svg
-from app.session import events
+from app.session import comparison, events
 from app.session.actions import Action, LookBack
+from app.session.changes import words
 from app.session.explorer import Explorer
 from app.state import person, reports, returning, server
 from app.state.origin import origin
-from app.views import code, explanation, files, hint, rail, stage
+from app.views import changes, code, explanation, files, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
 from app.views.pictures import pictures_of
@@ -74,6 +75,7 @@ def _panels(me: Explorer) -> list[components.Panel]:
     elif trained := me.weight_number():
         inspected.append(explanation.panel_of_weight(me, trained))
     inspected += hint.panel(me)
+    inspected += changes.panel(me)
     after = [_prediction(me), _heads(me), _lens(me), _save(me)]
     return [_generate(me), _map(me), *inspected, *after, *timeline, _prompt(me)]
 
@@ -140,6 +142,7 @@ def _map(me: Explorer) -> components.Panel:
         T=me.shown.trace.T,
         position=me.position,
         locked=me.lock is not None,
+        changed=changes.nodes_changed(me),
         **(strips_of(me) if me.look.form == "tensors" else pictures_of(me)),
     )
 
@@ -157,9 +160,26 @@ def _prediction(me: Explorer) -> components.Panel:
         position=me.position,
         token=me.shown.tokens[me.position],
         locked=me.lock is not None,
-        facts=me.shown.facts(me.position),
+        facts=[*_changed_facts(me), *me.shown.facts(me.position)],
         open=me.arch.named("probabilities" if me.temperature == 1 else "logits"),  # what no temperature has changed
+        before=_shares_before(me, rows),
     )
+
+
+def _shares_before(me: Explorer, rows: list[components.NextToken]) -> list[float] | None:
+    """Return the probabilities of the rows without the changes; None where no change is on."""
+    if me.shown.without is None:
+        return None
+    return comparison.shares_before(me.shown, me.position, me.temperature, [row["id"] for row in rows])
+
+
+def _changed_facts(me: Explorer) -> list[comparison.Fact]:
+    """Return what the changes do to the prediction and to the loss of the prompt, as far as a key can wait for it."""
+    if me.shown.without is None:
+        return []
+    without, after = me.mean_loss_without(QUICK), me.mean_loss(QUICK)
+    losses = None if without is None or after is None or me.shown.trace.T < 2 else (without, after)
+    return comparison.facts(me.shown, me.position, losses)
 
 
 def _lens(me: Explorer) -> components.Panel:
@@ -197,6 +217,8 @@ def _save(me: Explorer) -> components.Panel:
     head = f", head {me.location.head}" if "H" in me.node.axes and me.location.weight is None else ""
     place = f"gptscope · {files.model_name(me)} · {name}{head} · after {me.shown.tokens[me.position]!r}"
     caption = [place, me.shown.text.replace("\n", "↵")]
+    if me.shown.trace.edits:
+        caption.insert(1, f"changed run: {', '.join(words(edit, me.arch) for edit in me.shown.trace.edits)}")
     return components.save(caption=caption, files=files.kinds(), offer=files.offer(me))
 
 
@@ -209,4 +231,5 @@ def _heads(me: Explorer) -> components.Panel:
         title="Attention of every head: choose one",
         film=film,
         shown="H" in me.node.axes and me.location.weight is None,
+        changed=changes.heads_changed(me),
     )

@@ -58,7 +58,8 @@ def _badge(typed: bool) -> None:
         label="parity …" if found is None else f"parity {found.difference:.1e}",
         title=(
             "The largest difference between the logits on the screen (fused attention, grown key by key) and a fresh "
-            "pass through the teaching attention (each head by itself, explicit mask) on this prompt. It is measured "
+            "pass through the teaching attention (each head by itself, explicit mask) on this prompt, of the model as "
+            "it is: changes that are on are left out of both. It is measured "
             "when typing pauses; what remains is rounding." + _open_questions()
         ),
         moment="" if me.step is None else me.moment.name,

@@ -12,7 +12,7 @@ from app.panels import tensor_slice
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
-from app.views import code
+from app.views import changes, code
 from app.views.keys import key
 from app.views.letters import letters
 
@@ -41,6 +41,7 @@ def _node(me: Explorer) -> components.Panel:
         letters=letters(me.arch.config, me.shown.trace.T),
         drawer=me.look.drawer,
         width=me.look.width,
+        change=changes.offer(me),
     )
 
 
@@ -81,6 +82,7 @@ def _matrix(me: Explorer) -> components.Panel:
         explains=bool(part.place),
         pin=me.pin if part.place else None,
         texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
+        cuts=me.cutting and part.square,
         **_column(me, part),
         **_near(part),
     )

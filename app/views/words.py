@@ -55,7 +55,7 @@ def run_of(me: Explorer) -> Run:
     """Return the run on the screen, from the token that is followed, in the block and head of the place in the map."""
     shown, place = me.shown, me.location
     label = shown.checkpoint.tokenizer.label
-    return Run(shown.trace, me.arch, label, me.position, place.layer, place.head, shown.cropped)
+    return Run(shown.unchanged, me.arch, label, me.position, place.layer, place.head, shown.cropped)
 
 
 def _choices(me: Explorer) -> dict[str, Choice]:

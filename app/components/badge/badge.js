@@ -1,5 +1,6 @@
 // A line of text that asks to be measured anew when the prompt has come to rest.
 
+import { isChanged, onChanges } from "../shared/changed.js";
 import { el, write } from "../shared/dom.js";
 import { tellParity } from "../shared/parity.js";
 import { onRest, rested } from "../shared/rest.js";
@@ -17,6 +18,7 @@ function build(root, view) {
   root.append(view.moment, view.sign, view.label);
   onRest(view, (text) => askIfNew(view, text));
   view.cleanups.push(() => clearTimeout(view.again));
+  onChanges(view, () => drawMeasured(view));
   listen(view, "gptscope:moment", (event) => tellMoment(view, event.detail));
   listen(view, "gptscope:measure", () => view.text !== undefined && ask(view, view.text));
   listen(view, "gptscope:shown", (event) => tellText(view, event.detail));
@@ -40,7 +42,8 @@ function drawMeasured(view) {
   if (!view.told) return;
   const holds = JSON.stringify([view.text, view.now]) === view.measured;
   tellParity(holds && view.told.difference ? { difference: view.told.difference, kind: view.told.kind } : null);
-  const [kind, label] = holds ? [view.told.kind, view.told.label] : ["none", "parity …"];
+  const without = isChanged() ? " without the changes" : "";
+  const [kind, label] = holds ? [view.told.kind, `${view.told.label}${without}`] : ["none", "parity …"];
   if (view.label.textContent === label && view.root.dataset.kind === kind) return;
   view.root.dataset.kind = kind;
   write(view.sign, SIGNS[kind]);

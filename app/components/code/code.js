@@ -3,6 +3,7 @@
 
 import { el, parsed, write } from "../shared/dom.js";
 import { light, onLight } from "../shared/lit.js";
+import { isChanged, onChanges } from "../shared/changed.js";
 import { askParity, onParity, parity } from "../shared/parity.js";
 import { onRest, rested } from "../shared/rest.js";
 import { chooseLook } from "../shared/segments.js";
@@ -49,11 +50,12 @@ function buildParity(view) {
   view.measure = el("button", { type: "button", class: "quiet", onclick: askParity }, "measure now");
   view.parity = el("p", { class: "parity", title: "between model.py and the teaching attention, which read the same weights" }, "Both attentions: largest difference of the logits on this prompt: ", view.difference, " ", view.measure);
   onParity(view, () => view.data.open && drawParity(view));
+  onChanges(view, () => view.data.open && drawParity(view));
 }
 
 function drawParity(view) {
   const found = parity();
-  const told = found ? `${found.difference} (${found.kind === "good" ? "rounding" : "more than rounding"})` : "not measured yet";
+  const told = found ? `${found.difference} (${found.kind === "good" ? "rounding" : "more than rounding"})${isChanged() ? ", without the changes" : ""}` : "not measured yet";
   write(view.difference, told);
   view.measure.hidden = found !== null;
   view.parity.dataset.kind = found?.kind ?? "none";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TypedDict
 
@@ -44,6 +45,7 @@ def heads(
     title: str = "Attention",
     film: bool = False,
     shown: bool = True,
+    changed: Sequence[tuple[int, int]] = (),
     height: int | str = "100%",
 ) -> Panel:
     """Return the grid as a panel; a click becomes a `HeadEvent`.
@@ -58,6 +60,7 @@ def heads(
         title: heading of the panel.
         film: True for the heads of the selected block alone, below each other; False for a grid of all.
         shown: False where the plot beside the film has no heads: the pictures travel, and take no room.
+        changed: the (layer, head) of those whose part in the run is changed.
         height: pixels or any CSS length; the grid scrolls inside.
     """
     if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
@@ -80,4 +83,6 @@ def heads(
         "shown": shown,
         "height": length(height),
     }
+    if changed:
+        data["changed"] = [list(pair) for pair in changed]
     return Panel("heads", data)

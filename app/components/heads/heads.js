@@ -2,7 +2,7 @@
 
 import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
 import { packed, ramp } from "../shared/colours.js";
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { clamp, typedArray } from "../shared/numbers.js";
 import { chooseLook, PLOTS, segments } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
@@ -178,8 +178,12 @@ function draw(view) {
     context.drawImage(view.atlas, head * size, layer * size, size, size, left + across * step, top + down * step, side, side);
   }
   const chosen = view.heads.findIndex(({ layer, head }) => layer === selected?.layer && head === selected?.head);
+  const changed = new Set((view.data.changed ?? []).map(String));
   view.buttons.forEach((button, i) => {
     const on = i === chosen;
+    const { layer, head } = view.heads[i];
+    button.classList.toggle("changed", changed.has(`${layer},${head}`));
+    put(button, "aria-label", `layer ${layer}, head ${head}${changed.has(`${layer},${head}`) ? ", changed" : ""}`);
     if ((button.getAttribute("aria-pressed") === "true") !== on) button.setAttribute("aria-pressed", on);
     const stop = i === Math.max(0, chosen) ? 0 : -1;
     if (!view.grid.matches(":focus-within") && button.tabIndex !== stop) button.tabIndex = stop;

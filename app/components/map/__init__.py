@@ -112,6 +112,7 @@ def map_panel(
     position: int = 0,
     locked: bool = False,
     cell: StripCell | None = None,
+    changed: Sequence[str] = (),
 ) -> Panel:
     """Return a view of the map as a panel; a click becomes a `MapEvent`.
 
@@ -147,6 +148,7 @@ def map_panel(
         position: the position that is followed.
         locked: True if a person has locked it.
         cell: the answer to the last event "cell".
+        changed: ids of the nodes of a changed run that are changed themselves.
     """
     data = {
         "text": text,
@@ -177,4 +179,6 @@ def map_panel(
             if array is not None
         },
     }
+    if changed:
+        data["changed"] = list(changed)
     return Panel("map", data)

@@ -58,6 +58,7 @@ export default function (component) {
   other.remove();
   if (!shown.isConnected) view.telling.before(shown);
   draw(view);
+  (tensors ? lightLines : lightNodes)(view, view.data.changed ?? [], "changed");
   tellStep(view);
   painted(view, "map");
   view.root.dataset.ready = "true";

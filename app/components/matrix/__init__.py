@@ -94,6 +94,7 @@ def matrix(
     by: str = "weight",
     scales: bool = False,
     explains: bool = False,
+    cuts: bool = False,
     pin: tuple[int, int] | None = None,
     cells: NDArray[np.float32] | None = None,
     cells_at: tuple[int, int, int, int] | None = None,
@@ -134,6 +135,7 @@ def matrix(
         by: the chosen scale, a word of `Look.scale`; "row" lets the colours of each row end at its largest value.
         scales: True to offer the scales of a pattern.
         explains: True if a click on a cell asks for an explanation.
+        cuts: True if a click on a cell cuts the edge between its tokens instead.
         pin: (row, column) of the cell that is explained.
         cells: the cells of a part of a matrix that is sent as pixels, flat.
         cells_at: that part: (row, column, rows, columns).
@@ -193,6 +195,8 @@ def matrix(
         **({} if line is None else {"line": line}),
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }
+    if cuts:
+        data["cuts"] = True
     return Panel("matrix", data)
 
 

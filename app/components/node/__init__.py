@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
 from app.components.live import Panel
@@ -12,15 +12,17 @@ deliver("node")
 
 
 class NodeEvent(TypedDict):
-    """The state of `live` after a choice of the parameter `weight` of node `id`, or of its output.
+    """The state of `live` after a choice of the parameter `weight` of node `id`, or of its output; or after a click
+    that switches it off and on, or chooses whether clicks on cells cut edges.
 
     Act once per `seq`.
     """
 
-    kind: Literal["weight"]
+    kind: Literal["weight", "off", "cutting"]
     id: str
     seq: int
-    weight: str | None
+    weight: NotRequired[str | None]
+    on: NotRequired[bool]
 
 
 def node(
@@ -39,6 +41,7 @@ def node(
     letters: Mapping[str, str] | None = None,
     drawer: str = "closed",
     width: str = "column",
+    change: Mapping[str, Any] | None = None,
 ) -> Panel:
     """Return the node as a panel; a choice becomes a `NodeEvent`. It does not depend on the prompt.
 
@@ -57,8 +60,10 @@ def node(
         letters: what each axis is, and its number here.
         drawer: "code" while the drawer with the code is open.
         width: "window" while the stage has the whole window.
+        change: "what" can be switched off here, and whether it is "off"; "cutting" tells whether a click on a cell
+            cuts its edge, where cells are pairs of tokens. None where nothing can be changed.
     """
-    data = {
+    data: dict[str, Any] = {
         "id": id,
         "label": label,
         "axes": list(axes),
@@ -74,4 +79,6 @@ def node(
         "drawer": drawer,
         "width": width,
     }
+    if change is not None:
+        data["change"] = dict(change)
     return Panel("node", data)

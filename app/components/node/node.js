@@ -1,6 +1,6 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a weight or the output.
 
-import { el, parsed, write } from "../shared/dom.js";
+import { el, parsed, put, write } from "../shared/dom.js";
 import { arrowsMove, stopAt } from "../shared/roving.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
@@ -15,9 +15,11 @@ function build(root, view) {
   view.formula = el("div", { class: "formula", role: "math" });
   view.head = el("span", { class: "soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
+  view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
+  view.cut = el("button", { type: "button", class: "quiet", "data-role": "cut-edges", title: "a click on a cell keeps its query from reading its key", onclick: () => report(view, { kind: "cutting", id: view.data.id, on: !view.data.change.cutting }) }, "✂ edges");
   view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
-  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.code, view.wide);
+  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.off, view.cut, view.code, view.wide);
   arrowsMove(view.parts);
   listen(view, "gptscope:preview", ({ detail }) => write(view.head, detail ? `head ${detail.layer}.${detail.head}` : headOf(view)));
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
@@ -80,6 +82,21 @@ function drawAxes(view) {
   view.axes.replaceChildren(...parts, ")");
 }
 
+/** What can be changed here: switched off, or cut edge by edge. */
+function drawChange(view) {
+  const { change } = view.data;
+  view.off.hidden = !change;
+  view.cut.hidden = change?.cutting === undefined;
+  if (!change) return;
+  const { what, off, cutting } = change;
+  write(view.off, off ? "is off" : "switch off");
+  put(view.off, "title", off ? `${what} is switched off: click to have it again` : `switch ${what} off, and see what happens`);
+  put(view.off, "aria-label", `switch off ${what}`);
+  put(view.off, "aria-pressed", off);
+  put(view.cut, "aria-label", "cut edges");
+  put(view.cut, "aria-pressed", cutting ?? false);
+}
+
 /** Each letter says on hover what it is, and its number here. */
 function tellLetters(view) {
   for (const letter of view.axes.children) letter.title = view.data.letters[letter.dataset.letter] ?? "";
@@ -103,6 +120,7 @@ export default function (component) {
   if (formula !== undefined && changed(view, "formula", formula_key)) drawFormula(view, formula);
   write(view.head, headOf(view));
   drawParts(view);
+  drawChange(view);
   Object.assign(view.root.dataset, { name, head: view.data.n_head ? view.data.head : "" });
   painted(view, "node");
   return cleanup(component);

@@ -56,6 +56,7 @@ def prediction(
     locked: bool = False,
     facts: Sequence[tuple[str, str, str]] = (),
     open: str = "",
+    before: Sequence[float] | None = None,
     choices: Sequence[int] = (10, 20, 30, 40, 50, 100),
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = "100%",
@@ -74,6 +75,7 @@ def prediction(
         locked: True if a person has locked it: a click on a row then writes over what follows.
         facts: (name, value, meaning) of what else is known there, such as the loss.
         open: the tensor, (B, T, V), of which "why?" explains a number, with an `ExplainOpen`.
+        before: the rows' probabilities without the changes of the run; None where no change is on.
         choices: possible numbers of rows.
         temperatures: both ends of the slider.
         height: pixels or any CSS length; rows scroll inside.
@@ -95,4 +97,6 @@ def prediction(
         "hottest": temperatures[1],
         "height": length(height),
     }
+    if before is not None:
+        data["before"] = [number(each) for each in before]
     return Panel("prediction", data)

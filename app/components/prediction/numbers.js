@@ -7,3 +7,9 @@ export function brief(logit) {
   const places = size >= 999.5 ? 0 : size >= 99.95 ? 1 : size >= 9.995 ? 2 : 3;
   return logit.toFixed(places).replace("-", "−");
 }
+
+/** A difference in percentage points, with its sign. */
+export function signed(points) {
+  const text = Math.abs(points).toFixed(1);
+  return text === "0.0" ? "0.0" : `${points > 0 ? "+" : "−"}${text}`;
+}

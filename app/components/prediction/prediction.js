@@ -8,7 +8,7 @@ import { arrowsMove, keepStop } from "../shared/roving.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
-import { brief } from "./numbers.js";
+import { brief, signed } from "./numbers.js";
 import { buildWhy, hideWhy } from "./why.js";
 
 function build(root, view) {
@@ -25,9 +25,11 @@ function build(root, view) {
   view.back = walk("the token before (←)", "‹", -1);
   view.on = walk("the next token (→)", "›", 1);
   view.free = el("button", { type: "button", class: "quiet step", "aria-label": "let go", title: "let go: follow the last token again (Esc)", onclick: () => lock(view, null) }, "×");
+  view.compared = el("div", { class: "compared soft", hidden: true }, el("span", {}, "without → with the changes"), el("span", { title: "percentage points" }, "Δ %"));
   root.append(
     el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
     el("div", { class: "facts number" }, view.facts, view.note),
+    view.compared,
     el("div", { class: "list" }, view.rows, buildWhy(view)),
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
   );
@@ -104,7 +106,7 @@ function deed(view) {
   return { word: "replace", says: `replace ${visible(labels[next])}, which drops ${dropped} token${dropped > 1 ? "s" : ""}, by` };
 }
 
-function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says }) {
+function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says }, before) {
   const [track, tokenNode, pNode, logitNode] = row.children;
   row.classList.toggle("cut", cut);
   row.dataset.tokenId = id;
@@ -115,6 +117,17 @@ function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says
   write(tokenNode, visible(label));
   track.firstChild.style.width = probability > 0 ? `max(2px, ${100 * probability}%)` : "0";
   write(pNode, percent(probability));
+  row.classList.toggle("compared", before !== undefined);
+  if (before !== undefined) {
+    const change = signed(100 * (probability - before));
+    row.dataset.before = String(before);
+    row.style.setProperty("--before", `${100 * before}%`);
+    row.title = `token ${id}: probability ${before} without the changes, ${probability} with. Click: ${says} it`;
+    write(pNode, `${percent(before)} → ${percent(probability)}`);
+    write(logitNode, change);
+    return;
+  }
+  delete row.dataset.before;
   write(logitNode, typeof logit === "string" ? short(logit) : brief(logit));
 }
 
@@ -154,7 +167,9 @@ export default function (component) {
   view.flight.acknowledge(data.ack);
   while (rows.children.length > data.rows.length) rows.lastChild.remove();
   const done = deed(view);
-  data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done));
+  data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done, data.before?.[i]));
+  view.compared.hidden = data.before === undefined;
+  view.root.classList.toggle("comparing", data.before !== undefined);
   keepStop(rows);
   hideWhy(view);
   mark(view, view.marked ?? null);

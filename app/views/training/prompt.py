@@ -94,7 +94,7 @@ def _type(me: Explorer) -> None:
 
 
 def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, token_loss.Lesson, str]:
-    trace = me.shown.trace
+    trace = me.shown.unchanged
     targets = token_loss.next_tokens(trace.ids[0].tolist(), first_asked)
     with server.turn():
         return trace, person.lesson((trace,), lambda: token_loss.of_trace(trace, targets)), me.shown.text

@@ -1,0 +1,52 @@
+"""The changes of the run as a line of its own: which there are, which are on, and what they are as code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+from app.components._assets import deliver
+from app.components.live import Panel
+
+deliver("changes")
+
+
+class ListedChange(TypedDict):
+    """A change in the list."""
+
+    key: str
+    """The part of the run that it changes; each has one change."""
+    words: str
+    on: bool
+    waits: bool
+    """True while the prompt has no such token yet."""
+    factor: float | None
+    """The factor of a part that can be scaled, 0 for one that is off; None of an edge."""
+    name: str
+    how: str
+    head: int | None
+
+
+class ChangesEvent(TypedDict):
+    """The state of `live` after a click or a move of a slider; send `seq` back as `ack`."""
+
+    kind: Literal["toggle", "remove", "scale", "clear"]
+    key: NotRequired[str]
+    on: NotRequired[bool]
+    factor: NotRequired[float]
+    seq: int
+
+
+def changes(*, text: str, listed: Sequence[ListedChange], told: str, code: str, largest: float, ack: int = 0) -> Panel:
+    """Return the line as a panel; an action becomes a `ChangesEvent`.
+
+    Args:
+        text: the prompt.
+        listed: the changes, in the order in which they are applied.
+        told: a sentence that says whose the numbers on the screen are.
+        code: Python that makes the same run.
+        largest: the largest factor.
+        ack: `seq` of the last event that was processed.
+    """
+    data = {"text": text, "listed": [dict(each) for each in listed], "told": told, "code": code, "largest": largest}
+    return Panel("changes", {**data, "ack": ack})

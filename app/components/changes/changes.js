@@ -1,0 +1,95 @@
+// The changes of the run: each can be switched on and off, scaled, and taken away; all can be copied as code.
+
+import { tellChanges } from "../shared/changed.js";
+import { el, put, write } from "../shared/dom.js";
+import { arrowsMove, keepStop } from "../shared/roving.js";
+import { oneInFlight } from "../shared/sending.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
+
+const TOLD = 1500; // ms
+
+function build(root, view) {
+  view.told = el("strong", { class: "told", role: "status" });
+  view.list = el("div", { class: "list", role: "group", "aria-label": "Changes of the run" });
+  const copy = el("button", { type: "button", class: "quiet", title: "Python that makes the same run", onclick: () => copyCode(view) }, "copy code");
+  const clear = el("button", { type: "button", class: "quiet", "data-role": "clear-changes", title: "take all changes away", onclick: () => view.flight.offer({ kind: "clear" }) }, "clear");
+  view.copy = copy;
+  root.append(view.told, view.list, copy, clear);
+  view.chips = new Map();
+  view.flight = oneInFlight((value) => view.send("event", value));
+  view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
+  arrowsMove(view.list);
+}
+
+async function copyCode(view) {
+  let said = "copied";
+  try {
+    await navigator.clipboard.writeText(view.data.code);
+  } catch {
+    said = "not allowed";
+  }
+  write(view.copy, said);
+  setTimeout(() => write(view.copy, "copy code"), TOLD);
+}
+
+function newChip(view, key) {
+  const box = el("button", { type: "button", class: "box", role: "checkbox", onclick: () => toggle(view, key, box) }, el("span", { class: "tick", "aria-hidden": "true" }), el("span", { class: "words number" }));
+  const slider = el("input", { type: "range", min: 0, step: 0.1, oninput: () => view.flight.offer({ kind: "scale", key, factor: Number(slider.value) }) });
+  const cross = el("button", { type: "button", class: "cross", onclick: () => view.flight.offer({ kind: "remove", key }) }, "×");
+  return el("span", { class: "chip" }, box, slider, cross);
+}
+
+function toggle(view, key, box) {
+  view.flight.offer({ kind: "toggle", key, on: box.getAttribute("aria-checked") !== "true" });
+}
+
+function drawChip(view, chip, { words, on, waits, factor, name, how, head }) {
+  const [box, slider, cross] = chip.children;
+  const told = waits ? `${words} (no such token yet)` : words;
+  put(box, "aria-checked", on);
+  put(box, "title", `${told}: click to switch this change ${on ? "off" : "on"}`);
+  write(box.firstChild, on ? "✓" : "");
+  write(box.lastChild, told);
+  put(cross, "aria-label", `take away: ${words}`);
+  put(cross, "title", `take away: ${words}`);
+  slider.hidden = factor === null;
+  slider.max = String(view.data.largest);
+  put(slider, "aria-label", `factor of ${name}${head === null ? "" : `, head ${head}`}`);
+  put(slider, "title", "its output times this factor; 0 is off, 1 is as the model has it");
+  if (factor !== null && view.flight.idle()) slider.value = String(factor);
+  chip.classList.toggle("on", on && !waits);
+  const handles = on ? { role: "edit", name, how, head: head ?? "" } : {};
+  for (const each of ["role", "name", "how", "head"]) {
+    if (each in handles) chip.dataset[each] = String(handles[each]);
+    else delete chip.dataset[each];
+  }
+}
+
+/** Chips stay the same elements, so that a slider under the hand and the focus stay. */
+function drawList(view) {
+  const keys = view.data.listed.map(({ key }) => key);
+  for (const [key, chip] of view.chips) {
+    if (keys.includes(key)) continue;
+    if (chip.contains(view.root.getRootNode().activeElement)) view.copy.focus();
+    chip.remove();
+    view.chips.delete(key);
+  }
+  view.data.listed.forEach((each, i) => {
+    if (!view.chips.has(each.key)) view.chips.set(each.key, newChip(view, each.key));
+    const chip = view.chips.get(each.key);
+    if (view.list.children[i] !== chip) view.list.insertBefore(chip, view.list.children[i] ?? null);
+    drawChip(view, chip, each);
+  });
+  keepStop(view.list);
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data } = view;
+  view.flight.acknowledge(data.ack);
+  write(view.told, data.told);
+  drawList(view);
+  tellChanges(data.listed.filter(({ on, waits }) => on && !waits).length);
+  painted(view, "changes");
+  return cleanup(component);
+}
