@@ -96,7 +96,7 @@ class ScaleChange(_Changing):
 
 @dataclass(frozen=True)
 class CutEdges(Action):
-    """Whether a click on a cell of a pattern cuts its edge; else it explains the cell's number."""
+    """The meaning of a click on a cell of a pattern: to cut its edge, or to explain its number."""
 
     on: bool
 

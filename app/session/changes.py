@@ -1,6 +1,6 @@
 """Changes of the run on the screen as values, and as a short text that a link can carry. No Streamlit.
 
-`2.attn.z~zero~h1 0.mlp~zero~off` is head 1 of block 2 switched off, and the MLP of block 0, which is not on at present.
+`2.attn.z_zero_h1 0.mlp_zero_off` is head 1 of block 2 switched off, and the MLP of block 0, which is not on at present.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ class Change:
     @property
     def key(self) -> str:
         """The part of the run that it changes: each has one change at most."""
-        return "~".join([self.edit.name.removeprefix(BLOCKS), *_selectors(self.edit)])
+        return "_".join([self.edit.name.removeprefix(BLOCKS), *_selectors(self.edit)])
 
     @property
     def text(self) -> str:
         """The change as a link carries it.
 
         >>> Change(Edit("transformer.h.1.attn.masked", "set", -math.inf, head=0, position=7, key=3)).text
-        '1.attn.masked~set=-inf~h0~p7~k3'
+        '1.attn.masked_set-inf_h0_p7_k3'
         """
         edit = self.edit
-        how = edit.how if edit.value is None else f"{edit.how}={edit.value:g}"
-        name, *chosen = self.key.split("~")
-        return "~".join([name, how, *chosen, *([] if self.on else ["off"])])
+        how = edit.how if edit.value is None else f"{edit.how}{edit.value:g}"
+        name, *chosen = self.key.split("_")
+        return "_".join([name, how, *chosen, *([] if self.on else ["off"])])
 
 
 def _selectors(edit: Edit) -> list[str]:
@@ -71,7 +71,7 @@ def of_text(text: str) -> tuple[Change, ...]:
     Raises:
         ValueError: the text holds something else.
 
-    >>> of_text("2.attn.z~zero~h1 0.mlp~zero~off")[1]
+    >>> of_text("2.attn.z_zero_h1 0.mlp_zero_off")[1]
     Change(edit=Edit('transformer.h.0.mlp', 'zero'), on=False)
     """
     parts = text.split(" ") if text else []
@@ -85,8 +85,8 @@ def of_text(text: str) -> tuple[Change, ...]:
 
 
 PART: Final = re.compile(
-    r"(?P<name>[A-Za-z0-9_.]{1,100})~(?P<how>zero|scale|set)(=(?P<value>-inf|[0-9.]{1,12}))?"
-    r"(~h(?P<head>\d{1,6}))?(~p(?P<position>\d{1,6}))?(~k(?P<key>\d{1,6}))?(?P<off>~off)?",
+    r"(?P<name>[A-Za-z0-9.]{1,100})_(?P<how>zero|scale|set)(?P<value>-inf|[0-9.]{1,12})?"
+    r"(_h(?P<head>\d{1,6}))?(_p(?P<position>\d{1,6}))?(_k(?P<key>\d{1,6}))?(?P<off>_off)?",
     re.ASCII,
 )
 
@@ -94,7 +94,7 @@ PART: Final = re.compile(
 def _of_part(part: str) -> Change:
     found = PART.fullmatch(part)
     if found is None:
-        raise ValueError(f"a change is written like 2.attn.z~zero~h1, got {part[:60]!r}; take the link as it was given")
+        raise ValueError(f"a change is written like 2.attn.z_zero_h1, got {part[:60]!r}; take the link as it was given")
     name = f"{BLOCKS}{found['name']}" if found["name"][0].isdigit() else found["name"]
     chosen: dict[str, Any] = {which: int(found[which]) for which in LETTERS.values() if found[which] is not None}
     how: Any = found["how"]

@@ -40,11 +40,21 @@ def facts(run: Shown, position: int, losses: tuple[float, float] | None) -> list
         f"{divergence(run, position):.3f}",
         "KL(without the changes || with) of the next token here, at temperature 1, in nats; 0 is no difference",
     )
+    found = [_first(run, position), told]
     if losses is None:
-        return [told]
+        return found
     without, after = losses
     meaning = f"the mean loss of this prompt's own tokens: {without:.3f} without the changes, {after:.3f} with, in nats"
-    return [told, ("Δ loss", f"{after - without:+.3f}".replace("-", "−"), meaning)]
+    return [*found, ("Δ loss", f"{after - without:+.3f}".replace("-", "−"), meaning)]
+
+
+def _first(run: Shown, position: int) -> Fact:
+    """Return what became of the token that the model would say without the changes."""
+    before = _logits_before(run, position).double().softmax(dim=-1)
+    token = int(before.argmax())
+    after = run.logits_at(position).double().softmax(dim=-1)
+    meaning = "the most likely token without the changes: its probability without → with them, at temperature 1"
+    return "was", f"{run.checkpoint.tokenizer.label(token)} {before[token]:.1%} → {after[token]:.1%}", meaning
 
 
 def _logits_before(run: Shown, position: int) -> torch.Tensor:

@@ -96,9 +96,10 @@ def _look(event: object, me: Explorer) -> Actions:
 
 def _explain(event: object, me: Explorer) -> Actions:
     match event:
+        case {"cut": True, "name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
+            cut = changes.cutting(me.arch, me.node, me.location.head, row, col)
+            return (_added_or_removed(cut, me),) if cut else ()
         case {"name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
-            if me.cutting and (cut := changes.cutting(me.arch, me.node, me.location.head, row, col)):
-                return (_added_or_removed(cut, me),)
             return (Pin((row, col)),)
         case {"row": None}:
             return (Pin(None),)

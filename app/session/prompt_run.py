@@ -36,9 +36,9 @@ class Parity:
     is_rounding: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """A prompt, the weights that it ran through, and what came of it."""
+    """A prompt, the weights that it ran through, and what came of it. A run is equal to itself alone."""
 
     checkpoint: Checkpoint
     text: str

@@ -12,6 +12,7 @@ WHAT_IF = "tests/app/test_what_if.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
+CHANGES = "tests/app/test_changes.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1062,5 +1063,41 @@ BUGS: Final = (
         "follows ? { T: changed.block_size } : {}",
         "{}",
         "tests/browser/test_drawn_what_if.py::test_each_change_tells_all_settings",
+    ),
+    # ---- changes of the run ----
+    Bug(
+        "changes that are off stay in the run",
+        "session/changed_screen.py",
+        "for change in changes if change.on)",
+        "for change in changes)",
+        f"{CHANGES}::test_taking_changes_back_gives_the_very_run_from_before",
+    ),
+    Bug(
+        "pictures of another run of the same tokens",
+        "session/prompt_run.py",
+        "before.thumbnails if before and alike else None",
+        "before.thumbnails if before else None",
+        f"{CHANGES}::test_a_change_of_another_prompt_draws_every_row_of_the_patterns_anew",
+    ),
+    Bug(
+        "KL the wrong way round",
+        "session/comparison.py",
+        "share = before.exp()",
+        "share = after.exp()",
+        f"{CHANGES}::test_what_the_changes_do_is_told_of_the_followed_position",
+    ),
+    Bug(
+        "the changed run taken for the one without changes",
+        "session/prompt_run.py",
+        "return self.trace if self.without is None else self.without",
+        "return self.trace",
+        f"{CHANGES}::test_a_click_switches_the_head_off_and_the_prediction_tells_both",
+    ),
+    Bug(
+        "changes lost at the next key",
+        "session/prompt_run.py",
+        "asked = edits if edits is not None else before.edits if before else ()",
+        "asked = edits or ()",
+        f"{CHANGES}::test_the_run_is_the_one_under_the_changes_that_are_on",
     ),
 )

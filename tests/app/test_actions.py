@@ -173,7 +173,7 @@ def test_a_refusal_stays_until_something_changes(me: Explorer) -> None:
 
 
 def test_what_fails_in_the_middle_has_changed_nothing(me: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ValueError("out of numbers")
 
     before = screen(me)

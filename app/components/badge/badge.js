@@ -42,7 +42,7 @@ function drawMeasured(view) {
   if (!view.told) return;
   const holds = JSON.stringify([view.text, view.now]) === view.measured;
   tellParity(holds && view.told.difference ? { difference: view.told.difference, kind: view.told.kind } : null);
-  const without = isChanged() ? " without the changes" : "";
+  const without = isChanged() ? " unchanged" : "";
   const [kind, label] = holds ? [view.told.kind, `${view.told.label}${without}`] : ["none", "parity …"];
   if (view.label.textContent === label && view.root.dataset.kind === kind) return;
   view.root.dataset.kind = kind;

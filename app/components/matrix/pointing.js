@@ -114,7 +114,7 @@ function tellOthers(view) {
 
 function pin(view, cell) {
   if (!cell) return;
-  if (view.data.cuts) return view.send("explain", { ...cell, name: view.data.name, seq: nextNumber() });
+  if (view.data.cuts && view.data.plot !== "links") return view.send("explain", { ...cell, cut: true, name: view.data.name, seq: nextNumber() });
   view.pinned = same(view.pinned, cell) ? null : cell;
   tellServer(view);
   if (view.data.explains) view.send("explain", { ...(view.pinned ?? { row: null, col: null }), name: view.data.name, seq: nextNumber() });
