@@ -75,13 +75,12 @@ class Shown:
         asked = edits if edits is not None else before.edits if before else ()
         here = tuple(edit for edit in asked if fits(edit, len(ids) - cropped))
         started = time.perf_counter()
-        trace = _unchanged(checkpoint, ids[cropped:], before)
+        seen = ids[cropped:]
+        trace = _unchanged(checkpoint, seen, before)
         without = trace if here else None
         alike = before is not None and before.trace.edits == here  # under other changes no row need be the same
         if here:
-            trace = capture(
-                checkpoint.model, ids[cropped:], edits=here, previous=before.trace if before and alike else trace
-            )
+            trace = capture(checkpoint.model, seen, edits=here, previous=before.trace if before and alike else trace)
         milliseconds = (time.perf_counter() - started) * 1e3
         pictures = thumbnails.update(before.thumbnails if before and alike else None, trace)
         return cls(checkpoint, text, ids, cropped, trace, pictures, milliseconds, asked, without)

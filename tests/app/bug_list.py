@@ -203,8 +203,8 @@ BUGS: Final = (
     Bug(
         "the run of the wrong end of a cropped prompt",
         "session/prompt_run.py",
-        "ids[cropped:], previous=",
-        "ids[: len(ids) - cropped], previous=",
+        "seen = ids[cropped:]",
+        "seen = ids[: len(ids) - cropped]",
         f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(

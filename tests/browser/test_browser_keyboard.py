@@ -50,6 +50,7 @@ GROUPS = [
     ("map", "Find a node by its name"),
     ("map", "▶ pass"),
     ("map", "attentionhead 0.0"),
+    ("node", "switch off head 0.0"),
     ("node", "{ } code"),
     ("node", "whole window"),
     ("matrix", "cells"),

@@ -17,10 +17,13 @@ function build(root, view) {
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
   view.cut = el("button", { type: "button", class: "quiet", "data-role": "cut-edges", title: "a click on a cell keeps its query from reading its key", onclick: () => report(view, { kind: "cutting", id: view.data.id, on: !view.data.change.cutting }) }, "✂ edges");
+  view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, view.cut);
   view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
-  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.off, view.cut, view.code, view.wide);
+  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.changing, view.code, view.wide);
   arrowsMove(view.parts);
+  arrowsMove(view.changing);
+  stopAt(view.changing, view.off);
   listen(view, "gptscope:preview", ({ detail }) => write(view.head, detail ? `head ${detail.layer}.${detail.head}` : headOf(view)));
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
 }
@@ -85,7 +88,7 @@ function drawAxes(view) {
 /** What can be changed here: switched off, or cut edge by edge. */
 function drawChange(view) {
   const { change } = view.data;
-  view.off.hidden = !change;
+  view.changing.hidden = !change;
   view.cut.hidden = change?.cutting === undefined;
   if (!change) return;
   const { what, off, cutting } = change;
