@@ -17,8 +17,10 @@ from app.session.actions import Restore, Type
 from app.session.change_actions import AddChange, CutEdges, RemoveChange, ScaleChange, SetChanges, ToggleChange
 from app.session.changes import Change
 from app.session.explorer import Explorer
+from app.session.first_prompt import first_trace
 from app.session.map_actions import PickHead
 from app.session.state_text import StateError, decode, encode
+from app.views.words import run_of
 from gptcore import Edit, Trace, capture
 from tests.app.sent import Page
 from tests.lopsided import FITS, LETTERS, LONG, checkpoint_of, lopsided, seen, write_folder
@@ -144,6 +146,13 @@ def test_what_does_not_fit_the_model_is_refused_in_words(me: Explorer, name: str
     me.apply(AddChange(edit))
     assert me.notice is not None and words in me.notice["text"]
     assert me.shown is before and me.changes == (Change(HEAD),)
+
+
+def test_other_pages_tell_of_the_model_as_it_is(me: Explorer) -> None:
+    plain = me.shown.trace
+    me.apply(AddChange(MLP))
+    assert run_of(me).trace is plain
+    assert first_trace(me.final, me.shown) is not me.shown.trace
 
 
 # ---- the link --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import Edit, capture
 from tests.browser.driver import chromium, open_page, server, wait_for_text
+from tests.browser.test_browser_accessible import findings
 from tests.lopsided import FITS, encode, lopsided, write_folder
 
 pytestmark = [
@@ -85,7 +86,13 @@ def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, la
     expect_first(page, first(edit))
     expect(page.locator('[data-panel="explanation"]')).to_have_count(0)
     page.wait_for_url("**changes=0.attn.masked_set-inf_h*")
-    other = open_page(launched, page.url)
+    link = page.url
+    page.locator('[data-role="head-off"]').click()
+    expect(page.locator('[data-role="edit"]')).to_have_count(2)
+    assert findings(page) == []
+    page.locator('[data-role="head-off"]').click()
+    expect(page.locator('[data-role="edit"]')).to_have_count(1)
+    other = open_page(launched, link)
     expect_first(other, first(edit))
     expect(other.locator('[data-role="edit"]')).to_have_attribute("data-how", "set")
     other.close()

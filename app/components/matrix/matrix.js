@@ -103,6 +103,7 @@ export default function (component) {
   view.plots.choose(data.plot);
   view.scales.node.hidden = !data.scales;
   view.scales.choose(data.by);
+  view.over.classList.toggle("cuts", Boolean(data.cuts) && data.plot !== "links");
   drawTexts(view);
   drawLargest(view);
   if (!view.previewed) draw(view);
