@@ -154,6 +154,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "alive",
         "badge",
+        "changes",
         "code",
         "explanation",
         "generate",
@@ -401,6 +402,17 @@ def _page() -> None:
         source="model.py",
     )
     buttons = ui.generate(text="ab", steps=0, undo=False, temperature=1.0, top_k=None, top_p=None, seed=0)
+    listed: ui.ListedChange = {
+        "key": "0.mlp",
+        "words": "MLP 0 off",
+        "on": True,
+        "waits": False,
+        "factor": 0.0,
+        "name": "transformer.h.0.mlp",
+        "how": "zero",
+        "head": None,
+    }
+    changes = ui.changes(text="ab", listed=[listed], told="1 change is on.", code="edits = []", largest=2.0)
     hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
     save = ui.save(caption=("gptscope", "ab"))
     prediction = ui.prediction(text="ab", rows=[row])
@@ -430,7 +442,7 @@ def _page() -> None:
         story={"layer": 0, "head": 1, "step": 9},
     )
     after = [prediction, lens, buttons, save, strip, prompt]
-    panels = [drawn_map, node, card, hint, heads, matrix, code, *after]
+    panels = [drawn_map, node, card, hint, changes, heads, matrix, code, *after]
     whole = {"model": "<svg/>"}
     ui.live(key="live", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
     ui.alive(key="alive")
