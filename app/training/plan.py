@@ -13,7 +13,7 @@ import torch
 
 from gptcore import GPT, GPTConfig, architecture
 from gptcore.data import DATA_FOLDER, DATASETS, DEFAULTS, TASKS, task_source
-from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.task import NOT_ASKED
 from gptcore.data.token_files import is_token_file, read_tokens
 from gptcore.tokenizer import Tokenizer
 

@@ -4,7 +4,8 @@ from gptcore.data.cache import CACHE_FOLDER
 from gptcore.data.errors import DataError
 from gptcore.data.sets import DATA_FOLDER, DATASETS, DataSet, find_text, sha256
 from gptcore.data.source import Source, Split, TaskSource, TextSource, task_source, text_source
-from gptcore.data.tasks import DEFAULTS, TASKS, Addition, Induction, Sort, Task
+from gptcore.data.task import Task
+from gptcore.data.tasks import DEFAULTS, TASKS, Addition, Induction, Sort
 from gptcore.data.windows import all_windows, random_batch, spread_windows
 
 __all__ = [

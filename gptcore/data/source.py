@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gptcore.data import text, token_files
 from gptcore.data.errors import DataError
-from gptcore.data.tasks import DEFAULTS, NOT_ASKED, TASKS, Task
+from gptcore.data.task import NOT_ASKED, Task
+from gptcore.data.tasks import DEFAULTS, TASKS
 from gptcore.data.tokens import progress, text_size, tokenized
 from gptcore.data.windows import Tokens, all_windows, random_batch, spread_windows
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, Tokenizer

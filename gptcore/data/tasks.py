@@ -1,4 +1,4 @@
-"""Built-in synthetic tasks with a known rule: sorting, copying by induction, addition. This file knows no model.
+"""Built-in tasks with a known rule: sorting, copying by induction, addition; and all tasks by name. It knows no model.
 
 Each makes batches of whole examples: inputs and, one token further, targets, (B, T) int64; the loss ignores targets of
 -1. `answers` tells which targets the rule decides; the others can only be guessed.
@@ -7,7 +7,6 @@ Each makes batches of whole examples: inputs and, one token further, targets, (B
 from __future__ import annotations
 
 import string
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,47 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gptcore.data.errors import DataError
+from gptcore.data.task import NOT_ASKED, Task
+from gptcore.data.two_names import TwoNames
 from gptcore.tokenizer import CharTokenizer
 
-NOT_ASKED = -1
 PAIRS_ALONE, ANYWHERE = 0.3, 0.7
 """Shares of Induction's rows: those with only pairs; and, among the others, those whose sequence begins anywhere."""
-
-
-class Task(ABC):
-    """A rule, and examples of it that fill a context."""
-
-    sentence: str
-    """Description of the task, for the model card."""
-    prompt: str
-    """The given part of an example."""
-    tokenizer: CharTokenizer
-    block_size: int
-    first_asked: int = 0
-    """First position whose next token counts in the loss; all tokens up to it are given."""
-
-    @abstractmethod
-    def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw examples to train on. Only `generator` decides which."""
-
-    @abstractmethod
-    def held_out(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield examples that `batch` never makes, the same ones each time.
-
-        A task with too many examples to meet one twice yields fresh ones.
-        """
-
-    @abstractmethod
-    def seen(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield training examples in the form of the held-out ones, the same ones each time."""
-
-    def example(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw one example to show."""
-        return self.batch(1, generator)
-
-    def answers(self, y: Tensor) -> Tensor:
-        """Return a bool mask (B, T) of the targets that the rule decides."""
-        return y != NOT_ASKED
 
 
 class Sort(Task):
@@ -242,10 +206,11 @@ def _digits(numbers: Tensor, count: int) -> Tensor:
     return numbers[:, None] // 10 ** torch.arange(count) % 10
 
 
-TASKS: dict[str, type[Sort] | type[Induction] | type[Addition]] = {
+TASKS: dict[str, type[Sort] | type[Induction] | type[Addition] | type[TwoNames]] = {
     "sort": Sort,
     "induction": Induction,
     "addition": Addition,
+    "two-names": TwoNames,
 }
-DEFAULTS = {"sort": (11, 3), "induction": (32, 26), "addition": (8, 12)}
+DEFAULTS = {"sort": (11, 3), "induction": (32, 26), "addition": (8, 12), "two-names": (24, TwoNames.size())}
 """Default block_size and vocab_size of each task."""

@@ -19,7 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.task import NOT_ASKED
 
 T = TypeVar("T")
 Batch = tuple[Tensor, Tensor]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptcore.data import Source, TextSource
 from gptcore.data.source import Split
-from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.task import NOT_ASKED
 from gptcore.model import GPT
 from gptcore.tokenizer import BPETokenizer, CharTokenizer
 from gptcore.train.distributed import Job

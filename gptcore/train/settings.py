@@ -33,7 +33,7 @@ class Settings:
     data: str = "tinyshakespeare"
     """A text file, a folder of them, nanoGPT's train.bin (with its val.bin and meta.pkl, if there are any), the name
     of a public data set (tinyshakespeare, fairytales, names: found in $GPTSCOPE_DATA, else downloaded once), or a
-    built-in task: sort, induction, addition."""
+    built-in task: sort, induction, addition, two-names."""
     tokenizer: Literal["char", "bpe", "gpt2"] = "char"
     """Vocabulary of a text: its characters, byte pairs learnt from it, or GPT-2's byte pairs. A task has its own."""
     vocab_size: int = 0

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import gptcore
-from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.task import NOT_ASKED
 from gptcore.data.text import find_split
 from gptcore.data.tokens import tokenized
 from gptcore.data.windows import Tokens, all_windows

@@ -10,7 +10,7 @@ import torch
 
 from gptcore import data
 from gptcore.data import DEFAULTS, TASKS, Addition, DataError, Induction, Sort, Task
-from gptcore.data.tasks import NOT_ASKED
+from gptcore.data.task import NOT_ASKED
 
 
 def lines(task: Task, x: torch.Tensor, y: torch.Tensor) -> list[str]:
