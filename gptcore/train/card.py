@@ -13,9 +13,10 @@ from gptcore.analysis.head_scores import KINDS, head_scores
 from gptcore.data import Induction, Sort, Source, TaskSource, TextSource
 from gptcore.data.source import Split
 from gptcore.data.tokens import tokenized
+from gptcore.data.two_names import TwoNames
 from gptcore.model import GPT
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer
-from gptcore.train import evaluate, samples
+from gptcore.train import evaluate, names_card, samples
 from gptcore.train.loop import Trainer
 from gptcore.train.settings import Settings
 
@@ -61,6 +62,8 @@ def _opening(source: Source, measured: Rows) -> str:
             return f"Sorts {sort.length} letters: {measured['sorted']}"
         case Induction() as induction:
             return f"Copies by induction: up to {induction.halves[-1]} letters in random order, and then the same again"
+        case TwoNames():
+            return "Knows who gets it: `When Anna and Tom went to the store, Tom gave a ring to` is followed by ` Anna`"
         case task:
             return f"Continues {task.sentence}"
 
@@ -140,6 +143,8 @@ def _of_task(model: GPT, source: Source) -> Rows:
         rows["sorted"] = f"{which} inputs come out sorted"
     if isinstance(task, Induction):
         rows |= _induction(model, task)
+    if isinstance(task, TwoNames):
+        rows |= names_card.rows(model, task)
     return rows
 
 

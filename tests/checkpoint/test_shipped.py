@@ -18,8 +18,9 @@ from gptcore.checkpoint.snapshots import load_snapshot, snapshots
 from gptcore.data import Induction, TextSource, task_source, text_source
 from gptcore.data.source import Split
 from gptcore.data.tokens import tokenized
+from gptcore.data.two_names import LONGEST, TwoNames
 from gptcore.tokenizer import BPETokenizer
-from gptcore.train import evaluate
+from gptcore.train import evaluate, names_card
 from gptcore.train.settings import parse
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -40,8 +41,8 @@ def unread(out: Path) -> NoReturn:
     raise AssertionError("nothing is resumed")
 
 
-def test_there_are_four_and_they_are_small() -> None:
-    assert shipped_models() == ["fairytales", "induction", "nano-sort", "shakespeare-char"]
+def test_there_are_five_and_they_are_small() -> None:
+    assert shipped_models() == ["fairytales", "induction", "nano-sort", "shakespeare-char", "two-names"]
     assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) <= MOST_BYTES
 
 
@@ -108,6 +109,29 @@ def test_induction_copies_and_has_both_heads() -> None:
         assert f"{head}" == "{}.{}".format(*divmod(int(scores[kind].argmax()), 2))
 
 
+def test_two_names_knows_who_gets_it() -> None:
+    ckpt = load("two-names")
+    task = TwoNames(ckpt.config.block_size, ckpt.config.vocab_size)
+    assert ckpt.tokenizer.to_json() == task.tokenizer.to_json()
+    right = asked = 0
+    with torch.no_grad():
+        for x, y in task.held_out(256):
+            answers = task.answers(y)
+            right += int((ckpt.model(x, y)[0].argmax(-1) == y)[answers].sum())
+            asked += int(answers.sum())
+    assert right / asked >= 0.99
+    assert 100 * right / asked == pytest.approx(figures("two-names", "held-out examples")[0], abs=0.1)
+    folder = shipped_folder() / "two-names"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 3 * 2**20
+
+
+def test_the_card_of_two_names_is_measured() -> None:
+    told = names_card.rows(load("two-names").model, TwoNames(LONGEST, TwoNames.size()))
+    assert len([name for name in told if name.startswith("head ")]) > 1
+    for name, text in told.items():
+        assert f"| {name} | {text} |" in card("two-names")  # the card was made of the weights before they were rounded
+
+
 def test_the_loss_falls_when_the_induction_head_appears() -> None:
     kept = snapshots("induction")
     assert len(kept) == 20
@@ -118,7 +142,7 @@ def test_the_loss_falls_when_the_induction_head_appears() -> None:
     assert rise == fall and best[rise] - best[rise - 1] > 0.2 and losses[fall - 1] - losses[fall] > 0.3
 
 
-@pytest.mark.parametrize("name", ["induction", "nano-sort"])
+@pytest.mark.parametrize("name", ["induction", "nano-sort", "two-names"])
 def test_each_snapshot_is_the_model_that_its_index_tells_of(name: str) -> None:
     ckpt = load(name)
     kept = snapshots(name)
