@@ -129,7 +129,7 @@ def test_the_card_of_two_names_is_measured() -> None:
     told = names_card.rows(load("two-names").model, TwoNames(LONGEST, TwoNames.size()))
     assert len([name for name in told if name.startswith("head ")]) > 1
     for name, text in told.items():
-        assert f"| {name} | {text} |" in card("two-names")  # the card was made of the weights before they were rounded
+        assert f"| {name} | {text} |" in card("two-names")
 
 
 def test_the_loss_falls_when_the_induction_head_appears() -> None:
