@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -56,7 +57,7 @@ def _asked(me: Explorer) -> dict[str, Any]:
     known = presets(me.arch.config)
     found = problem(asked)
     return {
-        "values": vars(asked),
+        "values": asdict(asked),
         "drawn": to_text(drawn),
         "fields": [
             {
@@ -70,12 +71,13 @@ def _asked(me: Explorer) -> dict[str, Any]:
             for name, (letter, label) in FIELDS.items()
         ],
         "presets": [
-            {"label": name, "values": vars(each.with_run_of(asked)), "chosen": asked.is_model(each.config)}
+            {"label": name, "values": asdict(each.with_run_of(asked)), "chosen": asked.is_model(each.config)}
             for name, each in known.items()
         ],
         "problem": found.text if found else "",
         "remedies": [
-            {"label": label, "values": vars(each), "chosen": False} for label, each in (found.remedies if found else ())
+            {"label": label, "values": asdict(each), "chosen": False}
+            for label, each in (found.remedies if found else ())
         ],
         "last": f"L = {drawn.n_layer}, H = {drawn.n_head}, C = {drawn.n_embd:,}, T = {drawn.T:,}" if found else "",
     }
