@@ -35,7 +35,7 @@ MEETING = ("met", "saw", "found", "helped")
 """Deeds of the first with the second."""
 PLACES = ("store", "park", "school", "garden", "house", "market", "station", "office", "library", "beach", "hotel")
 ON = (", and", ". Then", ". Later")
-"""How a whole sentence leads on."""
+"""Ways in which a whole sentence leads on."""
 GIVES = ("gave", "handed", "sold", "brought", "showed", "lent", "sent", "passed", "offered", "threw")
 THINGS = ("ring", "book", "drink", "ball", "letter", "key", "flower", "pear", "coin", "map", "ticket", "snack")
 THIRD = 0.25

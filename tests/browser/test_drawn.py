@@ -1270,22 +1270,6 @@ def test_the_badge_asks_again_where_its_question_was_overtaken(launched: Browser
         assert again["text"] == LONG and again["seq"] > first["seq"]
 
 
-def test_a_badge_that_nobody_answers_has_the_page_ask_for_a_run_of_all_of_it(
-    launched: BrowserContext, page: Page
-) -> None:
-    with bench(launched, page) as screen:
-        screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
-        screen.tab.evaluate("() => { window.late = 0; addEventListener('gptscope:late', () => (late += 1)); }")
-        screen.tab.clock.install()
-        screen.draw("badge", page.data("badge"))
-        screen.forget()
-        screen.tab.clock.run_for(1100)
-        for asked in (1, 2, 3):
-            assert screen.tab.evaluate("reports.length") == asked
-            screen.tab.clock.run_for(5100)
-        assert screen.tab.evaluate("late") >= 1
-
-
 def test_a_badge_that_comes_late_asks_for_what_rests(launched: BrowserContext, page: Page) -> None:
     with bench(launched, page) as screen:
         screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
@@ -1293,6 +1277,9 @@ def test_a_badge_that_comes_late_asks_for_what_rests(launched: BrowserContext, p
         screen.tab.evaluate("mounted.delete('badge')")  # as if it was not there before
         screen.draw("badge", page.data("badge"))
         assert screen.reported("event")["text"] == LONG
+        page.report("badge", state="badge", text=LONG)
+        screen.draw("badge", page.data("badge"))  # the prompt was shown before it was there
+        assert screen.tab.locator(screen.panel("badge")).last.get_attribute("data-kind") == "good"
 
 
 # ---- a prompt as training sees it --------------------------------------------------------------------------------

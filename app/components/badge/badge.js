@@ -8,7 +8,6 @@ import { report } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 
 const LATE = 5000; // ms without an answer: the run that measured may have been stopped before it could tell
-const TRIES = 3; // then the page asks for a run of all of it
 const AGAIN = 1000; // ms after an update that was no answer, until it is asked again
 const SIGNS = { good: "✓", bad: "≠", none: "" };
 
@@ -56,8 +55,6 @@ function askIfNew(view, text) {
   const key = JSON.stringify([text, view.now]);
   if (key === view.measured || key === view.asked) return;
   ask(view, text);
-  view.tries = (view.tries ?? 0) + 1;
-  if (view.tries > TRIES) window.dispatchEvent(new Event("gptscope:late"));
 }
 
 function ask(view, text) {
@@ -80,12 +77,12 @@ export default function (component) {
   const view = viewOf(component, build);
   const { data, root } = view;
   view.asked = undefined;
-  if (data.text !== null) view.tries = 0;
   view.measured = JSON.stringify([data.text, data.moment]);
   if (view.told !== data) {
     // not when only the theme has changed
     view.told = data;
-    if (!data.typed || view.text === undefined) view.text = data.text; // else the prompt itself tells it
+    // Else the prompt itself tells it; but what it told before this was there, nobody has heard.
+    if (!data.typed || (view.text ?? null) === null) view.text = data.text;
     tellMoment(view, data.moment);
   }
   clearTimeout(view.again);

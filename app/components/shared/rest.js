@@ -4,7 +4,6 @@ import { quiet } from "./sending.js";
 import { listen } from "./view.js";
 
 const REST = 600; // ms without news of the prompt
-const WAITS = 30; // times that this is waited for what is on its way; what does not come by then is lost
 let timer = 0;
 /** @type {string | null} */
 let resting = null; // the text that rests; null while it moves, or where there is no prompt
@@ -13,12 +12,12 @@ let resting = null; // the text that rests; null while it moves, or where there 
  * Takes down that the prompt was drawn; what is on its way, a key or a move, is waited for.
  * @param {string | null} text - null where it has left the page
  */
-export function restSoon(text, waited = 0) {
+export function restSoon(text) {
   clearTimeout(timer);
   resting = null;
   if (text === null) return;
   timer = setTimeout(() => {
-    if (!quiet() && waited < WAITS) return restSoon(text, waited + 1);
+    if (!quiet()) return restSoon(text);
     resting = text;
     window.dispatchEvent(new CustomEvent("gptscope:rested", { detail: text }));
   }, REST);
