@@ -93,7 +93,8 @@ def _texts(me: Explorer) -> dict[str, str]:
         texts[drawing] = to_svg(me.arch, me.location.view, me.location.layer)
     if formula not in kept:
         texts[formula] = formula_svg(me.node.formula)
-    if (found := me.explanation()) and (numbers := key(found.formula)) not in kept:
+    asked = (reports.last("explain") or {}).get("formula")  # drawing it takes as long as the card: that comes first
+    if (found := me.explanation()) and (numbers := key(found.formula)) not in kept and numbers == asked:
         texts[numbers] = formula_svg(found.formula)
     return texts
 

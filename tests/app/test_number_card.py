@@ -156,6 +156,16 @@ def test_an_embedding_s_number_stands_in_its_row(page: Page) -> None:
     assert np.allclose(bars(page)[f"row {token}"], row) and sent["picture"]["chosen"] == 19
 
 
+def test_the_equation_is_drawn_when_the_card_is_there_and_asks_for_it(page: Page) -> None:
+    name = show(page, f"{BLOCK}.attn.scores", 9, 4)["formula_key"]
+    assert name not in page.data()["kept"]
+    page.report("explain", formula=name)
+    assert page.data()["kept"][name].startswith("<svg")
+    assert page.panel("explanation")["index"] == [0, HEAD, 9, 4]
+    other = show(page, f"{BLOCK}.attn.scores", 9, 5)["formula_key"]
+    assert other != name and not {other, name} & set(page.data()["kept"])
+
+
 def test_the_code_of_the_card_leaves_its_number(page: Page, trace: Trace) -> None:
     sent = show(page, f"{BLOCK}.attn.scores", 9, 4)
     ids = [LETTERS.index(letter) for letter in TOKENS]

@@ -114,6 +114,7 @@ def measure(page: Page, n_layer: int, n_head: int, typed: str, tokens: int) -> d
         look("card", "explain()")
         look("walk", "walk()")
         page.evaluate("shut()")
+        page.evaluate(f"inspect('{pattern}')")
         layer = (layer + 1) % n_layer
         look("block", f"open_({layer}, 'transformer.h.{layer}.attn.pattern', {head})")
         key(typed)

@@ -1181,6 +1181,16 @@ def test_the_card_tells_the_numbers_under_the_pointer(card: Screen, trace: Trace
         assert np.allclose(numbers, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_the_card_asks_for_its_equation_and_shows_it(card: Screen) -> None:
+    name = card.page.panel("explanation")["formula_key"]
+    assert card.reported("explain")["formula"] == name
+    card.page.report("explain", formula=name)
+    card.forget()
+    card.show()
+    drawn = card.tab.locator(f"{card.panel('explanation')} .formula svg")
+    assert drawn.count() == 1 and card.is_quiet()
+
+
 def test_a_click_on_a_bar_leads_to_its_number(card: Screen) -> None:
     x, y = place_on(card, 1, 3)
     card.tab.locator("canvas.bars").click(position={"x": x, "y": y})

@@ -16,10 +16,12 @@ deliver("explanation")
 class ExplainOpen(TypedDict):
     """The state of `live`, under "explain", after a click in the card. Act once per `seq`.
 
-    `open` is a tensor or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in
-    `trail` of a number to go back to; a `row` of None closes the card.
+    `formula` is the name of an equation that is to be drawn, as the page does not have its picture; `open` is a tensor
+    or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in `trail` of a number
+    to go back to; a `row` of None closes the card.
     """
 
+    formula: NotRequired[str]
     open: NotRequired[str]
     cell: NotRequired[list[int]]
     back: NotRequired[int]

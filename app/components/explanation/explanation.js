@@ -111,8 +111,15 @@ function lastName(place) {
 
 function drawFormula(view, formula, formula_key) {
   view.formula.hidden = formula === "";
+  if (view.formula.hidden || view.pictured === formula_key) return;
   const picture = window.gptscopeKept?.get(formula_key);
-  if (picture === undefined || view.pictured === formula_key) return;
+  if (picture === undefined) {
+    view.formula.replaceChildren();
+    view.pictured = null;
+    if (view.drawing !== formula_key) tell(view, { formula: formula_key });
+    view.drawing = formula_key; // asked for once: the card is there before its equation is drawn
+    return;
+  }
   view.pictured = formula_key;
   view.formula.replaceChildren(parsed(picture));
   view.formula.scrollLeft = 0;
