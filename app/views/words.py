@@ -35,6 +35,8 @@ def words() -> None:
     if event and event.get("kind") in OUTWARDS:
         st.switch_page(st.Page(explore, default=True))
     view, run = me.location.view, run_of(me)
+    if any(change.on for change in me.changes):
+        st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
     told = lesson(run, view)
     components.words(
         key=KEY,

@@ -13,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.lessons import Letter, Number, Part, Question, Sentence, Token, lesson
 from app.session.actions import Lock, Type
+from app.session.change_actions import AddChange
 from app.session.explorer import Explorer
 from app.session.map_actions import Open, PickHead, Walk
 from app.views.words import run_of
-from gptcore import Checkpoint
+from gptcore import Checkpoint, Edit
 from gptcore.graph.node import ATTENTION, INSIDE, MLP, MODEL, SDPA, VIEWS
 from gptcore.tokenizer import CharTokenizer
 from tests.app.sent import Sent
@@ -200,3 +201,11 @@ def test_a_locked_token_that_is_cropped_away_is_not_followed() -> None:
     me.apply(Lock(len(LONG) - 3))
     assert run_of(me).position == 10
     assert run_of(me).here.label == LONG[-3]
+
+
+def test_it_says_that_changes_are_on_and_not_told_of(page: Told) -> None:
+    assert not page.app.caption
+    page.me.apply(AddChange(Edit("transformer.h.2.attn.z", "zero", head=3)))
+    page.app.run()
+    (said,) = page.app.caption
+    assert "without them" in said.value

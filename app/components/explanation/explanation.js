@@ -126,6 +126,12 @@ function drawFormula(view, formula, formula_key) {
   view.formula.setAttribute("aria-label", formula);
 }
 
+/** Of a sum of products a click leads to the place that counts most. */
+function madeFrom({ picture }) {
+  const sum = picture.strips.some(({ name }) => name === "product");
+  return sum ? "made from (a click leads to where the product is largest, a bar to its own)" : "made from";
+}
+
 /** Whether the number can be believed. */
 function check({ recomputed, difference, operands }) {
   if (recomputed === null) return "A trained number: it is the same for every prompt.";
@@ -143,7 +149,7 @@ export default function (component) {
   write(view.sentence, sentence);
   drawFormula(view, formula, formula_key);
   drawBars(view);
-  write(view.uses, trained ? "used by" : data.operands.length ? "made from" : "");
+  write(view.uses, trained ? "used by" : data.operands.length ? madeFrom(data) : "");
   const key = JSON.stringify(data.operands);
   if (view.operandsKey !== key) {
     view.operandsKey = key;
