@@ -68,7 +68,10 @@ class Words:
 
     def owner(self, name: str) -> Node:
         """Return the node that a parameter belongs to."""
-        return next(node for node in self.arch.nodes if name in node.weights)
+        found = self.arch.owner(name)
+        if found is None:
+            raise KeyError(f"{name} is no parameter of this model; arch.weight_shapes() lists them")
+        return found
 
     def row(self, name: str, index: Sequence[int]) -> str:
         """Return what the row of a parameter stands for: of a matrix what it makes, of a vector its one place."""

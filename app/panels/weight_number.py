@@ -44,7 +44,9 @@ def weight_number(
     value = float(weight[index])
     names = _one_matrix(arch, name)
     used = tuple(node for node in arch.nodes if names & set(node.weights))
-    owner = next(node for node in used if name in node.weights)
+    owner = arch.owner(name)
+    if owner is None:
+        raise KeyError(f"{name} is no parameter of this model; arch.weight_shapes() lists them")
     row = (weight[index[0]] if weight.dim() > 1 else weight).double().cpu().numpy()
     title = f"row {index[0]}" if weight.dim() > 1 else name.rpartition(".")[2]
     facts = _facts(owner, trace, index, value, position) if weight.dim() > 1 else ()

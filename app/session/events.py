@@ -111,7 +111,7 @@ def _explain(event: object, me: Explorer) -> Actions:
         case {"open": str(name), **others} if name in me.arch.nodes.names():
             return () if "cell" in others else (Select(name),)
         case {"open": str(weight)}:
-            owner = next((node for node in me.arch.nodes if weight in node.weights), None)
+            owner = me.arch.owner(weight)
             return (Select(owner.id), PickWeight(weight)) if owner else ()
     return ()
 

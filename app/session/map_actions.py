@@ -104,7 +104,7 @@ class Walk(Action):
     """The numbers before it on the way."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        owner = next((node for node in model.arch.nodes if self.name in node.weights), None)
+        owner = model.arch.owner(self.name)
         if owner is not None:
             sizes = tuple(screen.shown.checkpoint.model.get_parameter(self.name).shape)
         else:

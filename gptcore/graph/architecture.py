@@ -121,6 +121,18 @@ class Architecture:
             raise KeyError(f"no tensor has the role {role!r} {where}; arch.nodes lists every role")
         return found
 
+    def owner(self, weight: str) -> Node | None:
+        """Return the node that a parameter belongs to, by its state-dict key; None for no parameter of the model.
+
+        >>> architecture(GPTConfig.preset("gpt2")).owner("transformer.h.3.mlp.c_fc.bias").id
+        'transformer.h.3.mlp.c_fc'
+        """
+        return self._owners.get(weight)
+
+    @cached_property
+    def _owners(self) -> dict[str, Node]:
+        return {weight: node for node in self.nodes for weight in node.weights}
+
     @cached_property
     def _by_role(self) -> dict[tuple[str, int | None], str]:
         return {(node.role, node.layer): node.id for node in self.nodes if node.role}

@@ -25,7 +25,7 @@ def names(found: LogitAttribution) -> list[tuple[str, int | None]]:
 def by_definition(
     theirs: Any, row: int, at: int, token: int, versus: int | None
 ) -> dict[tuple[str, int | None], float]:
-    """What each part adds: centred, divided by the state's own scale, times the norm's weight, times W_U."""
+    """The summand of each part: centred, divided by the state's own scale, times the norm's weight, times W_U."""
     made, trunk = run(theirs, IDS), theirs.transformer
     state = made["post", theirs.config.n_layer - 1][row, at]
     scale = ((state - state.mean()).square().mean() + trunk.ln_f.eps).sqrt()

@@ -112,7 +112,7 @@ class Page(Sent):
         return {line["tensor"]: part.reshape(line["rows"], -1) for line, part in zip(drawn, parts, strict=True)}
 
     def code(self) -> dict[str, Any]:
-        """What the drawer with the source is sent; it is opened for it, at the tab that it was left at."""
+        """The payload of the drawer with the source; it is opened for it, at the tab that it was left at."""
         if not self.panel("code")["open"]:
             self.look("drawer", "code")
         return self.panel("code")

@@ -1,4 +1,4 @@
-"""What the card of a number shows: a sentence, a picture, the steps on the way; and the card of a trained number."""
+"""The card of a number: a sentence, a picture, the steps on the way; and the card of a trained number."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ SENTENCES = {
     ("mlp.dropout", (0, 6, 13)): f"What the MLP of block 2 adds to channel 13 at {TOKENS[6]!r}.",
     ("attn.resid_dropout", (0, 6, 13)): f"What attention of block 2 adds to channel 13 at {TOKENS[6]!r}.",
 }
-"""What some numbers of block 2 are, written down by hand: C is 20, D is 5."""
+"""Sentences for some numbers of block 2, written down by hand: C is 20, D is 5."""
 
 
 @pytest.mark.parametrize("at", SENTENCES, ids=lambda at: at[0])

@@ -1,4 +1,4 @@
-"""What the page What if is sent, against what gptcore computes: the map, the parts, growth, impossible sizes, times."""
+"""The payload of the page What if, against what gptcore computes: map, parts, growth, impossible sizes, times."""
 
 from __future__ import annotations
 

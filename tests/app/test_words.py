@@ -41,7 +41,7 @@ class Told(Sent):
 
     @property
     def me(self) -> Explorer:
-        """What the page tells of."""
+        """The explorer that the page tells of."""
         explorer: Explorer = self.app.session_state["explorer"]
         return explorer
 

@@ -1,4 +1,4 @@
-"""What it costs to write a run as one HTML file: `python -m tests.benchmarks.html`. 32 tokens of each shipped model."""
+"""Cost of writing a run as one HTML file: `python -m tests.benchmarks.html`. 32 tokens of each shipped model."""
 
 from __future__ import annotations
 

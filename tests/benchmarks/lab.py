@@ -1,4 +1,4 @@
-"""What the attention lab costs: `python -m tests.benchmarks.lab`; all cards of GPT-2 small's size too: `--all`."""
+"""Cost of the attention lab: `python -m tests.benchmarks.lab`; all cards of GPT-2 small's size too: `--all`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key costs in Chromium while the drawer with the source is open: `python -m tests.benchmarks.source`.
+"""Cost of a key in Chromium while the drawer with the source is open: `python -m tests.benchmarks.source`.
 
 The drawer is closed and opened at each of its tabs in turn, a few keys each, so that a busy machine is equally busy for
 all of them; then the same on a model of GPT-2 small's size (`--large`).

@@ -32,7 +32,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def status(url: str) -> int:
-    """What the server answers to a request for this address."""
+    """The server's answer to a request for this address."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return int(answer.status)

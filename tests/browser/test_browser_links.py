@@ -105,7 +105,7 @@ HOLD_BACK = """
   };
 }
 """
-"""What tells the page that back was answered comes last in a run: here it waits until it is released."""
+"""A script that holds back the answer to back, which comes last in a run, until it is released."""
 
 
 def test_back_pressed_twice_leads_two_steps_back_though_the_first_was_not_answered(page: Page) -> None:

@@ -41,7 +41,7 @@ def preset(page: Page, name: str) -> None:
 
 
 def assert_numbers(page: Page, choice: Choice) -> None:
-    """All that is drawn is gptcore's: totals, the bars, and some lines of the map."""
+    """The drawn page is gptcore's: totals, the bars, and some lines of the map."""
     drawn(page, choice)
     config, run = choice.config, choice.run
     by_part, arch = parts(config, run), architecture(config)

@@ -1,4 +1,4 @@
-"""What the page What if draws of what it was sent, and what it reports, in Chromium without a server."""
+"""The drawing of the page What if, and its reports, in Chromium without a server."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def pointed(page: Page, row: int, col: int) -> tuple[str, tuple[int, ...], float
 
 
 def tip(page: Page) -> tuple[str, tuple[int, ...], float, str]:
-    """What stands beside the pointer."""
+    """The text beside the pointer."""
     told = page.locator("#tip")
     data: dict[str, str] = told.evaluate("(tip) => ({ ...tip.dataset })")
     index = tuple(map(int, data["index"].split(",")))

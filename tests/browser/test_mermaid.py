@@ -52,7 +52,7 @@ def mermaid(launched: BrowserContext) -> Iterator[Page]:
 
 
 def drawn(page: Page, text: str) -> dict[str, Any]:
-    """What mermaid reads and draws; an error of its parser fails the test."""
+    """The diagram that mermaid reads and draws; an error of its parser fails the test."""
     found: dict[str, Any] = page.evaluate(DRAW, text)
     return found
 

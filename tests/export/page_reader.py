@@ -33,7 +33,7 @@ class Tags(HTMLParser):
 
 
 def data_of(page: Path | bytes) -> dict[str, Any]:
-    """What the page's script begins with."""
+    """The beginning of the page's script."""
     raw = page if isinstance(page, bytes) else page.read_bytes()
     found = re.search(rb'<script type="application/json" id="data">(.*?)</script>', raw, re.DOTALL)
     assert found

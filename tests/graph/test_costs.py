@@ -139,7 +139,7 @@ class Made(TorchDispatchMode):
         return out
 
     def sizes(self) -> Counter[int]:
-        """How many tensors of floats there are of each size."""
+        """The number of tensors of floats of each size."""
         return Counter(t.numel() for t in self.known.values() if t.is_floating_point() and t.numel())
 
 

@@ -85,7 +85,7 @@ function hostOf(stage, name) {
     host.attachShadow({ mode: "open" });
     const column = columnOf(stage, name);
     if (column === stage.root) putIn(column, host);
-    else if (name === "changes") column.prepend(host); // above the node
+    else if (name === "changes") stage.hosts.get("node").after(host); // below the button that makes one, which stays
     else column.append(host);
     stage.hosts.set(name, host);
   }
