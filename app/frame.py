@@ -10,6 +10,7 @@ from app.state import opening, reports, returning
 from app.state.origin import origin
 from app.views.card import card
 from app.views.explore import explore
+from app.views.lab import lab
 from app.views.picker import model_header
 from app.views.remedies import remedies
 from app.views.training import training
@@ -28,6 +29,7 @@ def frame() -> None:
     first = st.Page(explore, title="Explore", icon=":material/visibility:", default=True)
     pages = [
         first,
+        st.Page(lab, title="Lab", icon=":material/science:"),
         st.Page(words, title="In words", icon=":material/menu_book:"),
         st.Page(what_if, title="What if", icon=":material/tune:"),
         st.Page(training, title="Training", icon=":material/show_chart:"),

@@ -58,6 +58,8 @@ class State:
     """The changes of the run, as `changes.to_text` writes them; "" for none."""
     sizes: str = ""
     """The sizes that are supposed on the page What if, as `what_if.to_text` writes them; "" for the model's own."""
+    lab: str = ""
+    """The choices on the page Lab, as query parameters; "" for the usual ones."""
 
 
 _Count = Annotated[int, Field(ge=0, lt=10**9)]
@@ -96,6 +98,7 @@ class _Fields(BaseModel):
     options: str = ""
     changes: str = ""
     sizes: str = ""
+    lab: str = ""
 
 
 _USUAL = {name: field.default for name, field in _Fields.model_fields.items()}
@@ -134,6 +137,7 @@ def encode(state: State) -> str:
         "options": state.options,
         "changes": state.changes,
         "sizes": state.sizes,
+        "lab": state.lab,
     }
     unusual = {name: value for name, value in fields.items() if value != _USUAL[name]}
     try:
@@ -202,6 +206,7 @@ def decode(text: str) -> State:
         options=found.options,
         changes=found.changes,
         sizes=found.sizes,
+        lab=found.lab,
     )
 
 

@@ -18,7 +18,7 @@ import streamlit as st
 from app.components import PlaceNote
 from app.session.actions import MoveInTime, Restore, Write, sentence
 from app.session.state_text import State, StateError, decode, encode
-from app.state import opening, person, reports, server, what_if
+from app.state import lab, opening, person, reports, server, what_if
 from app.state.origin import session, session_of
 from app.stores.models import Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
@@ -67,7 +67,7 @@ def follow(asked: object) -> None:
 def here() -> str:
     """Return what is on the screen as query parameters; without the prompt if that is too long for an address."""
     me, wanted = person.explorer(), person.loaded()
-    state = replace(me.state, upload=wanted.digest, options=wanted.options(), sizes=what_if.text())
+    state = replace(me.state, upload=wanted.digest, options=wanted.options(), sizes=what_if.text(), lab=lab.text())
     try:
         return encode(state)
     except StateError:
@@ -148,8 +148,9 @@ def _restore(aim: Aim) -> str:
     """Bring the screen of this model to the state; return why that cannot be."""
     me = person.explorer()
     state = replace(aim.state, model=me.source, prompt=aim.state.prompt or me.shown.text)
-    plain = replace(state, upload="", options="", sizes="")
+    plain = replace(state, upload="", options="", sizes="", lab="")
     what_if.follow(state.sizes)
+    lab.follow(state.lab)
     trouble = ""
     if plain != me.state:
         back = Restore(plain)

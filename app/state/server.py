@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 import torch
 
+from app.stores.computations import Computations
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
 from gptcore import Checkpoint, CheckpointError, load
@@ -43,6 +44,12 @@ def models() -> Models:
 def snapshots() -> Snapshots:
     """Return the histories of trainings, and their weights that are loaded."""
     return Snapshots()
+
+
+@st.cache_resource(show_spinner=False)
+def computations() -> Computations:
+    """Return the long analyses that are there or on their way."""
+    return Computations(turn)
 
 
 @contextmanager

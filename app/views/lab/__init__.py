@@ -1,0 +1,44 @@
+"""The page Lab: find a head, read what each part says, compare two prompts or two sets of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from app.components import plotly_js
+from app.session.explorer import Explorer
+from app.state import lab as chosen
+from app.state import person
+from app.views.lab.heads import heads
+from app.views.lab.parts import parts
+from app.views.lab.two_models import two_models
+from app.views.lab.two_prompts import two_prompts
+
+SECTIONS: Final[dict[str, tuple[str, Callable[[Explorer], None]]]] = {
+    "heads": ("Find a head", heads),
+    "parts": ("What each part says", parts),
+    "prompts": ("Two prompts", two_prompts),
+    "models": ("Two models", two_models),
+}
+"""A title and a page part by the name that a link carries."""
+
+
+def lab() -> None:
+    """Draw the page: one of its sections at a time, of the model and the prompt that Explore shows."""
+    plotly_js()
+    names = list(SECTIONS)
+    before = chosen.get("section", names[0])
+    name = st.segmented_control(
+        "Section",
+        names,
+        default=before if before in names else names[0],
+        format_func=lambda name: SECTIONS[name][0],
+        required=True,
+        key="lab section",
+        label_visibility="collapsed",
+    )
+    name = name or names[0]
+    chosen.choose("section", name, names[0])
+    SECTIONS[name][1](person.explorer())
