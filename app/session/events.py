@@ -130,6 +130,11 @@ def _map(event: object, me: Explorer) -> Actions:
             return (Up(crumb),)
         case {"kind": "layer", "layer": int(layer)}:
             return (GoToLayer(layer),)
+        case {"kind": "why", "id": str(line), "text": str(text), **at} if text == me.shown.text:
+            match at:
+                case {"row": int(row), "position": int(position), "followed": int(followed)}:
+                    place = me.number_at(line, row, position, followed)
+                    return (Walk(*place),) if place else ()
     return ()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.components import LensRow, Notice
-from app.panels import node_pictures, strips, tensor_slice
+from app.panels import node_pictures, strip_numbers, strips, tensor_slice
 from app.panels.weight_number import WeightNumber
 from app.session.actions import Action, sentence
 from app.session.changes import Change, to_text
@@ -304,6 +304,14 @@ class Explorer:
     def strips(self) -> strips.Strips:
         """Return the strips of the map; what the last ones have in common with them is taken over."""
         return self._readings.strips(self._screen)
+
+    def number_at(self, line: str, row: int, position: int, followed: int) -> strip_numbers.Place | None:
+        """Return the tensor and the index of the number that a line of the map shows at a pixel; None without one."""
+        found = next((each for each in strips.lines(self.arch, self.location.layer) if each.id == line), None)
+        if found is None or not 0 <= followed < self.shown.trace.T:
+            return None
+        arcs, likely = (self.location.head, followed), self.shown.likely(followed, strips.LIKELY)
+        return strip_numbers.number_at(self.strips(), found, row, position, arcs, likely)
 
     def pictures(self) -> node_pictures.Pictures:
         """Return the pictures of the diagram's nodes."""

@@ -285,6 +285,20 @@ BUGS: Final = (
         f"{STRIPS}::test_strips_that_grow_are_the_tensors_pooled",
     ),
     Bug(
+        "the number of another token than the one that was clicked on the map",
+        "panels/strip_numbers.py",
+        "(0, token, channel) if has_batch else",
+        "(0, followed, channel) if has_batch else",
+        f"{STRIPS}::test_the_number_of_a_pixel_is_explained",
+    ),
+    Bug(
+        "a logit of the map by the tokens that are likely elsewhere",
+        "session/explorer.py",
+        "self.shown.likely(followed, strips.LIKELY)",
+        "self.shown.likely(position, strips.LIKELY)",
+        f"{STRIPS}::test_the_number_of_a_pixel_is_explained",
+    ),
+    Bug(
         "strips of a training that are stale",
         "panels/strips.py",
         "(previous.weights, previous.block, previous.head) == (weights, block, head)",
@@ -761,7 +775,7 @@ BUGS: Final = (
     Bug(
         "the row of a strip's pixel counted from below",
         "components/map/strip_pointing.js",
-        "((event.offsetY - place.y) / place.height) * place.line.rows",
+        "((offsetY - place.y) / place.height) * place.line.rows",
         "(1 - (event.offsetY - place.y) / place.height) * place.line.rows",
         f"{DRAWN}::test_a_pixel_of_a_strip_tells_its_number_when_the_pointer_rests",
     ),

@@ -514,3 +514,63 @@ def test_a_lock_stays_at_its_token_while_the_text_before_it_changes(page: Page) 
         assert (sent["lock"], sent["labels"][place]) == (place, token), text
     page.type("cc" + FITS[1:4] + "b" + FITS[5:] + "a")  # another token in its place
     assert page.panel("prompt")["lock"] is None
+
+
+# ---- the number behind a pixel -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "tensor", "row", "position", "followed"),
+    [
+        ("transformer.wpe", "transformer.wpe", 0, 12, 12),
+        ("transformer.h.1", "transformer.h.1.resid_post", 7, 3, 12),
+        (f"{BLOCK}.mlp.gelu", f"{BLOCK}.mlp.gelu", 13, 9, 4),
+        (f"{BLOCK}.attn.pattern", f"{BLOCK}.attn.pattern", 0, 5, 7),
+        ("lm_head", "lm_head", 2, 6, 9),
+    ],
+)
+def test_the_number_of_a_pixel_is_explained(
+    page: Page, trace: Trace, line: str, tensor: str, row: int, position: int, followed: int
+) -> None:
+    page.follow(CROPPED + followed)
+    text = page.panel("prompt")["text"]
+    page.follow(CROPPED + position)  # the first of two clicks; the second is about what was on the screen before
+    page.report("map", kind="why", id=line, row=row, position=position, followed=followed, text=text)
+    if tensor == "lm_head":
+        likely = trace.logits[0, followed].topk(16).indices.tolist()
+        index = [0, position, likely[row]]
+    elif tensor.endswith("pattern"):
+        index = [0, HEAD, followed, position]
+    else:
+        values = trace[tensor][0] if trace[tensor].dim() == 3 else trace[tensor]
+        down = -(-values.shape[1] // 16)
+        channels = range(row * down, min((row + 1) * down, values.shape[1]))
+        channel = max(channels, key=lambda c: abs(values[position, c].item()))
+        index = [0, position, channel] if trace[tensor].dim() == 3 else [position, channel]
+    card = page.panel("explanation")
+    assert (card["name"], card["index"]) == (tensor, index)
+    assert card["value"] == pytest.approx(trace[tensor][tuple(index)].item(), abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"id": "nowhere"},
+        {"row": 16},
+        {"row": -1},
+        {"position": 13},
+        {"position": -1},
+        {"position": 10**30},
+        {"text": "another prompt"},
+        {"followed": 2.5},
+        {"id": f"{BLOCK}.attn.pattern", "position": 5, "followed": 4},  # no query reads what comes after it
+        {"id": f"{BLOCK}.attn.pattern", "followed": 13},
+        {"id": "lm_head", "followed": -1},
+    ],
+)
+def test_a_pixel_that_is_not_there_is_not_explained(page: Page, event: dict[str, Any]) -> None:
+    there = {"id": "transformer.wte", "row": 0, "position": 3, "followed": 12, "text": page.panel("prompt")["text"]}
+    page.report("map", kind="why", **(there | event))
+    assert "explanation" not in page.data()["panels"]
+    page.report("map", kind="why", **there)
+    assert page.panel("explanation")["name"] == "transformer.wte"

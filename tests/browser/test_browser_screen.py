@@ -92,6 +92,27 @@ def test_a_cell_is_explained_by_a_click(page: Page, shakespeare: Checkpoint) -> 
     card.wait_for(state="detached")
 
 
+def test_a_pixel_of_the_map_is_explained_by_a_double_click(page: Page, shakespeare: Checkpoint) -> None:
+    over = page.locator("[data-role=map] canvas.over").bounding_box()
+    strip = page.locator('[data-role=map] [data-node="transformer.wpe"]').bounding_box()
+    end = page.locator("[data-role=map] .say").first.bounding_box()
+    assert over and strip and end
+    start = strip["x"] + strip["width"] + 8
+    x = start + (end["x"] - start) * 2.5 / len(PROMPT)
+    page.mouse.dblclick(x, strip["y"] + 1.5)
+    card = page.locator('[data-role="explanation"]')
+    card.wait_for()
+    values = capture(shakespeare, shakespeare.tokenizer.encode(PROMPT))["transformer.wpe"]  # (T, C)
+    position, channel = (int(part) for part in (card.get_attribute("data-index") or "").split(","))
+    first = values[2, : -(-values.shape[1] // 16)].abs()
+    assert (position, channel) == (2, int(first.argmax()))
+    assert math.isclose(float(card.get_attribute("data-value") or "nan"), values[2, channel].item(), rel_tol=1e-4)
+    page.wait_for_function("deepQuery('[data-panel=prediction]')[0].dataset.position === '2'")  # its token is followed
+    card.get_by_role("button", name="close").click()
+    card.wait_for(state="detached")
+    page.keyboard.press("Escape")
+
+
 def test_a_node_is_found_by_its_name(page: Page) -> None:
     page.locator('[data-token-index="3"]').click()  # no field has the focus
     page.keyboard.press("/")

@@ -61,15 +61,20 @@ class MapEvent(TypedDict):
 
     select: inspect node `id`. open: show the inside of node `id`, for a block that of block `layer`.
     up: show the view of breadcrumb `id`. layer: show block `layer`. find: inspect node `id` in the view that
-    draws it. cell: tell the value behind the pixel at `row`, `column` of the strip `id`.
+    draws it. cell: tell the value behind the pixel at `row`, `column` of the strip `id`. why: explain the number
+    that the strip `id` shows in `row` at a `position` of the context, of the prompt `text`, with arcs and logits of the
+    position `followed`.
     """
 
-    kind: Literal["select", "open", "up", "layer", "cell", "find"]
+    kind: Literal["select", "open", "up", "layer", "cell", "find", "why"]
     id: str
     seq: int
     layer: NotRequired[int]
     row: NotRequired[int]
     column: NotRequired[int]
+    position: NotRequired[int]
+    followed: NotRequired[int]
+    text: NotRequired[str]
 
 
 class StripCell(TypedDict):
