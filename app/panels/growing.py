@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gptcore import Trace, architecture
 from gptcore.capture.capture import common_prefix
+from gptcore.capture.pauses import pause
 
 Matrix = NDArray[np.floating[Any]]
 
+PIECE: Final = 4_000_000
+"""Numbers of a tensor that are computed at a time: a whole one may be many times what is drawn of it."""
 FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf}
 """Values above the diagonal of a tensor with this role, so that earlier rows are known in a longer run."""
 
@@ -36,6 +42,20 @@ def common(one: Trace, other: Trace) -> int:
     return common_prefix(one.ids, other.ids) if one.edits == other.edits else 0
 
 
+def pieces(trace: Trace, name: str, start: int, stop: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the rows of a tensor from `start` to `stop` in pieces, each with its first position, as `Trace.rows`.
+
+    Between two of them, the one who computes may be held up.
+    """
+    axes, shape = trace.shapes()[name]
+    wide = architecture(trace.config).nodes[name].role == "loss"  # a number that is made of a row of logits
+    row = trace.config.vocab_size if wide else math.prod(shape) // shape[axes.index("T")]
+    count = max(1, PIECE // max(1, row))
+    for at in range(start, stop, count):
+        yield at, trace.rows(name, at, min(at + count, stop))
+        pause()
+
+
 def rows_of(trace: Trace, weights: object, name: str, head: int, before: DrawnRows | None) -> DrawnRows:
     """Return the rows of a tensor that has positions along its rows; those that `before` has are taken over.
 
@@ -56,9 +76,11 @@ def rows_of(trace: Trace, weights: object, name: str, head: int, before: DrawnRo
     old = before.rows[:keep] if before is not None else np.zeros((0, 0), np.float32)
     if keep == trace.T:
         return DrawnRows(trace, weights, name, head, old[:, : trace.T] if square else old)
-    rows = trace.rows(name, keep, trace.T)
-    rows = rows[0] if axes[0] == "B" else rows
-    fresh = (rows[head] if "H" in axes else rows).float().cpu().numpy()
+    made = []
+    for _, rows in pieces(trace, name, keep, trace.T):
+        rows = rows[0] if axes[0] == "B" else rows
+        made.append((rows[head] if "H" in axes else rows).float().cpu().numpy())
+    fresh = made[0] if len(made) == 1 else np.concatenate(made)
     if not keep:
         return DrawnRows(trace, weights, name, head, fresh)
     if square:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
-from app.panels.growing import DrawnRows, rows_of
+from app.panels.growing import DrawnRows, pieces, rows_of
 from gptcore import Trace, architecture
 from gptcore.analysis.value_weighted import value_weighted
 from gptcore.tokenizer import Tokenizer
@@ -114,7 +114,10 @@ def of_trace(
         lengths = value_weighted(trace, layer)[0, head].float().cpu().numpy()
         most = float(np.nanmax(lengths)) or 1.0
         return _slice(f"{title}, times the values' lengths", ("query", "key"), lengths, "sequential", most)
-    if axes[0] != "T" or len(axes) == 1:
+    if role == "loss":
+        losses = [rows[0] for _, rows in pieces(trace, name, 0, trace.T)]
+        matrix, source = torch.cat(losses).float().cpu().numpy(), None
+    elif axes[0] != "T" or len(axes) == 1:
         tensor = trace[name][0].float().cpu().numpy()
         matrix, source = (tensor[head] if "H" in trace.shapes()[name][0] else tensor), None
     else:
@@ -151,7 +154,8 @@ def _of_tokens(trace: Trace, name: str, position: int) -> Slice:
     arch = architecture(trace.config)
     here = trace.rows(arch.named("logits"), position % trace.T, position % trace.T + 1)[0, 0]
     best = torch.topk(here, min(MOST_TOKENS, here.numel())).indices
-    values = trace[name][0][:, best].T.float().cpu().numpy()  # (tokens, T)
+    rows = [rows[0][:, best] for _, rows in pieces(trace, name, 0, trace.T)]
+    values = torch.cat(rows).T.float().cpu().numpy()  # (tokens, T)
     scale = "sequential" if arch.nodes[name].role in SEQUENTIAL else "diverging"
     made = _slice(name, ("V", "T"), values, scale)
     return replace(made, tokens=tuple(best.tolist()), place=(0, "col", "row"))

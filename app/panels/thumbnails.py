@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from app.components.heads import FULL, MAX_SIZE, UNKNOWN
+from app.panels.growing import pieces
 from gptcore import Trace, architecture
 
 
@@ -64,26 +67,29 @@ def update(previous: Thumbnails | None, trace: Trace) -> Thumbnails:
 
 def _draw(weights: NDArray[np.float32], block: int, start: int, trace: Trace) -> Thumbnails:
     """Raise the pixels to the weights of the queries from `start` on."""
-    if start < trace.T:
-        arch, first, before = architecture(trace.config), start // block, start % block
-        for layer in range(trace.config.n_layer):
-            rows = trace.rows(arch.named("pattern", layer), start, trace.T)[0]  # (H, t, T)
-            fresh = _pool(rows.float().cpu().numpy(), block, before)
-            weights[layer, :, first:] = np.maximum(weights[layer, :, first:], fresh)
+    arch = architecture(trace.config)
+    for layer in range(trace.config.n_layer):
+        for at, rows in pieces(trace, arch.named("pattern", layer), start, trace.T):
+            fresh, first = _pool(rows[0], block, at % block), at // block  # of (H, t, T)
+            there = weights[layer, :, first : first + fresh.shape[1]]
+            np.maximum(there, fresh, out=there)
     return Thumbnails(weights, block, trace.T)
 
 
-def _pool(rows: NDArray[np.float32], block: int, before: int = 0) -> NDArray[np.float32]:
+def _pool(rows: Tensor, block: int, before: int = 0) -> NDArray[np.float32]:
     """Pool (H, t, T) to a pixel for each block of rows and columns, the largest of each.
 
     Args:
         before: rows of the first block that are not among these.
     """
-    if block == 1:
-        return rows
-    starts = np.arange(-before, rows.shape[1], block).clip(min=0)
-    rows = np.maximum.reduceat(rows, starts, axis=1)
-    return np.maximum.reduceat(rows, np.arange(0, rows.shape[2], block), axis=2)
+    rows = rows.float()
+    if block > 1:
+        H, t, T = rows.shape
+        below, right = -(before + t) % block, -T % block
+        if before or below or right:
+            rows = F.pad(rows, (0, right, before, below))  # zeros, which no weight is below
+        rows = rows.view(H, rows.shape[1] // block, block, rows.shape[2] // block, block).amax(dim=(2, 4))
+    return rows.cpu().numpy()  # type: ignore[no-any-return]
 
 
 def _halve(weights: NDArray[np.float32]) -> NDArray[np.float32]:

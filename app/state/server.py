@@ -1,20 +1,27 @@
-"""Shared by all people of a server: its models and snapshots, its turns, and the switch for a class."""
+"""Shared by all people of a server: its models and snapshots, its turns, and the switch for a class.
+
+They are kept in this module, which lives as long as the process. Streamlit's own caches would not do: any visitor's
+browser can have them emptied, and everybody's next page would load the model anew.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
-import streamlit as st
 import torch
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.stores.computations import Computations
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
+from app.stores.turns import Turn, Turns, Wait
 from gptcore import Checkpoint, CheckpointError, load
+from gptcore.capture.pauses import pausing
 from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 from gptcore.checkpoint.training_files import LAST
 
@@ -25,7 +32,8 @@ MUCH = 1e9
 """Multiplications of a run from which it takes all threads. Below, one is as fast, and on a machine where others
 compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
 
-_TURN = threading.Lock()
+_MODELS, _SNAPSHOTS, _TURNS = Models(), Snapshots(), Turns()
+_LOADING = threading.Lock()
 _THREADS = torch.get_num_threads()
 
 
@@ -34,16 +42,14 @@ def shared() -> bool:
     return os.environ.get(SHARED, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-@st.cache_resource(show_spinner=False)
 def models() -> Models:
     """Return the models that are loaded."""
-    return Models()
+    return _MODELS
 
 
-@st.cache_resource(show_spinner=False)
 def snapshots() -> Snapshots:
     """Return the histories of trainings, and their weights that are loaded."""
-    return Snapshots()
+    return _SNAPSHOTS
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,20 +59,55 @@ def computations() -> Computations:
 
 
 @contextmanager
-def turn(work: float = 0.0, threads: int | None = None) -> Iterator[None]:
+def turn(
+    work: float = 0.0, threads: int | None = None, waiting: Callable[[Wait], None] | None = None
+) -> Iterator[Turn]:
     """Let one session compute at a time, with as many threads as its work is worth, or with so many.
 
     Many threads on Python's one lock, which PyTorch takes again after each of its operations, keep each other waiting
     ten times as long as a queue does (tests/benchmarks/load.py). How many threads PyTorch takes is the whole process's,
-    so it is set here and nowhere else.
+    so it is set here and nowhere else. A long run gives way to short ones after each module of the model.
 
     Args:
         work: multiplications of the largest run, such as `Explorer.work` tells them.
         threads: their number, where something else decides it.
+        waiting: is called now and then while others come before; what it raises ends the waiting, and nothing was run.
     """
-    with _TURN:
-        torch.set_num_threads(threads or (_THREADS if work > MUCH else 1))
-        yield
+    with _having(_person(), work, threads, waiting, background=False) as held:
+        yield held
+
+
+@contextmanager
+def background_turn(owner: str, work: float = 0.0, threads: int | None = None) -> Iterator[Turn]:
+    """Have a turn for long work that nobody waits for: `pause` of what is yielded lets everybody else go before.
+
+    Args:
+        owner: whose work it is; that of one owner does not hold up that of another.
+        work: multiplications of one piece, as for `turn`.
+        threads: as for `turn`.
+    """
+    with _having(f"background {owner}", work, threads, None, background=True) as held:
+        yield held
+
+
+@contextmanager
+def _having(
+    person: str, work: float, threads: int | None, waiting: Callable[[Wait], None] | None, background: bool
+) -> Iterator[Turn]:
+    number = threads or (_THREADS if work > MUCH else 1)
+
+    def entered() -> None:
+        torch.set_num_threads(number)
+
+    turns = _TURNS.turn(person, 0.0, background=background, entered=entered, waiting=waiting)
+    with turns as held, pausing(held.pause):
+        yield held
+
+
+def _person() -> str:
+    """Return the name of the session that computes; asking `st.session_state` could end an overtaken run here."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else f"thread {threading.get_ident()}"
 
 
 def newest_weights(run: Path) -> Checkpoint:
@@ -81,10 +122,11 @@ def newest_weights(run: Path) -> Checkpoint:
         newest = [each for each in snapshots_of(run)[-1:] if each.path.stat().st_mtime_ns > saved]
     except OSError:
         raise CheckpointError(f"{run} holds no weights yet; wait for the first evaluation") from None
-    checkpoint = _weights(str(last), saved)
+    with _LOADING:
+        checkpoint = _weights(str(last), saved)
     return snapshots().checkpoint(checkpoint, newest[0]) if newest else checkpoint
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@lru_cache(maxsize=8)
 def _weights(path: str, stamp: int) -> Checkpoint:
     return load(path)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gptcore.capture import hooks, stored
 from gptcore.capture.bound_edits import Edits
+from gptcore.capture.pauses import pause
 from gptcore.capture.values import NodeInputs, Values
 from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture
@@ -106,6 +107,7 @@ class ChangedRun:
                 made = edit.apply(self.rows, made, self.rows.stop)
             self.made[node.id] = made
             self._close(node.id)
+            pause()
 
     def _make(self, node: Node, attends: bool) -> Tensor:
         """Compute a tensor before its edits, by its own module where it has one."""

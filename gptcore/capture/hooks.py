@@ -19,6 +19,8 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from gptcore.capture.pauses import pause
+
 Table = OrderedDict[int, Any]
 """A module's hooks of one kind, by PyTorch's number."""
 Outputs = dict[str, Tensor]
@@ -77,6 +79,7 @@ def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
     outputs = _recorder.get()
     if outputs is not None:
         outputs[name] = output
+        pause()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from streamlit.testing.v1.element_tree import Button
 from torch import Tensor
 
 from app.state import server
+from app.stores.models import Models
 from gptcore import GPTConfig, capture, load, save
 from gptcore.analysis import token_loss
 from gptcore.checkpoint import hub
@@ -79,7 +80,7 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: dict[str, Te
     """The names that were asked of the hub, each of which is a small model."""
     torch.save(state, tmp_path / "weights.pt")
     save(load(tmp_path / "weights.pt", config=GPTConfig(**ARGS)), tmp_path / "fetched")  # type: ignore[arg-type]
-    server.models.clear()  # what another test has fetched is not fetched again
+    monkeypatch.setattr(server, "_MODELS", Models())  # what another test has fetched is not fetched again
     names: list[str] = []
 
     def fetch(name: str, revision: str | None = None) -> Path:
