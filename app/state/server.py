@@ -52,10 +52,9 @@ def snapshots() -> Snapshots:
     return _SNAPSHOTS
 
 
-@st.cache_resource(show_spinner=False)
 def computations() -> Computations:
     """Return the long analyses that are there or on their way."""
-    return Computations(turn)
+    return _COMPUTATIONS
 
 
 @contextmanager
@@ -108,6 +107,9 @@ def _person() -> str:
     """Return the name of the session that computes; asking `st.session_state` could end an overtaken run here."""
     context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else f"thread {threading.get_ident()}"
+
+
+_COMPUTATIONS = Computations(lambda work: background_turn(f"thread {threading.get_ident()}", work))
 
 
 def newest_weights(run: Path) -> Checkpoint:

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gptcore.analysis.patching import Progress
 
@@ -18,8 +18,17 @@ KEPT: Final = 32
 """Number of results that stay."""
 UNWATCHED: Final = 30.0
 """Seconds after which a computation that nobody asks for any more is stopped."""
-Turn = Callable[[float], AbstractContextManager[object]]
-"""A function that gives a turn to compute so many multiplications, such as `server.turn`."""
+
+
+class Held(Protocol):
+    """A turn to compute that was given."""
+
+    def pause(self) -> None:
+        """Let those who wait go first; return when it is this one's turn again."""
+
+
+Turn = Callable[[float], AbstractContextManager[Held]]
+"""A function that gives a turn to compute pieces of so many multiplications, such as `server.background_turn`."""
 
 
 class Computation:
@@ -27,7 +36,7 @@ class Computation:
 
     def __init__(self, work: Callable[[Progress], Any], turn: Turn, size: float) -> None:
         self._work, self._turn, self._size = work, turn, size
-        self._held: AbstractContextManager[object] | None = None
+        self._held: Held | None = None
         self._stopped = threading.Event()
         self._watched = time.monotonic()
         self.done, self.of = 0, 0
@@ -60,33 +69,22 @@ class Computation:
         self._watched = time.monotonic()
 
     def _run(self) -> None:
-        self._take()
         try:
-            self.result = self._work(self._progress)
+            with self._turn(self._size) as self._held:
+                self.result = self._work(self._progress)
         except (ValueError, RuntimeError, MemoryError) as error:
             self.trouble = str(error) or f"the analysis ended with a {type(error).__name__}; try a shorter prompt"
         finally:
-            self._give()
             self.finished = True
 
     def _progress(self, done: int, of: int) -> bool:
         """Give way to whoever waits, then tell the analysis whether to go on."""
         self.done, self.of = done, of
-        self._give()
         if time.monotonic() - self._watched > UNWATCHED:
             self._stopped.set()
-        time.sleep(0.002)  # a lock that is taken again at once is never given to another thread
-        self._take()
-        return not self._stopped.is_set()
-
-    def _take(self) -> None:
-        self._held = self._turn(self._size)
-        self._held.__enter__()
-
-    def _give(self) -> None:
         if self._held is not None:
-            held, self._held = self._held, None
-            held.__exit__(None, None, None)
+            self._held.pause()
+        return not self._stopped.is_set()
 
 
 class Computations:

@@ -14,17 +14,20 @@ from gptcore.analysis.patching import Progress
 
 
 class Turns:
-    """A turn as the server's, that counts how often it was given."""
+    """A turn as the server's, that counts how often it was given and paused."""
 
     def __init__(self) -> None:
-        self.lock, self.given, self.sizes = threading.Lock(), 0, set[float]()
+        self.lock, self.given, self.paused, self.sizes = threading.Lock(), 0, 0, set[float]()
 
     @contextmanager
-    def __call__(self, size: float) -> Iterator[None]:
+    def __call__(self, size: float) -> Iterator[Turns]:
         with self.lock:
             self.given += 1
             self.sizes.add(size)
-            yield
+            yield self
+
+    def pause(self) -> None:
+        self.paused += 1
 
 
 def counted(pieces: int, begun: threading.Event, go_on: threading.Event):  # type: ignore[no-untyped-def]
@@ -71,7 +74,7 @@ def test_between_pieces_others_have_their_turn() -> None:
     go_on.set()
     found = Computations(turns).start("key", counted(4, begun, go_on), size=7.0)
     found.wait(10)
-    assert (turns.given, turns.sizes, turns.lock.locked()) == (5, {7.0}, False)
+    assert (turns.given, turns.paused, turns.sizes, turns.lock.locked()) == (1, 4, {7.0}, False)
 
 
 def test_trouble_is_a_sentence_and_frees_the_turn() -> None:
