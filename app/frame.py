@@ -6,8 +6,9 @@ import streamlit as st
 
 from app import components
 from app.components import runtime
-from app.state import opening, reports, returning
+from app.state import opening, reports, returning, server
 from app.state.origin import origin
+from app.stores.settings import SettingError
 from app.views.card import card
 from app.views.explore import explore
 from app.views.lab import lab
@@ -36,6 +37,12 @@ def frame() -> None:
         st.Page(card, title="About this model", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")
+    try:
+        server.limits()
+    except SettingError as error:
+        st.error("A setting of this server is wrong.", icon=":material/error:")
+        st.text(str(error))
+        return
     returning.follow(components.alive(key="alive"))
     if opening.ready(remedies):
         model_header(typed=page == first)

@@ -17,6 +17,7 @@ from app.session.changes import of_text
 from app.session.prompt_run import Shown, common, new_tokens
 from app.session.screen import Model, Screen
 from app.session.state_text import State
+from app.stores.limits import TooMuch
 from gptcore import CheckpointError
 from gptcore.analysis.head_scores import KINDS
 
@@ -59,7 +60,11 @@ class Type(Action):
             why = "Still shown: the last prompt. Type something: a model needs at least one token."
             return replace(entered, notice={"kind": "info", "text": why})
         try:
-            shown = Shown.of(screen.shown.checkpoint, self.text, screen.shown)
+            model.limits.check_text(self.text)
+        except TooMuch as error:  # such a text is not even kept: the browser has it
+            raise ValueError(f"Still shown: the last prompt. {sentence(str(error))}") from None
+        try:
+            shown = Shown.of(screen.shown.checkpoint, self.text, screen.shown, limits=model.limits)
         except ValueError as error:
             why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
             return replace(entered, notice={"kind": "error", "text": why})
@@ -75,7 +80,7 @@ class Type(Action):
         )
 
     def tokens(self, screen: Screen, model: Model) -> int:
-        return new_tokens(screen.shown, self.text) if isinstance(self.text, str) else 0
+        return new_tokens(screen.shown, self.text, model.limits) if isinstance(self.text, str) else 0
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ class MoveInTime(Action):
         except CheckpointError as error:
             here = screen.moment(model).name
             raise ValueError(f"Still shown: {here}. Step {self.step:,} cannot be. {sentence(str(error))}") from None
-        shown = Shown.of(checkpoint, screen.shown.text, edits=screen.shown.edits)
+        shown = Shown.of(checkpoint, screen.shown.text, edits=screen.shown.edits, limits=model.limits)
         return replace(screen, shown=shown, step=self.step)
 
     def tokens(self, screen: Screen, model: Model) -> int:

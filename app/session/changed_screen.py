@@ -20,5 +20,5 @@ def changed(screen: Screen, model: Model, changes: tuple[Change, ...]) -> Screen
     check(changes, model.arch)
     edits = tuple(change.edit for change in changes if change.on)
     run = screen.shown
-    shown = run if edits == run.edits else Shown.of(run.checkpoint, run.text, run, edits)
+    shown = run if edits == run.edits else Shown.of(run.checkpoint, run.text, run, edits, model.limits)
     return replace(screen, shown=shown, changes=changes)

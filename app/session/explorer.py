@@ -12,7 +12,8 @@ from dataclasses import replace
 from app.components import LensRow, Notice
 from app.panels import node_pictures, strip_numbers, strips, tensor_slice
 from app.panels.weight_number import WeightNumber
-from app.session.actions import Action, sentence
+from app.session.actions import Action, Type, sentence
+from app.session.allowed import check_look, multiplications
 from app.session.changes import Change, to_text
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
@@ -24,6 +25,7 @@ from app.session.prompt_run import Parity, Shown
 from app.session.readings import Readings
 from app.session.screen import Model, NoPast, Past
 from app.session.state_text import State
+from app.stores.limits import ALONE, Limits
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, Explanation
 from gptcore.generation.sampling import Sampling
@@ -42,6 +44,7 @@ class Explorer:
         source: str = "",
         past: Past | None = None,
         rev: int = 0,
+        limits: Limits = ALONE,
     ) -> None:
         """Look at a model.
 
@@ -52,18 +55,27 @@ class Explorer:
             source: what the model was opened by.
             past: where the snapshots of its training are found.
             rev: one more than that of the explorer before, so that its text is written into the input.
+            limits: what each action may cost.
+
+        Raises:
+            TooMuch: this model costs too much, whatever its prompt.
         """
-        self._model = Model(checkpoint, source, past or NoPast())
-        self._screen = first_screen(checkpoint, text, rev, refused)
+        self._model = Model(checkpoint, source, past or NoPast(), limits)
+        self._screen = first_screen(checkpoint, text, rev, refused, limits)
         self._untouched = True
         self._refusal: Notice | None = None
         self._readings = Readings(self._model)
 
     def apply(self, action: Action) -> None:
         """Carry out an action; or leave all as it was, with a notice that says why until another action succeeds."""
+        before = kept = self._screen
         try:
-            after = action.after(self._screen, self._model)
+            after = action.after(before, self._model)
+            if isinstance(action, Type) and after.typed != before.typed:
+                kept = replace(before, typed=after.typed)  # it stays in the input, whatever becomes of it
+            check_look(before, after, self._model)
         except ValueError as error:
+            self._screen = kept
             self._refusal = {"kind": "error", "text": sentence(str(error))}
             return
         if after is not self._screen:
@@ -72,9 +84,8 @@ class Explorer:
             self._screen, self._refusal = after, None
 
     def work(self, actions: Sequence[Action]) -> float:
-        """Return the multiplications of the largest run among these actions: parameters times tokens."""
-        most = max((action.tokens(self._screen, self._model) for action in actions), default=0)
-        return float(most) * self._model.parameters
+        """Return the multiplications of the largest run among these actions, as far as they are known before."""
+        return max((multiplications(action, self._screen, self._model) for action in actions), default=0.0)
 
     @property
     def untouched(self) -> bool:

@@ -10,6 +10,8 @@ FIRST_TOKENS = 8
 PROMPT = "To be, or not to b"
 """The first prompt of a model that has none of its own."""
 MOST_PROMPT = 1000
+MOST_TOKENS = 256
+"""Tokens of it that scales are taken from."""
 
 
 def own_prompt(checkpoint: Checkpoint) -> str:
@@ -18,10 +20,10 @@ def own_prompt(checkpoint: Checkpoint) -> str:
     return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
 
 
-def readable(checkpoint: Checkpoint) -> str:
+def readable(checkpoint: Checkpoint, tokens: int = FIRST_TOKENS) -> str:
     """Return a prompt that this model can surely read: the first of its tokens that are text."""
     tokenizer, config = checkpoint.tokenizer, checkpoint.config
-    ids = list(range(min(FIRST_TOKENS, tokenizer.vocab_size, config.block_size)))
+    ids = list(range(min(tokens, tokenizer.vocab_size, config.block_size)))
     text = tokenizer.decode(ids)
     try:
         return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
@@ -35,6 +37,7 @@ def first_trace(checkpoint: Checkpoint, shown: Shown) -> Trace:
         ids = checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
     except ValueError:
         ids = checkpoint.tokenizer.encode_marked(readable(checkpoint))
+    ids = ids[-min(checkpoint.config.block_size, MOST_TOKENS) :]
     if shown.checkpoint is checkpoint and shown.ids == ids:
         return shown.unchanged
-    return capture(checkpoint.model, ids[-checkpoint.config.block_size :])
+    return capture(checkpoint.model, ids)

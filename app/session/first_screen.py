@@ -8,33 +8,43 @@ from app.session.first_prompt import own_prompt, readable
 from app.session.location import START
 from app.session.prompt_run import Shown
 from app.session.screen import Screen
+from app.stores.limits import ALONE, Limits, TooMuch
 from gptcore import Checkpoint, architecture
 
 
-def first_screen(checkpoint: Checkpoint, text: str | None, rev: int, refused: str | None) -> Screen:
-    """Return the first screen, of the first of these that the model can read.
+def first_screen(
+    checkpoint: Checkpoint, text: str | None, rev: int, refused: str | None, limits: Limits = ALONE
+) -> Screen:
+    """Return the first screen, of the first of these that the model can read within the limits.
 
-    They are the refused text, the prompt, the model's own prompt, and its first tokens.
+    They are the refused text, the prompt, the model's own prompt, its first tokens, and the first of them.
+
+    Raises:
+        TooMuch: not even one token can be run.
     """
     meant = own_prompt(checkpoint) if text is None else text
     place = START.check(architecture(checkpoint.config))
     why: Notice | None = None
     if refused is not None:
         try:
-            return Screen(Shown.of(checkpoint, refused), refused, refused, place, rev=rev)
+            return Screen(Shown.of(checkpoint, refused, limits=limits), refused, refused, place, rev=rev)
         except ValueError as error:
             why = _not_kept(error)
     try:
-        return Screen(Shown.of(checkpoint, meant), meant, meant, place, rev=rev, notice=why)
+        return Screen(Shown.of(checkpoint, meant, limits=limits), meant, meant, place, rev=rev, notice=why)
     except ValueError as error:
         if text is not None or rev:  # of a first model nobody has seen the prompt
             why = why or _not_kept(error)
     try:
         typed = own_prompt(checkpoint)
-        shown = Shown.of(checkpoint, typed)
+        shown = Shown.of(checkpoint, typed, limits=limits)
     except ValueError:
-        typed = readable(checkpoint)
-        shown = Shown.of(checkpoint, typed)
+        try:
+            typed = readable(checkpoint)
+            shown = Shown.of(checkpoint, typed, limits=limits)
+        except TooMuch:
+            typed = readable(checkpoint, 1)
+            shown = Shown.of(checkpoint, typed, limits=limits)
     return Screen(shown, typed, meant, place, rev=rev, notice=why)
 
 

@@ -82,7 +82,7 @@ class Undo(Action):
 
     def tokens(self, screen: Screen, model: Model) -> int:
         before = screen.writing.before
-        return new_tokens(screen.shown, before[-1][0]) if before else 0
+        return new_tokens(screen.shown, before[-1][0], model.limits) if before else 0
 
 
 @dataclass(frozen=True)
@@ -111,5 +111,5 @@ def _with(screen: Screen, model: Model, ids: list[int]) -> Screen:
     if not faithful:
         label = tokenizer.label(ids[-1])
         raise ValueError(sentence(f"the token {label!r} is no text behind this prompt, so it cannot be typed"))
-    run = Shown.of(screen.shown.checkpoint, text, screen.shown)
+    run = Shown.of(screen.shown.checkpoint, text, screen.shown, limits=model.limits)
     return replace(screen, shown=run, typed=text, meant=text, notice=None, rev=screen.rev + 1)

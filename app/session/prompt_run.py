@@ -15,7 +15,9 @@ import torch
 
 from app.components import LensRow, NextToken
 from app.panels import thumbnails
+from app.session import costs
 from app.session.changes import fits
+from app.stores.limits import ALONE, Limits
 from gptcore import Checkpoint, Edit, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
@@ -55,7 +57,12 @@ class Shown:
 
     @classmethod
     def of(
-        cls, checkpoint: Checkpoint, text: str, before: Shown | None = None, edits: tuple[Edit, ...] | None = None
+        cls,
+        checkpoint: Checkpoint,
+        text: str,
+        before: Shown | None = None,
+        edits: tuple[Edit, ...] | None = None,
+        limits: Limits = ALONE,
     ) -> Shown:
         """Run the prompt. What is the same in `before`, a run of the same weights, is not computed again.
 
@@ -66,16 +73,22 @@ class Shown:
             text: the prompt.
             before: the run before.
             edits: the changes that are on; by default those of `before`.
+            limits: what the run may cost.
 
         Raises:
-            ValueError: the tokenizer cannot read the text, or there is none.
+            ValueError: the tokenizer cannot read the text, or there is none; nothing was run.
+            TooMuch: the text is too long, or the run would cost too much; nothing was run.
         """
-        ids = checkpoint.tokenizer.encode_marked(text)
+        ids = read(checkpoint, text, limits)
         cropped = max(0, len(ids) - checkpoint.config.block_size)
         asked = edits if edits is not None else before.edits if before else ()
         here = tuple(edit for edit in asked if fits(edit, len(ids) - cropped))
         started = time.perf_counter()
         seen = ids[cropped:]
+        new = new_rows(checkpoint, seen, before)
+        limits.check(costs.of_run(checkpoint.config, len(seen), new, here), f"A run of {len(seen):,} tokens")
+        if before is not None and new and not costs.goes_on(checkpoint.config, len(seen), new):
+            before = None
         trace = _unchanged(checkpoint, seen, before)
         without = trace if here else None
         alike = before is not None and before.trace.edits == here  # under other changes no row need be the same
@@ -201,10 +214,30 @@ def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> 
     return before.unchanged if same else capture(checkpoint.model, ids, previous=before.unchanged)
 
 
-def new_tokens(before: Shown, text: str) -> int:
+def read(checkpoint: Checkpoint, text: str, limits: Limits) -> list[int]:
+    """Return the ids of a prompt.
+
+    Raises:
+        ValueError: the tokenizer cannot read it.
+        TooMuch: it is too long; one with too many bytes is not looked at.
+    """
+    limits.check_text(text)
+    ids = checkpoint.tokenizer.encode_marked(text)
+    limits.check_tokens(len(ids), checkpoint.config.block_size)
+    return ids
+
+
+def new_rows(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> int:
+    """Return how many of the tokens that the model sees are to be run, where `before` is at hand."""
+    if before is None or before.checkpoint is not checkpoint:
+        return len(ids)
+    return len(ids) - common(before.ids[before.cropped :], ids)
+
+
+def new_tokens(before: Shown, text: str, limits: Limits = ALONE) -> int:
     """Return how many tokens of a text its run could not take over from the one before; 0 if it cannot be read."""
     try:
-        ids = before.checkpoint.tokenizer.encode_marked(text)
+        ids = read(before.checkpoint, text, limits)
     except ValueError:
         return 0
     block_size = before.checkpoint.config.block_size

@@ -13,6 +13,7 @@ from app.session.location import Location
 from app.session.look import USUAL, Look
 from app.session.moment import Moment
 from app.session.prompt_run import Shown
+from app.stores.limits import ALONE, Limits
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, CheckpointError, architecture
 from gptcore.generation.sampling import Sampling
@@ -54,6 +55,8 @@ class Model:
     source: str = ""
     """The text by which it was opened: a shipped model's name, a path, a name on the hub."""
     past: Past = field(default_factory=NoPast)
+    limits: Limits = ALONE
+    """The cost that one action may have."""
 
     @cached_property
     def arch(self) -> Architecture:

@@ -69,9 +69,10 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     text, refused = (before.own_words, before.refused) if before else (None, None)
     past = person.Training(wanted, checkpoint)
     rev = before.rev + 1 if before else 0
-    tokens = len(refused or text or own_prompt(checkpoint))  # or fewer
+    limits = server.limits()
+    tokens = min(len(refused or text or own_prompt(checkpoint)), limits.prompt)  # or fewer
     with server.turn(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters())):
-        after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev)
+        after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev, limits=limits)
     offer(wanted)
     origin.renew()
     memory = megabytes, models.memory()

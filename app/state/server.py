@@ -17,8 +17,10 @@ import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.stores.computations import Computations
+from app.stores.limits import Limits
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
+from app.stores.speed import Cost, Speed, measure
 from app.stores.turns import Turn, Turns, Wait
 from gptcore import Checkpoint, CheckpointError, load
 from gptcore.capture.pauses import pausing
@@ -33,7 +35,8 @@ MUCH = 1e9
 compute (the browser, for one) it is many times faster: threads wait for each other at every operation."""
 
 _MODELS, _SNAPSHOTS, _TURNS = Models(), Snapshots(), Turns()
-_LOADING = threading.Lock()
+_LOADING, _MEASURING = threading.Lock(), threading.Lock()
+_MEASURED: list[Speed] = []
 _THREADS = torch.get_num_threads()
 
 
@@ -55,6 +58,24 @@ def snapshots() -> Snapshots:
 def computations() -> Computations:
     """Return the long analyses that are there or on their way."""
     return _COMPUTATIONS
+
+
+def limits() -> Limits:
+    """Return what one person may ask of this server. Do not ask for it in a turn: it may take one to measure.
+
+    Raises:
+        SettingError: a setting in the environment is wrong.
+    """
+    return Limits.of(shared(), speed)
+
+
+def speed() -> Speed:
+    """Return the speed of this machine, measured when it is first asked for."""
+    with _MEASURING:
+        if not _MEASURED:
+            with _having("", 0.0, _THREADS, None, background=False):
+                _MEASURED.append(measure())
+    return _MEASURED[0]
 
 
 @contextmanager
@@ -98,7 +119,8 @@ def _having(
     def entered() -> None:
         torch.set_num_threads(number)
 
-    turns = _TURNS.turn(person, 0.0, background=background, entered=entered, waiting=waiting)
+    seconds = _MEASURED[0].seconds(Cost(flops=2 * work)) if _MEASURED else 0.0
+    turns = _TURNS.turn(person, seconds, background=background, entered=entered, waiting=waiting)
     with turns as held, pausing(held.pause):
         yield held
 

@@ -1,0 +1,113 @@
+"""What a run and a look at its tensors cost, from the map alone, before anything is computed. No Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+from app.panels.growing import PIECE
+from app.session.location import Location
+from app.stores.speed import Cost
+from gptcore import Architecture, Edit, GPTConfig, architecture, capture_cost
+from gptcore.graph.architecture import FOLDED
+
+STAGES = 5
+"""Tensors of scores that live at once where attention is computed stage by stage."""
+SIMPLE = 15
+"""Numbers of a token and channel that a block computes outside of matrix products: norms, biases, sums, GELU."""
+QUICK = 0.1
+"""The share of a cell's time that such a number takes."""
+FLOAT = 4
+LARGEST_PAST = 200e6
+"""Bytes of scores for which a run still goes on from an earlier one."""
+
+
+def of_run(config: GPTConfig, T: int, new: int, edits: Sequence[Edit] = ()) -> Cost:
+    """Return the cost of a run with its thumbnails; with edits, of the run without them, too.
+
+    Args:
+        config: the model's sizes.
+        T: tokens that the model sees.
+        new: tokens of which nothing is known from an earlier run.
+        edits: the changes that are on.
+    """
+    if new <= 0 and not edits:
+        return Cost()
+    arch = architecture(config)
+    rows = T if edits else new
+    L, H, C, V = config.n_layer, config.n_head, config.n_embd, config.vocab_size
+    flops = arch.nodes[FOLDED].flops(T, 1) * rows / T + 2 * C * V
+    scores = float(H) * rows * T
+    cells = L * scores + QUICK * (SIMPLE * L * C * rows + 8 * V)
+    memory = held(config, T) + (STAGES + 1) * FLOAT * min(scores, max(PIECE, float(H) * T))
+    if goes_on(config, T, rows):
+        cells += L * scores
+        memory += STAGES * FLOAT * scores
+    if not edits:
+        return Cost(flops, cells, memory)
+    staged = {arch.nodes[edit.name].layer for edit in edits if arch.nodes[edit.name].axes[-2:] == ("T", "T")}
+    stages = len(staged) * STAGES * FLOAT * scores
+    return Cost(2 * flops, 2 * cells + len(staged) * scores, 2 * memory + stages)
+
+
+def goes_on(config: GPTConfig, T: int, new: int) -> bool:
+    """Tell if a run goes on from an earlier one: with many new tokens, a fresh one takes less memory and less time."""
+    return new < T and STAGES * FLOAT * float(config.n_head) * new * T <= LARGEST_PAST
+
+
+def of_stage(arch: Architecture, place: Location, T: int, by: str = "weight") -> Cost:
+    """Return the cost of the matrix on the stage.
+
+    Args:
+        arch: the model's map.
+        place: the place in the map.
+        T: tokens of the run.
+        by: the scale of a pattern; "value" weights it by the lengths of what it reads.
+    """
+    node, config = arch.nodes[place.selected], arch.config
+    sizes = arch.sizes(T=T)
+    if place.weight is not None:
+        numbers = float(math.prod(sizes[axis] for axis in node.weight_axes[node.weights.index(place.weight)]))
+        return Cost(cells=numbers, memory=2 * FLOAT * numbers)
+    C, H = float(config.n_embd), float(config.n_head)
+    if node.axes[-1] == "V" or node.role == "loss":
+        logits = float(T) * config.vocab_size
+        cells = logits * (QUICK if node.role == "logits" else 1.0)
+        return Cost(2 * C * logits, cells, STAGES * FLOAT * min(logits, max(PIECE, float(config.vocab_size))))
+    if node.axes[-2:] == ("T", "T"):
+        scores = H * T * T
+        memory = 3.0 * FLOAT * T * T + STAGES * FLOAT * (scores if by == "value" else min(scores, max(PIECE, H * T)))
+        return Cost(2 * C * T * T, (2 if by == "value" else 1) * scores + T * T, memory)
+    numbers = float(math.prod(sizes[axis] for axis in node.axes))
+    return Cost(cells=numbers, memory=3 * FLOAT * numbers)
+
+
+def of_pass(config: GPTConfig, T: int, passes: int = 1, logits: bool = False, scores: bool = False) -> Cost:
+    """Return the cost of passes over T tokens that keep nothing for the next ones.
+
+    Args:
+        config: the model's sizes.
+        T: tokens of each.
+        passes: their number.
+        logits: True where all positions' logits are computed, a few at a time.
+        scores: True where each layer's scores are in memory at once, as in the teaching attention.
+    """
+    one = of_run(config, T, T)
+    if logits:
+        one += of_stage(architecture(config), Location(selected=architecture(config).named("logits")), T)
+    if scores:
+        one += Cost(0, 0, STAGES * FLOAT * float(config.n_head) * T * T)
+    return Cost(passes * one.flops, passes * one.cells, one.memory)
+
+
+def held(config: GPTConfig, T: int) -> float:
+    """Return the bytes that a trace of T tokens holds, as `capture_cost` tells them: they grow evenly with T."""
+    first, more = _first_and_more(config)
+    return first + more * (T - 1)
+
+
+@lru_cache(maxsize=64)
+def _first_and_more(config: GPTConfig) -> tuple[int, int]:
+    first = capture_cost(config, 1)
+    return first, (capture_cost(config, 2) - first if config.block_size > 1 else first)
