@@ -1,4 +1,4 @@
-"""What a run and a look at its tensors cost, from the map alone, before anything is computed. No Streamlit."""
+"""The cost of a run and of a look at its tensors, from the map alone, before anything is computed. No Streamlit."""
 
 from __future__ import annotations
 

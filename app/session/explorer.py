@@ -141,6 +141,11 @@ class Explorer:
         return self._model.past
 
     @property
+    def limits(self) -> Limits:
+        """The cost that an action may have."""
+        return self._model.limits
+
+    @property
     def arch(self) -> Architecture:
         """The map of the model."""
         return self._model.arch

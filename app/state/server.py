@@ -6,6 +6,7 @@ browser can have them emptied, and everybody's next page would load the model an
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from app.stores.computations import Computations
 from app.stores.limits import Limits
 from app.stores.models import Models
 from app.stores.snapshots import Snapshots
-from app.stores.speed import Cost, Speed, measure
+from app.stores.speed import Cost, Measured, measure
 from app.stores.turns import Turn, Turns, Wait
 from gptcore import Checkpoint, CheckpointError, load
 from gptcore.capture.pauses import pausing
@@ -36,7 +37,7 @@ compute (the browser, for one) it is many times faster: threads wait for each ot
 
 _MODELS, _SNAPSHOTS, _TURNS = Models(), Snapshots(), Turns()
 _LOADING, _MEASURING = threading.Lock(), threading.Lock()
-_MEASURED: list[Speed] = []
+_MEASURED = Measured()
 _THREADS = torch.get_num_threads()
 
 
@@ -66,16 +67,13 @@ def limits() -> Limits:
     Raises:
         SettingError: a setting in the environment is wrong.
     """
-    return Limits.of(shared(), speed)
-
-
-def speed() -> Speed:
-    """Return the speed of this machine, measured when it is first asked for."""
-    with _MEASURING:
-        if not _MEASURED:
-            with _having("", 0.0, _THREADS, None, background=False):
-                _MEASURED.append(measure())
-    return _MEASURED[0]
+    found = Limits.of(shared(), lambda: _MEASURED.speed)
+    if found.seconds < math.inf and _MEASURED.due:
+        with _MEASURING:  # a session waits for another that measures
+            if _MEASURED.due:
+                with _having("", 0.0, _THREADS, None, background=False):
+                    _MEASURED.add(measure())
+    return found
 
 
 @contextmanager
@@ -119,7 +117,8 @@ def _having(
     def entered() -> None:
         torch.set_num_threads(number)
 
-    seconds = _MEASURED[0].seconds(Cost(flops=2 * work)) if _MEASURED else 0.0
+    speed = _MEASURED.speed
+    seconds = speed.seconds(Cost(flops=2 * work)) if speed else 0.0
     turns = _TURNS.turn(person, seconds, background=background, entered=entered, waiting=waiting)
     with turns as held, pausing(held.pause):
         yield held

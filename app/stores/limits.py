@@ -12,7 +12,8 @@ import psutil
 from app.stores.settings import KEY_MEMORY, KEY_SECONDS, PROMPT_BYTES
 from app.stores.speed import Cost, Speed
 
-SHARED_SECONDS = 2.0
+SHARED_SECONDS = 3.0
+"""Seconds of a key on a shared server: on two cores, a whole context of GPT-2 small with the patterns of all heads."""
 SHARE = 1 / 8
 """The share of the machine's memory that one person's run may take on a shared server."""
 FREE = 0.8
@@ -61,17 +62,17 @@ class Limits:
     seconds: float = math.inf
     memory: float = math.inf
     prompt: int = PROMPT
-    speed: Speed | None = None
-    """The speed of the machine; None where no time is limited."""
+    speed: Callable[[], Speed | None] = lambda: None
+    """Returns the speed of the machine, as far as it is known."""
     free: Callable[[], float] = free_memory
 
     @classmethod
-    def of(cls, shared: bool, speed: Callable[[], Speed]) -> Limits:
+    def of(cls, shared: bool, speed: Callable[[], Speed | None]) -> Limits:
         """Return the limits that the environment asks for, or the usual ones.
 
         Args:
             shared: True for a server that many use.
-            speed: returns the speed of the machine; it is asked only where time is limited.
+            speed: returns the speed of the machine.
 
         Raises:
             SettingError: a setting that is wrong.
@@ -79,7 +80,7 @@ class Limits:
         seconds, megabytes, prompt = KEY_SECONDS.read(), KEY_MEMORY.read(), PROMPT_BYTES.read()
         memory = megabytes * 1e6 if megabytes else all_memory() * SHARE if shared else math.inf
         time = seconds or (SHARED_SECONDS if shared else math.inf)
-        return cls(time, memory, int(prompt) if prompt else PROMPT, speed() if time < math.inf else None)
+        return cls(time, memory, int(prompt) if prompt else PROMPT, speed)
 
     def check(self, cost: Cost, what: str) -> None:
         """Refuse what costs too much.
@@ -91,13 +92,13 @@ class Limits:
         Raises:
             TooMuch: it takes too long, or too much memory.
 
-        >>> Limits(seconds=2.0, speed=Speed(1e9, 1e6)).check(Cost(flops=5e9), "The logits of 9 tokens")
+        >>> Limits(seconds=2.0, speed=lambda: Speed(1e9, 1e6)).check(Cost(flops=5e9), "The logits of 9 tokens")
         Traceback (most recent call last):
             ...
         app.stores.limits.TooMuch: The logits of 9 tokens would compute for about 5 s, ...
         """
-        if self.seconds < math.inf and self.speed is not None:
-            seconds = self.speed.seconds(cost)
+        if self.seconds < math.inf and (speed := self.speed()) is not None:
+            seconds = speed.seconds(cost)
             if seconds > self.seconds:
                 raise TooMuch(
                     f"{what} would compute for about {_rounded(seconds)} s, and this server gives one key "

@@ -1,4 +1,4 @@
-"""What a computation costs, and how long this machine takes for it: measured once, never supposed. No Streamlit."""
+"""The cost of a computation, and how long this machine takes for it: measured, never supposed. No Streamlit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
-TRIES = 5
+TRIES = 3
 """The fastest of so many tries counts: the others waited for something else."""
-SIDE, HEADS, LENGTH = 768, 4, 512
+AGAIN, OFTEN = 60.0, 10
+"""Seconds after which the speed is measured again, and how often: the machine may have been busy at first."""
+SIDE, HEADS, LENGTH = 768, 4, 1024
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,30 @@ class Speed:
         2.5
         """
         return cost.flops / self.flops + cost.cells / self.cells
+
+
+class Measured:
+    """The speed of this machine: the best of some measurements, a minute apart."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._found, self._last = clock, list[Speed](), 0.0
+
+    @property
+    def due(self) -> bool:
+        """True if it should be measured now."""
+        return not self._found or (len(self._found) < OFTEN and self._clock() - self._last >= AGAIN)
+
+    @property
+    def speed(self) -> Speed | None:
+        """The best so far; None before the first measurement."""
+        if not self._found:
+            return None
+        return Speed(max(each.flops for each in self._found), max(each.cells for each in self._found))
+
+    def add(self, speed: Speed) -> None:
+        """Take another measurement."""
+        self._found.append(speed)
+        self._last = self._clock()
 
 
 def measure() -> Speed:

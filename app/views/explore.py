@@ -123,6 +123,7 @@ def _prompt(me: Explorer) -> components.Panel:
         notice=me.message,
         lock=me.lock,
         drawn={index: drawn.how for index, drawn in me.writing.drawn.items()},
+        most=me.limits.prompt,
     )
 
 

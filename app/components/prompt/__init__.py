@@ -51,6 +51,7 @@ def prompt(
     drawn: Mapping[int, str] | None = None,
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
+    most: int = 20_000,
 ) -> Panel:
     """Return input, chips, counter and notice as a panel; typing becomes a `PromptValue`.
 
@@ -68,6 +69,7 @@ def prompt(
         drawn: of tokens that the model drew, by their place in the whole prompt, how each was drawn.
         placeholder: text of the empty input.
         autofocus: True to focus the input when the page opens.
+        most: bytes of a text that are read; a longer one stays in the input and is not sent.
     """
     if len(labels) != len(ids):
         raise ValueError(f"{len(labels)} labels for {len(ids)} ids; every token needs one of each")
@@ -86,5 +88,6 @@ def prompt(
         "drawn": {str(index): how for index, how in (drawn or {}).items()},
         "placeholder": placeholder,
         "autofocus": autofocus,
+        "most": most,
     }
     return Panel("prompt", data)

@@ -10,6 +10,7 @@ import { restSoon } from "../shared/rest.js";
 import { oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { tooLong } from "./limit.js";
 import { buildOverview, drawOverview } from "./overview.js";
 
 const MOST_CHIPS = 64; // more than fit into a line
@@ -34,7 +35,7 @@ function build(root, view) {
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
   const below = el("div", { class: "below" }, view.notice, view.chips, aside);
   root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below);
-  Object.assign(view, { marked: null, query: null, end: null, locking: undefined });
+  Object.assign(view, { marked: null, query: null, end: null, locking: undefined, tooLong: "" });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => view.flight.stop(), () => restSoon(null), () => tellBox(null));
   listenToChips(view);
@@ -55,8 +56,20 @@ function unfold(view, open = !view.root.classList.contains("unfolded")) {
 function typed(view) {
   if (view.silent) return;
   view.end = null; // the chips follow the caret
+  view.tooLong = tooLong(view.area.value, view.data.most);
+  tell(view);
+  if (view.tooLong) return void view.flight.forget(); // the numbers stay those of the last prompt
   tellBox(view.area.value);
   view.flight.offer({ text: view.area.value, rev: view.rev });
+}
+
+/** The notice: what is wrong with the text in the box, or what the server tells of the last one that it has read. */
+function tell(view) {
+  const { notice } = view.data;
+  const text = view.tooLong || notice?.text || "";
+  write(view.notice, text);
+  view.notice.dataset.kind = view.tooLong ? "error" : (notice?.kind ?? "");
+  view.notice.title = text;
 }
 
 // ---- chips ---------------------------------------------------------------------------------------------------
@@ -197,10 +210,10 @@ function append(view, text) {
 
 /** Brings the text of the server, but not over a key that it has not taken: that text is then the newer one. */
 function bring(view, data) {
-  if (view.rev === undefined || view.area.value === view.settled) return overwrite(view, data);
+  if (view.rev === undefined || (view.area.value === view.settled && !view.tooLong)) return overwrite(view, data);
   view.rev = data.rev;
   view.flight.forget();
-  view.flight.offer({ text: view.area.value, rev: view.rev });
+  if (!view.tooLong) view.flight.offer({ text: view.area.value, rev: view.rev });
 }
 
 function overwrite(view, { text, rev, autofocus, placeholder }) {
@@ -240,9 +253,7 @@ export default function (component) {
   write(view.counter, data.counter);
   const lines = view.area.value.split("\n").length;
   write(view.unfold, lines > 1 ? `${lines} lines ⌄` : "⌄");
-  write(view.notice, data.notice?.text ?? "");
-  view.notice.dataset.kind = data.notice?.kind ?? "";
-  view.notice.title = data.notice?.text ?? "";
+  tell(view);
   painted(view, "prompt");
   window.dispatchEvent(new CustomEvent("gptscope:shown", { detail: data.text }));
   restSoon(data.text);
