@@ -10,6 +10,7 @@ from app.panels.growing import PIECE
 from app.session.location import Location
 from app.stores.speed import Cost
 from gptcore import Architecture, Edit, GPTConfig, architecture, capture_cost
+from gptcore.analysis.token_loss import ROWS
 from gptcore.graph.architecture import FOLDED
 
 STAGES = 5
@@ -95,10 +96,28 @@ def of_pass(config: GPTConfig, T: int, passes: int = 1, logits: bool = False, sc
     """
     one = of_run(config, T, T)
     if logits:
-        one += of_stage(architecture(config), Location(selected=architecture(config).named("logits")), T)
+        one += of_losses(config, T)
     if scores:
         one += Cost(0, 0, STAGES * FLOAT * float(config.n_head) * T * T)
     return Cost(passes * one.flops, passes * one.cells, one.memory)
+
+
+def of_losses(config: GPTConfig, T: int) -> Cost:
+    """Return the cost of the losses of a run: all its logits, some positions at a time."""
+    logits = float(T) * config.vocab_size
+    return Cost(2 * config.n_embd * logits, 2 * logits, STAGES * FLOAT * min(T, ROWS) * float(config.vocab_size))
+
+
+def of_sentences(config: GPTConfig, T: int) -> Cost:
+    """Return the cost of telling the dot product in words: all heads' scores of a block, one head's in double."""
+    scores = float(config.n_head) * T * T
+    return Cost(2.0 * config.n_embd * T * T, 4 * scores, STAGES * FLOAT * scores + 6 * 2 * FLOAT * float(T) * T)
+
+
+def of_lens(config: GPTConfig) -> Cost:
+    """Return the cost of reading the residual stream of one position at all depths."""
+    numbers = (config.n_layer + 2.0) * config.vocab_size
+    return Cost(2 * config.n_embd * numbers, 2 * numbers, 4 * FLOAT * numbers)
 
 
 def held(config: GPTConfig, T: int) -> float:

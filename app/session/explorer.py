@@ -12,6 +12,7 @@ from dataclasses import replace
 from app.components import LensRow, Notice
 from app.panels import node_pictures, strip_numbers, strips, tensor_slice
 from app.panels.weight_number import WeightNumber
+from app.session import costs
 from app.session.actions import Action, Type, sentence
 from app.session.allowed import check_look, multiplications
 from app.session.changes import Change, to_text
@@ -64,6 +65,7 @@ class Explorer:
         self._screen = first_screen(checkpoint, text, rev, refused, limits)
         self._untouched = True
         self._refusal: Notice | None = None
+        self._asked: tuple[Action, ...] = ()
         self._readings = Readings(self._model)
 
     def apply(self, action: Action) -> None:
@@ -82,6 +84,24 @@ class Explorer:
             looked = replace(self._screen, history=after.history) == after  # back at what there is by now
             self._untouched = self._untouched and looked
             self._screen, self._refusal = after, None
+
+    def ask(self, actions: Sequence[Action]) -> None:
+        """Keep actions until they are carried out, whatever ends the waiting; of several texts the newest counts."""
+        found = (*self._asked, *actions)
+        typed = [at for at, action in enumerate(found) if isinstance(action, Type)]
+        self._asked = tuple(action for at, action in enumerate(found) if at not in typed[:-1])
+
+    @property
+    def asked(self) -> tuple[Action, ...]:
+        """The actions that were asked for and not carried out yet, in their order."""
+        return self._asked
+
+    def carry_out(self) -> None:
+        """Carry out what was asked for."""
+        while self._asked:
+            first, *rest = self._asked
+            self._asked = tuple(rest)
+            self.apply(first)
 
     def work(self, actions: Sequence[Action]) -> float:
         """Return the multiplications of the largest run among these actions, as far as they are known before."""
@@ -334,7 +354,13 @@ class Explorer:
         return self._readings.pictures(self._screen)
 
     def lens(self) -> list[LensRow]:
-        """Return what the model would say after each block at the followed position."""
+        """Return what the model would say after each block at the followed position.
+
+        Raises:
+            TooMuch: it would cost too much.
+        """
+        if not self.has_lens:
+            self.limits.check(costs.of_lens(self.arch.config), "The lens")
         return self._readings.lens(self._screen)
 
     @property
@@ -358,5 +384,11 @@ class Explorer:
         return self._readings.parity(self._screen)
 
     def measure_parity(self) -> None:
-        """Run the prompt once more through the teaching attention."""
+        """Run the prompt once more through the teaching attention.
+
+        Raises:
+            TooMuch: it would cost too much.
+        """
+        T = self.shown.trace.T
+        self.limits.check(costs.of_pass(self.arch.config, T, scores=True), f"The parity of {T:,} tokens")
         self._readings.measure_parity(self._screen)

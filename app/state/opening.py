@@ -71,7 +71,8 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     rev = before.rev + 1 if before else 0
     limits = server.limits()
     tokens = min(len(refused or text or own_prompt(checkpoint)), limits.prompt)  # or fewer
-    with server.turn(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters())):
+    work = float(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters()))
+    with server.turn(work, waiting=lambda wait: listener(1.0, "waiting for others who compute")):
         after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev, limits=limits)
     offer(wanted)
     origin.renew()

@@ -8,7 +8,9 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
+from app.session import costs
 from app.state import opening, person, server
+from app.stores.limits import TooMuch
 from gptcore import Checkpoint, capture
 from gptcore.analysis.token_loss import of_trace
 from gptcore.checkpoint.assumptions import Assumption, assuming, reason
@@ -48,13 +50,17 @@ def _choice(assumed: Assumption) -> None:
 
 
 def _losses(field: str, others: list[Any]) -> dict[Any, float]:
-    """Return the mean loss of the prompt's next tokens under each value; {} for a prompt of one token."""
+    """Return the mean loss of the next tokens under each value; {} for a prompt of one token, or of too many."""
     me = person.explorer()
     ids = me.shown.trace.ids
     if ids.size(1) < 2:
         return {}
     tried: dict[Any, Checkpoint] = {getattr(me.final.config, field): me.final}
     tried |= {value: assuming(me.final, **{field: value}) for value in others}
+    try:
+        me.limits.check(costs.of_pass(me.arch.config, ids.size(1), len(tried), logits=True), "The losses")
+    except TooMuch:
+        return {}
     with server.turn(me.parameters * ids.size(1) * len(tried)):
         return {value: _mean_loss(ckpt, ids) for value, ckpt in tried.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import streamlit as st
 
@@ -10,11 +11,12 @@ from app import components
 from app.panels import strips
 from app.panels.formulas import formula_svg
 from app.session import comparison, events
-from app.session.actions import Action, LookBack
+from app.session.actions import LookBack
 from app.session.changes import words
 from app.session.explorer import Explorer
-from app.state import person, reports, returning, server
+from app.state import person, reports, returning, server, waiting
 from app.state.origin import origin
+from app.stores.limits import TooMuch
 from app.views import changes, code, explanation, files, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
@@ -42,10 +44,11 @@ def explore() -> None:
 def _live() -> None:
     me = person.explorer()
     me.apply(LookBack())
-    wanted = _wanted(me)
-    with person.fetched(me, wanted), server.turn(me.work(wanted)):  # nobody else waits while a file is read
-        for action in wanted:
-            me.apply(action)
+    for panel in events.PANELS:
+        me.ask(events.actions(panel, reports.new(panel), me))
+    turn = server.turn(me.work(me.asked), waiting=waiting.tell)
+    with person.fetched(me, me.asked), turn:  # nobody else waits while a file is read
+        me.carry_out()
         panels = [] if person.stale(me) else _panels(me)
     if not panels:
         st.rerun(scope="app")
@@ -102,12 +105,6 @@ def _texts(me: Explorer) -> dict[str, str]:
 def _drawing(me: Explorer) -> str:
     """Return the name under which the page keeps the drawing of the view."""
     return key(me.arch.config, me.location.view, me.location.layer)
-
-
-def _wanted(me: Explorer) -> list[Action]:
-    """Return the actions that the browser has asked for since the last run."""
-    reported = [(panel, reports.new(panel)) for panel in events.PANELS]
-    return [action for panel, event in reported for action in events.actions(panel, event, me)]
 
 
 def _prompt(me: Explorer) -> components.Panel:
@@ -190,11 +187,14 @@ def _lens(me: Explorer) -> components.Panel:
     wanted = (asked.get("text"), asked.get("position")) == (me.shown.text, me.position)
     config = me.arch.config
     quick = (config.n_layer + 1) * config.n_embd * config.vocab_size <= QUICK
+    rows: list[components.LensRow] | None = None
+    with suppress(TooMuch):
+        rows = me.lens() if quick or wanted or me.has_lens else None
     return components.lens(
         text=me.shown.text,
         position=me.position,
         token=me.shown.tokens[me.position],
-        rows=me.lens() if quick or wanted or me.has_lens else None,
+        rows=rows,
         ack=reports.seq("lens"),
     )
 

@@ -13,6 +13,7 @@ from app.components import FileKind
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import downloads, reports
+from app.stores.speed import Cost
 from gptcore import Architecture, export
 from gptcore.export.pages import document
 from gptcore.graph.draw import to_dot
@@ -23,6 +24,8 @@ MOST = 300 * 10**6
 """Largest size in bytes of a file of numbers."""
 NUMBER, LINE = 4, 24
 """Bytes of a number in a binary file, and of its line in a table, roughly."""
+WRITTEN = 100
+"""A line of a table takes as long as so many numbers of a pattern, roughly."""
 
 
 class File(NamedTuple):
@@ -61,12 +64,14 @@ def _run(me: Explorer) -> bytes:
 def _check_size(me: Explorer, names: Iterable[str], each: int) -> None:
     """Refuse what would be too large for a server that others use too."""
     shapes = me.shown.trace.shapes()
-    size = sum(math.prod(shapes[name][1]) for name in names) * each
+    numbers = float(sum(math.prod(shapes[name][1]) for name in names))
+    size = numbers * each
     if size > MOST:
         raise ValueError(
             f"it would have {size / 1e6:,.0f} MB, and this page makes files of at most {MOST // 10**6} MB: take a "
             "shorter prompt, or write it in Python with gptcore.export."
         )
+    me.limits.check(Cost(cells=numbers * (WRITTEN if each == LINE else 1), memory=3 * size), "It")
 
 
 def _view(draw: Callable[[Architecture, str, int, int], str]) -> File:

@@ -9,6 +9,7 @@ import streamlit as st
 from app import components
 from app.state import opening, person, reports, returning, server
 from app.stores import models
+from app.stores.limits import TooMuch
 from app.stores.models import Wanted
 from app.views.markdown import escaped
 from app.views.remedies import remedies
@@ -47,20 +48,24 @@ def _badge(typed: bool) -> None:
     me = person.explorer()
     rests = (reports.last("badge") or {}).get("text") == me.shown.text  # a run that heard it may have been stopped
     asked = reports.new("badge") is not None
+    trouble = ""
     if me.parity is None and (asked or rests or not typed):
-        with server.turn(me.parameters * me.shown.trace.T):
-            me.measure_parity()
+        try:
+            with server.turn(me.parameters * me.shown.trace.T):
+                me.measure_parity()
+        except TooMuch as error:
+            trouble = f" Not measured here. {error}."
     found = me.parity
     components.badge(
         key="badge",
-        text=None if found is None else me.shown.text,
+        text=None if found is None and not trouble else me.shown.text,
         difference="" if found is None else f"{found.difference:.1e}",
-        label="parity …" if found is None else f"parity {found.difference:.1e}",
+        label="parity not measured" if trouble else "parity …" if found is None else f"parity {found.difference:.1e}",
         title=(
             "The largest difference between the logits on the screen (fused attention, grown key by key) and a fresh "
             "pass through the teaching attention (each head by itself, explicit mask) on this prompt, of the model as "
             "it is: changes that are on are left out of both. It is measured "
-            "when typing pauses; what remains is rounding." + _open_questions()
+            "when typing pauses; what remains is rounding." + trouble + _open_questions()
         ),
         moment="" if me.step is None else me.moment.name,
         typed=typed,

@@ -10,15 +10,19 @@ import torch
 
 from app import components
 from app.panels import cost_lines, cost_parts, cost_words
+from app.session import costs
 from app.session.explorer import Explorer
 from app.session.what_if import BOUNDS, Choice, presets, problem, read, stops, to_text
 from app.state import person, reports, returning, server
 from app.state import what_if as supposed
 from app.state.origin import origin
+from app.stores.limits import TooMuch
 from app.views.letters import letters
 from gptcore.analysis.part_times import part_times
 
 KEY = "what_if"
+PASSES = 2
+"""Passes that are measured at least, with and without clocks."""
 FIELDS = {
     "n_layer": ("L", "n_layer"),
     "n_head": ("H", "n_head"),
@@ -120,6 +124,12 @@ def _costs(me: Explorer, drawn: Choice) -> dict[str, Any]:
 
 def _measure(me: Explorer) -> None:
     trace = me.shown.trace
+    cost = costs.of_pass(me.arch.config, trace.T, PASSES, logits=True, scores=True)
+    try:
+        me.limits.check(cost, f"Measuring {PASSES} passes over {trace.T:,} tokens")
+    except TooMuch as error:
+        st.toast(f"{error}.", icon=":material/info:")
+        return
     with server.turn(me.parameters * trace.T):
         times, threads = part_times(me.checkpoint.model, trace.ids), torch.get_num_threads()
     supposed.keep_measured(trace, times, threads)

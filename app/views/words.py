@@ -10,10 +10,11 @@ import streamlit as st
 from app import components
 from app.components.words import Choice, NodeWords, WordsPart
 from app.lessons import Letter, Number, Part, Run, Sentence, Token, lesson
-from app.session import events
+from app.session import costs, events
 from app.session.explorer import Explorer
-from app.state import person, reports
+from app.state import person, reports, server
 from app.state.origin import origin
+from app.stores.limits import TooMuch
 from app.views.explore import explore
 from app.views.letters import letters
 from gptcore.graph.draw import to_svg
@@ -37,7 +38,14 @@ def words() -> None:
     view, run = me.location.view, run_of(me)
     if any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
-    told = lesson(run, view)
+    try:
+        me.limits.check(costs.of_sentences(me.arch.config, run.T), f"The sentences of {run.T:,} tokens")
+    except TooMuch as error:
+        st.info("This prompt is not told in words here.", icon=":material/info:")
+        st.text(f"{error}.")
+        return
+    with server.turn(me.parameters):
+        told = lesson(run, view)
     components.words(
         key=KEY,
         text=me.shown.text,

@@ -290,7 +290,12 @@ def test_the_speed_is_measured_once_for_all(monkeypatch: pytest.MonkeyPatch) -> 
     count: list[int] = []
     monkeypatch.setenv(server.SHARED, "1")
     monkeypatch.setattr(server, "_MEASURED", Measured())
-    monkeypatch.setattr(server, "measure", lambda: (count.append(1), SPEED)[1])
+
+    def once() -> Speed:
+        count.append(1)
+        return SPEED
+
+    monkeypatch.setattr(server, "measure", once)
     threads = [threading.Thread(target=server.limits) for _ in range(8)]
     for thread in threads:
         thread.start()

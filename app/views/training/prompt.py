@@ -8,9 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from app import components
+from app.session import costs
 from app.session.actions import Write
 from app.session.explorer import Explorer
 from app.state import person, reports, server
+from app.stores.limits import TooMuch
+from app.stores.speed import Cost
 from app.training import learning_curves, plan
 from app.views.training.curves import of_screen
 from gptcore import Trace, capture
@@ -48,6 +51,10 @@ def prompt() -> None:
                 st.button("Back to the prompt", on_click=lambda: reports.set_widget(EXAMPLE, 0))
     try:
         trace, found, text = _example(me, str(data), number) if number else _prompt(me, first_asked)
+    except TooMuch as error:
+        st.info("The losses are not computed here.", icon=":material/info:")
+        st.text(f"{error}.")
+        return
     except ValueError as error:
         st.warning("There is no example of this model's training here.", icon=":material/warning:")
         st.text(str(error))
@@ -83,7 +90,9 @@ def prompt() -> None:
 def _typed(me: Explorer) -> None:
     """Draw the prompt that all pages share; it can be changed here, too."""
     reports.set_widget("lesson prompt", me.typed)
-    st.text_input("Prompt", key="lesson prompt", on_change=lambda: _type(me), width="stretch")
+    st.text_input(
+        "Prompt", key="lesson prompt", on_change=lambda: _type(me), max_chars=me.limits.prompt, width="stretch"
+    )
 
 
 def _type(me: Explorer) -> None:
@@ -96,6 +105,7 @@ def _type(me: Explorer) -> None:
 def _prompt(me: Explorer, first_asked: int) -> tuple[Trace, token_loss.Lesson, str]:
     trace = me.shown.unchanged
     targets = token_loss.next_tokens(trace.ids[0].tolist(), first_asked)
+    _check_losses(me, trace.T, ran=True)
     with server.turn():
         return trace, person.lesson((trace,), lambda: token_loss.of_trace(trace, targets)), me.shown.text
 
@@ -104,10 +114,16 @@ def _example(me: Explorer, data: str, number: int) -> tuple[Trace, token_loss.Le
     """Return an example as the trainer draws them; positions that training never asks for have no target."""
     checkpoint = me.checkpoint
     ids, targets = plan.example(data, checkpoint.tokenizer, checkpoint.config, seed=number)
+    _check_losses(me, len(ids), ran=False)
     with server.turn(me.parameters * len(ids)):
         trace = capture(checkpoint.model, ids, names=[me.arch.named("logits")])
         found = person.lesson((checkpoint, data, number), lambda: token_loss.of_trace(trace, targets))
     return trace, found, checkpoint.tokenizer.decode(ids)
+
+
+def _check_losses(me: Explorer, T: int, ran: bool) -> None:
+    cost = costs.of_losses(me.arch.config, T) + (Cost() if ran else costs.of_run(me.arch.config, T, T))
+    me.limits.check(cost, f"The losses of {T:,} tokens")
 
 
 def _data() -> str | None:
