@@ -15,13 +15,15 @@ from app.views.lab import lab
 from app.views.picker import model_header
 from app.views.remedies import remedies
 from app.views.training import training
+from app.views.trouble import told
 from app.views.what_if import what_if
 from app.views.words import words
 
-STYLE = Path(__file__).with_name("page.css")
+STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
 ICON = Path(__file__).with_name("icon.svg")
 
 
+@told
 def frame() -> None:
     """Draw the frame, then the page that was chosen."""
     st.set_page_config(page_title="gptscope", page_icon=str(ICON), layout="wide")

@@ -8,6 +8,7 @@ if first:
     gc.disable()
 try:
     from app.frame import frame
+    from app.state.loops import with_few_descriptors
 finally:
     if first:
         # What is imported stays: the collector would look through it again and again, for half a second of the start.
@@ -15,4 +16,6 @@ finally:
         gc.freeze()
 
 if __name__ == "__main__":
+    if first:
+        with_few_descriptors()
     frame()

@@ -22,6 +22,7 @@ from app.views.keys import key
 from app.views.letters import letters
 from app.views.pictures import pictures_of
 from app.views.strips import strips_of
+from app.views.trouble import told
 from gptcore.graph.draw import to_svg
 
 QUICK = 3e7
@@ -41,6 +42,7 @@ def explore() -> None:
 
 
 @st.fragment
+@told
 def _live() -> None:
     me = person.explorer()
     me.apply(LookBack())

@@ -13,6 +13,7 @@ from app.stores.limits import TooMuch
 from app.stores.models import Wanted
 from app.views.markdown import escaped
 from app.views.remedies import remedies
+from app.views.trouble import told
 from gptcore import CheckpointError, shipped_models
 from gptcore.checkpoint import shipped_line
 from gptcore.checkpoint.assumptions import sentence
@@ -43,6 +44,7 @@ def model_header(typed: bool) -> None:
 
 
 @st.fragment
+@told
 def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
@@ -82,6 +84,7 @@ def _open_questions() -> str:
 
 
 @st.dialog("Open a model", width="medium")
+@told
 def _choose() -> None:
     """Shipped models, recent ones, an upload, a path or a name. What cannot be loaded leaves the present model."""
     why = st.container()

@@ -18,6 +18,7 @@ from app.state import what_if as supposed
 from app.state.origin import origin
 from app.stores.limits import TooMuch
 from app.views.letters import letters
+from app.views.trouble import told
 from gptcore.analysis.part_times import part_times
 
 KEY = "what_if"
@@ -42,6 +43,7 @@ def what_if() -> None:
 
 
 @st.fragment
+@told
 def _page() -> None:
     me = person.explorer()
     if told := reports.new(KEY):

@@ -11,6 +11,7 @@ from app.panels import figures
 from app.state import person, reports, server
 from app.training import jobs, learning_curves
 from app.views.training.inside import look_inside, weights
+from app.views.trouble import told
 from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
@@ -30,7 +31,7 @@ def curves() -> None:
         running = learning_curves.read(place).running
     except learning_curves.CurvesError:
         running = False
-    st.fragment(_drawn, run_every=PAUSE if running else None)(str(place), running)
+    st.fragment(told(_drawn), run_every=PAUSE if running else None)(str(place), running)
 
 
 def of_screen() -> Path | None:

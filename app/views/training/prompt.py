@@ -16,6 +16,7 @@ from app.stores.limits import TooMuch
 from app.stores.speed import Cost
 from app.training import learning_curves, plan
 from app.views.training.curves import of_screen
+from app.views.trouble import told
 from gptcore import Trace, capture
 from gptcore.analysis import token_loss
 from gptcore.checkpoint.training_files import SETTINGS
@@ -31,6 +32,7 @@ EXAMPLE = "training example"
 
 
 @st.fragment
+@told
 def prompt() -> None:
     """Draw the section."""
     me = person.explorer()

@@ -10,6 +10,7 @@ from app.state import reports, server
 from app.training import jobs, plan, processes
 from app.training.plan import OWN_TEXT, Plan
 from app.views.training.watch import watch
+from app.views.trouble import told
 from gptcore import ConfigError, architecture
 from gptcore.data import TASKS, DataError
 
@@ -36,6 +37,7 @@ def start() -> None:
 
 
 @st.fragment
+@told
 def _form() -> None:
     st.markdown("##### A new training")
     if sentence := jobs.missing():

@@ -14,6 +14,7 @@ from app.stores.models import Wanted, one_spelling
 from app.training import jobs, learning_curves, plan
 from app.training.jobs import Job
 from app.views.training.inside import look_inside, weights
+from app.views.trouble import told
 from gptcore import Checkpoint, CheckpointError, GPTConfig, architecture, capture
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint.snapshots import snapshots
@@ -64,9 +65,9 @@ def watch() -> None:
         persist_state="session",
     )
     job = found[folder]
-    st.fragment(_watched, run_every=PAUSE if job.alive else None)(folder, job.state)
+    st.fragment(told(_watched), run_every=PAUSE if job.alive else None)(folder, job.state)
     if not job.alive:
-        st.fragment(_looked, run_every=LONG_PAUSE)(job)
+        st.fragment(told(_looked), run_every=LONG_PAUSE)(job)
 
 
 def _looked(before: Job) -> None:
