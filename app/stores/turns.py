@@ -21,6 +21,8 @@ BEHIND = 10.0
 """Seconds that background work lets everybody else go before."""
 PIECE = 0.05
 """Seconds that a turn goes on, whatever waits: to hand it over costs more than a few milliseconds are worth."""
+LITTLE = 1.0
+"""Seconds of computing by all, below which nobody has had much of it."""
 PATIENCE = 0.25
 """Seconds of waiting after which a person is told, and between one telling and the next."""
 
@@ -110,7 +112,7 @@ class Line:
         rank = self.rank(place, now)
         ahead = sum(self.rank(other, now) < rank for other in self.waiting if other is not place)
         total = sum(self.had(person, now) for person in self._had)
-        own = self.had(place.person, now) / total if total else 0.0
+        own = self.had(place.person, now) / max(total, LITTLE)
         return Wait(now - place.since, ahead + (self.holder is not None), own)
 
     def _go_on(self) -> None:

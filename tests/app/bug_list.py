@@ -13,6 +13,7 @@ PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explai
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
 CHANGES = "tests/app/test_changes.py"
+LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1113,5 +1114,55 @@ BUGS: Final = (
         "asked = edits if edits is not None else before.edits if before else ()",
         "asked = edits or ()",
         f"{CHANGES}::test_the_run_is_the_one_under_the_changes_that_are_on",
+    ),
+    # ---- what one may ask of a server ----
+    Bug(
+        "a run is made before it is costed",
+        "session/prompt_run.py",
+        'limits.check(costs.of_run(checkpoint.config, len(seen), new, here), f"A run',
+        'limits.check(costs.Cost(), f"A run',
+        f"{LIMITS}::test_a_long_prompt_is_refused_before_it_runs",
+    ),
+    Bug(
+        "a stage costs as much as that of one head",
+        "session/costs.py",
+        "scores = H * T * T",
+        "scores = 1.0 * T * T",
+        f"{LIMITS}::test_costs_grow_with_heads_tokens_and_words_as_they_do",
+    ),
+    Bug(
+        "a prompt of megabytes is read",
+        "session/prompt_run.py",
+        "limits.check_text(text)",
+        "assert isinstance(text, str)",
+        f"{LIMITS}::test_a_model_s_prompt_of_megabytes_is_not_read",
+    ),
+    Bug(
+        "the most served come first",
+        "stores/turns.py",
+        "return self.had(place.person, now) + place.seconds",
+        "return place.seconds - self.had(place.person, now)",
+        f"{TURNS}::test_the_least_served_comes_first",
+    ),
+    Bug(
+        "one who is stopped while waiting keeps the turn",
+        "stores/turns.py",
+        "            self.waiting.remove(place)",
+        "            pass",
+        f"{TURNS}::test_a_stop_while_waiting_leaves_the_line",
+    ),
+    Bug(
+        "what waited is forgotten",
+        "session/explorer.py",
+        "found = (*self._asked, *actions)",
+        "found = (*actions,)",
+        f"{WAITING}::test_of_several_texts_that_wait_the_newest_is_run",
+    ),
+    Bug(
+        "a text that is too long is sent",
+        "components/prompt/prompt.js",
+        "if (view.tooLong) return void",
+        "if (!view) return void",
+        "tests/browser/test_browser.py::test_a_text_that_is_too_long_stays_in_its_box_and_is_not_sent",
     ),
 )

@@ -233,6 +233,22 @@ def test_a_text_of_megabytes_is_not_even_looked_at(long: Checkpoint, monkeypatch
         assert "bytes or more, and this server reads 20,000; shorten it" in me.notice["text"]
 
 
+def test_a_model_s_prompt_of_megabytes_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    ckpt, read = checkpoint_of(lopsided()), list[int]()
+    real = type(ckpt.tokenizer).encode_marked
+
+    def counted(self: object, text: str) -> list[int]:
+        read.append(len(text))
+        return real(self, text)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(ckpt.tokenizer), "encode_marked", counted)
+    me = Explorer(ckpt, "ab" * 1_000_000, refused="ba" * 1_000_000)  # of the model before
+    assert max(read) < 1000
+    assert me.shown.text
+    assert me.notice is not None
+    assert "The prompt could not be kept. This prompt has 2,000,000 bytes or more" in me.notice["text"]
+
+
 def test_a_prompt_of_many_contexts_is_refused_and_kept() -> None:
     me = Explorer(checkpoint_of(lopsided()), LONG)
     me.apply(Type("a" * FEW))

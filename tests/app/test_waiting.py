@@ -97,6 +97,7 @@ def held_for_a_while() -> Iterator[None]:
 def test_the_page_says_why_it_waits_and_then_shows_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "LONG", 0.0)
     page = Page(shipped_folder() / "shakespeare-char", monkeypatch)
+    monkeypatch.setattr(server, "_TURNS", Turns())  # in which nobody has computed yet
     with held_for_a_while():
         page.type("To be, or not")
     assert page.app.toast[0].value == "Waiting for a turn: 1 other computes before you."

@@ -31,12 +31,13 @@ class Session:
         self.live = self.fragment = ""
         self.text, self.rev, self.seq = "", 0, 0
         self.texts: dict[str, str] = {}  # the text that each panel's numbers belong to
+        self.notice = ""  # what the prompt's line says
         self.kept: set[str] = set()  # names of the drawings and formulas that a browser keeps, and tells so
 
-    async def open(self) -> None:
-        """The first run of the page."""
+    async def open(self, query: str = "") -> None:
+        """The first run of the page, at an address with these query parameters."""
         message = BackMsg()
-        message.rerun_script.query_string = ""
+        message.rerun_script.query_string = query
         await self.socket.send(message.SerializeToString())
         await self._run()
         if not self.live:
@@ -79,6 +80,7 @@ class Session:
             self.live, self.fragment = component.id, fragment
             self.rev = data["panels"]["prompt"]["rev"]
             self.kept |= set(data["kept"])
+            self.notice = (data["panels"]["prompt"]["notice"] or {}).get("text", "")
             self.texts = {name: panel["text"] for name, panel in data["panels"].items() if "text" in panel}
 
 

@@ -1,0 +1,23 @@
+"""Attacks of one visitor on a real server, small: each is refused in a sentence and takes no memory from others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.state import server
+from app.stores.settings import KEY_SECONDS
+from tests.benchmarks.denials import ATTACKS, GROWTH, Attack, measured
+
+SIZE = {"a prompt of 10 MB": 0.3}
+SMALL = 0.1
+
+
+@pytest.mark.parametrize("attack", [each for each in ATTACKS if each.refused], ids=lambda each: each.what[:20])
+def test_what_would_take_the_server_from_all_is_refused(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(server.SHARED, "1")
+    monkeypatch.setenv(KEY_SECONDS.name, "0.05")
+    found = asyncio.run(measured(attack, SIZE.get(attack.what, SMALL)))
+    assert "this server" in found.told
+    assert found.growth <= GROWTH
