@@ -48,8 +48,8 @@ BUGS: Final = (
     Bug(
         "another head than the chosen one",
         "panels/growing.py",
-        "fresh = (rows[head] if",
-        "fresh = (rows[-1 - head] if",
+        "made.append((rows[head] if",
+        "made.append((rows[-1 - head] if",
         f"{SENT}::test_the_heatmap_is_the_tensor_with_its_axes",
     ),
     Bug(
@@ -154,8 +154,8 @@ BUGS: Final = (
     Bug(
         "thumbnails' heads in reverse order",
         "panels/thumbnails.py",
-        "start, trace.T)[0]",
-        "start, trace.T)[0].flip(0)",
+        "_pool(rows[0], block",
+        "_pool(rows[0].flip(0), block",
         f"{SENT}::test_each_thumbnail_is_its_own_head_s_pattern",
     ),
     Bug(
@@ -168,8 +168,8 @@ BUGS: Final = (
     Bug(
         "a block's smallest weight",
         "panels/thumbnails.py",
-        "rows = np.maximum.reduceat(",
-        "rows = np.minimum.reduceat(",
+        ".amax(dim=(2, 4))",
+        ".amin(dim=(2, 4))",
         f"{SENT}::test_thumbnails_of_a_long_prompt_show_the_largest_weight_of_each_block",
     ),
     Bug(
