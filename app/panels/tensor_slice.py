@@ -115,8 +115,7 @@ def of_trace(
         most = float(np.nanmax(lengths)) or 1.0
         return _slice(f"{title}, times the values' lengths", ("query", "key"), lengths, "sequential", most)
     if role == "loss":
-        losses = [rows[0] for _, rows in pieces(trace, name, 0, trace.T)]
-        matrix, source = torch.cat(losses).float().cpu().numpy(), None
+        matrix, source = _losses(trace), None
     elif axes[0] != "T" or len(axes) == 1:
         tensor = trace[name][0].float().cpu().numpy()
         matrix, source = (tensor[head] if "H" in trace.shapes()[name][0] else tensor), None
@@ -138,6 +137,16 @@ def of_trace(
         scale = "sequential" if high or role in SEQUENTIAL else "diverging"
         made = _slice(title, axes, matrix, scale, high, by_row=by == "row" and role in PATTERNS)
     return replace(made, place=tuple(place), source=source)
+
+
+def _losses(trace: Trace) -> Matrix:
+    """Return the loss at each position, (T,), NaN at the last: from the logits of a few positions at a time."""
+    ids, made = trace.ids[0], []
+    for at, rows in pieces(trace, architecture(trace.config).named("logits"), 0, trace.T):
+        targets = ids[at + 1 : at + 1 + rows.shape[1]]
+        shares = rows[0, : len(targets)].log_softmax(dim=-1)  # (t, V)
+        made.append(-shares.gather(1, targets[:, None])[:, 0])
+    return torch.cat([*made, torch.full((1,), torch.nan)]).float().cpu().numpy()  # type: ignore[no-any-return]
 
 
 def _usual(matrix: Matrix) -> float:

@@ -74,8 +74,7 @@ def of_stage(arch: Architecture, place: Location, T: int, by: str = "weight") ->
     C, H = float(config.n_embd), float(config.n_head)
     if node.axes[-1] == "V" or node.role == "loss":
         logits = float(T) * config.vocab_size
-        cells = logits * (QUICK if node.role == "logits" else 1.0)
-        return Cost(2 * C * logits, cells, STAGES * FLOAT * min(logits, max(PIECE, float(config.vocab_size))))
+        return Cost(2 * C * logits, logits, STAGES * FLOAT * min(logits, max(PIECE, float(config.vocab_size))))
     if node.axes[-2:] == ("T", "T"):
         scores = H * T * T
         memory = 3.0 * FLOAT * T * T + STAGES * FLOAT * (scores if by == "value" else min(scores, max(PIECE, H * T)))
