@@ -10,6 +10,7 @@ prefix=${GPTSCOPE_PREFIX:-}
 prefix=${prefix%/}
 processes=${GPTSCOPE_PROCESSES:-127.0.0.1:8501 127.0.0.1:8502}
 passwords=${GPTSCOPE_PASSWORDS:-}
+nobody="'none'"
 https=${GPTSCOPE_HTTPS_PORT:-443}
 if [ -n "$passwords" ]; then realm=gptscope; else realm=off; fi
 if [ "$https" = 443 ]; then suffix=; else suffix=:$https; fi
@@ -54,5 +55,5 @@ done <"$here/gptscope.conf" | sed "
     s|@PASS@|$pass|g
     s|@UPLOAD@|${GPTSCOPE_UPLOAD_MB:-256}|g
     s|@PAGES@|${GPTSCOPE_PAGES:-200}|g
-    s|@FRAMES@|${GPTSCOPE_FRAMES:-'none'}|g
+    s|@FRAMES@|${GPTSCOPE_FRAMES:-$nobody}|g
 "

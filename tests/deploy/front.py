@@ -22,7 +22,7 @@ HOST = "class.localhost"
 """Chromium takes every name that ends so for this machine."""
 USER, PASSWORD = "class", "fox and wolf"
 SETTINGS = {"GPTSCOPE_HOST": HOST, "GPTSCOPE_PREFIX": "/gptscope", "GPTSCOPE_SECRET": "of this test"}
-_TRUSTING = ssl._create_unverified_context()
+TRUSTING = ssl._create_unverified_context()
 AROUND = """
 daemon off;
 {user}
@@ -86,8 +86,10 @@ class Front:
         wait_for(f"http://127.0.0.1:{port}/gptscope", self.processes[port])
 
     def stop(self, port: int) -> None:
-        """End a process of the app."""
-        process = self.processes.pop(port)
+        """End a process of the app, if there is one."""
+        process = self.processes.pop(port, None)
+        if process is None:
+            return
         process.terminate()
         try:
             process.wait(10)
@@ -100,20 +102,17 @@ class Front:
         path: str,
         password: str | None = PASSWORD,
         method: str = "GET",
-        body: bytes = b"",
         tls: bool = True,
-        **headers: str,
+        headers: dict[str, str] | None = None,
     ) -> HTTPResponse:
-        """Send one request, without a browser; its path begins after the prefix, or with a slash."""
-        to = (
-            HTTPSConnection("127.0.0.1", self.https, context=_TRUSTING)
-            if tls
-            else HTTPConnection("127.0.0.1", self.http)
-        )
+        """Send one request, without a browser and without a body; its path begins after the prefix, or with a slash."""
+        sent = {"Host": HOST, **(headers or {})}
+        secure = HTTPSConnection("127.0.0.1", self.https, context=TRUSTING)
+        to = secure if tls else HTTPConnection("127.0.0.1", self.http)
         if password is not None:
-            headers["Authorization"] = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}"
+            sent["Authorization"] = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}"
         full = path if path.startswith("/") else f"/gptscope/{path}"
-        to.request(method, full, headers={"Host": HOST, **headers})
+        to.request(method, full, headers=sent)
         answer = to.getresponse()
         answer.read()
         to.close()
@@ -134,7 +133,7 @@ class Front:
 def front(folder: Path, processes: int = 2, **settings: str) -> Iterator[Front]:
     """Start so many processes and nginx before them, on free ports of this machine."""
     http, https, *ports = _free_ports(2 + processes)
-    _certificate(folder)
+    write_certificate(folder)
     salted = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout
     (folder / "passwords").write_text(f"{USER}:{salted}")
     (folder / "acme").mkdir()
@@ -155,7 +154,7 @@ def front(folder: Path, processes: int = 2, **settings: str) -> Iterator[Front]:
     with ExitStack() as stack:
         for port in ports:
             made.start(port)
-            stack.callback(lambda port=port: made.processes.get(port) and made.stop(port))
+            stack.callback(made.stop, port)
         stack.enter_context(_nginx(folder, environment))
         for port in ports:
             made.wait(port)
@@ -188,7 +187,8 @@ def _nginx(folder: Path, environment: dict[str, str]) -> Iterator[None]:
             process.wait(10)
 
 
-def _certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write a certificate that nobody but the server has signed, and its key."""
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
     command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]

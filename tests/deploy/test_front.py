@@ -94,8 +94,10 @@ def test_the_page_works_wholly_under_a_prefix_and_the_policy(deployed: Front, ch
             page.get_by_role("link", name=name, exact=True).click()
             page.wait_for_url(lambda url, path=path: urlsplit(url).path == f"/gptscope/{path}")  # type: ignore[misc]
             page.locator(MODEL).first.wait_for()
+            page.wait_for_timeout(1000)  # plotly complains of a plot that leaves the page while it is drawn
             page.reload()  # the address of each page is answered as well
             page.locator(MODEL).first.wait_for()
+            page.wait_for_timeout(1000)
         ready(page)
         page.locator("[data-role=prompt]").fill("The fox")
         wait_for_text(page, "The fox")
@@ -113,7 +115,7 @@ def test_the_page_works_wholly_under_a_prefix_and_the_policy(deployed: Front, ch
             downloading.value.save_as(tmp_path / "saved")
             page.keyboard.press("Escape")
         assert data_of(tmp_path / "saved")["title"] == "fairytales"
-        assert said == []
+        assert said == [], said
     with visitor(chrome) as other:
         wait_for_text(opened(other, link), "The fox")
 
@@ -134,7 +136,7 @@ def heard(page: Page) -> list[str]:
 
     page.on("response", answered)
     page.on("console", lambda message: told(message.type, message.text))
-    page.on("pageerror", lambda error: told("error", str(error)))
+    page.on("pageerror", lambda error: told("error", f"{error} on {page.url}"))
     page.on("request", lambda asked: said.append(asked.url) if foreign(asked.url) else None)
     return said
 
@@ -174,8 +176,8 @@ def test_nobody_gets_in_without_the_password(deployed: Front) -> None:
     places = ["", "words", "_stcore/health", "_stcore/host-config", "static/js/x.js", "media/x", "_stcore/stream"]
     for password in (None, "wolf and fox"):
         for place in places:
-            for headers in ({}, {"Cookie": f"gptscope_pass={'0' * 32}; gptscope_process={deployed.ports[0]}"}):
-                found = deployed.ask(place, password, **headers)
+            for headers in (None, {"Cookie": f"gptscope_pass={'0' * 32}; gptscope_process={deployed.ports[0]}"}):
+                found = deployed.ask(place, password, headers=headers)
                 assert (found.status, found.getheader("Set-Cookie")) == (401, None), place
     for path, tls in (("/", True), ("/.well-known/acme-challenge/x", False), ("/gptscope/", False), ("/other", True)):
         assert deployed.ask(path, "wolf and fox", tls=tls).getheader("Set-Cookie") is None
@@ -221,11 +223,10 @@ def test_another_name_gets_a_page_that_tells_the_right_one(deployed: Front, chro
 
 
 def test_a_file_larger_than_allowed_is_refused_before_the_app_has_it(deployed: Front) -> None:
-    before = len(deployed.requests())
     for place in ("_stcore/upload_file/a/b", "words"):
         # told by its length alone, so that nothing need be sent
-        assert deployed.ask(place, method="PUT", **{"Content-Length": "3000000"}).status == 413
-    assert [answered for _, answered, *_ in deployed.requests()[before:]] == ["-", "-"]
+        assert deployed.ask(place, method="PUT", headers={"Content-Length": "3000000"}).status == 413
+    assert {answered for _, answered, status, *_ in deployed.requests() if status == "413"} == {"-"}
 
 
 def test_a_process_that_ends_leaves_its_visitors_to_another(deployed: Front, chrome: Browser) -> None:

@@ -1,0 +1,99 @@
+"""More than a class: `python -m tests.benchmarks.many`. A hundred visitors of four processes behind the nginx of
+.deploy/, each with the cookies, TLS and the prefix that a browser has; each types a key in three seconds. Measured is
+the time from a key to the last message of its numbers; the visitors' own work is done on the same cores."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+from collections import Counter
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+
+from tests.benchmarks.keystroke import quantile
+from tests.benchmarks.load import Session, resident
+from tests.benchmarks.timing import absolute, report
+from tests.deploy.front import HOST, TRUSTING, Front, front, missing
+
+OPENING = 4
+"""Pages that are opened at a time."""
+
+
+def cookies(server: Front) -> dict[str, str]:
+    """Open the page as a browser does first; return what it keeps of that."""
+    kept: SimpleCookie = SimpleCookie()
+    for each in server.ask("").headers.get_all("Set-Cookie") or []:
+        kept.load(each)
+    return {name: morsel.value for name, morsel in kept.items()}
+
+
+async def visitor(
+    server: Front, keys: int, pause: float, doors: asyncio.Semaphore, everybody: asyncio.Barrier
+) -> tuple[str, list[float]]:
+    """Open a page, and type once everybody has one: the process that the visitor was led to, and the times."""
+    async with doors:
+        kept = await asyncio.to_thread(cookies, server)
+        socket = await connect(
+            f"wss://{HOST}:{server.https}/gptscope/_stcore/stream",
+            host="127.0.0.1",
+            port=server.https,
+            ssl=TRUSTING,
+            origin=f"https://{HOST}:{server.https}",  # type: ignore[arg-type]
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in kept.items())},
+            max_size=None,
+            open_timeout=60,
+        )
+        session = Session(socket)
+        await session.open()
+    async with socket:
+        await everybody.wait()
+        await asyncio.sleep(random.random() * pause)
+        times = []
+        for _ in range(keys):
+            took = await session.key()
+            times.append(took)
+            await asyncio.sleep(max(0.0, pause - took))
+    return kept["gptscope_process"], times
+
+
+async def run(server: Front, users: int, keys: int, pause: float) -> bool:
+    """Everybody at once."""
+    doors, everybody = asyncio.Semaphore(OPENING), asyncio.Barrier(users)
+    parts = await asyncio.gather(*(visitor(server, keys, pause, doors, everybody) for _ in range(users)))
+    times = [took * 1e3 for _, part in parts for took in part]
+    spread = "/".join(str(number) for _, number in sorted(Counter(process for process, _ in parts).items()))
+    memory = sum(resident(process.pid) for process in server.processes.values())
+    detail = f"median {statistics.median(times):.0f}, max {max(times):.0f} ms, {len(times)} keys; visitors {spread}"
+    what = f"{users} visitors, a key in {pause:g} s, {len(server.ports)} processes: key → numbers sent, p95 ms"
+    good = report(what, quantile(times, 0.95), 1000, detail)
+    return report("memory of all processes, MB a process", memory / len(server.ports), 800, f"{memory:.0f} MB") and good
+
+
+def main() -> int:
+    """Print the table; the exit status is 1 if a bound was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=100, help="how many type at once")
+    parser.add_argument("--processes", type=int, default=4, help="processes of the app")
+    parser.add_argument("--keys", type=int, default=20, help="keys of each")
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds from a key to the next")
+    options = parser.parse_args()
+    if missing():
+        parser.error(missing())
+    print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        front(Path(folder), options.processes, GPTSCOPE_PAGES=str(2 * options.users)) as server,
+        absolute(),
+    ):
+        good = asyncio.run(run(server, options.users, options.keys, options.pause))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
