@@ -179,6 +179,7 @@ def test_nobody_gets_in_without_the_password(deployed: Front) -> None:
             for headers in (None, {"Cookie": f"gptscope_pass={'0' * 32}; gptscope_process={deployed.ports[0]}"}):
                 found = deployed.ask(place, password, headers=headers)
                 assert (found.status, found.getheader("Set-Cookie")) == (401, None), place
+                assert found.getheader("WWW-Authenticate") == 'Basic realm="gptscope"'
     for path, tls in (("/", True), ("/.well-known/acme-challenge/x", False), ("/gptscope/", False), ("/other", True)):
         assert deployed.ask(path, "wolf and fox", tls=tls).getheader("Set-Cookie") is None
 
