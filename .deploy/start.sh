@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 port=${1:-${GPTSCOPE_PORT:?is not set, and start.sh was given no port}}
 
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # so that only its packages need be installed
-export STREAMLIT_SERVER_COOKIE_SECRET="$GPTSCOPE_SECRET" # of all processes the same; not on the command line, which all can read
+export STREAMLIT_SERVER_COOKIE_SECRET="$GPTSCOPE_SECRET" # all processes have the same; everybody sees a command line
 export GPTSCOPE_SHARED="${GPTSCOPE_SHARED:-1}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the processes share the cores: threads of each would wait for each other
 set -- "--server.port=$port" "--server.address=${GPTSCOPE_ADDRESS:-127.0.0.1}" --server.headless=true \

@@ -10,13 +10,13 @@ prefix=${GPTSCOPE_PREFIX:-}
 prefix=${prefix%/}
 processes=${GPTSCOPE_PROCESSES:-127.0.0.1:8501 127.0.0.1:8502}
 passwords=${GPTSCOPE_PASSWORDS:-}
-nobody="'none'"
 https=${GPTSCOPE_HTTPS_PORT:-443}
 if [ -n "$passwords" ]; then realm=gptscope; else realm=off; fi
 if [ "$https" = 443 ]; then suffix=; else suffix=:$https; fi
-style='<style>body{font:18px/1.5 sans-serif;margin:3em auto;max-width:34em;padding:0 1em}:root{color-scheme:light dark}</style>'
-# The pass changes with the secret and with the passwords, so that a new password sends everybody to the door.
-pass=$({ printf '%s' "$GPTSCOPE_SECRET"; if [ -n "$passwords" ]; then cat "$passwords"; fi; } | sha256sum | cut -c1-32)  # as long as a map of nginx takes
+style='body{font:18px/1.5 sans-serif;margin:3em auto;max-width:34em;padding:0 1em}:root{color-scheme:light dark}'
+# The pass changes with the secret and with the passwords, so that a new password sends everybody to the door. It is as
+# long as nginx's maps take without another setting.
+pass=$({ printf '%s' "$GPTSCOPE_SECRET"; if [ -n "$passwords" ]; then cat "$passwords"; fi; } | sha256sum | cut -c1-32)
 
 # A pool for each process: itself, and the others if it takes no connection.
 pools() {
@@ -42,7 +42,7 @@ while IFS= read -r line; do
         *) printf '%s\n' "$line" ;;
     esac
 done <"$here/gptscope.conf" | sed "
-    s|@STYLE@|$style|g
+    s|@STYLE@|<style>$style</style>|g
     s|@HOSTS@|$GPTSCOPE_HOST|g
     s|@ADDRESS@|https://${GPTSCOPE_HOST%% *}$suffix$prefix/|g
     s|@PREFIX@|$prefix|g
@@ -57,5 +57,4 @@ done <"$here/gptscope.conf" | sed "
     s|@PASS@|$pass|g
     s|@UPLOAD@|${GPTSCOPE_UPLOAD_MB:-256}|g
     s|@PAGES@|${GPTSCOPE_PAGES:-200}|g
-    s|@FRAMES@|${GPTSCOPE_FRAMES:-$nobody}|g
 "

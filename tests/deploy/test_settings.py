@@ -87,7 +87,7 @@ CASES: list[dict[str, str]] = [
     {},
     {"GPTSCOPE_PREFIX": ""},
     {"GPTSCOPE_PREFIX": "/a/b/", "GPTSCOPE_HOST": "class.localhost school.localhost", "GPTSCOPE_PASSWORDS": ""},
-    {"GPTSCOPE_PROCESSES": "127.0.0.1:8501", "GPTSCOPE_FRAMES": "https://moodle.example.org"},
+    {"GPTSCOPE_PROCESSES": "127.0.0.1:8501"},
     {"GPTSCOPE_PROCESSES": " ".join(f"127.0.0.1:{port}" for port in range(8501, 8517))},
 ]
 
