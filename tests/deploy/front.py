@@ -71,9 +71,14 @@ class Front:
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
+    def prefix(self) -> str:
+        """Where the app begins, without a slash at its end."""
+        return self.environment["GPTSCOPE_PREFIX"]
+
+    @property
     def address(self) -> str:
         """The address that people type."""
-        return f"https://{HOST}:{self.https}/gptscope/"
+        return f"https://{HOST}:{self.https}{self.prefix}/"
 
     def start(self, port: int) -> None:
         """Start a process of the app."""
@@ -83,7 +88,7 @@ class Front:
 
     def wait(self, port: int) -> None:
         """Wait until it answers."""
-        wait_for(f"http://127.0.0.1:{port}/gptscope", self.processes[port])
+        wait_for(f"http://127.0.0.1:{port}{self.prefix}", self.processes[port])
 
     def stop(self, port: int) -> None:
         """End a process of the app, if there is one."""
@@ -111,7 +116,7 @@ class Front:
         to = secure if tls else HTTPConnection("127.0.0.1", self.http)
         if password is not None:
             sent["Authorization"] = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}"
-        full = path if path.startswith("/") else f"/gptscope/{path}"
+        full = path if path.startswith("/") else f"{self.prefix}/{path}"
         to.request(method, full, headers=sent)
         answer = to.getresponse()
         answer.read()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests.browser.driver import DEEP_QUERY, browser, chromium, wait_for_text
 from tests.browser.test_browser_models import MODEL, upload
-from tests.deploy.front import HOST, PASSWORD, USER, Front, front, missing
+from tests.deploy.front import DEPLOY, HOST, PASSWORD, USER, Front, front, missing
 from tests.export.page_reader import data_of
 from tests.lopsided import FITS, lopsided, write_folder
 
@@ -231,6 +233,27 @@ def test_a_file_larger_than_allowed_is_refused_before_the_app_has_it(deployed: F
         # told by its length alone, so that nothing need be sent
         assert deployed.ask(place, method="PUT", headers={"Content-Length": "3000000"}).status == 413
     assert {answered for _, answered, status, *_ in deployed.requests() if status == "413"} == {"-"}
+
+
+def test_the_root_of_a_host_that_is_open_to_all(chrome: Browser, tmp_path: Path) -> None:
+    settings = {"GPTSCOPE_PREFIX": "", "GPTSCOPE_PASSWORDS": "", "GPTSCOPE_MODEL": "nano-sort"}
+    with front(tmp_path, processes=1, **settings) as plain, visitor(chrome, None) as context:
+        page = context.new_page()
+        said = heard(page)
+        page.goto(plain.address)
+        ready(page)
+        expect(page.locator(MODEL).first).to_contain_text("nano-sort")
+        assert urlsplit(page.url).path == "/" and said == []
+        assert {each["path"] for each in context.cookies()} == {"/"}
+        assert plain.ask("_stcore/metrics", None).status == 404
+
+
+def test_the_health_check_of_the_image(deployed: Front) -> None:
+    (command,) = re.findall(r'CMD (\["python".*\])$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    for port, healthy in ((deployed.ports[0], True), (deployed.http, False)):
+        environment = {**deployed.environment, "GPTSCOPE_PORT": str(port)}
+        done = subprocess.run(json.loads(command), env=environment, capture_output=True, check=False)
+        assert (done.returncode == 0) == healthy
 
 
 def test_a_process_that_ends_leaves_its_visitors_to_another(deployed: Front, chrome: Browser) -> None:
