@@ -20,7 +20,7 @@ async function takeLibrary(packed) {
 function newPlot(parentElement) {
   const plot = document.createElement("div");
   parentElement.append(plot);
-  return { plot, newest: null };
+  return { plot, newest: null, drawing: null };
 }
 
 export default function (component) {
@@ -37,11 +37,12 @@ export default function (component) {
   drawn.newest = data.figure;
   const figure = JSON.parse(data.figure);
   drawn.plot.style.height = `${figure.layout.height}px`; // at once, so that what follows keeps its place
-  unpacked.then((Plotly) => {
-    if (drawn.newest === data.figure) Plotly.react(drawn.plot, figure.data, figure.layout, data.config);
+  drawn.drawing = unpacked.then((Plotly) => {
+    return drawn.newest === data.figure ? Plotly.react(drawn.plot, figure.data, figure.layout, data.config) : undefined;
   });
   return whenGone(component, () => {
-    unpacked.then((Plotly) => Plotly.purge(drawn.plot));
+    // What it has begun to draw it draws to the end, and asks the plot for more meanwhile.
+    Promise.all([unpacked, drawn.drawing]).then(([Plotly]) => Plotly.purge(drawn.plot));
     plots.delete(parentElement);
   });
 }
