@@ -92,10 +92,11 @@ class Limits:
         Raises:
             TooMuch: it takes too long, or too much memory.
 
-        >>> Limits(seconds=2.0, speed=lambda: Speed(1e9, 1e6)).check(Cost(flops=5e9), "The logits of 9 tokens")
+        >>> limits = Limits(seconds=2.0, speed=lambda: Speed(1e9, 1e6))
+        >>> limits.check(Cost(flops=5e9), "The logits of 9 tokens")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        app.stores.limits.TooMuch: The logits of 9 tokens would compute for about 5 s, ...
+        app.stores.limits.TooMuch: The logits of 9 tokens would compute for about 5.0 s, ...
         """
         if self.seconds < math.inf and (speed := self.speed()) is not None:
             seconds = speed.seconds(cost)

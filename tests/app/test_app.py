@@ -184,7 +184,9 @@ def test_every_node_and_weight_can_be_inspected(me: Explorer) -> None:
             tensor = tensor[:, me.shown.trace.logits[0, -1].argsort(descending=True)[:40]]
         if own_axes[0] == "T" and own_axes[1:] not in ([], ["T"]):
             tensor = tensor.T  # a position is a column
-        assert np.array_equal(part.matrix, np.atleast_2d(tensor.float().numpy()), equal_nan=True), node.id
+        expected = np.atleast_2d(tensor.float().numpy())
+        bound = 1e-6 if node.id == "loss" else 0.0  # losses come from the logits of a few positions at a time
+        assert np.allclose(part.matrix, expected, rtol=bound, atol=bound, equal_nan=True), node.id
         for key in node.weights:
             me.apply(PickWeight(key))
             weight = me.checkpoint.model.get_parameter(key).detach().numpy()
