@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import components
 from app.components import runtime
-from app.state import opening, reports, returning, server
+from app.state import gate, opening, reports, returning, server, uploads
 from app.state.origin import origin
 from app.stores.settings import SettingError
 from app.views.card import card
@@ -26,6 +26,8 @@ ICON = Path(__file__).with_name("icon.svg")
 @told
 def frame() -> None:
     """Draw the frame, then the page that was chosen."""
+    gate.stand()
+    uploads.guard()
     st.set_page_config(page_title="gptscope", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     runtime(drop=".st-key-choose button")

@@ -19,12 +19,18 @@ from gptcore.analysis.token_loss import Lesson
 
 
 def explorer() -> Explorer:
-    """Return this person's explorer; `opening.ready()` has made it."""
+    """Return this person's explorer; `opening.ready()` has made it.
+
+    A client can have its own session's state cleared: then the page is drawn as at the start.
+    """
+    if "explorer" not in st.session_state:
+        st.rerun(scope="app")
     return cast(Explorer, st.session_state["explorer"])
 
 
 def loaded() -> Wanted:
     """Return the model that is on the screen."""
+    explorer()
     return cast(Wanted, st.session_state["loaded"])
 
 

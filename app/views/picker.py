@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import components
-from app.state import opening, person, reports, returning, server
+from app.state import opening, person, reports, returning, server, uploads
 from app.stores import models
 from app.stores.limits import TooMuch
 from app.stores.models import Wanted
@@ -83,7 +83,7 @@ def _open_questions() -> str:
     return f" The file does not tell: {', '.join(told)} (About this model has the others)." if told else ""
 
 
-@st.dialog("Open a model", width="medium")
+@st.dialog("Open a model", width="medium", on_dismiss=uploads.drop)
 @told
 def _choose() -> None:
     """Shipped models, recent ones, an upload, a path or a name. What cannot be loaded leaves the present model."""
@@ -95,18 +95,7 @@ def _choose() -> None:
         st.caption("Opened before")
         for i, wanted in enumerate(recent):
             _offer(wanted, "uploaded" if wanted.digest else wanted.source, key=f"recent {i}")
-    st.caption("A checkpoint of your own: nanoGPT, minGPT, Hugging Face GPT-2, or a folder that gptcore.save wrote")
-    megabytes = st.get_option("server.maxUploadSize")
-    files = st.file_uploader(
-        f"Drop its files here, at most {megabytes} MB each; a vocabulary (meta.pkl, vocab.json and merges.txt, "
-        "tokenizer.json) or a config.json may come with them",
-        type=KINDS,
-        accept_multiple_files=True,
-        key=f"files {opening.opened()}",
-    )
-    names = " + ".join(file.name for file in files)
-    if files and st.button(escaped(f"Open {names}"), key="open upload", type="primary"):
-        _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
+    files = _uploaded() if uploads.allowed() else []
     if server.shared():
         st.caption("This server is shared: it opens no paths of its own.")
     else:
@@ -118,6 +107,24 @@ def _choose() -> None:
                 _open(Wanted(models.one_spelling(source.strip())))
     with why:
         _retry(files)
+
+
+def _uploaded() -> list[uploads.Upload]:
+    """Draw the place for files; return those that are there."""
+    st.caption("A checkpoint of your own: nanoGPT, minGPT, Hugging Face GPT-2, or a folder that gptcore.save wrote")
+    files = uploads.read(
+        st.file_uploader(
+            f"Drop its files here, at most {uploads.largest()} MB each; a vocabulary (meta.pkl, vocab.json and "
+            "merges.txt, tokenizer.json) or a config.json may come with them",
+            type=KINDS,
+            accept_multiple_files=True,
+            key=f"files {opening.opened()}",
+        )
+    )
+    names = " + ".join(file.name for file in files)
+    if files and st.button(escaped(f"Open {names}"), key="open upload", type="primary"):
+        _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
+    return files
 
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
@@ -141,6 +148,7 @@ def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
         opening.failed(wanted, error)
         st.rerun(scope="fragment")  # to tell it at the top
     opening.failed(None, None)
+    uploads.drop()
     st.rerun()
 
 
