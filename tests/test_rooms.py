@@ -15,6 +15,7 @@ ROOMS = {
     "gptcore": (
         *(
             "inert",
+            "apart",
             "notebook",
             "config",
             "model",

@@ -14,12 +14,15 @@ from app.state import origin, person, server
 from app.stores import models
 from app.stores.models import File, Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
+from gptcore.tokenizer import strangers
 
 Remedies = Callable[[Wanted, Exception, Callable[[Wanted], None]], None]
 """Draws what can be done about a model that could not be loaded."""
 
 DEFAULT = "fairytales"
 RECENT = 6
+SECONDS = 2.0
+"""Longest time for which a vocabulary that anybody may have made is waited for."""
 
 
 def ready(remedies: Remedies | None = None) -> bool:
@@ -65,7 +68,8 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     """
     before: Explorer | None = st.session_state.get("explorer")
     megabytes = models.memory()
-    checkpoint = server.models().get(wanted, listener, files)
+    with strangers.deadline(SECONDS):
+        checkpoint = server.models().get(wanted, listener, files)
     text, refused = (before.own_words, before.refused) if before else (None, None)
     past = person.Training(wanted, checkpoint)
     rev = before.rev + 1 if before else 0

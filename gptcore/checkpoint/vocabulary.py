@@ -21,10 +21,10 @@ from gptcore.tokenizer import (
     Tokenizer,
     read_meta_pkl,
     read_tokenizer_json,
-    tokenizer_from_json,
 )
 from gptcore.tokenizer.base import FORMAT
-from gptcore.tokenizer.bounded import read_json, read_text
+from gptcore.tokenizer.bounded import read_json
+from gptcore.tokenizer.strangers import from_stranger, guarded, library
 
 ON_GPT2 = ("gpt2", "openwebtext", "shakespeare")
 """Data sets of nanoGPT that are encoded with GPT-2's tokenizer."""
@@ -156,18 +156,18 @@ def _from_file(path: Path) -> Tokenizer:
     if path.suffix == ".txt":
         return LibraryTokenizer.from_word_pieces(path)
     if not head.lstrip().startswith(b"{"):
-        return read_meta_pkl(path)
+        return guarded(read_meta_pkl(path))
     content = read_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} is JSON, but not an object; copy or download it again")
     if content.get("format") == FORMAT:
-        return tokenizer_from_json(content)
+        return from_stranger(content)
     if isinstance(content.get("model"), dict):
         try:
             return read_tokenizer_json(path)
         except ValueError as ours:
             try:
-                return LibraryTokenizer(read_text(path))
+                return from_stranger(library(content))
             except ValueError as theirs:
                 raise ValueError(f"{ours}; and {theirs}") from None
     return BPETokenizer.gpt2_from_folder(path.parent)

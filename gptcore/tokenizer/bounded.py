@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 MOST_BYTES = 64 * 2**20
@@ -11,14 +14,27 @@ MOST_BYTES = 64 * 2**20
 MOST_VALUES = 2_000_000
 """Largest number of JSON values, three for each of 650,000 tokens: even a value of few bytes takes memory."""
 _AGAIN = "copy or download it again"
+_LIMITS: ContextVar[tuple[int, int]] = ContextVar("bytes and values of a file", default=(MOST_BYTES, MOST_VALUES))
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES, wanted: str = _AGAIN) -> bytes:
+@contextmanager
+def at_most(size: int, values: int) -> Iterator[None]:
+    """Read smaller files alone in the block: of so many bytes and JSON values."""
+    before = _LIMITS.set((size, values))
+    try:
+        yield
+    finally:
+        _LIMITS.reset(before)
+
+
+def read_bytes(path: Path, most: int | None = None, wanted: str = _AGAIN) -> bytes:
     """Return the bytes of the file. `wanted` completes the error if there is no such file.
 
     Raises:
-        ValueError: there is no such file, it cannot be read, or it holds more than `most` bytes.
+        ValueError: there is no such file, it cannot be read, or it holds more than `most` bytes; by default 64 MiB, or
+            what `at_most` allows.
     """
+    most = _LIMITS.get()[0] if most is None else most
     try:
         if not path.is_file():  # a pipe or a device would never end
             raise ValueError(f"there is no {path.name} in {path.parent}; {wanted}")
@@ -42,8 +58,9 @@ def read_text(path: Path, wanted: str = _AGAIN) -> str:
 def read_json(path: Path, wanted: str = _AGAIN) -> object:
     """Return the JSON data of the file; raise ValueError for any problem, also for two values under one key."""
     text = read_text(path, wanted)
-    if text.count(",") > MOST_VALUES:
-        raise ValueError(f"{path} holds more than {MOST_VALUES} values, the most for a vocabulary; {_AGAIN}")
+    values = _LIMITS.get()[1]
+    if text.count(",") > values:
+        raise ValueError(f"{path} holds more than {values} values, the most for a vocabulary here; {_AGAIN}")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_whole)
     except json.JSONDecodeError as error:

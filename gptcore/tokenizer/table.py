@@ -62,22 +62,23 @@ class TableTokenizer(Tokenizer):
         return several > len(self.tokens) / 2 and not any(re.search(r"\s", token) for token in self.tokens)
 
     def encode(self, text: str) -> list[int]:
-        return [self._ids[match[0]] for match in (self._words(text) if self.are_words else self._cut(text))]
+        return [self._ids[token] for token in (self._words(text) if self.are_words else self._cut(text))]
 
-    def _words(self, text: str) -> Iterable[re.Match[str]]:
+    def _words(self, text: str) -> Iterable[str]:
         for match in re.finditer(r"\S+", text):
             if match[0] not in self._ids:
                 raise self._unknown(match[0], match.start())
-            yield match
+            yield match[0]
 
-    def _cut(self, text: str) -> Iterable[re.Match[str]]:
+    def _cut(self, text: str) -> Iterable[str]:
         position = 0
         while position < len(text):
-            match = self._longest.match(text, position)
-            if match is None:
+            parts = (text[position : position + length] for length in self._lengths)
+            token = next((part for part in parts if part in self._ids), None)
+            if token is None:
                 raise self._unknown(text[position], position)
-            yield match
-            position = match.end()
+            yield token
+            position += len(token)
 
     def _unknown(self, text: str, position: int) -> ValueError:
         some = ", ".join(map(repr, self.tokens[:8])) + (", …" if len(self.tokens) > 8 else "")
@@ -95,8 +96,9 @@ class TableTokenizer(Tokenizer):
         return found
 
     @cached_property
-    def _longest(self) -> re.Pattern[str]:
-        return re.compile("|".join(map(re.escape, sorted(self.tokens, key=len, reverse=True))))
+    def _lengths(self) -> list[int]:
+        """The lengths of the tokens, the longest first: as many look-ups a token, however many tokens there are."""
+        return sorted({len(token) for token in self.tokens}, reverse=True)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Return the text of the ids, with one space between words."""

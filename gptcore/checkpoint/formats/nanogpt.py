@@ -22,8 +22,9 @@ from gptcore.checkpoint.shapes import sizes_from_weights, turn_conv1d
 from gptcore.checkpoint.state_names import plain_names
 from gptcore.checkpoint.vocabulary import fitting, found_for
 from gptcore.config import ConfigError, GPTConfig
-from gptcore.tokenizer import Tokenizer, tokenizer_from_json
+from gptcore.tokenizer import Tokenizer
 from gptcore.tokenizer.bounded import shown
+from gptcore.tokenizer.strangers import from_stranger
 
 MODEL_ARGS = ("n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")
 OUR_MODEL_ARGS = ("tie_weights", "activation", "layer_norm_epsilon")
@@ -145,6 +146,6 @@ def _holds_two_matrices(state: Mapping[str, Tensor]) -> bool:
 def _own_tokenizer(path: Path, inside: object) -> Tokenizer | None:
     """Return the tokenizer that `gptcore.train` stored in the file; None if there is none."""
     try:
-        return None if inside is None else tokenizer_from_json(inside)
+        return None if inside is None else from_stranger(inside)
     except ValueError as error:
         raise VocabularyError(f"the tokenizer in {path} cannot be read ({error}); pass one as tokenizer=...") from None

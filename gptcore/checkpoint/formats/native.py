@@ -29,8 +29,9 @@ from gptcore.checkpoint.parts import chosen_config
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
 from gptcore.checkpoint.vocabulary import fitting
 from gptcore.config import ConfigError, GPTConfig
-from gptcore.tokenizer import Tokenizer, tokenizer_from_json
+from gptcore.tokenizer import Tokenizer
 from gptcore.tokenizer.bounded import read_json
+from gptcore.tokenizer.strangers import from_stranger
 
 FORMAT, VERSION = "gptscope", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -205,7 +206,7 @@ def _wrong(what: str) -> type[CheckpointError]:
 
 def _tokenizer(path: Path) -> Tokenizer:
     try:
-        return tokenizer_from_json(read_json(path))
+        return from_stranger(read_json(path))
     except ValueError as error:
         raise VocabularyError(f"{path} is not a gptscope tokenizer ({error}); {_REMEDY}") from None
 

@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 from torch import Tensor
 
+from gptcore.apart import close_pipes, environment, python
 from gptcore.checkpoint import progress
 from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
@@ -121,9 +121,9 @@ class _Opener:
             self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _stop
             try:
                 self._process = subprocess.Popen(
-                    [_python(), "-m", self.module],
+                    [python(), "-m", self.module],
                     cwd=Path(__file__).parents[3],  # Python imports from its folder first: never an untrusted one
-                    env=_environment(),
+                    env=environment(),
                     start_new_session=True,  # one process group with its forks, so that all can be killed together
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -134,7 +134,7 @@ class _Opener:
             except OSError as error:
                 self._said.close()
                 raise CheckpointError(
-                    _ended(path, f"{_python()} cannot be started: {error.strerror or error}")
+                    _ended(path, f"{python()} cannot be started: {error.strerror or error}")
                 ) from None
         return self._process
 
@@ -147,7 +147,7 @@ class _Opener:
             with contextlib.suppress(OSError):  # all have ended already
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
-        _close_pipes(process)
+        close_pipes(process)
         process.wait()
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - MOST_SAID))
         lines = self._said.read().decode("utf-8", "replace").split("\n")
@@ -164,19 +164,8 @@ class _Opener:
         process, self._process, self._lock = self._process, None, threading.Lock()
         if process is not None:
             self._said.close()
-            _close_pipes(process)
+            close_pipes(process)
             process.returncode = 0  # the parent waits for it
-
-
-def _python() -> str:
-    """Return the Python to run: this one; where another program holds it, the one of the same installation."""
-    return sys.executable or getattr(sys, "_base_executable", "") or "python3"
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment, with all places of which this process imports: some are known to it alone."""
-    places = [place for place in sys.path if place and Path(place).is_absolute()]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
 
 
 def _ended(path: str, said: str) -> str:
@@ -185,13 +174,6 @@ def _ended(path: str, said: str) -> str:
         f"{path} could not be opened: the process that opens checkpoints ended{why}; try again, and if it happens "
         "again, save the checkpoint anew with torch.save"
     )
-
-
-def _close_pipes(process: subprocess.Popen[str]) -> None:
-    for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # data still in the buffer has no reader
-            if stream is not None:
-                stream.close()
 
 
 _opener = _Opener()
