@@ -1,6 +1,6 @@
 """Pages that were away: a sleep longer than the server's memory, a server that is started anew, a line that is cut.
 
-Seven people look at one server, each with another last action. Whatever happens, each page comes back by itself with
+Eight people look at one server, each with another last action. Whatever happens, each page comes back by itself with
 its model, its prompt and its place; from then on the numbers are those of the box, and the next key is answered.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +20,8 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from gptcore import Checkpoint, capture, load
+from app.training import jobs, plan, processes
+from gptcore import Checkpoint, Edit, capture, load
 from tests.browser.driver import chromium, open_page, server
 from tests.browser.line import Line, line
 from tests.conftest import random_model
@@ -50,6 +51,9 @@ HERE = """() => {
     const plot = deepQuery('[data-role="plot"]')[0]?.dataset ?? {};
     return [plot.name, plot.layer, plot.head, deepQuery('[data-panel="node"]')[0]?.dataset.name];
 }"""
+CHANGES = (
+    """() => deepQuery('[data-role="edit"]').map(({ dataset: { name, how, head } }) => [name, how, head]).sort()"""
+)
 
 
 def box(page: Page) -> str:
@@ -118,8 +122,19 @@ def model(page: Page) -> None:
     )
 
 
+def change(page: Page) -> None:
+    before = page.evaluate(CHANGES)
+    off = page.locator("[data-role=head-off]")
+    if not off.count():
+        head(page)
+    off.click()
+    page.wait_for_function(f"before => JSON.stringify(({CHANGES})()) !== JSON.stringify(before)", arg=before)
+    if not page.evaluate(CHANGES):  # it was off before
+        change(page)
+
+
 ACTIONS: dict[str, Callable[[Page], None]] = {
-    each.__name__: each for each in (typed, head, node, block, append, other_page, model)
+    each.__name__: each for each in (typed, head, node, block, append, other_page, model, change)
 }
 
 
@@ -141,6 +156,7 @@ class Person:
     box: str = ""
     source: str = ""
     here: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str, str], ...] = ()
     types: bool = False
     """True to go on typing while the page comes back."""
 
@@ -149,6 +165,7 @@ class Person:
         ACTIONS[self.name](self.page)
         self.page.evaluate("() => { window.away = false; window.apart = []; }")
         self.box, self.source, self.here = box(self.page), source(self.page), self.page.evaluate(HERE)
+        self.changes = self.page.evaluate(CHANGES)
 
     def is_back(self) -> None:
         """Fail unless the page is as it was, and goes on; say whose page it is."""
@@ -170,12 +187,16 @@ class Person:
         assert page.evaluate("window.away"), f"{self.name}: nothing was said"
         assert self.types or page.evaluate("window.apart") == [], self.name
         assert (box(page), source(page), page.evaluate(HERE)) == (self.box, self.source, self.here), self.name
+        assert page.evaluate(CHANGES) == self.changes, self.name
+        assert bool(self.changes) == (self.name == "change"), self.name
         type_at_the_end(page, "e")
         wait_for_numbers(page, box(page))
         assert box(page) != self.box
         assert page.evaluate(HERE) == self.here, f"{self.name}: an old click was done again"
         checkpoint = model_of(self.source)
-        logits = capture(checkpoint, checkpoint.tokenizer.encode(box(page))[-checkpoint.config.block_size :]).logits
+        edits = [Edit(name, how, head=int(number)) for name, how, number in self.changes]  # type: ignore[arg-type]
+        ids = checkpoint.tokenizer.encode(box(page))[-checkpoint.config.block_size :]
+        logits = capture(checkpoint.model, ids, edits=edits).logits
         expected = torch.softmax(logits[0, -1].double(), -1)
         row = page.locator("[data-role=next-token]").first
         token, probability = int(row.get_attribute("data-token-id") or -1), row.get_attribute("data-probability")
@@ -193,7 +214,7 @@ def wire() -> Iterator[tuple[Line, ExitStack]]:
                 yield made, serving
 
 
-FEW, REST = ("typed", "head", "model"), ("node", "block", "append", "other_page")
+FEW, REST = ("typed", "head", "model", "change"), ("node", "block", "append", "other_page")
 
 
 @pytest.fixture(
@@ -276,21 +297,83 @@ def test_a_connection_that_leads_nowhere_is_left(launched: BrowserContext, wire:
     page.close()
 
 
+def upload(page: Page, folder: Path) -> None:
+    """Open a model of 65 ids by an upload, at the prompt 1 2 3."""
+    small = random_model(vocab_size=65)
+    torch.save({"model": small.state_dict(), "model_args": small.config.to_dict()}, folder / "mine.pt")
+    page.locator(".st-key-choose button").first.click()
+    page.locator("input[type=file]").set_input_files(folder / "mine.pt")
+    page.get_by_role("button", name="Open mine.pt").click()
+    expect(page.locator(".st-key-choose button").first).to_contain_text("mine.pt", timeout=30_000)
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.locator("[data-role=prompt]").fill("1 2 3")
+    wait_for_numbers(page, "1 2 3")
+
+
+@pytest.mark.slow
+def test_a_model_that_was_uploaded_is_there_after_a_sleep_though_its_files_were_dropped(
+    launched: BrowserContext, wire: tuple[Line, ExitStack], tmp_path: Path
+) -> None:
+    page = open_page(launched, wire[0].url)
+    upload(page, tmp_path)
+    head(page)
+    here = page.evaluate(HERE)
+    wire[0].cut()
+    page.wait_for_timeout(1000 * MEMORY + 300)
+    wire[0].mend()
+    expect(page.locator(LINE)).to_be_hidden(timeout=30_000)
+    wait_for_numbers(page, "1 2 3")
+    assert (source(page), box(page), page.evaluate(HERE)) == ("mine.pt", "1 2 3", here)
+    page.locator("[data-role=prompt]").fill("1 2 3 4")
+    wait_for_numbers(page, "1 2 3 4")
+    page.close()
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
+    launched: BrowserContext, wire: tuple[Line, ExitStack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, serving = wire
+    monkeypatch.setenv(jobs.FOLDER, str(tmp_path))
+    planned = replace(plan.sizes("sort")["small"], steps=9000)
+    job = jobs.start("sort", planned.data, planned.steps, planned.arguments, None)
+    try:
+        serving.close()
+        url, _ = serving.enter_context(server(FIRST))
+        made.mend(int(url.rpartition(":")[2]))
+        page = open_page(launched, made.url)
+        page.get_by_text("Training", exact=True).first.click()
+        page.get_by_text("Train a small model").first.click()
+        page.get_by_role("button", name="Pause").wait_for(timeout=120_000)
+        serving.close()
+        made.cut()
+        before = next(each for each in jobs.jobs() if each.folder == job.folder).step
+        url, _ = serving.enter_context(server(FIRST))
+        made.mend(int(url.rpartition(":")[2]))
+        expect(page.locator(LINE)).to_be_hidden(timeout=60_000)
+        told = page.get_by_text(re.compile(r"step [\d,]+ of 9,000"))
+        told.wait_for(timeout=120_000)
+        page.wait_for_function(
+            "before => [...document.querySelectorAll('p')].some((p) => {"
+            " const found = /^step ([\\d,]+) of 9,000/.exec(p.textContent);"
+            " return found && Number(found[1].replaceAll(',', '')) > before; })",
+            arg=before,
+            timeout=120_000,
+        )
+        page.close()
+    finally:
+        process = processes.find(job.note)
+        if process is not None:
+            process.kill()
+
+
 @pytest.mark.slow
 def test_a_model_that_was_uploaded_is_told_to_be_gone_and_the_text_is_kept(
     launched: BrowserContext, wire: tuple[Line, ExitStack], tmp_path: Path
 ) -> None:
     page = open_page(launched, wire[0].url)
-    small = random_model(vocab_size=65)
-    torch.save({"model": small.state_dict(), "model_args": small.config.to_dict()}, tmp_path / "mine.pt")
-    page.locator(".st-key-choose button").first.click()
-    page.locator("input[type=file]").set_input_files(tmp_path / "mine.pt")
-    page.get_by_role("button", name="Open mine.pt").click()
-    expect(page.locator(".st-key-choose button").first).to_contain_text("mine.pt", timeout=30_000)
-    page.get_by_role("dialog").wait_for(state="detached")
+    upload(page, tmp_path)
     area = page.locator("[data-role=prompt]")
-    area.fill("1 2 3")
-    wait_for_numbers(page, "1 2 3")
     made, serving = wire
     serving.close()
     made.cut()
