@@ -14,6 +14,7 @@ LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "
 FILES = "tests/app/test_files.py"
 CHANGES = "tests/app/test_changes.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
+UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1164,5 +1165,34 @@ BUGS: Final = (
         "if (view.tooLong) return void",
         "if (!view) return void",
         "tests/browser/test_browser.py::test_a_text_that_is_too_long_stays_in_its_box_and_is_not_sent",
+    ),
+    # ---- strangers ----
+    Bug(
+        "a state of another kind reaches the widget",
+        "state/gate.py",
+        "if kind not in (wanted, None):",
+        "if kind is None:",
+        f"{FORGED}::test_the_gate_keeps_what_a_widget_had",
+    ),
+    Bug(
+        "a state as deep as its sender likes",
+        "state/outside.py",
+        "if depth > DEEPEST:",
+        "if depth < 0:",
+        f"{FORGED}::test_what_no_page_sends_is_refused_before_anybody_reads_it",
+    ),
+    Bug(
+        "a person's files are not counted together",
+        "state/uploads.py",
+        "_bytes(mine) + len(file.data) > most",
+        "len(file.data) > most",
+        f"{UPLOADS}::test_a_person_has_so_many_bytes",
+    ),
+    Bug(
+        "what nobody opens stays for ever",
+        "state/uploads.py",
+        "now - came.get(file_id, now) > WAIT",
+        "now - came.get(file_id, now) < 0",
+        f"{UPLOADS}::test_what_nobody_opened_makes_room",
     ),
 )
