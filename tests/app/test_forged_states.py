@@ -65,6 +65,17 @@ def _training() -> None:
         training()
 
 
+def _lab() -> None:
+    from app import components
+    from app.state import gate, opening
+    from app.views.lab import lab
+
+    gate.stand()
+    components.runtime()
+    if opening.ready():
+        lab()
+
+
 def _picker() -> None:
     from app.state import gate, opening
     from app.views import picker
@@ -165,6 +176,7 @@ COMPONENTS: dict[str, tuple[Callable[[], None] | None, Callable[[], Iterator[for
 PAGES: dict[str, tuple[Callable[[], None] | None, str]] = {
     "Explore": (None, ""),
     "the picker": (_picker, ""),
+    "the lab": (_lab, ""),
     "curves": (_training, "Curves of a training"),
     "a new training": (_training, "Train a small model"),
     "the prompt": (_training, "This prompt, as training sees it"),
