@@ -22,7 +22,7 @@ from app.components.matrix import MOST_CELLS, Cell, ExplainEvent, Heatmap, Matri
 from app.components.node import NodeEvent, node
 from app.components.place import Note as PlaceNote
 from app.components.place import PlaceEvent, place
-from app.components.plot import plot, plotly_js
+from app.components.plot import PlotEvent, plot, plotly_js
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
@@ -67,6 +67,7 @@ __all__ = [
     "Panel",
     "PlaceEvent",
     "PlaceNote",
+    "PlotEvent",
     "Position",
     "PredictionEvent",
     "Preset",

@@ -46,6 +46,7 @@ interface WindowEventMap {
   "gptscope:light": CustomEvent<{ ids: string[]; why: "lit" | "feeds"; parts: any[]; source: View }>;
   "gptscope:lock": CustomEvent<number | null>;
   "gptscope:lens": CustomEvent<any>;
+  "gptscope:point": CustomEvent<{ key: string; point: string | null; place: { x: number; y: number } | null }>;
   "gptscope:preview": CustomEvent<{ layer: number; head: number } | null>;
   "gptscope:moment": CustomEvent<string>;
   "gptscope:shown": CustomEvent<string>;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from functools import cache
+from typing import TypedDict
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +19,13 @@ from plotly.offline import get_plotlyjs
 from app.components._assets import check_payload, register
 
 _PLOT = register("plot", isolate_styles=False)  # plotly.js adds its styles to the document, not to a shadow root
+
+
+class PlotEvent(TypedDict):
+    """The state of a plot after a click on a point, under "event"; act once per `seq`."""
+
+    point: str
+    seq: int
 
 
 @cache
@@ -30,15 +38,19 @@ def plotly_js(*, key: str = "plotly") -> None:
     _PLOT(key=key, data=check_payload({"library": _library()}))
 
 
-def plot(figure: go.Figure, *, key: str, bar: bool = True) -> None:
+def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False) -> None:
     """Mount a plot.
+
+    With `points` the points of traces that have `customdata`, a text for each, can be pointed at: a click is reported
+    as a `PlotEvent`, and while one is under the pointer, the browser hears "gptscope:point" with its text and place.
 
     Args:
         figure: figure with a height; the width is the page's.
         key: key of the plot; another figure with the same key is drawn in the same plot.
         bar: True to show plotly's buttons on hover.
+        points: True to report points.
     """
     if not figure.layout.height:
         raise ValueError(f"the figure of {key!r} has no height; give it one with update_layout(height=...)")
     config = {"displayModeBar": None if bar else False, "displaylogo": False, "responsive": True}
-    _PLOT(key=key, data=check_payload({"figure": figure.to_json(), "config": config}))
+    _PLOT(key=key, data=check_payload({"figure": figure.to_json(), "config": config, "points": points}))

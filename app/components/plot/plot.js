@@ -2,6 +2,8 @@
 
 import { hide } from "../shared/dom.js";
 import { typedArray } from "../shared/numbers.js";
+import { nextNumber } from "../shared/sending.js";
+import { inTurn } from "../shared/turns.js";
 import { whenGone } from "../shared/view.js";
 
 const plots = new WeakMap(); // the element of a mounted component -> its plot
@@ -19,8 +21,30 @@ async function takeLibrary(packed) {
 
 function newPlot(parentElement) {
   const plot = document.createElement("div");
+  plot.dataset.role = "figure";
   parentElement.append(plot);
-  return { plot, newest: null, drawing: null };
+  return { plot, newest: null, drawing: null, component: null, hears: false };
+}
+
+/** Has a plot tell which of its points is clicked, and which one the pointer is at. Those without a text are none. */
+function hear(drawn) {
+  if (drawn.hears || !drawn.plot.on) return;
+  drawn.hears = true;
+  const told = ({ points }) => points.find(({ customdata }) => typeof customdata === "string");
+  drawn.plot.on("plotly_click", (event) => {
+    const { component } = drawn;
+    const point = component.data.points && told(event)?.customdata;
+    if (point) inTurn(component.key, () => component.setStateValue("event", { point, seq: nextNumber() }));
+  });
+  drawn.plot.on("plotly_hover", (event) => drawn.component.data.points && pointAt(drawn, told(event)));
+  drawn.plot.on("plotly_unhover", () => pointAt(drawn, null));
+}
+
+function pointAt({ component, plot }, found) {
+  const { left, top } = plot.getBoundingClientRect();
+  const place = found && { x: left + (found.bbox.x0 + found.bbox.x1) / 2, y: top + (found.bbox.y0 + found.bbox.y1) / 2 };
+  const detail = { key: component.key, point: found?.customdata ?? null, place };
+  window.dispatchEvent(new CustomEvent("gptscope:point", { detail }));
 }
 
 export default function (component) {
@@ -33,12 +57,15 @@ export default function (component) {
   }
   if (!plots.has(parentElement)) plots.set(parentElement, newPlot(parentElement));
   const drawn = plots.get(parentElement);
+  drawn.component = component; // changes with each render: always use the newest
   if (drawn.newest === data.figure) return undefined; // only the theme changed, and the next figure has its colours
   drawn.newest = data.figure;
   const figure = JSON.parse(data.figure);
   drawn.plot.style.height = `${figure.layout.height}px`; // at once, so that what follows keeps its place
-  drawn.drawing = unpacked.then((Plotly) => {
-    return drawn.newest === data.figure ? Plotly.react(drawn.plot, figure.data, figure.layout, data.config) : undefined;
+  drawn.drawing = unpacked.then(async (Plotly) => {
+    if (drawn.newest !== data.figure) return;
+    await Plotly.react(drawn.plot, figure.data, figure.layout, data.config);
+    hear(drawn);
   });
   return whenGone(component, () => {
     // What it has begun to draw it draws to the end, and asks the plot for more meanwhile.
