@@ -17,7 +17,9 @@ from gptcore.analysis.copying import copying, ov_top1
 from gptcore.analysis.edge_attribution import EdgeAttribution, edge_attribution
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
 from gptcore.analysis.head_effects import HeadEffects, head_effects
-from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_scores, repeated
+from gptcore.analysis.head_facts import HeadFacts, head_facts
+from gptcore.analysis.head_losses import HeadLosses, head_losses
+from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_chance, prompt_scores, repeated
 from gptcore.analysis.head_weights import HeadWeights, head_weights
 from gptcore.analysis.in_context import InContext, in_context_score
 from gptcore.analysis.lens import LogitLens, lens_names, logit_lens
@@ -42,6 +44,8 @@ __all__ = [
     "EdgeAttribution",
     "HeadCard",
     "HeadEffects",
+    "HeadFacts",
+    "HeadLosses",
     "HeadWeights",
     "InContext",
     "LogitAttribution",
@@ -60,6 +64,8 @@ __all__ = [
     "head_card",
     "head_cards",
     "head_effects",
+    "head_facts",
+    "head_losses",
     "head_scores",
     "head_weights",
     "in_context_score",
@@ -82,6 +88,7 @@ __all__ = [
     "prefix_matching",
     "projection_kernel",
     "promoted",
+    "prompt_chance",
     "prompt_scores",
     "qk_logits",
     "repeated",

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gptcore.analysis import chance
-from gptcore.analysis.ablation import switch_off
-from gptcore.analysis.composition import Reads, composition, projection_kernel
-from gptcore.analysis.copying import copying
-from gptcore.analysis.head_scores import SCORES, head_scores, prompt_scores
+from gptcore.analysis.composition import Reads
+from gptcore.analysis.head_facts import HeadFacts, head_facts
+from gptcore.analysis.head_losses import HeadLosses, head_losses
+from gptcore.analysis.head_scores import SCORES, prompt_chance, prompt_scores
 from gptcore.analysis.head_weights import HeadWeights, embedding, head_weights, unembedding
 from gptcore.analysis.neurons import Tokens
 from gptcore.analysis.patching import Progress
-from gptcore.capture.capture import Ids, capture
+from gptcore.capture.capture import Ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
@@ -43,6 +44,8 @@ class Score(NamedTuple):
     here: float | None
     """The score on this prompt; None where no query of it has such a key."""
     state: State
+    chance_here: float | None = None
+    """The score of uniform attention on this prompt."""
 
 
 class Edge(NamedTuple):
@@ -96,8 +99,9 @@ class HeadCard:
 
 
 def head_card(
-    model: Model, layer: int, head: int, trace: Trace, held_out: Ids | None = None, count: int = 5
-) -> HeadCard:
+    model: Model, layer: int, head: int, trace: Trace, held_out: Ids | None = None, count: int = 5,
+    *, facts: HeadFacts | None = None, losses: HeadLosses | None = None,
+) -> HeadCard:  # fmt: skip
     """Return the card of one head; `head_cards` makes all of them at little more cost.
 
     Args:
@@ -107,75 +111,97 @@ def head_card(
         trace: a run over the prompt that "here" means; its first sequence is looked at.
         held_out: ids of a text that the model has not seen, (T,) or (B, T), on which the head is switched off.
         count: the number of edges, tokens and earlier heads in each list.
+        facts: what `head_facts` has measured of these weights; measured here without it.
+        losses: what `head_losses` has measured on the held-out text, instead of the text.
 
     Raises:
         ValueError: a head that is not there, or a held-out text of one token.
 
-    >>> from gptcore import GPTConfig
+    >>> from gptcore import GPTConfig, capture
     >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
     >>> card = head_card(model, 1, 0, capture(model, [3, 1, 4]), held_out=[2, 0, 2, 1])
     >>> card.scores["induction"].state, card.looks[0].weight, len(card.composes["k"])
     ('not applicable', 1.0, 2)
     """
-    L, H = trace.config.n_layer, trace.config.n_head
+    gpt, L, H = model_of(model), trace.config.n_layer, trace.config.n_head
     if not (0 <= layer < L and 0 <= head < H):
         raise ValueError(f"there is no head {layer}.{head}; choose a layer from 0 to {L - 1}, a head from 0 to {H - 1}")
-    return _Measured(model_of(model), trace, held_out, count).card(layer, head)
+    found = facts or head_facts(gpt)
+    assert found is not None  # nobody stops it
+    if losses is None and held_out is not None:
+        losses = head_losses(gpt, held_out, only=[(layer, head)])
+    return _Made(gpt, trace, found, losses, count).card(layer, head)
 
 
 def head_cards(
-    model: Model, trace: Trace, held_out: Ids | None = None, count: int = 5, *, progress: Progress | None = None
-) -> list[HeadCard]:
+    model: Model, trace: Trace, held_out: Ids | None = None, count: int = 5,
+    *, counted: Bool[Tensor, "B t"] | None = None, progress: Progress | None = None,
+) -> list[HeadCard]:  # fmt: skip
     """Return the cards of all heads, layer by layer. What all heads share is measured once.
 
-    `progress` is called before the first card and after each with the numbers of cards done and of all; a False from
-    it stops, and the cards made so far are returned.
+    Args:
+        model: a model or checkpoint, in eval mode.
+        trace: a run over the prompt that "here" means.
+        held_out: as for `head_card`.
+        count: as for `head_card`.
+        counted: the targets of the held-out text that count, as for `head_losses`.
+        progress: called with the pieces of work that are done and all: those of `head_facts`, then one for each card.
+            A False stops it, and the cards that are made by then are returned.
 
-    >>> from gptcore import GPTConfig
+    Raises:
+        ValueError: as `head_losses`.
+
+    >>> from gptcore import GPTConfig, capture
     >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
     >>> [(card.layer, card.head) for card in head_cards(model, capture(model, [3, 1, 4]))]
     [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
-    L, H = trace.config.n_layer, trace.config.n_head
-    if progress is not None and progress(0, L * H) is False:
-        return []
-    measured, cards = _Measured(model_of(model), trace, held_out, count), []
-    for place in range(L * H):
-        cards.append(measured.card(*divmod(place, H)))
-        if progress is not None and progress(place + 1, L * H) is False:
-            break
-    return cards
+    gpt, places = model_of(model), list(product(range(trace.config.n_layer), range(trace.config.n_head)))
+    at = 0
+
+    def shared(done: int, of: int) -> bool | None:
+        nonlocal at
+        at = of
+        return None if progress is None else progress(done, of + len(places))
+
+    facts, cards = head_facts(gpt, progress=shared), list[HeadCard]()
+    if facts is None:
+        return cards
+    made = _Made(gpt, trace, facts, None, count)
+
+    def card(done: int, _: int) -> bool | None:
+        """Make the card of the head whose loss is there."""
+        if done:
+            cards.append(made.card(*places[done - 1]))
+        return None if progress is None or not done else progress(at + done, at + len(places))
+
+    if held_out is None:
+        for done in range(len(places) + 1):
+            if card(done, len(places)) is False:
+                break
+        return cards
+    losses = head_losses(gpt, held_out, counted, progress=card)
+    return [
+        replace(card, loss=losses.loss, loss_without=float(losses.without[card.layer, card.head])) for card in cards
+    ]
 
 
-class _Measured:
-    """The measurements that all heads of a model share."""
+class _Made:
+    """The cards of one model and prompt; `facts` and `losses` may be those of an earlier call."""
 
-    def __init__(self, model: GPT, trace: Trace, held_out: Ids | None, count: int) -> None:
-        self.model, self.trace, self.count = model, trace, count
+    def __init__(self, model: GPT, trace: Trace, facts: HeadFacts, losses: HeadLosses | None, count: int) -> None:
+        self.model, self.trace, self.facts, self.losses, self.count = model, trace, facts, losses, count
         self.config = model.config
-        half = min(self.config.block_size // 2, 64)
-        self.chance = chance.of_scores(self.config, half) if half else dict.fromkeys(SCORES, math.nan)
-        self.probe = head_scores(model) if half else {}
         self.here = prompt_scores(trace)
+        self.chance_here = prompt_chance(trace)
         self.weights = head_weights(model)
-        self.copying = copying(model), copying(model, through_vocabulary=True)
-        reads: tuple[Reads, ...] = get_args(Reads)
-        self.composition = {which: composition(model, which) for which in reads}
-        self.kernel = {which: projection_kernel(model, which) for which in reads}
-        arch = architecture(self.config)
-        streams = [
-            arch.named("residual in", layer) for layer in range(self.config.n_layer)
-        ]  # where a changed run begins
-        self.read = [*streams, arch.named("loss")]
-        self.held_out = None if held_out is None else capture(model, held_out, names=self.read)
-        self.loss = None if self.held_out is None else _mean_loss(self.held_out)
 
     def card(self, layer: int, head: int) -> HeadCard:
         pattern = self.trace.rows(architecture(self.config).named("pattern", layer), 0, self.trace.T)[0, head]
         pattern = pattern.float().cpu()  # (T, T)
         ids = self.trace.ids[0]
         read = int(ids[int(pattern[-1].argmax())])
-        own, of_tokens = (float(each[layer, head]) for each in self.copying)
+        facts, losses = self.facts, self.losses
         return HeadCard(
             layer,
             head,
@@ -185,21 +211,21 @@ class _Measured:
             prefers=Tokens.top(_qk(self.model, self.weights, layer, head, int(ids[-1])), self.count),
             writes=Tokens.top(_ov(self.model, self.weights, layer, head, read), self.count),
             read_token=read,
-            copying=own,
-            copying_of_tokens=of_tokens,
+            copying=float(facts.copying[layer, head]),
+            copying_of_tokens=float(facts.copying_of_tokens[layer, head]),
             copying_chance=chance.copying(self.config.head_dim)[1],
-            composes={which: self._writers(found, layer, head) for which, found in self.composition.items()},
-            kernels={which: self._writers(found, layer, head) for which, found in self.kernel.items()},
-            loss=self.loss,
-            loss_without=self._loss_without(layer, head),
+            composes={which: self._writers(found, layer, head) for which, found in facts.composition.items()},
+            kernels={which: self._writers(found, layer, head) for which, found in facts.kernels.items()},
+            loss=None if losses is None else losses.loss,
+            loss_without=None if losses is None else float(losses.without[layer, head]),
         )
 
     def _score(self, kind: str, layer: int, head: int) -> Score:
-        here = float(self.here[kind][layer, head])
-        probe = float(self.probe[kind][layer, head]) if self.probe else math.nan
+        here, probe = float(self.here[kind][layer, head]), float(self.facts.probe[kind][layer, head])
+        levels = self.facts.chance[kind], self.chance_here[kind]
         if math.isnan(here):
-            return Score(probe, self.chance[kind], None, "not applicable")
-        return Score(probe, self.chance[kind], here, "active here" if here >= ACTIVE else "inactive here")
+            return Score(probe, levels[0], None, "not applicable", None)
+        return Score(probe, levels[0], here, "active here" if here >= ACTIVE else "inactive here", levels[1])
 
     def _looks(self, pattern: Float[Tensor, "T T"]) -> tuple[Edge, ...]:
         T = len(pattern)
@@ -212,13 +238,6 @@ class _Measured:
         found = earlier.topk(min(self.count, len(earlier)))
         places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
         return tuple(Writer(place // self.config.n_head, place % self.config.n_head, score) for place, score in places)
-
-    def _loss_without(self, layer: int, head: int) -> float | None:
-        if self.held_out is None:
-            return None
-        edits = [switch_off(self.config, layer, head)]
-        changed = capture(self.model, self.held_out.ids, names=self.read, edits=edits, previous=self.held_out)
-        return _mean_loss(changed)
 
 
 def qk_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, " V"]:
@@ -272,9 +291,3 @@ def _in_model(weights: HeadWeights, layer: int, head: int, token: int, V: int) -
     for name, (index, size) in sizes.items():
         if not 0 <= index < size:
             raise IndexError(f"there is no {name} {index}; choose one from 0 to {size - 1}")
-
-
-def _mean_loss(trace: Trace) -> float:
-    if trace.T < 2:
-        raise ValueError("a held-out text needs two tokens at least, as a loss is of the next token; take a longer one")
-    return trace.rows(architecture(trace.config).named("loss"), 0, trace.T - 1).double().mean().item()

@@ -6,6 +6,7 @@ prompt of a run. No text here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 
 import torch
@@ -34,8 +35,8 @@ SINK, SINK_LENGTH, SINK_ROWS = 0.3, 64, 100
 """A head above this score is a sink; tokens and sequences of the sink's own probe."""
 MATCH_LENGTH, MATCH_COPIES, MATCH_ROWS = 25, 4, 10
 """The probe of prefix matching: so many random tokens, so many times, in so many sequences."""
-AT_ONCE = 4096
-"""Tokens of a probe that are run at a time."""
+AT_ONCE, MUCH = 4096, 4e10
+"""Tokens of a probe that are run at a time at most, and multiplications: a long analysis gives way between two runs."""
 
 
 def repeated(vocab_size: int, half: int, rows: int, seed: int = 0, copies: int = 2) -> Int[Tensor, "rows T"]:
@@ -95,6 +96,34 @@ def head_scores(
     if unknown := [kind for kind in kinds if kind not in SCORES]:
         raise ValueError(f"there is no score {unknown[0]!r}; choose of {', '.join(SCORES)}")
     probe = _default(gpt, rows, half, seed) if ids is None else _given(gpt, ids)
+    return _measured(gpt, probe, kinds, None if ids is not None else _rest(gpt, seed), _nothing)
+
+
+def probe_pieces(model: Model) -> int:
+    """Return in how many pieces `probe_scores` measures."""
+    gpt = model_of(model)
+    return sum(len(ids.split(_at_once(gpt, ids))) for ids in (_default(gpt, 16, None, 0), _rest(gpt, 0)))
+
+
+def probe_scores(model: Model, after: Callable[[], None]) -> dict[str, Float[Tensor, "L H"]]:
+    """Return what `head_scores` does for its default probe; `after` is called after each piece."""
+    gpt = model_of(model)
+    return _measured(gpt, _default(gpt, 16, None, 0), tuple(SCORES), _rest(gpt, 0), after)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _rest(gpt: GPT, seed: int) -> Tensor:
+    """Return the sink's own probe."""
+    return _random(gpt, SINK_ROWS, min(SINK_LENGTH, gpt.config.block_size), seed)
+
+
+def _measured(
+    gpt: GPT, probe: Tensor, kinds: Collection[str], rest: Tensor | None, after: Callable[[], None]
+) -> dict[str, Tensor]:
+    """Return the scores on a probe, that of the sink on a probe of its own where there is one."""
     half = probe.size(1) // 2
     read: dict[str, Callable[[Tensor], Tensor]] = {
         "previous": lambda pattern: _diagonal(pattern, 1),
@@ -104,14 +133,16 @@ def head_scores(
         "induction": lambda pattern: _diagonal(pattern, half - 1)[..., 1:],
         "sink": lambda pattern: pattern[:, :, :SINK_LENGTH, 0],
     }
-    of_probe = [kind for kind in kinds if kind != "sink" or ids is not None]
+    of_probe = [kind for kind in kinds if kind != "sink" or rest is None]
     scores: dict[str, Tensor] = {}
+
+    def means(pattern: Tensor) -> Tensor:
+        return torch.stack([read[kind](pattern).mean((0, 2)) for kind in of_probe])
+
     if of_probe:
-        found = _means(gpt, probe, lambda pattern: torch.stack([read[kind](pattern).mean((0, 2)) for kind in of_probe]))
-        scores = dict(zip(of_probe, found, strict=True))
-    if "sink" in kinds and ids is None:
-        rest = _random(gpt, SINK_ROWS, min(SINK_LENGTH, gpt.config.block_size), seed)
-        scores["sink"] = _means(gpt, rest, lambda pattern: read["sink"](pattern).mean((0, 2))[None])[0]
+        scores = dict(zip(of_probe, _means(gpt, probe, means, after), strict=True))
+    if "sink" in kinds and rest is not None:
+        scores["sink"] = _means(gpt, rest, lambda pattern: read["sink"](pattern).mean((0, 2))[None], after)[0]
     return {kind: scores[kind] for kind in kinds}
 
 
@@ -172,6 +203,21 @@ def prompt_scores(trace: Trace, row: int = 0) -> dict[str, Float[Tensor, "L H"]]
     return {kind: torch.stack(layers).cpu() for kind, layers in found.items()}
 
 
+def prompt_chance(trace: Trace, row: int = 0) -> dict[str, float]:
+    """Return what `prompt_scores` are of uniform attention, on the very prompt of a run; NaN where they are not.
+
+    >>> from gptcore import GPTConfig
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> prompt_chance(capture(model, [3, 1, 3]))["induction"], prompt_chance(capture(model, [3, 1, 3]))["previous"]
+    (0.3333333333333333, 0.41666666666666663)
+    """
+    places = key_places(trace.ids[row].tolist())
+    return {
+        kind: math.fsum(1 / (query + 1) for query, _ in pairs) / len(pairs) if pairs else math.nan
+        for kind, pairs in places.items()
+    }
+
+
 def key_places(tokens: Sequence[int]) -> dict[str, list[tuple[int, int]]]:
     """Return for each kind in `SCORES` the pairs of a query and the key that it looks at, in these tokens.
 
@@ -219,14 +265,23 @@ def _random(gpt: GPT, rows: int, length: int, seed: int) -> Tensor:
     return torch.randint(gpt.config.vocab_size, (rows, length), generator=generator)
 
 
-def _means(gpt: GPT, ids: Tensor, read: Callable[[Tensor], Tensor]) -> Float[Tensor, "n L H"]:
+def _at_once(gpt: GPT, ids: Tensor) -> int:
+    """Return the number of sequences that are run at a time."""
+    of_run = sum(weight.numel() for block in gpt.transformer.h for weight in block.parameters()) or 1
+    return max(1, min(AT_ONCE, int(MUCH / of_run)) // ids.size(1))
+
+
+def _means(
+    gpt: GPT, ids: Tensor, read: Callable[[Tensor], Tensor], after: Callable[[], None] = _nothing
+) -> Float[Tensor, "n L H"]:
     """Return the mean of what is read of each layer's pattern, (n, H), over all sequences, run some at a time."""
     arch = architecture(gpt.config)
     names = [arch.named("pattern", layer) for layer in range(gpt.config.n_layer)]
     found = torch.zeros((), dtype=torch.float64)
-    for part in ids.to(gpt.lm_head.weight.device).split(max(1, AT_ONCE // ids.size(1))):
+    for part in ids.to(gpt.lm_head.weight.device).split(_at_once(gpt, ids)):
         trace = capture(gpt, part, names=names)
         found = found + torch.stack([read(trace[name]) for name in names], dim=1).double().cpu() * len(part)
+        after()
     return (found / len(ids)).float()
 
 

@@ -94,15 +94,17 @@ def test_all_cards_are_the_single_ones_and_can_be_stopped() -> None:
     model = random_model()
     trace, told = capture(model, [3, 1, 3]), list[tuple[int, int]]()
     cards = head_cards(model, trace, [1, 2, 3], progress=lambda *at: told.append(at))
-    assert told == [(i, 6) for i in range(7)]
+    assert told == [(i, 22) for i in range(23)]  # 16 pieces are of the weights alone
     for card in cards:
         alone = head_card(model, card.layer, card.head, trace, [1, 2, 3])
         assert (alone.scores, alone.looks, alone.composes) == (card.scores, card.looks, card.composes)
         assert alone.loss_without == card.loss_without
     assert [(card.layer, card.head) for card in cards] == [(i, h) for i in range(3) for h in range(2)]
     assert cards[0].composes == {"q": (), "k": (), "v": ()}  # nothing is written below it
-    assert len(head_cards(model, trace, progress=lambda done, count: done < 2)) == 2
-    assert head_cards(model, trace, progress=lambda done, count: False) == []
+    assert len(head_cards(model, trace, progress=lambda done, count: done < 18)) == 2
+    assert len(head_cards(model, trace, [1, 2, 3], progress=lambda done, count: done < 18)) == 2
+    for last in (0, 7):
+        assert head_cards(model, trace, progress=lambda done, count, last=last: done < last) == []  # type: ignore[misc]
 
 
 def test_the_states_of_the_shipped_induction_head() -> None:
