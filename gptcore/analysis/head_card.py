@@ -73,13 +73,18 @@ class HeadCard:
     scores: Mapping[str, Score]
     """Each kind of `SCORES`."""
     looks: tuple[Edge, ...]
-    """The largest weights of its pattern on this prompt, the largest first."""
+    """The largest weights of its pattern on this prompt, the largest first; without the first token, which has no choice.
+    """
+    position: int
+    """The position that the following fields are of."""
+    looks_here: tuple[Edge, ...]
+    """The keys that this position looks at most."""
     by_distance: Float[Tensor, " T"]
     """The mean attention to the key so many positions back on this prompt, over the queries that have one."""
     prefers: Tokens
-    """For the prompt's last token as a query: the tokens it would look at, by W_E[token] QK W_E.T, raw."""
+    """For the token at the position as a query: the tokens it would look at, by W_E[token] QK W_E.T, raw."""
     writes: Tokens
-    """For the token that the last position looks at most: the tokens whose logits it raises, by W_E[token] OV W_U."""
+    """For the token that the position looks at most: the tokens whose logits it raises, by W_E[token] OV W_U."""
     read_token: int
     """That token's id."""
     copying: float
@@ -100,7 +105,7 @@ class HeadCard:
 
 def head_card(
     model: Model, layer: int, head: int, trace: Trace, held_out: Ids | None = None, count: int = 5,
-    *, facts: HeadFacts | None = None, losses: HeadLosses | None = None,
+    *, position: int = -1, facts: HeadFacts | None = None, losses: HeadLosses | None = None,
 ) -> HeadCard:  # fmt: skip
     """Return the card of one head; `head_cards` makes all of them at little more cost.
 
@@ -111,26 +116,29 @@ def head_card(
         trace: a run over the prompt that "here" means; its first sequence is looked at.
         held_out: ids of a text that the model has not seen, (T,) or (B, T), on which the head is switched off.
         count: the number of edges, tokens and earlier heads in each list.
+        position: the position whose keys and tokens are told, negative ones from the end.
         facts: what `head_facts` has measured of these weights; measured here without it.
         losses: what `head_losses` has measured on the held-out text, instead of the text.
 
     Raises:
-        ValueError: a head that is not there, or a held-out text of one token.
+        ValueError: a head or a position that is not there, or a held-out text of one token.
 
     >>> from gptcore import GPTConfig, capture
     >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
     >>> card = head_card(model, 1, 0, capture(model, [3, 1, 4]), held_out=[2, 0, 2, 1])
-    >>> card.scores["induction"].state, card.looks[0].weight, len(card.composes["k"])
-    ('not applicable', 1.0, 2)
+    >>> card.scores["induction"].state, len(card.looks), len(card.composes["k"])
+    ('not applicable', 5, 2)
     """
     gpt, L, H = model_of(model), trace.config.n_layer, trace.config.n_head
     if not (0 <= layer < L and 0 <= head < H):
         raise ValueError(f"there is no head {layer}.{head}; choose a layer from 0 to {L - 1}, a head from 0 to {H - 1}")
+    if not -trace.T <= position < trace.T:
+        raise ValueError(f"position must be from -{trace.T} to {trace.T - 1}, got {position}; take one of the run's")
     found = facts or head_facts(gpt)
     assert found is not None  # nobody stops it
     if losses is None and held_out is not None:
         losses = head_losses(gpt, held_out, only=[(layer, head)])
-    return _Made(gpt, trace, found, losses, count).card(layer, head)
+    return _Made(gpt, trace, found, losses, count, position).card(layer, head)
 
 
 def head_cards(
@@ -189,9 +197,11 @@ def head_cards(
 class _Made:
     """The cards of one model and prompt; `facts` and `losses` may be those of an earlier call."""
 
-    def __init__(self, model: GPT, trace: Trace, facts: HeadFacts, losses: HeadLosses | None, count: int) -> None:
+    def __init__(
+        self, model: GPT, trace: Trace, facts: HeadFacts, losses: HeadLosses | None, count: int, position: int = -1
+    ) -> None:
         self.model, self.trace, self.facts, self.losses, self.count = model, trace, facts, losses, count
-        self.config = model.config
+        self.config, self.position = model.config, position % trace.T
         self.here = prompt_scores(trace)
         self.chance_here = prompt_chance(trace)
         self.weights = head_weights(model)
@@ -199,16 +209,18 @@ class _Made:
     def card(self, layer: int, head: int) -> HeadCard:
         pattern = self.trace.rows(architecture(self.config).named("pattern", layer), 0, self.trace.T)[0, head]
         pattern = pattern.float().cpu()  # (T, T)
-        ids = self.trace.ids[0]
-        read = int(ids[int(pattern[-1].argmax())])
+        ids, at = self.trace.ids[0], self.position
+        read = int(ids[int(pattern[at].argmax())])
         facts, losses = self.facts, self.losses
         return HeadCard(
             layer,
             head,
             scores={kind: self._score(kind, layer, head) for kind in SCORES},
-            looks=self._looks(pattern),
+            looks=self._edges(pattern[1:].flatten(), 1, (self.trace.T + 2) * (self.trace.T - 1) // 2),
+            position=at,
+            looks_here=self._edges(pattern[at], at, at + 1),
             by_distance=torch.stack([pattern.diagonal(-back).mean() for back in range(self.trace.T)]),
-            prefers=Tokens.top(_qk(self.model, self.weights, layer, head, int(ids[-1])), self.count),
+            prefers=Tokens.top(_qk(self.model, self.weights, layer, head, int(ids[at])), self.count),
             writes=Tokens.top(_ov(self.model, self.weights, layer, head, read), self.count),
             read_token=read,
             copying=float(facts.copying[layer, head]),
@@ -227,11 +239,12 @@ class _Made:
             return Score(probe, levels[0], None, "not applicable", None)
         return Score(probe, levels[0], here, "active here" if here >= ACTIVE else "inactive here", levels[1])
 
-    def _looks(self, pattern: Float[Tensor, "T T"]) -> tuple[Edge, ...]:
-        T = len(pattern)
-        found = pattern.flatten().topk(min(self.count, T * (T + 1) // 2))
+    def _edges(self, weights: Float[Tensor, " n"], first: int, most: int) -> tuple[Edge, ...]:
+        """Return the largest of so many weights; they begin with the row of the query `first`."""
+        found = weights.topk(min(self.count, most, len(weights)))
+        T = self.trace.T
         places = zip(found.indices.tolist(), found.values.tolist(), strict=True)
-        return tuple(Edge(place // T, place % T, weight) for place, weight in places)
+        return tuple(Edge(first + place // T, place % T, weight) for place, weight in places)
 
     def _writers(self, scores: Float[Tensor, "L H L H"], layer: int, head: int) -> tuple[Writer, ...]:
         earlier = scores[:layer, :, layer, head].flatten()

@@ -62,9 +62,13 @@ def test_a_card_holds_what_is_measured_of_its_head(pair: tuple[Any, Checkpoint])
     back = [pattern.diagonal(-distance).mean().item() for distance in range(6)]
     assert card.by_distance.tolist() == pytest.approx(back, abs=1e-6)
     best = max(((q, k) for q in range(1, 6) for k in range(q + 1)), key=lambda at: pattern[at])
-    first, second, _ = card.looks
-    assert (first.query, first.key, first.weight) == (0, 0, 1.0)
-    assert (second.query, second.key) == best and second.weight == pytest.approx(pattern[best].item(), abs=1e-6)
+    first, *_ = card.looks
+    assert (first.query, first.key) == best and first.weight == pytest.approx(pattern[best].item(), abs=1e-6)
+    assert (card.position, [edge.key for edge in card.looks_here]) == (5, pattern[5].topk(3).indices.tolist())
+    there = head_card(ckpt, layer, head, trace, position=2)
+    assert (there.position, there.looks_here[0].query) == (2, 2)
+    assert [edge.key for edge in there.looks_here] == pattern[2, :3].argsort(descending=True).tolist()
+    assert list(there.prefers.ids) == qk_logits(ckpt, layer, head, 4).topk(5).indices.tolist()
     assert card.read_token == IDS[0, pattern[-1].argmax()]
     assert list(card.prefers.ids) == qk_logits(ckpt, layer, head, 9).topk(3).indices.tolist()
     assert list(card.writes.ids) == ov_logits(ckpt, layer, head, card.read_token).topk(3).indices.tolist()
@@ -135,6 +139,8 @@ def test_small_contexts_and_what_is_not_there() -> None:
     model = random_model()
     with pytest.raises(ValueError, match=r"there is no head 0\.2; choose a layer from 0 to 2, a head from 0 to 1"):
         head_card(model, 0, 2, capture(model, [3]))
+    with pytest.raises(ValueError, match="position must be from -1 to 0, got 1"):
+        head_card(model, 0, 0, capture(model, [3]), position=1)
     with pytest.raises(ValueError, match="a held-out text needs two tokens at least"):
         head_card(model, 0, 0, capture(model, [3]), [1])
 
