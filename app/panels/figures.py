@@ -53,7 +53,7 @@ def losses(history: LearningCurves, *, weight: float, log: bool, dark: bool, hei
     # A change of the scale resets the view of y; any other zoom of the user stays.
     figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
     figure.update_xaxes(title="step")
-    figure.update_layout(height=height, uirevision=str(history.file), **_layout(dark))
+    figure.update_layout(height=height, uirevision=str(history.file), **look_of(dark))
     return figure
 
 
@@ -86,12 +86,12 @@ def beside(history: LearningCurves, *, dark: bool) -> go.Figure | None:
             figure.update_yaxes(range=[0, 1.04], tickformat=".0%", row=row, col=1)
     figure.update_annotations(font_size=12.5, xanchor="left", x=0)
     height = min(460, 170 + 130 * (len(shown) - 1))
-    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **_layout(dark))
+    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **look_of(dark))
     figure.update_layout(margin_t=26)
     return figure
 
 
-def _layout(dark: bool) -> dict[str, Any]:
+def look_of(dark: bool) -> dict[str, Any]:
     """Return the layout that all figures share: margins, and the page's own look."""
     text, line = (_of(pair, dark) for pair in (TEXT, LINE))
     axis = {"gridcolor": line, "zerolinecolor": line, "ticks": "", "title": {"font": {"size": 13}}, "automargin": True}

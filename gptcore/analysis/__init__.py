@@ -37,11 +37,13 @@ from gptcore.analysis.patching import patch_sweep
 from gptcore.analysis.path_patching import path_patching, path_sweep
 from gptcore.analysis.residual import ResidualNorms, residual_norms
 from gptcore.analysis.rollout import rollout
+from gptcore.analysis.scan import Finding, scan
 from gptcore.analysis.special_scores import letter_scores, successor
 from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 
 __all__ = [
     "EdgeAttribution",
+    "Finding",
     "HeadCard",
     "HeadEffects",
     "HeadFacts",
@@ -95,6 +97,7 @@ __all__ = [
     "resample",
     "residual_norms",
     "rollout",
+    "scan",
     "search_neurons",
     "successor",
     "suppressed",

@@ -73,8 +73,7 @@ class HeadCard:
     scores: Mapping[str, Score]
     """Each kind of `SCORES`."""
     looks: tuple[Edge, ...]
-    """The largest weights of its pattern on this prompt, the largest first; without the first token, which has no choice.
-    """
+    """The largest weights of its pattern on this prompt; not of the first token, which has no choice."""
     position: int
     """The position that the following fields are of."""
     looks_here: tuple[Edge, ...]

@@ -1,0 +1,57 @@
+// The pictures of a head's card: its pattern in small, and its mean attention by distance.
+
+import { fitCanvas, pixelCanvas } from "../shared/canvas.js";
+import { packed, ramp } from "../shared/colours.js";
+import { el, svg } from "../shared/dom.js";
+import { short, typedArray } from "../shared/numbers.js";
+
+const SIDE = 132; // px of the pattern
+const WIDTH = 190;
+const HEIGHT = 132; // of the curve with its axis
+const LEFT = 30;
+const BOTTOM = 18;
+const TOP = 8;
+
+/** @param {View} view */
+export function drawPattern(view) {
+  const { size } = view.data;
+  const pixels = typedArray(view.data.pixels);
+  const table = [...ramp(view, "--gs-sequential", 255, 0.5), packed(view, "--gs-nan")];
+  const small = pixelCanvas(view, "small", size, size, (out) => out.forEach((_, i) => (out[i] = table[pixels[i]])));
+  const context = fitCanvas(view.canvas, SIDE, SIDE);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, size, size, 0, 0, SIDE, SIDE);
+}
+
+/**
+ * The mean attention to the key so many tokens back.
+ * @param {number[]} means
+ */
+export function curve(means) {
+  const most = Math.max(...means, 1e-9);
+  const best = means.indexOf(Math.max(...means));
+  const x = (/** @type {number} */ back) => LEFT + ((WIDTH - LEFT - 8) * back) / Math.max(1, means.length - 1);
+  const y = (/** @type {number} */ mean) => TOP + (HEIGHT - BOTTOM - TOP) * (1 - mean / most);
+  const line = means.map((mean, back) => `${x(back).toFixed(1)},${y(mean).toFixed(1)}`).join(" ");
+  const said = `Mean attention by distance: largest ${short(means[best])} at ${best} back`;
+  return el(
+    "figure",
+    { title: said, "data-means": means.join(" ") },
+    svg(
+      "svg",
+      { width: WIDTH, height: HEIGHT, role: "img", "aria-label": said },
+      svg("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 8}` }),
+      svg("polyline", { class: "mean", points: line }),
+      svg("circle", { class: "best", cx: x(best), cy: y(means[best]), r: 3.5 }),
+      label(LEFT - 4, y(most) + 8, "end", most.toFixed(2)),
+      label(LEFT - 4, HEIGHT - BOTTOM, "end", "0"),
+      label(LEFT, HEIGHT - 3, "start", "0"),
+      label(WIDTH - 8, HEIGHT - 3, "end", `${means.length - 1} back`),
+      label(Math.min(x(best) + 7, WIDTH - 60), y(means[best]) + 12, "start", `${best} back`),
+    ),
+  );
+}
+
+function label(x, y, anchor, text) {
+  return svg("text", { x, y, "text-anchor": anchor }, text);
+}

@@ -1,0 +1,149 @@
+"""The measurements of the section Find a head: each runs once on a thread of its own, and stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from app.panels.head_axes import Measured
+from app.session.explorer import Explorer
+from app.state import server
+from app.stores.computations import Computation
+from app.stores.weights_key import weights_key
+from gptcore import GPT, Trace, analysis
+from gptcore.analysis.patching import Progress
+from gptcore.data.held_out import HeldOut, held_out, of_text
+from gptcore.graph.architecture import architecture
+
+AT_ONCE: Final = 0.5
+"""Seconds that a page waits for a measurement before it tells how far it is."""
+LITTLE: Final = 1e11
+"""Multiplications of a measurement that is made without being asked for."""
+TEXT: Final = "lab text"
+"""The key of the text that one has pasted."""
+WORDS: Final = {
+    "facts": "scores on the probe, copying and composition of all heads",
+    "losses": "the loss of the held-out text without each head",
+    "effects": "the effect of each head on the likely next token",
+    "prefix": "prefix matching of all heads",
+    "top1": "the tokens that each head copies",
+    "scan": "what is remarkable on this prompt",
+}
+
+
+class Work(NamedTuple):
+    """A measurement before it is begun."""
+
+    key: Hashable
+    run: Callable[[Progress], Any]
+    piece: float
+    """Multiplications of a piece."""
+    whole: float
+
+
+def work(me: Explorer, name: str) -> Work:
+    """Return a measurement by its name."""
+    model, trace = me.checkpoint.model, me.shown.unchanged
+    weights, of_run, heads = weights_key(model), float(me.parameters), me.arch.config.n_layer * me.arch.config.n_head
+    ids = tuple(trace.ids[0].tolist())
+    match name:
+        case "facts":
+            tokens = 16 * 128 + 100 * 64
+            run = partial(_facts, model)
+            return Work((name, weights), run, of_run * 512, min(of_run * tokens, LITTLE))  # begun always
+        case "losses":
+            text = text_of(me)
+            key = (name, weights, tuple(text.ids.flatten().tolist()), text.ids.shape, text.about)
+            tokens = text.ids.numel()
+
+            def losses(progress: Progress) -> analysis.HeadLosses:
+                return analysis.head_losses(model, text.ids, text.counted, progress=progress)
+
+            return Work(key, losses, of_run * tokens, of_run * tokens * heads)
+        case "effects":
+            token, position = likely(trace, me.position), me.position
+
+            def effects(progress: Progress) -> analysis.HeadEffects:
+                return analysis.head_effects(model, trace, token, position=position, progress=progress)
+
+            return Work((name, weights, ids, position), effects, of_run * len(ids), of_run * len(ids) * heads)
+        case "prefix":
+            tokens = 1000
+            return Work((name, weights), lambda _: analysis.prefix_matching(model), of_run * tokens, of_run * tokens)
+        case "scan":
+            position = me.position
+            return Work(
+                (name, weights, ids, position),
+                lambda p: analysis.scan(me.checkpoint, trace, position=position, progress=p),
+                of_run * len(ids),
+                of_run * len(ids) * heads,
+            )
+        case _:
+            config = me.arch.config
+            cost = float(heads) * config.head_dim * config.vocab_size * (config.n_embd + 2000)
+            return Work((name, weights), lambda _: analysis.ov_top1(model), cost, cost)
+
+
+def _facts(model: GPT, progress: Progress) -> analysis.HeadFacts | None:
+    return analysis.head_facts(model, progress=progress)
+
+
+def found(me: Explorer, name: str, *, asked: bool = False) -> Computation | None:
+    """Return a measurement that is there or on its way; begun if it is little work or `asked` for, else None."""
+    wanted = work(me, name)
+    known = server.computations().get(wanted.key)
+    if asked or (known is None and wanted.whole <= LITTLE):
+        known = server.computations().start(wanted.key, wanted.run, wanted.piece)
+        known.wait(AT_ONCE)
+    return known
+
+
+def result(me: Explorer, name: str) -> Any:
+    """Return what was measured by now, without beginning anything; None where nothing was."""
+    known = server.computations().get(work(me, name).key)
+    return known.result if known is not None and known.finished else None
+
+
+def measured(me: Explorer) -> Measured:
+    """Return all that is measured by now of the heads on the screen."""
+    text = text_of(me)
+    return Measured(
+        me.arch.config,
+        me.shown.unchanged,
+        result(me, "facts"),
+        result(me, "losses"),
+        text.about,
+        result(me, "effects"),
+        result(me, "prefix"),
+        result(me, "top1"),
+    )
+
+
+def text_of(me: Explorer) -> HeldOut:
+    """Return the text on which losses are measured: the one that was pasted, or that ships, or the prompt itself."""
+    pasted = str(st.session_state.get(TEXT) or "")
+    if pasted:
+        try:
+            return of_text(pasted, me.checkpoint.tokenizer, me.arch.config.block_size, "the text that was pasted")
+        except ValueError:
+            pass  # it is told where it is pasted
+    shipped = held_out(me.final)
+    if shipped is not None:
+        return shipped
+    return of_prompt(me.shown.unchanged)
+
+
+def of_prompt(trace: Trace) -> HeldOut:
+    """Return the prompt as the text."""
+    ids = trace.ids[:1]
+    counted = ids[:, 1:] == ids[:, 1:]
+    return HeldOut(ids, counted, f"{ids.size(1)} tokens: the prompt itself, as no held-out text comes with this model")
+
+
+def likely(trace: Trace, position: int) -> int:
+    """Return the most likely next token at a position."""
+    logits = trace.rows(architecture(trace.config).named("logits"), position, position + 1)
+    return int(logits[0, 0].argmax())
