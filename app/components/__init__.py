@@ -8,8 +8,12 @@ from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
 from app.components.changes import ChangesEvent, ListedChange, changes
 from app.components.code import CodeEvent, closed_code, code
+from app.components.copy_code import copy_code
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
+from app.components.findings import FindingsEvent, findings
 from app.components.generate import GenerateEvent, generate
+from app.components.head_card import HeadCardEvent, head_card
+from app.components.head_table import TableEvent, head_table
 from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
 from app.components.history import Opened, history
@@ -23,6 +27,7 @@ from app.components.node import NodeEvent, node
 from app.components.place import Note as PlaceNote
 from app.components.place import PlaceEvent, place
 from app.components.plot import PlotEvent, plot, plotly_js
+from app.components.point_picture import point_picture
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
@@ -47,8 +52,10 @@ __all__ = [
     "ExplainOpen",
     "FileKind",
     "FileOffer",
+    "FindingsEvent",
     "FollowEvent",
     "GenerateEvent",
+    "HeadCardEvent",
     "HeadEvent",
     "Heatmap",
     "LensEvent",
@@ -76,6 +83,7 @@ __all__ = [
     "SizeField",
     "Story",
     "Strongest",
+    "TableEvent",
     "TimelineEvent",
     "WhatIfEvent",
     "WordsEvent",
@@ -84,8 +92,12 @@ __all__ = [
     "changes",
     "closed_code",
     "code",
+    "copy_code",
     "explanation",
+    "findings",
     "generate",
+    "head_card",
+    "head_table",
     "heads",
     "heatmap",
     "hint",
@@ -102,6 +114,7 @@ __all__ = [
     "place",
     "plot",
     "plotly_js",
+    "point_picture",
     "prediction",
     "prompt",
     "runtime",

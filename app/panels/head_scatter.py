@@ -56,7 +56,7 @@ def scatter(
             x=[float(across[layer, head])],
             y=[float(up[layer, head])],
             mode="markers",
-            marker={"symbol": "circle-open", "size": 21, "color": _of(ACCENT, dark), "line": {"width": 2.5}},
+            marker={"symbol": "circle-open", "size": 18, "color": _of(ACCENT, dark), "line": {"width": 2.5}},
             hoverinfo="skip",
             showlegend=False,
         )

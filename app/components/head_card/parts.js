@@ -100,10 +100,10 @@ export function loss({ about, loss: whole, without, asked }) {
         { class: "worth", "data-loss": whole, "data-without": without },
         "loss ",
         el("b", { class: "number" }, whole.toFixed(3)),
-        " → without it ",
+        " → ",
         el("b", { class: "number" }, without.toFixed(3)),
         el("b", { class: `number ${lost < 0 ? "less" : "more"}` }, ` (${sign}${Math.abs(lost).toFixed(3)})`),
-        " nats per token",
+        " nats",
       ),
     );
   }

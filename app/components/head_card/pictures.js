@@ -5,9 +5,9 @@ import { packed, ramp } from "../shared/colours.js";
 import { el, svg } from "../shared/dom.js";
 import { short, typedArray } from "../shared/numbers.js";
 
-const SIDE = 132; // px of the pattern
-const WIDTH = 190;
-const HEIGHT = 132; // of the curve with its axis
+const SIDE = 120; // px of the pattern
+const WIDTH = 176;
+const HEIGHT = 122; // of the curve with its axis
 const LEFT = 30;
 const BOTTOM = 18;
 const TOP = 8;
@@ -39,7 +39,7 @@ export function curve(means) {
     { title: said, "data-means": means.join(" ") },
     svg(
       "svg",
-      { width: WIDTH, height: HEIGHT, role: "img", "aria-label": said },
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": said },
       svg("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 8}` }),
       svg("polyline", { class: "mean", points: line }),
       svg("circle", { class: "best", cx: x(best), cy: y(means[best]), r: 3.5 }),

@@ -38,7 +38,7 @@ def plotly_js(*, key: str = "plotly") -> None:
     _PLOT(key=key, data=check_payload({"library": _library()}))
 
 
-def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False) -> None:
+def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False, below: int | None = None) -> None:
     """Mount a plot.
 
     With `points` the points of traces that have `customdata`, a text for each, can be pointed at: a click is reported
@@ -49,8 +49,10 @@ def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False)
         key: key of the plot; another figure with the same key is drawn in the same plot.
         bar: True to show plotly's buttons on hover.
         points: True to report points.
+        below: pixels that stay free below the plot in a window that is higher than the figure needs, where columns
+            stand beside each other; None for the figure's own height.
     """
     if not figure.layout.height:
         raise ValueError(f"the figure of {key!r} has no height; give it one with update_layout(height=...)")
     config = {"displayModeBar": None if bar else False, "displaylogo": False, "responsive": True}
-    _PLOT(key=key, data=check_payload({"figure": figure.to_json(), "config": config, "points": points}))
+    _PLOT(key=key, data=check_payload({"figure": figure.to_json(), "config": config, "points": points, "below": below}))

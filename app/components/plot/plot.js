@@ -6,6 +6,7 @@ import { nextNumber } from "../shared/sending.js";
 import { inTurn } from "../shared/turns.js";
 import { whenGone } from "../shared/view.js";
 
+const STACKED = 1100; // px of a window in which columns stand below each other (page.css)
 const plots = new WeakMap(); // the element of a mounted component -> its plot
 let unpack;
 const unpacked = new Promise((resolve) => (unpack = resolve));
@@ -61,6 +62,9 @@ export default function (component) {
   if (drawn.newest === data.figure) return undefined; // only the theme changed, and the next figure has its colours
   drawn.newest = data.figure;
   const figure = JSON.parse(data.figure);
+  const beside = data.below !== null && window.innerWidth > STACKED;
+  const room = beside ? window.innerHeight - drawn.plot.getBoundingClientRect().top - data.below : 0;
+  figure.layout.height = Math.max(figure.layout.height, Math.floor(room));
   drawn.plot.style.height = `${figure.layout.height}px`; // at once, so that what follows keeps its place
   drawn.drawing = unpacked.then(async (Plotly) => {
     if (drawn.newest !== data.figure) return;

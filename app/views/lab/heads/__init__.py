@@ -1,25 +1,54 @@
-"""The section Find a head: all heads with their scores."""
+"""The section Find a head: all heads as points, as a table or by what is remarkable, and the card of one beside."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import streamlit as st
 
 from app.session.explorer import Explorer
-from app.state import server
-from gptcore.analysis import head_scores
+from app.state import lab
+from app.views.lab.heads import card, finder, scan
+from app.views.lab.heads.choices import VIEWS, chosen_head
+
+HEIGHT: Final = 430
+"""Pixels of the plot at least; a higher window has a higher one."""
 
 
 def heads(me: Explorer) -> None:
-    """Draw the scores of all heads on the probe."""
-    with server.turn():
-        scores = head_scores(me.checkpoint.model)
-    config = me.arch.config
-    st.caption("Scores on the probe: random tokens that are repeated once.")
-    st.dataframe(
-        [
-            {"head": f"{layer}.{head}"} | {kind: float(found[layer, head]) for kind, found in scores.items()}
-            for layer in range(config.n_layer)
-            for head in range(config.n_head)
-        ],
-        hide_index=True,
-    )
+    """Draw the section."""
+    finder.hear(me)
+    scan.hear(me)
+    card.hear(me)
+    if any(change.on for change in me.changes):
+        st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
+    with st.container(key="lab heads"):
+        left, right = st.columns([1, 1.06], gap="small")
+        with left:
+            view = _view()
+            if view == "scan":
+                scan.scan(me)
+            else:
+                finder.finder(me, view, HEIGHT)
+        with right:
+            card.card(me, *chosen_head(me))
+
+
+def _view() -> str:
+    names = list(VIEWS)
+    before = lab.get("view", names[0])
+    with st.container(horizontal=True, vertical_alignment="center", key="lab views"):
+        name = st.segmented_control(
+            "Form",
+            names,
+            default=before if before in names else names[0],
+            format_func=lambda name: VIEWS[name],
+            required=True,
+            key="lab view",
+            label_visibility="collapsed",
+        )
+        name = name or names[0]
+        lab.choose("view", name, names[0])
+        if name != "scan":
+            finder.basis()
+    return name

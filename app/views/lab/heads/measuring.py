@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import streamlit as st
 
 from app.panels.head_axes import Measured
+from app.panels.thumbnails import Thumbnails, update
 from app.session.explorer import Explorer
 from app.state import server
 from app.stores.computations import Computation
@@ -147,3 +148,8 @@ def likely(trace: Trace, position: int) -> int:
     """Return the most likely next token at a position."""
     logits = trace.rows(architecture(trace.config).named("logits"), position, position + 1)
     return int(logits[0, 0].argmax())
+
+
+def pictures(trace: Trace) -> Thumbnails:
+    """Return the patterns in small of the run without changes."""
+    return update(None, trace)

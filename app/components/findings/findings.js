@@ -1,0 +1,50 @@
+// What is remarkable on the prompt: sentences by kind, each with buttons that lead to what it tells of.
+
+import { el, put, write } from "../shared/dom.js";
+import { report } from "../shared/sending.js";
+import { cleanup, viewOf } from "../shared/view.js";
+import { fileRows, takeFile } from "../save/files.js";
+
+function build(root, view) {
+  root.classList.add("card");
+  view.files = el("div", { class: "files push" });
+  view.told = el("span", { class: "soft", role: "status" });
+  view.box = el("div", { class: "box scroll" });
+  view.note = el("p", { class: "soft note" });
+  root.append(el("header", {}, el("h2", {}, "Remarkable on this prompt"), view.told, view.files), view.box);
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-kind]");
+    if (!button) return;
+    const { kind, group, index } = button.dataset;
+    report(view, { kind, group: Number(group), index: Number(index) });
+  });
+}
+
+function line({ sentence, head }, group, index) {
+  const to = (kind, word, about) => el("button", { type: "button", class: "quiet", "data-kind": kind, "data-group": group, "data-index": index, "aria-label": `${about}: ${sentence}`, title: about }, word);
+  return el("li", { "data-role": "finding" }, el("span", {}, sentence), el("span", { class: "to" }, head ? to("head", `${head.join(".")}`, "its card") : null, to("explore", "Explore", "show it on Explore")));
+}
+
+function section({ title, found }, group) {
+  const list = found.length ? el("ol", {}, ...found.map((each, index) => line(each, group, index))) : el("p", { class: "soft" }, "Nothing here.");
+  return el("section", {}, el("h3", {}, title), list);
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { groups, note, files } = view.data;
+  put(view.root, "data-panel", "findings");
+  const key = JSON.stringify(groups);
+  if (view.key !== key) {
+    view.key = key;
+    view.box.replaceChildren(...groups.map(section), view.note);
+  }
+  write(view.note, note);
+  const tell = (text) => write(view.told, text);
+  if (view.filesKey !== JSON.stringify(files)) {
+    view.filesKey = JSON.stringify(files);
+    view.files.replaceChildren(...fileRows(view, tell));
+  }
+  takeFile(view, tell);
+  return cleanup(component);
+}

@@ -1,0 +1,107 @@
+"""The card of one head, beside the picture of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import components
+from app.panels import head_card_lines, head_code
+from app.session.explorer import Explorer
+from app.session.map_actions import PickHead
+from app.state import reports, server
+from app.views.explore import explore
+from app.views.lab.heads import choices, measuring
+from app.views.lab.heads.code import told
+from app.views.lab.heads.waiting import ask
+from gptcore import analysis
+
+KEY = "lab head card"
+COUNT = 5
+"""Edges, tokens and heads of a list."""
+
+
+def hear(me: Explorer) -> None:
+    """Do what was clicked in the card."""
+    event = reports.new(KEY)
+    match event:
+        case {"kind": "head" | "explore" as kind, "layer": int(layer), "head": int(head)}:
+            found = choices.place(f"{layer}.{head}", me)
+            if found and kind == "head":
+                choices.choose_head(*found)
+            elif found:
+                choices.choose_head(*found)
+                me.apply(PickHead(*found))
+                st.switch_page(st.Page(explore, default=True))
+        case {"kind": "measure"}:
+            ask("losses")
+
+
+def card(me: Explorer, layer: int, head: int) -> None:
+    """Draw the card."""
+    if measuring.result(me, "facts") is None:
+        st.caption(f"The card of head {layer}.{head} follows when the heads are measured.")
+        return
+    losses, asked = _losses(me)
+    made = _made(me, layer, head, losses)
+    shown = me.shown
+    pictures = shown.thumbnails if shown.without is None else measuring.pictures(shown.unchanged)
+    ids = [int(index) for index in shown.unchanged.ids[0]]
+    found = head_card_lines.lines(
+        made, me.arch.config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
+    )
+    components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], **found)
+    with st.container(horizontal=True, vertical_alignment="center", key="lab card code"):
+        _text(me)
+        components.copy_code(head_code.card(layer, head, told(me), losses is not None), key="lab card code button")
+
+
+def _losses(me: Explorer) -> tuple[analysis.HeadLosses | None, str]:
+    """Return the losses without each head, as far as they are measured, and the words of a button for the rest."""
+    wanted = bool(st.session_state.pop("lab ask losses", False))
+    known = measuring.found(me, "losses", asked=wanted)
+    if known is None:
+        return None, "Measure the loss without each head"
+    if not known.finished:
+        return None, ""
+    if known.trouble:
+        return None, "Try again"
+    return known.result, "Measure again" if known.stopped else ""
+
+
+def _about(me: Explorer, losses: analysis.HeadLosses | None) -> str:
+    return f"Mean loss, with it and without it, of {measuring.text_of(me).about}."
+
+
+def _made(me: Explorer, layer: int, head: int, losses: analysis.HeadLosses | None) -> analysis.HeadCard:
+    """Return the card, kept for this person until another one is asked for."""
+    key = (measuring.work(me, "facts").key, tuple(me.shown.unchanged.ids[0].tolist()), me.position, layer, head)
+    kept: tuple[Any, Any, analysis.HeadCard] | None = st.session_state.get("lab card")
+    if kept is not None and kept[0] == key and kept[1] is losses:
+        return kept[2]
+    with server.turn(float(me.parameters)):
+        made = analysis.head_card(
+            me.checkpoint.model,
+            layer,
+            head,
+            me.shown.unchanged,
+            count=COUNT,
+            position=me.position,
+            facts=measuring.result(me, "facts"),
+            losses=losses,
+        )
+    st.session_state["lab card"] = key, losses, made
+    return made
+
+
+def _text(me: Explorer) -> None:
+    """Draw the way to another text for the losses."""
+    with st.popover("Held-out text …"):
+        st.caption(
+            "The loss without a head is measured on a text that the model has not seen. "
+            "Paste one; leave it empty for the text that comes with the model, or else the prompt itself."
+        )
+        pasted = st.text_area("Text", key=measuring.TEXT, max_chars=20_000, height=160, persist_state="session")
+        if pasted and not measuring.text_of(me).about.endswith("pasted"):
+            st.error("This model cannot read that text, or it has fewer than two tokens. The other text is used.")

@@ -1,0 +1,47 @@
+"""The choices of the section Find a head, each checked: a link may carry anything."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.panels.head_axes import BASES, NAMES, PROBE
+from app.session.explorer import Explorer
+from app.state import lab
+
+VIEWS: Final = {"points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
+X, Y = "previous", "induction"
+"""The scores that are drawn first."""
+
+
+def basis() -> str:
+    """Return what attention is measured on."""
+    told = lab.get("basis", PROBE)
+    return told if told in BASES else PROBE
+
+
+def axis(which: str) -> str:
+    """Return the score of an axis, "x" or "y"."""
+    usual = X if which == "x" else Y
+    told = lab.get(which, usual)
+    return told if told in NAMES else usual
+
+
+def chosen_head(me: Explorer) -> tuple[int, int]:
+    """Return the head whose card is shown: the one that was clicked, or the one on Explore."""
+    there = place(lab.get("head"), me)
+    return there or (me.location.layer, me.location.head)
+
+
+def choose_head(layer: int, head: int) -> None:
+    """Show the card of another head."""
+    lab.choose("head", f"{layer}.{head}")
+
+
+def place(name: object, me: Explorer) -> tuple[int, int] | None:
+    """Return the head of a name such as "1.0"; None where the model has none."""
+    layer, dot, head = str(name).partition(".")
+    if not dot or not (layer.isascii() and layer.isdigit() and head.isascii() and head.isdigit()):
+        return None
+    config = me.arch.config
+    found = int(layer[:6]), int(head[:6])
+    return found if found[0] < config.n_layer and found[1] < config.n_head else None

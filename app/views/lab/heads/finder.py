@@ -1,0 +1,163 @@
+"""All heads as a scatter of two scores, or as a table."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from app import components
+from app.components import number
+from app.components.head_table import TableColumn, TableRow
+from app.panels import head_axes, head_code, head_scatter
+from app.panels.head_axes import BASES, MEANINGS, NAMES, Measured
+from app.session.explorer import Explorer
+from app.state import lab, reports
+from app.views.lab.heads import choices, measuring
+from app.views.lab.heads.code import told
+from app.views.lab.heads.waiting import waiting
+from gptcore.analysis.head_scores import SCORES
+
+PLOT, TABLE = "lab heads plot", "lab heads table"
+ALWAYS = ("induction", "previous", "duplicate", "current", "first", "sink", "copying", "copying_of_tokens")
+LATER = ("loss", "predicted", "actual", "prefix", "top1")
+"""Columns of the table that stand there once they are measured."""
+
+
+def hear(me: Explorer) -> None:
+    """Choose the head that was clicked in the plot or in the table."""
+    for key in (PLOT, TABLE):
+        event = reports.new(key)
+        found = event and choices.place(event.get("point"), me)
+        if found:
+            choices.choose_head(*found)
+
+
+def basis() -> None:
+    """Draw the choice of what attention is measured on."""
+    name = st.segmented_control(
+        "Attention measured",
+        list(BASES),
+        default=choices.basis(),
+        format_func=lambda name: BASES[name],
+        required=True,
+        key="lab basis",
+        label_visibility="collapsed",
+    )
+    lab.choose("basis", name or head_axes.PROBE, head_axes.PROBE)
+
+
+def finder(me: Explorer, view: str, height: int) -> None:
+    """Draw the heads in one of both forms."""
+    if view == "points":
+        _points(me, height)
+    else:
+        _table(me)
+
+
+def _points(me: Explorer, height: int) -> None:
+    on = choices.basis()
+    with st.container(horizontal=True, vertical_alignment="center", key="lab axes"):
+        x, y = (_axis(which) for which in ("x", "y"))
+        code = st.container(width=260)
+    needed = {need for name in (x, y) if (need := head_axes.needs(name, on))}
+    there = [waiting(me, need) for need in sorted(needed)]  # all of them are drawn
+    if not all(there):
+        return
+    found = measuring.measured(me)
+    selected = choices.chosen_head(me)
+    figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
+    components.plot(figure, key=PLOT, points=True, below=62, bar=False)
+    _hover(me, found, on, (x, y))
+    st.caption(_told(found, on, (x, y)))
+    with code:
+        components.copy_code(head_code.points(x, y, on, told(me)), key="lab points code")
+
+
+def _axis(which: str) -> str:
+    usual = choices.X if which == "x" else choices.Y
+    names = list(NAMES)
+    name = st.selectbox(
+        "Across" if which == "x" else "Up",
+        names,
+        index=names.index(choices.axis(which)),
+        format_func=lambda name: f"{'→' if which == 'x' else '↑'} {NAMES[name]}",
+        key=f"lab axis {which}",
+        label_visibility="collapsed",
+    )
+    lab.choose(which, name, usual)
+    return name
+
+
+def _table(me: Explorer) -> None:
+    on = choices.basis()
+    if on == head_axes.PROBE and not waiting(me, "facts"):
+        return
+    found = measuring.measured(me)
+    names = [name for name in (*ALWAYS, *LATER) if head_axes.values(name, on, found) is not None]
+    with st.container(horizontal=True, horizontal_alignment="right", key="lab table code"):
+        components.copy_code(head_code.table(names, on, told(me)), key="lab columns code")
+    components.head_table(
+        key=TABLE, columns=_columns(names, on, found), rows=_rows(names, on, found), selected=choices.chosen_head(me)
+    )
+    _hover(me, found, on, ("previous", "induction"))
+    st.caption(_told(found, on, names))
+
+
+def _columns(names: list[str], on: str, found: Measured) -> list[TableColumn]:
+    columns: list[TableColumn] = []
+    for name in names:
+        level = head_axes.by_chance(name, on, found)
+        columns.append({"name": name, "label": NAMES[name], "about": MEANINGS[name], "chance": number(level)})
+    return columns
+
+
+def _rows(names: list[str], on: str, found: Measured) -> list[TableRow]:
+    scores, rests = head_axes.attention(found, on), head_axes.sinks(found, on)
+    values = [head_axes.values(name, on, found) for name in names]
+    return [
+        {
+            "layer": layer,
+            "head": head,
+            "kind": NAMES[kind] if scores and (kind := head_axes.kind(scores, layer, head)) else "",
+            "sink": bool(rests[layer, head]),
+            "values": [number(float(each[layer, head])) for each in values if each is not None],
+        }
+        for layer in range(found.config.n_layer)
+        for head in range(found.config.n_head)
+    ]
+
+
+def _hover(me: Explorer, found: Measured, on: str, names: tuple[str, str]) -> None:
+    """Draw a head's pattern beside its point, once it is pointed at."""
+    values = [(head_scatter.axis_title(name, on), head_axes.values(name, on, found)) for name in names]
+    config = found.config
+    points = {
+        f"{layer}.{head}": [
+            f"{title}: {float(each[layer, head]):.3g}"
+            for title, each in values
+            if each is not None and not math.isnan(float(each[layer, head]))
+        ]
+        for layer in range(config.n_layer)
+        for head in range(config.n_head)
+    }
+    shown = me.shown
+    pictures = shown.thumbnails if shown.without is None else measuring.pictures(shown.unchanged)
+    components.point_picture(
+        key="lab head picture",
+        pixels=pictures.pixels(),
+        points=points,
+        caption="Its pattern on this prompt. Click: its card.",
+    )
+
+
+def _told(found: Measured, on: str, names: tuple[str, str] | list[str]) -> str:
+    """Return the conventions of what is shown."""
+    said = [head_axes.conventions(on, found)] if any(name in SCORES for name in names) else []
+    if "loss" in names:
+        said.append(f"Loss: of {found.about}.")
+    if "predicted" in names or "actual" in names:
+        said.append("Effects: on the logit of the most likely next token of the followed position.")
+    if {"copying", "copying_of_tokens", "top1"} & set(names):
+        said.append("Weights are raw, no norm folded in.")
+    return " ".join(said)

@@ -1,0 +1,95 @@
+"""What is remarkable on the prompt, ranked; each finding leads to its head or its place on Explore."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import streamlit as st
+
+from app import components
+from app.components.findings import FoundGroup
+from app.panels import head_code
+from app.session import events
+from app.session.actions import Lock
+from app.session.explorer import Explorer
+from app.session.map_actions import Find, PickHead
+from app.state import downloads, reports
+from app.views.explore import explore
+from app.views.files import model_name
+from app.views.lab.heads import choices, measuring
+from app.views.lab.heads.code import told
+from app.views.lab.heads.waiting import ask, asked, waiting
+from gptcore.analysis.scan import TITLES, Finding
+from gptcore.export.scan_page import scan_document
+
+KEY = "lab findings"
+FILE = "scan.html"
+
+
+def hear(me: Explorer) -> None:
+    """Go where a finding leads, or make the file of all."""
+    event = reports.new(KEY)
+    shelf = downloads.shelf()
+    if (taken := events.taken_file(event)) is not None:
+        shelf.drop(taken)
+    wanted = events.asked_file(event)
+    found = cast("list[Finding] | None", measuring.result(me, "scan")) or []
+    if wanted and wanted[0] == FILE:
+        page = scan_document(found, me.shown.unchanged, tokenizer=me.checkpoint.tokenizer, title=model_name(me))
+        shelf.put(wanted[1], "gptscope-scan.html", page)
+    match event:
+        case {"kind": "head" | "explore" as kind, "group": int(group), "index": int(index)}:
+            groups = _groups(found)
+            if 0 <= group < len(groups) and 0 <= index < len(groups[group]):
+                _go(me, groups[group][index], kind)
+
+
+def scan(me: Explorer) -> None:
+    """Draw the button, then what was found."""
+    if measuring.found(me, "scan") is None and not asked("scan"):
+        st.markdown("**What is remarkable on this prompt?**")
+        st.caption(
+            "Ranks the largest attributions, heads that do something known here, heads whose part others repair, and "
+            "tokens that surprise the model. Each head is switched off once."
+        )
+        st.button("Scan the prompt", type="primary", key="lab scan", on_click=ask, args=("scan",))
+        return
+    if not waiting(me, "scan"):
+        return
+    found = cast("list[Finding]", measuring.result(me, "scan"))
+    groups: list[FoundGroup] = [
+        {
+            "title": title,
+            "found": [
+                {"sentence": each.sentence, "head": None if each.head is None else [each.layer or 0, each.head]}
+                for each in of_kind
+            ],
+        }
+        for title, of_kind in zip(TITLES.values(), _groups(found), strict=True)
+    ]
+    after = me.shown.tokens[me.position]
+    components.findings(
+        key=KEY,
+        groups=groups,
+        note=f"Of the prediction after token {me.position}, {after!r}. Each kind is ranked by itself, largest first.",
+        files=[{"of": "these findings", "name": FILE, "word": "HTML"}],
+        offer=downloads.shelf().offer(),
+    )
+    components.copy_code(head_code.scan(told(me)), key="lab scan code")
+
+
+def _groups(found: list[Finding]) -> list[list[Finding]]:
+    return [[each for each in found if each.kind == kind] for kind in TITLES]
+
+
+def _go(me: Explorer, finding: Finding, kind: str) -> None:
+    if finding.head is not None and finding.layer is not None:
+        choices.choose_head(finding.layer, finding.head)
+        if kind == "head":
+            return
+        me.apply(PickHead(finding.layer, finding.head))
+    else:
+        me.apply(Find(finding.name))
+    if finding.position is not None:
+        me.apply(Lock(finding.position + me.shown.cropped))
+    st.switch_page(st.Page(explore, default=True))
