@@ -95,9 +95,14 @@ def _named(across: Tensor, up: Tensor) -> set[str]:
     """Return the heads that bear their name: all of a few, of many those farthest from the middle."""
     heads = [at for at in (across == across).nonzero().tolist() if _is_there(across, up, at)]
     if len(heads) > LABELLED:
-        far = sum(((each - each.nanmedian()) / (each[each == each].std() or 1)).double() ** 2 for each in (across, up))
+        far = _from_the_middle(across) + _from_the_middle(up)
         heads = sorted(heads, key=lambda at: -float(far[at[0], at[1]]))[:STANDING_OUT]
     return {f"{layer}.{head}" for layer, head in heads}
+
+
+def _from_the_middle(values: Tensor) -> Tensor:
+    """Return how far each head is from the middle one, in standard deviations, squared."""
+    return ((values - values.nanmedian()) / (values[values == values].std() or 1)).double() ** 2
 
 
 def _is_there(across: Tensor, up: Tensor, at: list[int]) -> bool:

@@ -108,8 +108,7 @@ def _leaders(trace: Trace, position: int) -> tuple[int, int]:
 def _attributions(trace: Trace, position: int, said: Callable[[int], str]) -> Iterable[Finding]:
     first, second = _leaders(trace, position)
     split = logit_attribution(trace, first, second, position)
-    lead = f"the lead of {_quoted(said(first))} over {_quoted(said(second))}"
-    after = f"after token {split.position}, {_quoted(said(int(trace.ids[0, split.position])))}"
+    lead = f"the lead of {_quoted(said(first))} over {_quoted(said(second))}, which is {split.total:.2f}"
     nodes = architecture(trace.config).nodes.names()
     for part in split.parts:
         name = part.name if part.name in nodes else part.name.rpartition(".")[0]
@@ -117,7 +116,7 @@ def _attributions(trace: Trace, position: int, said: Callable[[int], str]) -> It
         way = "to" if part.value >= 0 else "from"
         yield Finding(
             "attribution",
-            f"{_part(trace, part)} {verb} {abs(part.value):.2f} {way} {lead}, {split.total:.2f} {after}.",
+            f"{_part(trace, part)} {verb} {abs(part.value):.2f} {way} {lead}.",
             abs(part.value),
             name,
             part.layer,
@@ -148,8 +147,8 @@ def _heads(trace: Trace) -> Iterable[Finding]:
             if score >= ACTIVE:  # False for NaN: no query has such a key
                 yield Finding(
                     "head",
-                    f"Head {layer}.{head} gives {score:.0%} of its attention to {what} ({kind}; {level[kind]:.0%} by "
-                    "chance).",
+                    f"Head {layer}.{head} gives {_percent(score)} of its attention to {what} "
+                    f"({kind}; {_percent(level[kind])} by chance).",
                     score - level[kind],
                     arch.named("pattern", layer),
                     layer,
@@ -161,7 +160,7 @@ def _heads(trace: Trace) -> Iterable[Finding]:
         yield Finding(
             "head",
             f"{len(rest)} of {L * H} heads rest on the first token (sinks), most of all head {layer}.{head}: "
-            f"{float(scores['sink'][layer, head]):.0%} of its attention.",
+            f"{_percent(float(scores['sink'][layer, head]))} of its attention.",
             0.0,
             arch.named("pattern", layer),
             layer,
@@ -182,8 +181,8 @@ def _repairs(trace: Trace, effects: HeadEffects, lead: float, first: str) -> Ite
             why = "later parts build on it"
         yield Finding(
             "repair",
-            f"Head {layer}.{head}: by attribution it adds {predicted:+.2f} to the lead of {_quoted(first)}; without it "
-            f"the lead {'loses' if actual >= 0 else 'gains'} {abs(actual):.2f}: {why}.",
+            f"Head {layer}.{head}: by attribution it adds {_signed(predicted)} to the lead of {_quoted(first)}; "
+            f"without it the lead {'loses' if actual >= 0 else 'gains'} {abs(actual):.2f}: {why}.",
             apart,
             arch.named("weighted values", layer),
             layer,
@@ -203,11 +202,19 @@ def _losses(trace: Trace, said: Callable[[int], str]) -> Iterable[Finding]:
         yield Finding(
             "loss",
             f"Token {at + 1}, {_quoted(said(guess.target))}: a loss of {guess.loss:.2f} nats (mean {lesson.mean:.2f}); "
-            f"the model expected {_quoted(said(guess.best))} ({guess.best_probability:.0%}).",
+            f"the model expected {_quoted(said(guess.best))} ({_percent(guess.best_probability)}).",
             guess.loss,
             architecture(trace.config).named("loss"),
             position=at,
         )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _quoted(label: str) -> str:

@@ -15,7 +15,7 @@ function build(root, view) {
   view.curve = el("div");
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
   const { parts } = view;
-  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section("Worth", parts.loss));
+  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section("Loss without it", parts.loss));
   const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes, parts.ratios), section("Reads from earlier heads", parts.writers));
   root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);

@@ -60,7 +60,7 @@ function token(label) {
 
 /** Tokens with their numbers, as a line: the largest first. */
 export function tokens(before, after, { of, tokens: found }) {
-  const chips = found.map(([label, value]) => el("span", { class: "chip", title: short(value) }, token(label), el("small", { class: "number" }, short(value))));
+  const chips = found.map(([label, value]) => el("span", { class: "chip", title: short(value) }, token(label), el("small", { class: "number" }, two(value))));
   return [el("h4", {}, before, token(of), after), el("div", { class: "chips" }, ...chips)];
 }
 
@@ -75,17 +75,18 @@ export function writers(found) {
   if (!found.some(({ reads }) => Object.values(reads).some((heads) => heads.length))) {
     return el("p", { class: "soft" }, "It is in the first block: no head writes before it.");
   }
-  const titles = found.map(({ name, about, chance }) => el("th", { scope: "col", title: about }, name, el("small", {}, ` chance ${short(chance)}`)));
+  const titles = found.map(({ name, about, chance }) => el("th", { scope: "col", title: about }, name, el("small", {}, `chance ${short(chance).slice(0, 5)}`)));
   const rows = ["q", "k", "v"].map((which) => {
-    const cells = found.map(({ reads }) => el("td", {}, ...reads[which].map(writer)));
+    const cells = found.map(({ reads, chance }) => el("td", {}, ...reads[which].map((each) => writer(each, chance))));
     return el("tr", {}, el("th", { scope: "row", class: `concept ${which}` }, which.toUpperCase()), ...cells);
   });
   return el("table", { class: "writers" }, el("thead", {}, el("tr", {}, el("td"), ...titles)), el("tbody", {}, ...rows));
 }
 
-function writer([layer, head, score]) {
+/** A head that is read; one that is not read more than by chance is pale. */
+function writer([layer, head, score], chance) {
   const name = `${layer}.${head}`;
-  return el("button", { type: "button", class: "to", "data-to": name, "data-layer": layer, "data-head": head, title: `the card of head ${name}` }, name, el("small", { class: "number" }, short(score)));
+  return el("button", { type: "button", class: score > chance ? "to" : "to low", "data-to": name, "data-layer": layer, "data-head": head, title: `the card of head ${name}` }, name, el("small", { class: "number" }, score.toPrecision(3)));
 }
 
 /** What is lost without the head. */

@@ -32,6 +32,7 @@ export function curve(means) {
   const best = means.indexOf(Math.max(...means));
   const x = (/** @type {number} */ back) => LEFT + ((WIDTH - LEFT - 8) * back) / Math.max(1, means.length - 1);
   const y = (/** @type {number} */ mean) => TOP + (HEIGHT - BOTTOM - TOP) * (1 - mean / most);
+  const right = x(best) < WIDTH / 2; // where its name stands
   const line = means.map((mean, back) => `${x(back).toFixed(1)},${y(mean).toFixed(1)}`).join(" ");
   const said = `Mean attention by distance: largest ${short(means[best])} at ${best} back`;
   return el(
@@ -47,7 +48,7 @@ export function curve(means) {
       label(LEFT - 4, HEIGHT - BOTTOM, "end", "0"),
       label(LEFT, HEIGHT - 3, "start", "0"),
       label(WIDTH - 8, HEIGHT - 3, "end", `${means.length - 1} back`),
-      label(Math.min(x(best) + 7, WIDTH - 60), y(means[best]) + 12, "start", `${best} back`),
+      label(x(best) + (right ? 7 : -7), y(means[best]) + 8, right ? "start" : "end", `${best} back`),
     ),
   );
 }

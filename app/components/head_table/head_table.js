@@ -34,14 +34,14 @@ function choose(view, row) {
 
 function pointAt(view, row) {
   const box = row?.getBoundingClientRect();
-  const place = box && { x: box.left + 150, y: box.top + box.height / 2 };
+  const place = box && { x: view.root.getBoundingClientRect().right - 14, y: box.top + box.height / 2 };
   const detail = { key: view.component.key, point: row?.dataset.head ?? null, place: place ?? null };
   window.dispatchEvent(new CustomEvent("gptscope:point", { detail }));
 }
 
-/** A number, or the word for one that JSON does not have. */
+/** Two digits behind the point; all of them are in the tooltip. */
 function shown(value) {
-  return value === "nan" ? "–" : short(value);
+  return typeof value === "number" ? value.toFixed(2).replace("-", "−") : "–";
 }
 
 function sortBy(view, column) {
@@ -114,7 +114,7 @@ function line({ layer, head, kind, sink, values }, largest, on) {
   const name = `${layer}.${head}`;
   const cells = values.map((value, i) => {
     const part = typeof value === "number" ? Math.max(0, (100 * value) / largest[i]) : 0;
-    return el("td", { class: "number", style: `--part: ${part.toFixed(1)}%`, "data-value": value }, shown(value));
+    return el("td", { class: "number", style: `--part: ${part.toFixed(1)}%`, "data-value": value, title: short(value) }, shown(value));
   });
   const button = el("button", { type: "button", "aria-pressed": String(on) }, name);
   return el("tr", { "data-head": name, class: on ? "on" : null }, el("td", {}, button), el("td", { class: "kind" }, [kind, sink ? "sink" : ""].filter(Boolean).join(" · ")), ...cells);

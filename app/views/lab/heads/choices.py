@@ -11,6 +11,14 @@ from app.state import lab
 VIEWS: Final = {"points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
 X, Y = "previous", "induction"
 """The scores that are drawn first."""
+OWN: Final = "two scores of my choice"
+QUESTIONS: Final = {
+    "Which heads look back?": (X, Y),
+    "Which heads make this prediction?": ("predicted", "actual"),
+    "Which heads are missed most?": ("copying", "loss"),
+    "Which heads copy tokens?": ("copying_of_tokens", "top1"),
+}
+"""Two scores, across and up, that answer each."""
 
 
 def basis() -> str:
@@ -24,6 +32,12 @@ def axis(which: str) -> str:
     usual = X if which == "x" else Y
     told = lab.get(which, usual)
     return told if told in NAMES else usual
+
+
+def question() -> str:
+    """Return the question that the two scores answer."""
+    asked = axis("x"), axis("y")
+    return next((question for question, scores in QUESTIONS.items() if scores == asked), OWN)
 
 
 def chosen_head(me: Explorer) -> tuple[int, int]:

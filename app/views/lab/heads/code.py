@@ -8,7 +8,6 @@ from app.panels.head_code import Told
 from app.session.explorer import Explorer
 from app.state import person
 from app.views.lab.heads import measuring
-from gptcore.data.held_out import held_out
 
 
 def told(me: Explorer) -> Told:
@@ -28,4 +27,4 @@ def _text(me: Explorer) -> str:
     pasted = str(st.session_state.get(measuring.TEXT) or "")
     if pasted and measuring.text_of(me).about.endswith("pasted"):
         return f"of_text({pasted!r}, ckpt.tokenizer, ckpt.config.block_size)"
-    return "held_out(ckpt)" if held_out(me.final) is not None else ""
+    return "held_out(ckpt)" if measuring.shipped_text(me.final) is not None else ""

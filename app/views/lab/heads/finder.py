@@ -19,7 +19,7 @@ from app.views.lab.heads.waiting import waiting
 from gptcore.analysis.head_scores import SCORES
 
 PLOT, TABLE = "lab heads plot", "lab heads table"
-ALWAYS = ("induction", "previous", "duplicate", "current", "first", "sink", "copying", "copying_of_tokens")
+ALWAYS = ("induction", "previous", "duplicate", "current", "first", "sink", "copying")
 LATER = ("loss", "predicted", "actual", "prefix", "top1")
 """Columns of the table that stand there once they are measured."""
 
@@ -58,8 +58,8 @@ def finder(me: Explorer, view: str, height: int) -> None:
 def _points(me: Explorer, height: int) -> None:
     on = choices.basis()
     with st.container(horizontal=True, vertical_alignment="center", key="lab axes"):
+        _question()
         x, y = (_axis(which) for which in ("x", "y"))
-        code = st.container(width=260)
     needed = {need for name in (x, y) if (need := head_axes.needs(name, on))}
     there = [waiting(me, need) for need in sorted(needed)]  # all of them are drawn
     if not all(there):
@@ -69,24 +69,48 @@ def _points(me: Explorer, height: int) -> None:
     figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
     components.plot(figure, key=PLOT, points=True, below=62, bar=False)
     _hover(me, found, on, (x, y))
-    st.caption(_told(found, on, (x, y)))
-    with code:
-        components.copy_code(head_code.points(x, y, on, told(me)), key="lab points code")
+    _below(_told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)))
+
+
+def _question() -> None:
+    """Draw the questions that two scores answer."""
+    reports.set_widget("lab question", choices.question())
+    st.selectbox(
+        "Question",
+        [*choices.QUESTIONS, choices.OWN],
+        key="lab question",
+        label_visibility="collapsed",
+        on_change=_asked,
+        width=236,
+    )
+
+
+def _asked() -> None:
+    found = choices.QUESTIONS.get(str(reports.widget("lab question")))
+    for which, usual, name in zip(("x", "y"), (choices.X, choices.Y), found or (), strict=False):
+        lab.choose(which, name, usual)
+
+
+def _below(said: str, code: str) -> None:
+    """Draw what stands below the heads: how they were measured, and the button with the code."""
+    left, right = st.columns([4.2, 1], vertical_alignment="top")
+    left.caption(said)
+    with right:
+        components.copy_code(code, key="lab heads code")
 
 
 def _axis(which: str) -> str:
     usual = choices.X if which == "x" else choices.Y
     names = list(NAMES)
-    name = st.selectbox(
+    reports.set_widget(f"lab axis {which}", choices.axis(which))
+    return st.selectbox(
         "Across" if which == "x" else "Up",
         names,
-        index=names.index(choices.axis(which)),
         format_func=lambda name: f"{'→' if which == 'x' else '↑'} {NAMES[name]}",
         key=f"lab axis {which}",
         label_visibility="collapsed",
+        on_change=lambda: lab.choose(which, str(reports.widget(f"lab axis {which}")), usual),
     )
-    lab.choose(which, name, usual)
-    return name
 
 
 def _table(me: Explorer) -> None:
@@ -95,13 +119,11 @@ def _table(me: Explorer) -> None:
         return
     found = measuring.measured(me)
     names = [name for name in (*ALWAYS, *LATER) if head_axes.values(name, on, found) is not None]
-    with st.container(horizontal=True, horizontal_alignment="right", key="lab table code"):
-        components.copy_code(head_code.table(names, on, told(me)), key="lab columns code")
     components.head_table(
         key=TABLE, columns=_columns(names, on, found), rows=_rows(names, on, found), selected=choices.chosen_head(me)
     )
     _hover(me, found, on, ("previous", "induction"))
-    st.caption(_told(found, on, names))
+    _below(_told(me, found, on, names), head_code.table(names, on, told(me)))
 
 
 def _columns(names: list[str], on: str, found: Measured) -> list[TableColumn]:
@@ -151,13 +173,14 @@ def _hover(me: Explorer, found: Measured, on: str, names: tuple[str, str]) -> No
     )
 
 
-def _told(found: Measured, on: str, names: tuple[str, str] | list[str]) -> str:
+def _told(me: Explorer, found: Measured, on: str, names: tuple[str, str] | list[str]) -> str:
     """Return the conventions of what is shown."""
     said = [head_axes.conventions(on, found)] if any(name in SCORES for name in names) else []
     if "loss" in names:
         said.append(f"Loss: of {found.about}.")
     if "predicted" in names or "actual" in names:
-        said.append("Effects: on the logit of the most likely next token of the followed position.")
+        token = me.checkpoint.tokenizer.label(measuring.likely(found.trace, me.position))
+        said.append(f"Effects: on the logit of ‘{token}’, the most likely token after token {me.position}.")
     if {"copying", "copying_of_tokens", "top1"} & set(names):
         said.append("Weights are raw, no norm folded in.")
     return " ".join(said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
@@ -14,7 +15,7 @@ from app.session.explorer import Explorer
 from app.state import server
 from app.stores.computations import Computation
 from app.stores.weights_key import weights_key
-from gptcore import GPT, Trace, analysis
+from gptcore import GPT, Checkpoint, Trace, analysis
 from gptcore.analysis.patching import Progress
 from gptcore.data.held_out import HeldOut, held_out, of_text
 from gptcore.graph.architecture import architecture
@@ -131,10 +132,20 @@ def text_of(me: Explorer) -> HeldOut:
             return of_text(pasted, me.checkpoint.tokenizer, me.arch.config.block_size, "the text that was pasted")
         except ValueError:
             pass  # it is told where it is pasted
-    shipped = held_out(me.final)
+    shipped = shipped_text(me.final)
     if shipped is not None:
         return shipped
     return of_prompt(me.shown.unchanged)
+
+
+_TEXTS: WeakKeyDictionary[GPT, HeldOut | None] = WeakKeyDictionary()
+
+
+def shipped_text(checkpoint: Checkpoint) -> HeldOut | None:
+    """Return the held-out text that ships for a model; a task's examples are drawn once."""
+    if checkpoint.model not in _TEXTS:
+        _TEXTS[checkpoint.model] = held_out(checkpoint)
+    return _TEXTS[checkpoint.model]
 
 
 def of_prompt(trace: Trace) -> HeldOut:
