@@ -55,6 +55,8 @@ NEEDS: Final = {
     "actual": "effects",
 }
 """The measurement that a score is a part of; attention is `facts` on the probe, and at hand on a prompt."""
+EFFECTS: Final = ("loss", "predicted", "actual")
+"""The scores that tell what a head does to a prediction: 0 is nothing."""
 KINDS: Final = ("induction", "previous", "duplicate", "current")
 """The scores that give a head its kind; sinks are told apart."""
 KIND_FROM: Final = 0.3

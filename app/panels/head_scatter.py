@@ -8,13 +8,14 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from app.panels.figures import look_of
-from app.panels.head_axes import BASES, NAMES, Measured, by_chance, needs, sinks, values
+from app.panels.head_axes import BASES, EFFECTS, NAMES, Measured, by_chance, needs, sinks, values
 from app.theme import ACCENT, CONCEPTS, TEXT, Pair
 from gptcore.analysis.head_scores import SCORES
 
-LABELLED = 24
-"""Heads that are all named; of more those that stand out."""
-STANDING_OUT = 10
+APART = 0.055
+"""The part of an axis that two names keep apart, so that both can be read."""
+ATTENTION = 0.35
+"""The end of an axis of attention at least: what no head does is then seen to be little."""
 
 
 def scatter(
@@ -29,7 +30,8 @@ def scatter(
     if across is None or up is None:
         raise ValueError(f"{x if across is None else y} is not measured yet; measure it first")
     rests = sinks(measured, basis)
-    named = _named(across, up)
+    ends = _range(x, across), _range(y, up)
+    named = _named(across, up, (ends[0][1] - ends[0][0], ends[1][1] - ends[1][0]))
     figure = go.Figure()
     groups = (
         (False, "heads", "circle", CONCEPTS["pattern"]),
@@ -61,8 +63,8 @@ def scatter(
             showlegend=False,
         )
     _chance(figure, x, y, basis, measured, dark)
-    figure.update_xaxes(title=axis_title(x, basis))
-    figure.update_yaxes(title=axis_title(y, basis))
+    figure.update_xaxes(title=axis_title(x, basis), range=ends[0])
+    figure.update_yaxes(title=axis_title(y, basis), range=ends[1])
     revision = f"{x} {y} {basis} {measured.trace.ids[0].tolist() if basis not in needs(x, basis) else ''}"
     figure.update_layout(height=height, uirevision=revision, dragmode="zoom", **look_of(dark))
     return figure
@@ -87,17 +89,32 @@ def _chance(figure: go.Figure, x: str, y: str, basis: str, measured: Measured, d
     for name, draw in ((x, figure.add_vline), (y, figure.add_hline)):
         level = by_chance(name, basis, measured)
         if math.isfinite(level):
-            said = {"annotation_text": f"chance {level:.3g}", "annotation_font_size": 12}
+            word = "no effect" if name in EFFECTS else f"chance {level:.3g}"
+            said = {"annotation_text": word, "annotation_font_size": 12}
             draw(level, line=line, opacity=0.75, annotation_position="top right", **said)
 
 
-def _named(across: Tensor, up: Tensor) -> set[str]:
-    """Return the heads that bear their name: all of a few, of many those farthest from the middle."""
+def _named(across: Tensor, up: Tensor, spans: tuple[float, float]) -> set[str]:
+    """Return the heads that bear their name: those farthest from the middle first, as far as there is room."""
+    far = _from_the_middle(across) + _from_the_middle(up)
     heads = [at for at in (across == across).nonzero().tolist() if _is_there(across, up, at)]
-    if len(heads) > LABELLED:
-        far = _from_the_middle(across) + _from_the_middle(up)
-        heads = sorted(heads, key=lambda at: -float(far[at[0], at[1]]))[:STANDING_OUT]
-    return {f"{layer}.{head}" for layer, head in heads}
+    named: dict[str, tuple[float, float]] = {}
+    for layer, head in sorted(heads, key=lambda at: -float(far[at[0], at[1]])):
+        x, y = float(across[layer, head]) / spans[0], float(up[layer, head]) / spans[1]
+        if all(abs(x - other_x) > APART or abs(y - other_y) > APART for other_x, other_y in named.values()):
+            named[f"{layer}.{head}"] = x, y
+    return {*named}
+
+
+def _range(name: str, values: Tensor) -> tuple[float, float]:
+    """Return both ends of an axis."""
+    known = values[values == values]
+    least, most = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if name in SCORES:
+        least, most = 0.0, max(ATTENTION, most)
+    least, most = min(0.0, least), max(0.0, most)
+    room = 0.06 * ((most - least) or 1.0)
+    return least - room, most + 1.6 * room
 
 
 def _from_the_middle(values: Tensor) -> Tensor:

@@ -11,12 +11,12 @@ from app.state import lab
 VIEWS: Final = {"points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
 X, Y = "previous", "induction"
 """The scores that are drawn first."""
-OWN: Final = "two scores of my choice"
+OWN: Final = "Two scores of my choice"
 QUESTIONS: Final = {
-    "Which heads look back?": (X, Y),
-    "Which heads make this prediction?": ("predicted", "actual"),
-    "Which heads are missed most?": ("copying", "loss"),
-    "Which heads copy tokens?": ("copying_of_tokens", "top1"),
+    "Heads that look back": (X, Y),
+    "Heads behind this prediction": ("predicted", "actual"),
+    "Heads that are missed most": ("copying", "loss"),
+    "Heads that copy tokens": ("copying_of_tokens", "top1"),
 }
 """Two scores, across and up, that answer each."""
 
