@@ -7,8 +7,8 @@ from typing import Final
 import streamlit as st
 
 from app.session.explorer import Explorer
-from app.state import lab
-from app.views.lab.heads import card, finder, scan
+from app.state import lab, reports
+from app.views.lab.heads import card, choices, finder, scan
 from app.views.lab.heads.choices import VIEWS, chosen_head
 
 HEIGHT: Final = 430
@@ -35,20 +35,17 @@ def heads(me: Explorer) -> None:
 
 
 def _view() -> str:
-    names = list(VIEWS)
-    before = lab.get("view", names[0])
+    reports.set_widget("lab view", name := choices.view())  # a link may have brought another one
     with st.container(horizontal=True, vertical_alignment="center", key="lab views"):
-        name = st.segmented_control(
+        st.segmented_control(
             "Form",
-            names,
-            default=before if before in names else names[0],
+            list(VIEWS),
             format_func=lambda name: VIEWS[name],
             required=True,
             key="lab view",
             label_visibility="collapsed",
+            on_change=lambda: lab.choose("view", str(reports.widget("lab view")), next(iter(VIEWS))),
         )
-        name = name or names[0]
-        lab.choose("view", name, names[0])
         if name != "scan":
             finder.basis()
     return name

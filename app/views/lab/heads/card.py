@@ -7,14 +7,14 @@ from typing import Any
 import streamlit as st
 
 from app import components
-from app.panels import head_card_lines, head_code
+from app.panels import head_axes, head_card_lines, head_code
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
 from app.state import reports, server
 from app.views.explore import explore
-from app.views.lab.heads import choices, measuring
+from app.views.lab.heads import choices, finder, measuring
 from app.views.lab.heads.code import told
-from app.views.lab.heads.waiting import ask
+from app.views.lab.heads.waiting import ask, progress, waiting
 from gptcore import analysis
 
 KEY = "lab head card"
@@ -40,8 +40,10 @@ def hear(me: Explorer) -> None:
 
 def card(me: Explorer, layer: int, head: int) -> None:
     """Draw the card."""
-    if measuring.result(me, "facts") is None:
+    if "facts" in finder.needed() and measuring.result(me, "facts") is None:  # it is told beside how far that is
         st.caption(f"The card of head {layer}.{head} follows when the heads are measured.")
+        return
+    if not waiting(me, "facts"):
         return
     losses, asked = _losses(me)
     made = _made(me, layer, head, losses)
@@ -52,6 +54,9 @@ def card(me: Explorer, layer: int, head: int) -> None:
         made, me.arch.config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
     )
     components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], **found)
+    known = measuring.known(me, "losses")
+    if known is not None and not known.finished and head_axes.needs("loss", "") not in finder.needed():
+        progress(me, "losses")
     with st.container(horizontal=True, vertical_alignment="center", key="lab card code"):
         _text(me)
         components.copy_code(head_code.card(layer, head, told(me), losses is not None), key="lab card code button")

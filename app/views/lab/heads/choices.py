@@ -21,6 +21,12 @@ QUESTIONS: Final = {
 """Two scores, across and up, that answer each."""
 
 
+def view() -> str:
+    """Return the form in which all heads are shown."""
+    told = lab.get("view")
+    return told if told in VIEWS else next(iter(VIEWS))
+
+
 def basis() -> str:
     """Return what attention is measured on."""
     told = lab.get("basis", PROBE)

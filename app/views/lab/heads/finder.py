@@ -35,16 +35,16 @@ def hear(me: Explorer) -> None:
 
 def basis() -> None:
     """Draw the choice of what attention is measured on."""
-    name = st.segmented_control(
+    reports.set_widget("lab basis", choices.basis())  # a link may have brought another one
+    st.segmented_control(
         "Attention measured",
         list(BASES),
-        default=choices.basis(),
         format_func=lambda name: BASES[name],
         required=True,
         key="lab basis",
         label_visibility="collapsed",
+        on_change=lambda: lab.choose("basis", str(reports.widget("lab basis")), head_axes.PROBE),
     )
-    lab.choose("basis", name or head_axes.PROBE, head_axes.PROBE)
 
 
 def finder(me: Explorer, view: str, height: int) -> None:
@@ -55,13 +55,20 @@ def finder(me: Explorer, view: str, height: int) -> None:
         _table(me)
 
 
+def needed() -> set[str]:
+    """Return the measurements that the form of all heads waits for."""
+    on, view = choices.basis(), choices.view()
+    if view == "points":
+        return {need for which in ("x", "y") if (need := head_axes.needs(choices.axis(which), on))}
+    return {"facts"} if view == "table" and on == head_axes.PROBE else set()
+
+
 def _points(me: Explorer, height: int) -> None:
     on = choices.basis()
     with st.container(horizontal=True, vertical_alignment="center", key="lab axes"):
         _question()
         x, y = (_axis(which) for which in ("x", "y"))
-    needed = {need for name in (x, y) if (need := head_axes.needs(name, on))}
-    there = [waiting(me, need) for need in sorted(needed)]  # all of them are drawn
+    there = [waiting(me, need) for need in sorted(needed())]  # all of them are drawn
     if not all(there):
         return
     found = measuring.measured(me)

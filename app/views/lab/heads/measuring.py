@@ -96,17 +96,22 @@ def _facts(model: GPT, progress: Progress) -> analysis.HeadFacts | None:
 def found(me: Explorer, name: str, *, asked: bool = False) -> Computation | None:
     """Return a measurement that is there or on its way; begun if it is little work or `asked` for, else None."""
     wanted = work(me, name)
-    known = server.computations().get(wanted.key)
-    if asked or (known is None and wanted.whole <= LITTLE):
-        known = server.computations().start(wanted.key, wanted.run, wanted.piece)
-        known.wait(AT_ONCE)
-    return known
+    there = server.computations().get(wanted.key)
+    if asked or (there is None and wanted.whole <= LITTLE):
+        there = server.computations().start(wanted.key, wanted.run, wanted.piece)
+        there.wait(AT_ONCE)
+    return there
+
+
+def known(me: Explorer, name: str) -> Computation | None:
+    """Return a measurement that is there or on its way, and begin none."""
+    return server.computations().get(work(me, name).key)
 
 
 def result(me: Explorer, name: str) -> Any:
     """Return what was measured by now, without beginning anything; None where nothing was."""
-    known = server.computations().get(work(me, name).key)
-    return known.result if known is not None and known.finished else None
+    there = known(me, name)
+    return there.result if there is not None and there.finished else None
 
 
 def measured(me: Explorer) -> Measured:

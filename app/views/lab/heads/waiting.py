@@ -29,7 +29,7 @@ def waiting(me: Explorer, name: str) -> bool:
         done = f"{known.done} of {known.of} pieces were done." if known.of else ""
         _ask(name, f"Stopped: {what}. {done}", "Measure again")
     else:
-        st.fragment(_progress, run_every=PAUSE)(me, name)
+        progress(me, name)
     return known is not None and known.finished and known.result is not None
 
 
@@ -48,6 +48,11 @@ def _ask(name: str, said: str, word: str) -> None:
         if said:
             st.caption(said)
         st.button(word, key=f"lab {name} {word}", on_click=ask, args=(name,))
+
+
+def progress(me: Explorer, name: str) -> None:
+    """Draw how far a measurement that is on its way is; once it is there, the page is drawn anew."""
+    st.fragment(_progress, run_every=PAUSE)(me, name)
 
 
 def _progress(me: Explorer, name: str) -> None:
