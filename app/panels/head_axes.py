@@ -19,7 +19,7 @@ from gptcore.analysis.head_scores import MATCH_COPIES, MATCH_LENGTH, SCORES, SIN
 
 PROBE, HERE = "probe", "here"
 BASES: Final = {PROBE: "on the probe", HERE: "on this prompt"}
-"""What attention is measured on."""
+"""The tokens that attention is measured on."""
 NAMES: Final = {
     "previous": "previous token",
     "induction": "induction",

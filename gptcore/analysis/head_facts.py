@@ -1,4 +1,4 @@
-"""What the weights of a model alone say of its heads: scores on the probe, copying, composition. No prompt here."""
+"""Measurements of heads that the weights alone decide: scores on the probe, copying, composition. No prompt here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remarkable on one prompt: the parts that speak loudest, heads by kind, repairs, losses that stand out."""
+"""A scan of one prompt for what is remarkable: the loudest parts, heads by kind, repairs, losses that stand out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLES: dict[Kind, str] = {
     "repair": "Where attribution and switching off disagree",
     "loss": "Tokens that surprise the model",
 }
-"""What each kind of finding is, in the order in which they are told."""
+"""The title of each kind of finding, in the order in which they are told."""
 LITTLE = 0.1
 """The share of the lead, or a tenth of a logit, below which a repair is not told."""
 DOES = {

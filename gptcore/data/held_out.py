@@ -37,7 +37,7 @@ class HeldOut:
     counted: Bool[Tensor, "B t"]
     """The next tokens that count, (B, T - 1)."""
     about: str
-    """What it is, as a part of a sentence."""
+    """The words that name it in a sentence."""
 
 
 def held_out(ckpt: Checkpoint) -> HeldOut | None:

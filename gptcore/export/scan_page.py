@@ -1,4 +1,4 @@
-"""What a scan has found as one HTML file: sentences, the patterns of the heads, no script, no network."""
+"""The findings of a scan as one HTML file: sentences, the patterns of the heads, no script, no network."""
 
 from __future__ import annotations
 

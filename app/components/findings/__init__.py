@@ -1,4 +1,4 @@
-"""What is remarkable on a prompt: a list of sentences, each of which leads to what it tells of."""
+"""Findings on a prompt: a list of sentences, each of which leads to its head or place."""
 
 from __future__ import annotations
 

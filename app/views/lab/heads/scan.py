@@ -1,4 +1,4 @@
-"""What is remarkable on the prompt, ranked; each finding leads to its head or its place on Explore."""
+"""Remarkable things on the prompt, ranked; each finding leads to its head or its place on Explore."""
 
 from __future__ import annotations
 

@@ -1,0 +1,96 @@
+"""Find a head, in the app in Chromium: a question answered by mouse alone, and nothing that axe finds serious."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.driver import chromium, open_page, server
+from tests.browser.test_browser_accessible import findings
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
+]
+CARD, FOUND = '[data-panel="head-card"]', '[data-panel="findings"]'
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def induction() -> Iterator[str]:
+    """The model that repeats."""
+    with server("induction") as (url, _):
+        yield url
+
+
+def to_lab(page: Page) -> None:
+    page.get_by_role("link", name="Lab").click()
+    page.locator(CARD).wait_for(timeout=PATIENCE)
+    page.locator(".scatterlayer path.point").first.wait_for(timeout=PATIENCE)
+
+
+def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induction: str) -> None:
+    page = open_page(launched, induction)
+    to_lab(page)
+    points = page.locator(".scatterlayer .trace").first.locator("path.point").all()
+    boxes = [box for point in points if (box := point.bounding_box())]
+    top = min(boxes, key=lambda box: box["y"])
+    x, y = top["x"] + top["width"] / 2, top["y"] + top["height"] / 2
+    page.mouse.move(x - 4, y)
+    page.mouse.move(x, y)
+    expect(page.locator('[data-role="point-picture"][data-head="1.0"]')).to_be_visible()
+    page.mouse.click(x, y)
+    page.locator(f'{CARD}[data-head="1.0"]').wait_for()
+    loss = page.locator(f"{CARD} [data-without]")
+    assert float(str(loss.get_attribute("data-without"))) - float(str(loss.get_attribute("data-loss"))) > 5
+    assert page.locator(f'{CARD} [data-score="induction"] .state').inner_text() == "active here"
+    page.locator(f'{CARD} .writers tr:has(.concept.k) [data-to="0.0"]').first.click()  # its keys: the token before
+    page.locator(f'{CARD}[data-head="0.0"]').wait_for()
+    assert page.locator(f'{CARD} [data-score="previous token"] .state').inner_text() == "active here"
+    page.locator(f'{CARD} [data-role="show-head"]').click()
+    page.locator('[data-role="plot"][data-name="transformer.h.0.attn.pattern"][data-head="0"]').wait_for()
+    page.close()
+
+
+def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, induction: str) -> None:
+    page = open_page(launched, induction)
+    to_lab(page)
+    page.get_by_text("Scan the prompt", exact=True).click()
+    first = page.locator(f'{FOUND} [data-role="finding"]').first
+    first.wait_for(timeout=PATIENCE)
+    with page.expect_download() as saved:
+        page.locator(f'{FOUND} [data-file="scan.html"]').click()
+    text = saved.value.path().read_text(encoding="utf-8")
+    assert first.locator("span").first.inner_text() in text and "<script" not in text
+    first.locator('[data-kind="head"]').click()
+    page.locator(f'{CARD}[data-head="1.0"]').wait_for()
+    first.locator('[data-kind="explore"]').click()
+    page.locator('[data-role="plot"][data-name="transformer.h.1.attn.pattern"][data-head="0"]').wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 1280, 720)])
+def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(
+    launched: BrowserContext, induction: str, scheme: str, width: int, height: int
+) -> None:
+    page = open_page(launched, induction, width, height, scheme)
+    to_lab(page)
+    for form, there in (
+        ("Scatter", ".scatterlayer"),
+        ("Table", '[data-panel="head-table"]'),
+        ("Scan the prompt", FOUND),
+    ):
+        page.get_by_text(form, exact=True).click()
+        page.locator(there).first.wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(800)
+        assert findings(page) == [], form
+        wide = page.locator(f'{CARD}, [data-panel="head-table"], {FOUND}').evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.dataset.panel)"
+        )
+        assert wide == [], form
+    page.close()
