@@ -15,6 +15,7 @@ FILES = "tests/app/test_files.py"
 CHANGES = "tests/app/test_changes.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
+LAB_HEADS = "tests/app/test_lab_heads.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1194,5 +1195,34 @@ BUGS: Final = (
         "now - came.get(file_id, now) > WAIT",
         "now - came.get(file_id, now) < 0",
         f"{UPLOADS}::test_what_nobody_opened_makes_room",
+    ),
+    # ---- the lab: find a head ----
+    Bug(
+        "the scores of the probe under the name of the prompt's",
+        "panels/head_axes.py",
+        "return prompt_scores(measured.trace)",
+        "return None if measured.facts is None else measured.facts.probe",
+        f"{LAB_HEADS}::test_points_are_the_scores_of_the_probe_and_of_the_prompt",
+    ),
+    Bug(
+        "a point that tells its head before its layer",
+        "views/lab/heads/choices.py",
+        "found = int(layer[:6]), int(head[:6])",
+        "found = int(head[:6]), int(layer[:6])",
+        f"{LAB_HEADS}::test_a_click_on_a_point_or_a_row_shows_the_card_of_its_head",
+    ),
+    Bug(
+        "the key of an edge called as its query",
+        "panels/head_card_lines.py",
+        '"key": labels[edge.key],',
+        '"key": labels[edge.query],',
+        f"{LAB_HEADS}::test_a_click_on_a_point_or_a_row_shows_the_card_of_its_head",
+    ),
+    Bug(
+        "the token of a finding not moved by what is cropped",
+        "views/lab/heads/scan.py",
+        "me.apply(Lock(finding.position + me.shown.cropped))",
+        "me.apply(Lock(finding.position))",
+        f"{LAB_HEADS}::test_findings_are_those_of_the_scan_and_lead_there",
     ),
 )

@@ -19,14 +19,16 @@ def cards(name: str, config: gptcore.GPTConfig, held_out: torch.Tensor, bound: f
     model = gptcore.GPT(config).eval()
     trace = gptcore.capture(model, [each % config.vocab_size for each in ids(64)])
     pauses = Pauses()
+    before = time.process_time()
     taken = seconds(partial(analysis.head_cards, model, trace, held_out, progress=pauses))
+    of_cores = time.process_time() - before
     parts: dict[str, Callable[[], object]] = {
         "what no prompt changes": partial(analysis.head_facts, model),
         "one more card": one_more(model, trace),
         "OV top-1 of 2,000 tokens": partial(analysis.ov_top1, model),
     }
     told = ", ".join(f"{part} {seconds(run):.2f} s" for part, run in parts.items())
-    told = f"{held_out.numel()} held-out tokens; of it: {told}; longest piece {pauses.longest:.2f} s"
+    told = f"{held_out.numel()} held-out tokens; {of_cores:.1f} s of all cores; of it: {told}; longest piece {pauses.longest:.2f} s"
     return report(f"all cards of {name}, s", taken, bound, told)
 
 
