@@ -10,7 +10,7 @@ const KINDS = { "": "all heads", sinks: "sinks", "no sinks": "no sinks" };
 
 function build(root, view) {
   root.classList.add("card");
-  view.sort = { column: -1, down: true }; // -1: by place
+  view.sort = { column: -1, down: false }; // -1: by place
   view.kind = el("select", { "aria-label": "Kind of head", onchange: () => fill(view) });
   view.layer = el("select", { "aria-label": "Block", onchange: () => fill(view) });
   view.count = el("span", { class: "soft push", role: "status" });
