@@ -156,8 +156,12 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "badge",
         "changes",
         "code",
+        "copy_code",
         "explanation",
+        "findings",
         "generate",
+        "head_card",
+        "head_table",
         "heads",
         "hint",
         "history",
@@ -170,6 +174,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "node",
         "place",
         "plot",
+        "point_picture",
         "prediction",
         "prompt",
         "save",
@@ -469,6 +474,35 @@ def _page() -> None:
         questions=[answered],
     )
     ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
+    ui.copy_code("x = 1", key="copy")
+    pixels = np.zeros((1, 2, 3, 3), np.uint8)
+    ui.point_picture(key="picture", pixels=pixels, points={"0.1": ["induction 0.5"]}, caption="its pattern")
+    ui.head_table(
+        key="table",
+        columns=[{"name": "sink", "label": "sink", "about": "rests", "chance": ui.number(float("nan"))}],
+        rows=[{"layer": 0, "head": 1, "kind": "", "sink": True, "values": [ui.number(float("nan"))]}],
+        selected=(0, 1),
+    )
+    ui.findings(
+        key="findings", groups=[{"title": "Heads", "found": [{"sentence": "One.", "head": [0, 1]}]}], note="ranked"
+    )
+    ui.head_card(
+        key="card",
+        layer=0,
+        head=1,
+        summary="A head.",
+        scores=[],
+        position="token 2",
+        looks_here=[{"query": "a", "key": "b", "at": [1, 0], "weight": 0.5}],
+        looks=[],
+        by_distance=[0.5, 0.5],
+        pixels=pixels[0, 0],
+        prefers={"of": "a", "tokens": [("b", 0.5)]},
+        writes={"of": "a", "tokens": []},
+        ratios=[],
+        writers=[],
+        loss={"about": "a text", "loss": None, "without": None, "asked": "Measure"},
+    )
     ui.what_if(
         key="what_if",
         values={"n_layer": 2},
@@ -511,8 +545,11 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert not at.exception
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
+    alone |= {"copy_code", "findings", "head_card", "head_table", "point_picture"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
-    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {"gptscope_history", "gptscope_live"}
+    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
+        *("gptscope_history", "gptscope_live", "gptscope_head_card", "gptscope_point_picture"),
+    }
     data = found["gptscope_live"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}

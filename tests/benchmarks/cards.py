@@ -28,7 +28,8 @@ def cards(name: str, config: gptcore.GPTConfig, held_out: torch.Tensor, bound: f
         "OV top-1 of 2,000 tokens": partial(analysis.ov_top1, model),
     }
     told = ", ".join(f"{part} {seconds(run):.2f} s" for part, run in parts.items())
-    told = f"{held_out.numel()} held-out tokens; {of_cores:.1f} s of all cores; of it: {told}; longest piece {pauses.longest:.2f} s"
+    told = f"{of_cores:.1f} s of all cores; of it: {told}; longest piece {pauses.longest:.2f} s"
+    told = f"{held_out.numel()} held-out tokens; {told}"
     return report(f"all cards of {name}, s", taken, bound, told)
 
 
