@@ -182,7 +182,7 @@ BUGS = (
     ),
     Bug(
         "the loss of the prompt's last guess, which has no target",
-        "head_card",
+        "head_losses",
         "0, trace.T - 1).double()",
         "0, trace.T - 2).double()",
         test_head_card.test_a_card_holds_what_is_measured_of_its_head,

@@ -19,6 +19,7 @@ from app.components import number
 from app.panels.head_axes import HERE, NAMES, PROBE
 from app.session.actions import Lock, Type
 from app.session.explorer import Explorer
+from app.state.heads import TEXT
 from app.views.lab.heads import measuring
 from gptcore import analysis, capture, load
 from gptcore.analysis import chance
@@ -211,12 +212,12 @@ def test_losses_are_of_held_out_examples_or_of_a_pasted_text(induction: Lab) -> 
         "32 held-out examples of the task induction, at the 480 tokens that its rule decides."
     )
     assert sent["loss"] < 0.1 and sent["without"] > 3
-    induction.app.session_state[measuring.TEXT] = "abcabcabc"
+    induction.app.session_state[TEXT] = "abcabcabc"
     induction.app.run()
     sent, ckpt = induction.data("head_card")["loss"], load("induction")
     losses = analysis.head_losses(ckpt, ckpt.tokenizer.encode("abcabcabc"))
     assert sent["loss"] == pytest.approx(losses.loss, abs=1e-6) and "the text that was pasted" in sent["about"]
-    induction.app.session_state[measuring.TEXT] = "ABC"  # it has no capitals
+    induction.app.session_state[TEXT] = "ABC"  # it has no capitals
     induction.app.run()
     assert "held-out examples" in induction.data("head_card")["loss"]["about"]
 

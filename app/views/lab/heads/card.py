@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from app import components
 from app.panels import head_axes, head_card_lines, head_code
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
+from app.state import heads as state
 from app.state import reports, server
 from app.views.explore import explore
 from app.views.lab.heads import choices, finder, measuring
 from app.views.lab.heads.code import told
-from app.views.lab.heads.waiting import ask, progress, waiting
+from app.views.lab.heads.waiting import progress, waiting
 from gptcore import analysis
 
 KEY = "lab head card"
@@ -35,7 +34,7 @@ def hear(me: Explorer) -> None:
                 me.apply(PickHead(*found))
                 st.switch_page(st.Page(explore, default=True))
         case {"kind": "measure"}:
-            ask("losses")
+            state.ask("losses")
 
 
 def card(me: Explorer, layer: int, head: int) -> None:
@@ -64,7 +63,7 @@ def card(me: Explorer, layer: int, head: int) -> None:
 
 def _losses(me: Explorer) -> tuple[analysis.HeadLosses | None, str]:
     """Return the losses without each head, as far as they are measured, and the words of a button for the rest."""
-    wanted = bool(st.session_state.pop("lab ask losses", False))
+    wanted = state.take("losses")
     known = measuring.found(me, "losses", asked=wanted)
     if known is None:
         return None, "Measure the loss without each head"
@@ -81,10 +80,11 @@ def _about(me: Explorer, losses: analysis.HeadLosses | None) -> str:
 
 def _made(me: Explorer, layer: int, head: int, losses: analysis.HeadLosses | None) -> analysis.HeadCard:
     """Return the card, kept for this person until another one is asked for."""
-    key = (measuring.work(me, "facts").key, tuple(me.shown.unchanged.ids[0].tolist()), me.position, layer, head)
-    kept: tuple[Any, Any, analysis.HeadCard] | None = st.session_state.get("lab card")
-    if kept is not None and kept[0] == key and kept[1] is losses:
-        return kept[2]
+    measured = measuring.work(me, "facts").key, None if losses is None else measuring.work(me, "losses").key
+    key = (*measured, tuple(me.shown.unchanged.ids[0].tolist()), me.position, layer, head)
+    kept: analysis.HeadCard | None = state.kept(key)
+    if kept is not None:
+        return kept
     with server.turn(float(me.parameters)):
         made = analysis.head_card(
             me.checkpoint.model,
@@ -96,7 +96,7 @@ def _made(me: Explorer, layer: int, head: int, losses: analysis.HeadLosses | Non
             facts=measuring.result(me, "facts"),
             losses=losses,
         )
-    st.session_state["lab card"] = key, losses, made
+    state.keep(key, made)
     return made
 
 
@@ -107,6 +107,6 @@ def _text(me: Explorer) -> None:
             "The loss without a head is measured on a text that the model has not seen. "
             "Paste one; leave it empty for the text that comes with the model, or else the prompt itself."
         )
-        pasted = st.text_area("Text", key=measuring.TEXT, max_chars=20_000, height=160, persist_state="session")
+        pasted = st.text_area("Text", key=state.TEXT, max_chars=20_000, height=160, persist_state="session")
         if pasted and not measuring.text_of(me).about.endswith("pasted"):
             st.error("This model cannot read that text, or it has fewer than two tokens. The other text is used.")

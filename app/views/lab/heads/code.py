@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app.panels.head_code import Told
 from app.session.explorer import Explorer
-from app.state import person
+from app.state import heads, person
 from app.views.lab.heads import measuring
 
 
@@ -24,7 +22,7 @@ def told(me: Explorer) -> Told:
 
 
 def _text(me: Explorer) -> str:
-    pasted = str(st.session_state.get(measuring.TEXT) or "")
+    pasted = heads.pasted()
     if pasted and measuring.text_of(me).about.endswith("pasted"):
         return f"of_text({pasted!r}, ckpt.tokenizer, ckpt.config.block_size)"
     return "held_out(ckpt)" if measuring.shipped_text(me.final) is not None else ""

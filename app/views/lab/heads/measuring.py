@@ -7,12 +7,10 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-import streamlit as st
-
 from app.panels.head_axes import Measured
 from app.panels.thumbnails import Thumbnails, update
 from app.session.explorer import Explorer
-from app.state import server
+from app.state import heads, server
 from app.stores.computations import Computation
 from app.stores.weights_key import weights_key
 from gptcore import GPT, Checkpoint, Trace, analysis
@@ -24,8 +22,6 @@ AT_ONCE: Final = 0.5
 """Seconds that a page waits for a measurement before it tells how far it is."""
 LITTLE: Final = 1e11
 """Multiplications of a measurement that is made without being asked for."""
-TEXT: Final = "lab text"
-"""The key of the text that one has pasted."""
 WORDS: Final = {
     "facts": "scores on the probe, copying and composition of all heads",
     "losses": "the loss of the held-out text without each head",
@@ -131,7 +127,7 @@ def measured(me: Explorer) -> Measured:
 
 def text_of(me: Explorer) -> HeldOut:
     """Return the text on which losses are measured: the one that was pasted, or that ships, or the prompt itself."""
-    pasted = str(st.session_state.get(TEXT) or "")
+    pasted = heads.pasted()
     if pasted:
         try:
             return of_text(pasted, me.checkpoint.tokenizer, me.arch.config.block_size, "the text that was pasted")

@@ -14,11 +14,12 @@ from app.session.actions import Lock
 from app.session.explorer import Explorer
 from app.session.map_actions import Find, PickHead
 from app.state import downloads, reports
+from app.state import heads as state
 from app.views.explore import explore
 from app.views.files import model_name
 from app.views.lab.heads import choices, measuring
 from app.views.lab.heads.code import told
-from app.views.lab.heads.waiting import ask, asked, waiting
+from app.views.lab.heads.waiting import waiting
 from gptcore.analysis.scan import TITLES, Finding
 from gptcore.export.scan_page import scan_document
 
@@ -46,13 +47,13 @@ def hear(me: Explorer) -> None:
 
 def scan(me: Explorer) -> None:
     """Draw the button, then what was found."""
-    if measuring.found(me, "scan") is None and not asked("scan"):
+    if measuring.found(me, "scan") is None and not state.asked("scan"):
         st.markdown("**What is remarkable on this prompt?**")
         st.caption(
             "Ranks the largest attributions, heads that do something known here, heads whose part others repair, and "
             "tokens that surprise the model. Each head is switched off once."
         )
-        st.button("Scan the prompt", type="primary", key="lab scan", on_click=ask, args=("scan",))
+        st.button("Scan the prompt", type="primary", key="lab scan", on_click=state.ask, args=("scan",))
         return
     if not waiting(me, "scan"):
         return

@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from app.session.explorer import Explorer
+from app.state import heads as state
 from app.views.lab.heads import measuring
 
 PAUSE: Final = 0.5
@@ -16,7 +17,7 @@ PAUSE: Final = 0.5
 
 def waiting(me: Explorer, name: str) -> bool:
     """Draw how far a measurement is; return True once it is there, and nothing is to be drawn."""
-    known = measuring.found(me, name, asked=bool(st.session_state.pop(f"lab ask {name}", False)))
+    known = measuring.found(me, name, asked=state.take(name))
     if known is not None and known.finished and known.result is not None and not known.stopped:
         return True
     what = measuring.WORDS[name]
@@ -33,21 +34,11 @@ def waiting(me: Explorer, name: str) -> bool:
     return known is not None and known.finished and known.result is not None
 
 
-def ask(name: str) -> None:
-    """Have a measurement begun in this run."""
-    st.session_state[f"lab ask {name}"] = True
-
-
-def asked(name: str) -> bool:
-    """Tell if a measurement is to be begun in this run."""
-    return bool(st.session_state.get(f"lab ask {name}", False))
-
-
 def _ask(name: str, said: str, word: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if said:
             st.caption(said)
-        st.button(word, key=f"lab {name} {word}", on_click=ask, args=(name,))
+        st.button(word, key=f"lab {name} {word}", on_click=state.ask, args=(name,))
 
 
 def progress(me: Explorer, name: str) -> None:
