@@ -44,7 +44,7 @@ def scatter(
             x=[float(across[layer, head]) for layer, head in heads],
             y=[float(up[layer, head]) for layer, head in heads],
             customdata=names,
-            text=[name if name in named else "" for name in names],
+            text=[name if name in named else " " for name in names],  # plotly never writes where a text was empty
             textposition="top center",
             mode="markers+text",
             name=label,
