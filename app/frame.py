@@ -6,7 +6,8 @@ import streamlit as st
 
 from app import components
 from app.components import runtime
-from app.state import gate, opening, reports, returning, server, uploads
+from app.guard import gate, uploads
+from app.state import opening, reports, returning, server
 from app.state.origin import origin
 from app.stores.settings import SettingError
 from app.views.card import card

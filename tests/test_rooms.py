@@ -41,6 +41,7 @@ ROOMS = {
         "stores",
         "lessons",
         "session",
+        "guard",
         "state",
         "views",
         "frame",

@@ -35,7 +35,7 @@ class Computation:
     """One analysis: how far it is, then its result or the sentence that says why there is none."""
 
     def __init__(self, work: Callable[[Progress], Any], turn: Turn, size: float) -> None:
-        self._work, self._turn, self._size = work, turn, size
+        self._turn, self._size = turn, size
         self._held: Held | None = None
         self._stopped = threading.Event()
         self._watched = time.monotonic()
@@ -47,7 +47,7 @@ class Computation:
         """The sentence that says why there is no result; "" where there is none to tell."""
         self.finished = False
         """True once nothing more comes."""
-        self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work,), name="analysis", daemon=True)
         self._thread.start()
 
     @property
@@ -68,10 +68,11 @@ class Computation:
         """Note that somebody looks: without that it is stopped after a while."""
         self._watched = time.monotonic()
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[Progress], Any]) -> None:
+        # The work is kept nowhere else: the model that it holds goes with it.
         try:
             with self._turn(self._size) as self._held:
-                self.result = self._work(self._progress)
+                self.result = work(self._progress)
         except (ValueError, RuntimeError, MemoryError) as error:
             self.trouble = str(error) or f"the analysis ended with a {type(error).__name__}; try a shorter prompt"
         finally:

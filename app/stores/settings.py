@@ -54,7 +54,7 @@ class Setting:
 
 
 KEY_SECONDS = Setting(
-    "GPTSCOPE_KEY_SECONDS", "seconds", 0.05, 86_400, "the time that one key or click may compute", "2", "no limit"
+    "GPTSCOPE_KEY_SECONDS", "seconds", 0.05, 86_400, "the time that one key or click may compute", "3", "no limit"
 )
 KEY_MEMORY = Setting(
     "GPTSCOPE_KEY_MEMORY",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import components
-from app.state import opening, person, reports, returning, server, uploads
+from app.guard import uploads
+from app.state import opening, person, reports, returning, server
 from app.stores import models
 from app.stores.limits import TooMuch
 from app.stores.models import Wanted

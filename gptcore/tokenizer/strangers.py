@@ -1,4 +1,4 @@
-"""Which vocabularies may run in this process: all of them, unless a caller sets a deadline for strangers'.
+"""The vocabularies that may run in this process: all of them, unless a caller sets a deadline for strangers'.
 
 A researcher opens files of their own; a server opens anybody's. This file knows the kinds by their JSON alone.
 """

@@ -1170,28 +1170,28 @@ BUGS: Final = (
     # ---- strangers ----
     Bug(
         "a state of another kind reaches the widget",
-        "state/gate.py",
+        "guard/gate.py",
         "if kind not in (wanted, None):",
         "if kind is None:",
         f"{FORGED}::test_the_gate_keeps_what_a_widget_had",
     ),
     Bug(
         "a state as deep as its sender likes",
-        "state/outside.py",
+        "guard/outside.py",
         "if depth > DEEPEST:",
         "if depth < 0:",
         f"{FORGED}::test_what_no_page_sends_is_refused_before_anybody_reads_it",
     ),
     Bug(
         "a person's files are not counted together",
-        "state/uploads.py",
+        "guard/uploads.py",
         "_bytes(mine) + len(file.data) > most",
         "len(file.data) > most",
         f"{UPLOADS}::test_a_person_has_so_many_bytes",
     ),
     Bug(
         "what nobody opens stays for ever",
-        "state/uploads.py",
+        "guard/uploads.py",
         "now - came.get(file_id, now) > WAIT",
         "now - came.get(file_id, now) < 0",
         f"{UPLOADS}::test_what_nobody_opened_makes_room",

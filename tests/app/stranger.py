@@ -32,7 +32,7 @@ class Stranger:
         """The last data of each component, without its arrays."""
         self.session = ""
         self.errors: list[str] = []
-        """What would be an error page."""
+        """The messages that an error page would show."""
         self._seq = 0
 
     async def open(self, query: str = "") -> None:

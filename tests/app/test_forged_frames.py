@@ -19,7 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import ConnectionClosed
 
-from app.state import uploads
+from app.guard import uploads
 from tests.app import forged
 from tests.app.stranger import Stranger, stranger
 from tests.browser.driver import server

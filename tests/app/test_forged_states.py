@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.testing.v1 import AppTest
 
-from app.state import outside
+from app.guard import outside
 from app.training import jobs
 from tests.app import forged
 from tests.browser.driver import ROOT
@@ -34,7 +34,8 @@ OTHERS = 19
 
 def _words() -> None:
     from app import components
-    from app.state import gate, opening
+    from app.guard import gate
+    from app.state import opening
     from app.views.words import words
 
     gate.stand()
@@ -45,7 +46,8 @@ def _words() -> None:
 
 def _what_if() -> None:
     from app import components
-    from app.state import gate, opening
+    from app.guard import gate
+    from app.state import opening
     from app.views.what_if import what_if
 
     gate.stand()
@@ -56,7 +58,8 @@ def _what_if() -> None:
 
 def _training() -> None:
     from app import components
-    from app.state import gate, opening
+    from app.guard import gate
+    from app.state import opening
     from app.views.training import training
 
     gate.stand()
@@ -67,7 +70,8 @@ def _training() -> None:
 
 def _lab() -> None:
     from app import components
-    from app.state import gate, opening
+    from app.guard import gate
+    from app.state import opening
     from app.views.lab import lab
 
     gate.stand()
@@ -77,7 +81,8 @@ def _lab() -> None:
 
 
 def _picker() -> None:
-    from app.state import gate, opening
+    from app.guard import gate
+    from app.state import opening
     from app.views import picker
 
     gate.stand()

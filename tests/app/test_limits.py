@@ -274,6 +274,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     shared = server.limits()
     assert (shared.seconds, shared.prompt, shared.speed() is None) == (3.0, 20_000, False)
     assert 0 < shared.memory < math.inf
+    assert (f"{shared.seconds:g}", str(shared.prompt)) == (KEY_SECONDS.shared, PROMPT_BYTES.shared)  # as documented
     monkeypatch.setenv(KEY_SECONDS.name, "0.5")
     monkeypatch.setenv(KEY_MEMORY.name, "300")
     monkeypatch.setenv(PROMPT_BYTES.name, "5000")

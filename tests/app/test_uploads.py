@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from app.state import uploads
+from app.guard import uploads
 
 LARGEST = 2
 """Megabytes of the largest file."""
@@ -51,7 +51,7 @@ def keeper(runtime: MagicMock) -> uploads.Bounded:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("app.state.uploads.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("app.guard.uploads.time.monotonic", lambda: now[0])
     return now
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
 
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import CharTokenizer, IdTokenizer, Tokenizer
@@ -63,7 +64,7 @@ class Attacker(Session):
 
 @dataclass(frozen=True)
 class Attack:
-    """What an attacker does, with a model of their own."""
+    """An attack on a server: the attacker's own model, and the acts."""
 
     what: str
     config: Callable[[float], GPTConfig] | None
@@ -76,7 +77,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an attack did to others."""
+    """The harm that an attack did to others."""
 
     wait: float
     """Seconds of another visitor's slowest key meanwhile."""
@@ -110,8 +111,19 @@ async def many_words(attacker: Attacker, size: float) -> list[str]:
 
 
 async def megabytes(attacker: Attacker, size: float) -> list[str]:
-    """Type a prompt of 10 MB."""
-    return [await attacker.type("to be or not to be " * int(525_000 * size))]
+    """Type a prompt of 0.9 MB, which is told, and one of 10 MB, at which the server hangs up."""
+    told = await attacker.type("to be or not to be " * int(47_000 * size))
+    try:
+        await attacker.type("to be or not to be " * int(525_000 * size))
+    except ConnectionClosedError as error:
+        if error.rcvd is None or error.rcvd.code != TOO_BIG:
+            raise
+        return [told]
+    raise AssertionError("a message of 10 MB was read")
+
+
+TOO_BIG = 1009
+"""The code with which a connection ends over which too large a message came (RFC 6455)."""
 
 
 async def keys_past_the_end(attacker: Attacker, size: float) -> list[str]:

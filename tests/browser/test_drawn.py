@@ -21,6 +21,7 @@ from playwright.sync_api import BrowserContext
 from streamlit.testing.v1 import AppTest
 
 import gptcore.model
+from app.stores import limits
 from app.theme import DIVERGING, SEQUENTIAL
 from gptcore import Trace, architecture, logit_lens
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
@@ -234,7 +235,10 @@ def test_a_click_on_a_label_of_the_stage_locks_its_token(screen: Screen) -> None
     assert screen.reported("follow")["token"] == CROPPED + 2
 
 
-def test_chips_of_a_very_long_prompt_keep_their_numbers(launched: BrowserContext, page: Page) -> None:
+def test_chips_of_a_very_long_prompt_keep_their_numbers(
+    launched: BrowserContext, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FEW", 5000)  # as many as only a model with a longer context may have otherwise
     text = ("abcdefghijkl" * 400)[:4200]  # more than travel
     page.type(text)
     with bench(launched, page) as screen:

@@ -51,7 +51,7 @@ def nginx() -> str | None:
 
 
 def missing() -> str:
-    """What is not there, as the reason for which tests are skipped; empty if all is."""
+    """Return the reason for which tests are skipped; "" where nothing is missing."""
     if nginx() is None:
         return "needs nginx: apt-get install nginx-light"
     if shutil.which("openssl") is None:
@@ -61,7 +61,7 @@ def missing() -> str:
 
 @dataclass
 class Front:
-    """What a test needs to know of it."""
+    """A server of nginx and processes of the app, as a test needs to know it."""
 
     folder: Path
     http: int
@@ -72,7 +72,7 @@ class Front:
 
     @property
     def prefix(self) -> str:
-        """Where the app begins, without a slash at its end."""
+        """The path at which the app begins, without a slash at its end."""
         return self.environment["GPTSCOPE_PREFIX"]
 
     @property

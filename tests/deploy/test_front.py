@@ -16,7 +16,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.browser.driver import DEEP_QUERY, browser, chromium, wait_for_text
+from tests.browser.driver import DEEP_QUERY, chromium, wait_for_text
 from tests.browser.test_browser_models import MODEL, upload
 from tests.deploy.front import DEPLOY, HOST, PASSWORD, USER, Front, front, missing
 from tests.export.page_reader import data_of
@@ -41,9 +41,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 
 @pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
+def chrome(launched: BrowserContext) -> Browser:
+    """The browser of all tests of this process: a second one of Playwright's cannot be started beside it."""
+    assert launched.browser is not None
+    return launched.browser
 
 
 @contextmanager

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import streamlit as st
-
 from app.components import plotly_js
 from app.session.explorer import Explorer
 from app.state import lab as chosen
 from app.state import person
 from app.views.lab.heads import heads
 from app.views.lab.parts import parts
+from app.views.lab.segments import segments
 from app.views.lab.two_models import two_models
 from app.views.lab.two_prompts import two_prompts
 
@@ -28,17 +27,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Explorer], None]]]] = {
 def lab() -> None:
     """Draw the page: one of its sections at a time, of the model and the prompt that Explore shows."""
     plotly_js()
-    names = list(SECTIONS)
-    before = chosen.get("section", names[0])
-    name = st.segmented_control(
-        "Section",
-        names,
-        default=before if before in names else names[0],
-        format_func=lambda name: SECTIONS[name][0],
-        required=True,
-        key="lab section",
-        label_visibility="collapsed",
-    )
-    name = name or names[0]
-    chosen.choose("section", name, names[0])
+    told, titles = chosen.get("section"), {name: title for name, (title, _) in SECTIONS.items()}
+    name = told if told in SECTIONS else next(iter(SECTIONS))
+    segments("Section", titles, "section", name)
     SECTIONS[name][1](person.explorer())

@@ -7,9 +7,9 @@ from typing import Final
 import streamlit as st
 
 from app.session.explorer import Explorer
-from app.state import lab, reports
 from app.views.lab.heads import card, choices, finder, scan
 from app.views.lab.heads.choices import VIEWS, chosen_head
+from app.views.lab.segments import segments
 
 HEIGHT: Final = 430
 """Pixels of the plot at least; a higher window has a higher one."""
@@ -35,17 +35,9 @@ def heads(me: Explorer) -> None:
 
 
 def _view() -> str:
-    reports.set_widget("lab view", name := choices.view())  # a link may have brought another one
+    name = choices.view()
     with st.container(horizontal=True, vertical_alignment="center", key="lab views"):
-        st.segmented_control(
-            "Form",
-            list(VIEWS),
-            format_func=lambda name: VIEWS[name],
-            required=True,
-            key="lab view",
-            label_visibility="collapsed",
-            on_change=lambda: lab.choose("view", str(reports.widget("lab view")), next(iter(VIEWS))),
-        )
+        segments("Form", VIEWS, "view", name)
         if name != "scan":
             finder.basis()
     return name

@@ -16,6 +16,7 @@ from app.state import lab, reports
 from app.views.lab.heads import choices, measuring
 from app.views.lab.heads.code import told
 from app.views.lab.heads.waiting import waiting
+from app.views.lab.segments import segments
 from gptcore.analysis.head_scores import SCORES
 
 PLOT, TABLE = "lab heads plot", "lab heads table"
@@ -35,16 +36,7 @@ def hear(me: Explorer) -> None:
 
 def basis() -> None:
     """Draw the choice of what attention is measured on."""
-    reports.set_widget("lab basis", choices.basis())  # a link may have brought another one
-    st.segmented_control(
-        "Attention measured",
-        list(BASES),
-        format_func=lambda name: BASES[name],
-        required=True,
-        key="lab basis",
-        label_visibility="collapsed",
-        on_change=lambda: lab.choose("basis", str(reports.widget("lab basis")), head_axes.PROBE),
-    )
+    segments("Attention measured", BASES, "basis", choices.basis())
 
 
 def finder(me: Explorer, view: str, height: int) -> None:

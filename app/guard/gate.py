@@ -13,7 +13,7 @@ from typing import Any
 
 from streamlit.runtime.state.session_state import Serialized, WStates
 
-from app.state import outside
+from app.guard import outside
 
 _LOG = logging.getLogger(__name__)
 _MARK = "gptscope_gate"
