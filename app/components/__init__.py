@@ -12,6 +12,7 @@ from app.components.copy_code import copy_code
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.findings import FindingsEvent, findings
 from app.components.generate import GenerateEvent, generate
+from app.components.grids import Grid, GridsEvent, Listed, Mark, grids
 from app.components.head_card import HeadCardEvent, head_card
 from app.components.head_table import TableEvent, head_table
 from app.components.heads import HeadEvent, heads
@@ -55,16 +56,20 @@ __all__ = [
     "FindingsEvent",
     "FollowEvent",
     "GenerateEvent",
+    "Grid",
+    "GridsEvent",
     "HeadCardEvent",
     "HeadEvent",
     "Heatmap",
     "LensEvent",
     "LensRow",
     "LensToken",
+    "Listed",
     "ListedChange",
     "LookEvent",
     "MapEvent",
     "MapLine",
+    "Mark",
     "MatrixEvent",
     "Measured",
     "NextToken",
@@ -96,6 +101,7 @@ __all__ = [
     "explanation",
     "findings",
     "generate",
+    "grids",
     "head_card",
     "head_table",
     "heads",

@@ -1,0 +1,133 @@
+// Small matrices as grids of cells: what is told of them, and what is done with them.
+
+import { el, put, write } from "../shared/dom.js";
+import { arrowsMove, keepStop } from "../shared/roving.js";
+import { cleanup, painted, viewOf } from "../shared/view.js";
+import { cellAt, drawCells, makeCells, moveTo, tellCell } from "./cells.js";
+import { letGo, listenToDrags, pickOrPut } from "./dragging.js";
+import { tell } from "./telling.js";
+
+const TOLD = 1500; // ms
+
+function build(root, view) {
+  view.told = el("p", { class: "told" });
+  view.listed = el("div", { class: "listed", role: "group" });
+  view.place = el("div", { class: "place" });
+  view.readout = el("p", { class: "readout soft number" });
+  view.parts = new Map();
+  root.append(view.told, view.listed, view.place, view.readout);
+  arrowsMove(view.listed);
+  view.listed.addEventListener("click", (event) => removeAt(view, event.target.closest("button")));
+  view.place.addEventListener("click", (event) => clicked(view, event));
+  view.place.addEventListener("keydown", (event) => pressed(view, event));
+  for (const name of ["pointerover", "focusin"]) view.place.addEventListener(name, (event) => tellCell(view, cellAt(event.target)));
+  for (const name of ["pointerleave", "focusout"]) view.place.addEventListener(name, () => tellCell(view, null));
+  listenToDrags(view);
+  view.redraw = () => draw(view);
+}
+
+function clicked(view, event) {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) return copyCode(view, copy);
+  const cell = cellAt(event.target);
+  if (!cell || view.dragged) return;
+  if (view.data.drags) pickOrPut(view, cell, event.detail === 0);
+  else tell(view, { kind: "cell", at: cell });
+}
+
+function pressed(view, event) {
+  const cell = cellAt(event.target);
+  if (!cell) return;
+  if (event.key === "Escape") letGo(view);
+  else if (!moveTo(view, cell, event.key)) return;
+  event.preventDefault();
+}
+
+async function copyCode(view, button) {
+  const { code } = view.data.grids.find(({ id }) => id === button.dataset.copy);
+  let said = "copied";
+  try {
+    await navigator.clipboard.writeText(code);
+  } catch {
+    said = "not allowed";
+  }
+  write(button, said);
+  setTimeout(() => write(button, "copy code"), TOLD);
+}
+
+// ---- what was put --------------------------------------------------------------------------------------------
+
+function removeAt(view, button) {
+  if (!button) return;
+  const { key } = button.dataset;
+  tell(view, key === undefined ? { kind: "clear" } : { kind: "remove", key });
+}
+
+function drawListed(view) {
+  const { listed, label } = view.data;
+  view.listed.hidden = listed.length === 0;
+  put(view.listed, "aria-label", `${label}: what was put`);
+  const told = JSON.stringify(listed);
+  if (view.toldListed === told) return;
+  view.toldListed = told;
+  const chips = listed.map(({ key, words }) =>
+    el("button", { type: "button", class: "quiet chip-put", "data-key": key, "aria-label": `take away: ${words}`, title: "take it away" }, el("span", {}, words), el("span", { class: "cross", "aria-hidden": "true" }, "×")),
+  );
+  const clear = el("button", { type: "button", class: "quiet", "data-role": "clear" }, "clear all");
+  view.listed.replaceChildren(...chips, ...(chips.length > 1 ? [clear] : []));
+  keepStop(view.listed);
+}
+
+// ---- drawing -------------------------------------------------------------------------------------------------
+
+function newPart(grid) {
+  const title = el("h2", {});
+  const note = el("span", { class: "soft note" });
+  const copy = el("button", { type: "button", class: "quiet push", "data-copy": grid.id, title: "Python that makes these numbers" }, "copy code");
+  const cells = el("div", { class: "cells", role: "group" });
+  const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, copy), el("div", { class: "scroll wide" }, cells));
+  return { node, title, note, copy, cells, shape: "", buttons: [], heads: [] };
+}
+
+function draw(view) {
+  const { grids, aligned, widest } = view.data;
+  const most = Math.max(...grids.map(({ cols }) => cols.length));
+  view.place.style.setProperty("--most", String(most));
+  for (const [id, part] of view.parts) {
+    if (grids.some((grid) => grid.id === id)) continue;
+    part.node.remove();
+    view.parts.delete(id);
+  }
+  grids.forEach((grid, i) => {
+    if (!view.parts.has(grid.id)) view.parts.set(grid.id, newPart(grid));
+    const part = view.parts.get(grid.id);
+    if (view.place.children[i] !== part.node) view.place.insertBefore(part.node, view.place.children[i] ?? null);
+    put(part.node, "aria-label", grid.title);
+    put(part.cells, "aria-label", `${grid.title}: cells`);
+    write(part.title, grid.title);
+    write(part.note, grid.note ?? "");
+    part.copy.hidden = !grid.code;
+    part.node.dataset.code = grid.code ?? "";
+    part.cells.style.setProperty("--cols", String(aligned ? most : grid.cols.length));
+    part.cells.style.setProperty("--widest", `${widest}px`);
+    makeCells(part, grid);
+    drawCells(view, part, grid);
+  });
+}
+
+export default function (component) {
+  const view = viewOf(component, build);
+  const { data, root } = view;
+  root.classList.toggle("aligned", data.aligned);
+  root.classList.toggle("drags", data.drags);
+  put(view.place, "aria-label", data.label);
+  put(view.place, "role", "group");
+  write(view.told, data.told);
+  view.told.hidden = !data.told;
+  drawListed(view);
+  letGo(view);
+  draw(view);
+  tellCell(view, null);
+  painted(view, "grids");
+  return cleanup(component);
+}

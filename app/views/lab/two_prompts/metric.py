@@ -1,0 +1,109 @@
+"""The metric of two prompts: which two tokens, after which position; and what it is on both."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.panels.logit_difference import LogitDifference, telling
+from app.panels.prompt_pair import PromptPair
+from app.session.explorer import Explorer
+from app.state import lab, reports
+from app.views.markdown import escaped
+
+OFFERED = 8
+"""Most likely tokens of each prompt that are offered."""
+NAMES = {"one": "Metric: the logit of", "two": "minus the logit of"}
+
+
+def metric_of(me: Explorer, pair: PromptPair) -> LogitDifference:
+    """Draw the choices, and return the metric."""
+    at = lab.get("at")
+    position = int(at) if pair.equal and at.isdecimal() and int(at) < pair.plain["this"].T else -1
+    usual = telling(pair.plain["this"], pair.plain["other"], position)
+    found = LogitDifference(_token(me, "one", usual.one), _token(me, "two", usual.other), position)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="lab-metric"):
+        options = _offered(pair, found)
+        for name, chosen in (("one", found.one), ("two", found.other)):
+            _choice(me, name, options, chosen)
+        if pair.equal:
+            _position(me, pair, position)
+        st.markdown(_told(me, pair, found, usual), width="stretch")
+    if trouble := reports.taken("lab token trouble"):
+        st.warning(escaped(trouble), icon=":material/warning:")
+    return found
+
+
+def _told(me: Explorer, pair: PromptPair, metric: LogitDifference, usual: LogitDifference) -> str:
+    clean, corrupt = metric.of(pair.plain["this"]), metric.of(pair.plain["other"])
+    told = f"this prompt (clean) **{clean:+.2f}**, the other (corrupt) **{corrupt:+.2f}**"
+    if clean == corrupt:
+        return f"{told}. It is the same on both, so nothing can be brought back: choose other tokens or prompts."
+    label = me.checkpoint.tokenizer.label
+    if metric == usual and (metric.of(pair.plain["other"]) > 0) == (clean > 0):
+        return f"{told}. Both are followed by {escaped(repr(label(usual.one)))}."
+    return told
+
+
+def _token(me: Explorer, name: str, usual: int) -> int:
+    told = lab.get(name)
+    return int(told) if told.isdecimal() and len(told) < 9 and int(told) < me.arch.config.vocab_size else usual
+
+
+def _offered(pair: PromptPair, metric: LogitDifference) -> list[int]:
+    found = [metric.one, metric.other]
+    for run in pair.plain.values():
+        row = run.logits[0, metric.position]
+        found += row.topk(min(OFFERED, row.numel())).indices.tolist()
+    return list(dict.fromkeys(found))
+
+
+def _choice(me: Explorer, name: str, options: list[int], chosen: int) -> None:
+    label = me.checkpoint.tokenizer.label
+    reports.set_widget(f"lab {name}", chosen)
+    st.selectbox(
+        NAMES[name],
+        options,
+        format_func=lambda token: label(token).replace(" ", "␣") if isinstance(token, int) else str(token),
+        key=f"lab {name}",
+        accept_new_options=True,
+        on_change=_chosen,
+        args=(me, name),
+        width=190,
+        help="One of the likely tokens, or type another one",
+    )
+
+
+def _chosen(me: Explorer, name: str) -> None:
+    value = reports.widget(f"lab {name}")
+    if isinstance(value, str):
+        try:
+            ids = me.checkpoint.tokenizer.encode_marked(value.replace("␣", " "))
+        except ValueError as error:
+            st.session_state["lab token trouble"] = str(error)
+            return
+        if len(ids) != 1:
+            st.session_state["lab token trouble"] = f"{value!r} is {len(ids)} tokens; type a single one"
+            return
+        value = ids[0]
+    if isinstance(value, int):
+        lab.choose(name, str(value))
+
+
+def _position(me: Explorer, pair: PromptPair, position: int) -> None:
+    trace = pair.plain["this"]
+    label, ids = me.checkpoint.tokenizer.label, trace.ids[0].tolist()
+    at = position % trace.T
+    reports.set_widget("lab at", at)
+    st.selectbox(
+        "after",
+        range(trace.T),
+        format_func=lambda t: f"{t} {label(ids[t]).replace(' ', '␣')}{' (last)' if t == trace.T - 1 else ''}",
+        key="lab at",
+        on_change=lambda: _placed(trace.T),
+        width=170,
+    )
+
+
+def _placed(T: int) -> None:
+    value = reports.widget("lab at")
+    lab.choose("at", "" if value == T - 1 else str(value))
