@@ -69,6 +69,15 @@ def normalised(value: float, clean: float, corrupt: float) -> float | None:
     return None if clean == corrupt else (value - corrupt) / (clean - corrupt)
 
 
+def signed(value: float) -> str:
+    """Return a number with its sign and two digits behind the point.
+
+    >>> signed(-1.5), signed(2.0)
+    ('−1.50', '+2.00')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def _logits(run: Trace, position: int) -> Tensor:
     at = position % run.T
     return run.rows(architecture(run.config).named("logits"), at, at + 1)[0, 0].double()

@@ -35,7 +35,7 @@ class Patch:
     """A position, or a head for "head", "pattern" and "value", at all positions."""
     from_layer: int
     from_place: int
-    """Where the value is taken from; as `layer` and `place`, unless a cell was put elsewhere."""
+    """The place of the value; that of `layer` and `place`, unless a cell was put elsewhere."""
 
     @classmethod
     def here(cls, into: str, kind: str, layer: int, place: int) -> Patch:
@@ -68,7 +68,7 @@ class Patch:
 
     @property
     def target(self) -> tuple[str | int, ...]:
-        """What it changes: of two patches with the same target only one can be."""
+        """The part that it changes: of two patches with the same target only one can be."""
         return self.fields[:4]
 
     def name(self, config: GPTConfig, layer: int) -> str:

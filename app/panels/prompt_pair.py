@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.components import Grid, Mark
 from app.panels.lens_grid import LensGrid, lens_grid, row_labels
-from app.panels.logit_difference import LogitDifference, normalised
+from app.panels.logit_difference import LogitDifference, normalised, signed
 from app.panels.patches import SIDES, STATE, Patch
 from gptcore import Trace, capture
 from gptcore.capture.models import Model
@@ -128,11 +128,12 @@ class PromptPair:
         """Return the metric of a prompt; under patches also before them, and how far it went towards the other."""
         before, after = metric.of(self.plain[side]), metric.of(self.run[side])
         if self.run[side] is self.plain[side]:
-            return f"metric {before:+.2f}"
-        away = metric.of(self.plain["other" if side == "this" else "this"])
-        share = normalised(after, away, before)
-        way = "" if share is None else f": {share:.0%} of the way to the other prompt's {away:+.2f}"
-        return f"metric {before:+.2f} → {after:+.2f}{way}"
+            return f"metric {signed(before)}"
+        away = "other" if side == "this" else "this"
+        goal = metric.of(self.plain[away])
+        share = normalised(after, goal, before)
+        way = "" if share is None else f": {share:.0%} of the way to {TITLES[away].lower()}'s {signed(goal)}"
+        return f"metric {signed(before)} → {signed(after)}{way}"
 
     def words(self, patch: Patch, label: Callable[[int], str]) -> str:
         """Return what a patch does, in words."""

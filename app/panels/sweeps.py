@@ -27,7 +27,7 @@ WHATS: Final[dict[str, str]] = {
     "mlp": "MLP",
     PATH: "paths",
 }
-"""What is patched, and what it is called."""
+"""The parts that can be patched, and their names."""
 MOST_EDGES: Final = 3e10
 """Multiplications up to which the estimate of paths is made: it takes a gradient for each head."""
 Receiver = tuple[int, int, Literal["q", "k", "v"]]
@@ -35,14 +35,14 @@ Receiver = tuple[int, int, Literal["q", "k", "v"]]
 
 @dataclass(frozen=True)
 class Question:
-    """What is swept."""
+    """A sweep to make."""
 
     what: str
     """One of `WHATS`."""
     breaking: bool = False
     """True to put parts of the corrupt run into the clean one; False to bring the corrupt one back."""
     receiver: Receiver | None = None
-    """Of paths, the layer, head and input in which they end; None for the logits."""
+    """The layer, head and input in which paths end; None for the logits, and for all but paths."""
 
     @property
     def by_head(self) -> bool:

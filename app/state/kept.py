@@ -1,4 +1,4 @@
-"""What one person's session keeps between two runs of the page, so that it need not be computed again."""
+"""Keeping what one run of the page has computed for the next, in one person's session."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from gptcore.analysis.attribution import LogitAttribution, Part, logit_attributi
 from gptcore.analysis.attribution_patching import attribution_patching
 from gptcore.analysis.composition import composition, projection_kernel
 from gptcore.analysis.copying import copying, ov_top1
+from gptcore.analysis.differences import tensor_differences, weight_differences
 from gptcore.analysis.edge_attribution import EdgeAttribution, edge_attribution
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
 from gptcore.analysis.head_effects import HeadEffects, head_effects
@@ -102,6 +103,8 @@ __all__ = [
     "successor",
     "suppressed",
     "switch_off",
+    "tensor_differences",
     "value_weighted",
     "value_weighted_layer",
+    "weight_differences",
 ]

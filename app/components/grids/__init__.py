@@ -40,14 +40,16 @@ class Grid(TypedDict):
     values: list[list[float]]
     """Numbers behind the colours, [row][col]; NaN where there is none."""
     texts: NotRequired[list[list[str]]]
-    """What stands in the cells; without it, the numbers."""
+    """The text of each cell; without it, the numbers."""
     hints: NotRequired[list[list[str]]]
-    """What is told of the cells on hover; without it, the numbers."""
+    """A sentence for each cell, told on hover; without it, the numbers."""
     scale: NotRequired[Literal["sequential", "diverging"]]
     """sequential: from 0 to `high`. diverging, the usual one: from -`high` to `high`."""
     high: NotRequired[float]
     """The end of the scale; 1 as usual."""
     marks: NotRequired[list[Mark]]
+    wide: NotRequired[bool]
+    """True for a grid that stands in a line of its own."""
     code: NotRequired[str]
     """Python that makes the numbers."""
 
@@ -85,6 +87,7 @@ def grids(
     drags: bool = False,
     listed: Sequence[Listed] = (),
     told: str = "",
+    narrowest: int = 36,
     widest: int = 110,
 ) -> None:
     """Mount grids of cells.
@@ -99,6 +102,7 @@ def grids(
         drags: True if cells can be dragged from one grid to another; else a click reports the cell.
         listed: what was put.
         told: a sentence before the grids.
+        narrowest: the smallest width of a cell in pixels; what has no room then scrolls.
         widest: the largest width of a cell in pixels.
 
     Raises:
@@ -118,6 +122,7 @@ def grids(
         "aligned": aligned,
         "drags": drags,
         "told": told,
+        "narrowest": narrowest,
         "widest": widest,
         "listed": [dict(each) for each in listed],
         "grids": [

@@ -90,7 +90,7 @@ function newPart(grid) {
 }
 
 function draw(view) {
-  const { grids, aligned, widest } = view.data;
+  const { grids, aligned, narrowest, widest } = view.data;
   const most = Math.max(...grids.map(({ cols }) => cols.length));
   view.place.style.setProperty("--most", String(most));
   for (const [id, part] of view.parts) {
@@ -109,7 +109,9 @@ function draw(view) {
     part.copy.hidden = !grid.code;
     part.node.dataset.code = grid.code ?? "";
     part.cells.style.setProperty("--cols", String(aligned ? most : grid.cols.length));
+    part.cells.style.setProperty("--narrowest", `${narrowest}px`);
     part.cells.style.setProperty("--widest", `${widest}px`);
+    part.node.classList.toggle("own-line", grid.wide ?? false);
     makeCells(part, grid);
     drawCells(view, part, grid);
   });

@@ -99,7 +99,7 @@ export default function (component) {
   Object.assign(root.dataset, { rows: data.rows, cols: data.cols, vmin: data.vmin, vmax: data.vmax });
   Object.assign(view.place.dataset, { name: data.tensor ?? data.name, layer: data.layer ?? "", head: data.head ?? "" });
   view.over.setAttribute("aria-label", `${data.name}: ${data.rows} by ${data.cols}; arrow keys read its values`);
-  view.plots.node.hidden = !data.square;
+  view.plots.node.hidden = !data.square || data.text === undefined; // alone on a page, nobody hears of another form
   view.plots.choose(data.plot);
   view.scales.node.hidden = !data.scales;
   view.scales.choose(data.by);

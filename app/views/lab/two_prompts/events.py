@@ -1,4 +1,4 @@
-"""What is done with the grids of two prompts: cells that are put, patches that are taken away, cells of a sweep."""
+"""Answers to what is done with the grids of two prompts: cells put, patches taken away, cells of a sweep clicked."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.panels.logit_difference import LogitDifference, telling
+from app.panels.logit_difference import LogitDifference, signed, telling
 from app.panels.prompt_pair import PromptPair
 from app.session.explorer import Explorer
 from app.state import lab, reports
@@ -35,7 +35,7 @@ def metric_of(me: Explorer, pair: PromptPair) -> LogitDifference:
 
 def _told(me: Explorer, pair: PromptPair, metric: LogitDifference, usual: LogitDifference) -> str:
     clean, corrupt = metric.of(pair.plain["this"]), metric.of(pair.plain["other"])
-    told = f"this prompt (clean) **{clean:+.2f}**, the other (corrupt) **{corrupt:+.2f}**"
+    told = f"this prompt (clean) **{signed(clean)}**, the other (corrupt) **{signed(corrupt)}**"
     if clean == corrupt:
         return f"{told}. It is the same on both, so nothing can be brought back: choose other tokens or prompts."
     label = me.checkpoint.tokenizer.label

@@ -1,4 +1,4 @@
-"""What a sweep asks, from this person's choices."""
+"""The question of a sweep, from this person's choices."""
 
 from __future__ import annotations
 

@@ -103,7 +103,9 @@ def _choices(me: Explorer) -> Question:
         lab.choose("way", way or "restore", "restore")
         if what == PATH:
             _receiver(me)
-    return question_of(me)
+        question = question_of(me)
+        _to_explore(me, question)
+    return question
 
 
 def _receiver(me: Explorer) -> None:
@@ -160,7 +162,6 @@ def _draw(me: Explorer, pair: PromptPair, metric: LogitDifference, question: Que
         told=_most(pair, me, question, answer),
         widest=64,
     )
-    _to_explore(me, question)
 
 
 def _grid(
