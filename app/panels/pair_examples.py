@@ -24,8 +24,8 @@ def examples(source: str, text: str) -> list[Example]:
         source: the name by which the model was opened.
         text: the prompt on the screen.
 
-    >>> examples("fairytales", "The fox and the wolf")[0].other
-    'The wolf and the fox'
+    >>> [example.other for example in examples("fairytales", "The fox and the wolf")]
+    ['The fox and the king', 'The wolf and the fox']
     """
     makers = _MAKERS.get(source, ())
     found = [Example(label, make(text)) for label, make in makers]
@@ -80,7 +80,10 @@ def _other_letters(text: str) -> str:
 _MAKERS: dict[str, tuple[tuple[str, Callable[[str], str]], ...]] = {
     "two-names": (("the other one gives", _other_giver), ("both names exchanged", _both_exchanged)),
     "induction": (("another letter follows", _another_next), ("other letters", _other_letters)),
-    "fairytales": (("fox and wolf exchanged", lambda text: exchanged(text, "fox", "wolf")),),
+    "fairytales": (
+        ("a king for the wolf", lambda text: re.sub(r"\bwolf\b", "king", text)),
+        ("fox and wolf exchanged", lambda text: exchanged(text, "fox", "wolf")),
+    ),
     "nano-sort": (
         ("A and C exchanged", lambda text: text.translate(str.maketrans("AC", "CA"))),
         ("without A", lambda text: text.replace("A", "B")),

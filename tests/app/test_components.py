@@ -503,6 +503,8 @@ def _page() -> None:
         writers=[],
         loss={"about": "a text", "loss": None, "without": None, "asked": "Measure"},
     )
+    cells: ui.Grid = {"id": "g", "title": "Cells", "rows": ["a"], "cols": ["b", "c"], "values": [[0.5, float("nan")]]}
+    ui.grids([cells], key="grids", text="ab", origin="o", label="cells")
     ui.what_if(
         key="what_if",
         values={"n_layer": 2},
@@ -546,6 +548,20 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
     alone |= {"copy_code", "findings", "head_card", "head_table", "point_picture"}
+    alone = {
+        "alive",
+        "badge",
+        "grids",
+        "history",
+        "link",
+        "live",
+        "losses",
+        "place",
+        "plot",
+        "runtime",
+        "what_if",
+        "words",
+    }
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
         *("gptscope_history", "gptscope_live", "gptscope_head_card", "gptscope_point_picture"),
@@ -568,6 +584,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert (data["step"], data["panels"]["timeline"]["losses"]) == ("9", {"val_loss": "nan"})
     assert "scores" not in data["panels"]["timeline"]  # nor the curves
     assert data["kept"] == {"model": "<svg/>"}
+    assert found["gptscope_grids"][1]["grids"][0]["values"] == [[0.5, "nan"]]
     said = found["gptscope_words"][1]
     assert said["sentences"][0]["parts"][2] == {
         "name": "total",

@@ -9,6 +9,7 @@ from app.panels.prompt_pair import PromptPair
 from app.session.explorer import Explorer
 from app.state import lab, reports
 from app.views.markdown import escaped
+from gptcore.tokenizer import Tokenizer
 
 OFFERED = 8
 """Most likely tokens of each prompt that are offered."""
@@ -75,18 +76,24 @@ def _choice(me: Explorer, name: str, options: list[int], chosen: int) -> None:
 
 def _chosen(me: Explorer, name: str) -> None:
     value = reports.widget(f"lab {name}")
-    if isinstance(value, str):
-        try:
-            ids = me.checkpoint.tokenizer.encode_marked(value.replace("␣", " "))
-        except ValueError as error:
-            st.session_state["lab token trouble"] = str(error)
-            return
-        if len(ids) != 1:
-            st.session_state["lab token trouble"] = f"{value!r} is {len(ids)} tokens; type a single one"
-            return
-        value = ids[0]
-    if isinstance(value, int):
-        lab.choose(name, str(value))
+    try:
+        lab.choose(name, str(single_token(value, me.checkpoint.tokenizer)))
+    except ValueError as error:
+        st.session_state["lab token trouble"] = str(error)
+
+
+def single_token(told: object, tokenizer: Tokenizer) -> int:
+    """Return the id that was chosen, or that of the text that was typed, in which ␣ is a space.
+
+    Raises:
+        ValueError: the text is not one token.
+    """
+    if isinstance(told, int):
+        return told
+    ids = tokenizer.encode_marked(str(told).replace("␣", " "))
+    if len(ids) != 1:
+        raise ValueError(f"{told!r} is {len(ids)} tokens; type a single one")
+    return ids[0]
 
 
 def _position(me: Explorer, pair: PromptPair, position: int) -> None:

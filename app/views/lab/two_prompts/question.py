@@ -19,11 +19,11 @@ def question_of(me: Explorer) -> Question:
 
 
 def receiver_of(me: Explorer) -> Receiver | None:
-    """Return the head and the input in which paths end; None for the logits."""
+    """Return the head and the input in which paths end; None for the logits. No path ends in the first block."""
     layer, _, rest = lab.get("to").partition(".")
     head, _, which = rest.partition(".")
     if not (layer.isdecimal() and head.isdecimal() and which in ("q", "k", "v")):
         return None
     config = me.arch.config
-    fits = int(layer) < config.n_layer and int(head) < config.n_head
+    fits = 0 < int(layer) < config.n_layer and int(head) < config.n_head
     return cast(Receiver, (int(layer), int(head), which)) if fits else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from app.panels.prompt_pair import PromptPair
 from app.panels.sweeps import PATH, WHATS, Answer, Question
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
-from app.state import lab, server
+from app.state import lab, reports, server
 from app.state.origin import origin
 from app.stores.computations import Computation
 from app.views.explore import explore
@@ -29,7 +29,11 @@ SOON = 0.4
 """Seconds in which a short sweep is waited for, so that the page is drawn once."""
 PAUSE = 0.4
 """Seconds between two looks at one that is running."""
-WAYS = {"restore": "restore: clean into corrupt", "break": "break: corrupt into clean"}
+RESTORE = "restore"
+WAYS = {RESTORE: "restore: clean into corrupt", "break": "break: corrupt into clean"}
+WHY_TWO_WAYS = "Restoring shows what suffices, breaking what is needed."
+LOGITS = "the logits"
+INPUTS = {"q": "queries", "k": "keys", "v": "values"}
 MEANINGS = {
     False: "1: this cell alone makes the other prompt's metric that of this prompt; 0: it changes nothing",
     True: "1: this cell alone makes this prompt's metric that of the other; 0: it changes nothing",
@@ -82,50 +86,50 @@ def sweeping(me: Explorer, pair: PromptPair, metric: LogitDifference) -> None:
 def _choices(me: Explorer) -> Question:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab-sweeps"):
         before = question_of(me)
-        what = st.segmented_control(
-            "Which part carries what differs?",
-            list(WHATS),
-            default=before.what,
-            format_func=WHATS.__getitem__,
-            required=True,
-            key="lab what",
-        )
-        lab.choose("what", what or USUAL, USUAL)
-        way = st.segmented_control(
-            "Which way?",
-            list(WAYS),
-            default="break" if before.breaking else "restore",
-            format_func=WAYS.__getitem__,
-            required=True,
-            key="lab way",
-            help="Restoring shows what suffices, breaking what is needed.",
-        )
-        lab.choose("way", way or "restore", "restore")
-        if what == PATH:
+        _segments("what", "Which part carries what differs?", WHATS, before.what, USUAL)
+        _segments("way", "Which way?", WAYS, "break" if before.breaking else RESTORE, RESTORE, WHY_TWO_WAYS)
+        if before.what == PATH:
             _receiver(me)
         question = question_of(me)
         _to_explore(me, question)
     return question
 
 
-def _receiver(me: Explorer) -> None:
-    config, before = me.arch.config, receiver_of(me)
-    heads = [f"{layer}.{head}" for layer in range(1, config.n_layer) for head in range(config.n_head)]
-    ends = ["the logits", *heads]
-    now = "the logits" if before is None else f"{before[0]}.{before[1]}"
-    end = st.selectbox("from each head to", ends, index=ends.index(now) if now in ends else 0, width=150)
-    if end == "the logits":
-        lab.choose("to", "")
-        return
-    words = {"q": "queries", "k": "keys", "v": "values"}
-    which = st.segmented_control(
-        "its",
+def _segments(name: str, label: str, words: Mapping[str, str], now: str, usual: str, why: str | None = None) -> None:
+    """Draw a choice of few words. Its value is this person's choice, which may come from a link."""
+    reports.set_widget(f"lab {name}", now)
+    st.segmented_control(
+        label,
         list(words),
-        default=before[2] if before else "q",
         format_func=words.__getitem__,
         required=True,
+        key=f"lab {name}",
+        on_change=lambda: lab.choose(name, str(reports.widget(f"lab {name}") or usual), usual),
+        help=why,
     )
-    lab.choose("to", f"{end}.{which or 'q'}")
+
+
+def _receiver(me: Explorer) -> None:
+    """Draw the choice of the head in which the paths end."""
+    config, before = me.arch.config, receiver_of(me)
+    heads = [f"{layer}.{head}" for layer in range(1, config.n_layer) for head in range(config.n_head)]
+    reports.set_widget("lab to", LOGITS if before is None else f"{before[0]}.{before[1]}")
+    reports.set_widget("lab input", "q" if before is None else before[2])
+    st.selectbox("from each head to", [LOGITS, *heads], width=150, key="lab to", on_change=_receive)
+    if before is not None:
+        st.segmented_control(
+            "its",
+            list(INPUTS),
+            format_func=INPUTS.__getitem__,
+            required=True,
+            key="lab input",
+            on_change=_receive,
+        )
+
+
+def _receive() -> None:
+    end, which = reports.widget("lab to"), reports.widget("lab input") or "q"
+    lab.choose("to", "" if end == LOGITS else f"{end}.{which}")
 
 
 def _progress(key: Hashable) -> None:
@@ -145,7 +149,7 @@ def _progress(key: Hashable) -> None:
 def _draw(me: Explorer, pair: PromptPair, metric: LogitDifference, question: Question, answer: Answer) -> None:
     clean, corrupt = (pair.plain[side].ids[0].tolist() for side in ("this", "other"))
     exact, gradient = sweeps.codes(opening(me), clean, corrupt, metric, question)
-    way = WAYS["break" if question.breaking else "restore"].partition(": ")[2]
+    way = WAYS["break" if question.breaking else RESTORE].partition(": ")[2]
     exactly = f"{WHATS[question.what].capitalize()}, exact: {way}"
     grids = [_grid(me, pair, question, "exact", exactly, answer.exact.tolist(), exact)]
     if answer.gradient is not None:
