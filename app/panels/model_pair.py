@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.components import Grid, heatmap
+from app.components import Grid, Mark, heatmap
 from app.panels import tensor_slice
 from app.panels.tensor_slice import Slice
 from gptcore import Architecture, GPTConfig, Trace
@@ -50,62 +51,76 @@ def drawn_tensors(arch: Architecture) -> list[Node]:
     return [node for node in arch.nodes if is_drawn(node)]
 
 
-def tensor_grids(arch: Architecture, found: Mapping[str, float], code: str) -> list[Grid]:
+@dataclass(frozen=True)
+class Map:
+    """Differences as a grid, and whose they are."""
+
+    grid: Grid
+    names: tuple[tuple[str, ...], ...]
+    """The tensor or weight of each cell, [row][column]."""
+
+    def mark(self, chosen: str) -> Grid:
+        """Return the grid with the cell of a tensor or weight marked."""
+        marks: list[Mark] = [
+            {"row": row, "col": col, "word": "chosen"}
+            for row, names in enumerate(self.names)
+            for col, name in enumerate(names)
+            if name == chosen
+        ]
+        return {**self.grid, "marks": marks}
+
+
+def tensor_maps(arch: Architecture, found: Mapping[str, float], code: str) -> list[Map]:
     """Return the differences of tensors as maps: those of the blocks, a row a block, and those of the whole model."""
     nodes = [node for node in drawn_tensors(arch) if node.id in found]
     return _maps([(node.layer, node.id) for node in nodes], found, "Tensors of this prompt", "tensors", code)
 
 
-def weight_grids(found: Mapping[str, float], code: str) -> list[Grid]:
-    """Return the differences of weights as maps, as `tensor_grids`."""
+def weight_maps(found: Mapping[str, float], code: str) -> list[Map]:
+    """Return the differences of weights as maps, as `tensor_maps`."""
     places = [(int(name.split(".")[2]) if name.startswith("transformer.h.") else None, name) for name in found]
     return _maps(places, found, "Weights", "weights", code)
 
 
 def _maps(
     places: Sequence[tuple[int | None, str]], found: Mapping[str, float], title: str, kind: str, code: str
-) -> list[Grid]:
-    rows: dict[int | None, dict[str, str]] = {}
+) -> list[Map]:
+    rows: dict[int | None, list[str]] = {}
     for layer, name in places:
-        rows.setdefault(layer, {})[_short(name, layer)] = name
+        rows.setdefault(layer, []).append(name)
     layers = sorted(layer for layer in rows if layer is not None)
-    grids = []
+    maps = []
     if layers:
-        told = [[rows[layer].get(col) for col in rows[layers[0]]] for layer in layers]
+        names = [rows[layer] for layer in layers]
         labels = [f"block {layer}" for layer in layers]
-        grids.append(_map(f"{kind} of blocks", f"{title}: blocks", labels, list(rows[layers[0]]), told, found, code))
+        maps.append(_map(f"{kind} of blocks", f"{title}: blocks", labels, names, layers[0], found, code))
     if None in rows:
-        outside = [list(rows[None].values())]
-        grids.append(
-            _map(f"{kind} of model", f"{title}: around them", ["model"], list(rows[None]), outside, found, code)
-        )
-    return grids
+        maps.append(_map(f"{kind} of model", f"{title}: around them", ["model"], [rows[None]], None, found, code))
+    return maps
 
 
 def _map(
-    name: str,
+    key: str,
     title: str,
     rows: list[str],
-    cols: list[str],
-    told: Sequence[Sequence[str | None]],
+    names: Sequence[Sequence[str]],
+    layer: int | None,
     found: Mapping[str, float],
     code: str,
-) -> Grid:
-    values = [[found[each] if each else math.nan for each in row] for row in told]
-    return {
-        "id": name,
+) -> Map:
+    cols = [_short(name, layer) for name in names[0]]
+    grid: Grid = {
+        "id": key,
         "title": title,
         "rows": rows,
         "cols": cols,
-        "values": values,
-        "hints": [
-            [f"{each}: {value:.4g}" for each, value in zip(*pair, strict=True)]
-            for pair in zip(told, values, strict=True)
-        ],
+        "values": [[found[name] for name in row] for row in names],
+        "hints": [[f"{name}: {found[name]:.4g}" for name in row] for row in names],
         "scale": "sequential",
         "wide": len(rows) > 1 or len(cols) > FEW,
         "code": code,
     }
+    return Map(grid, tuple(tuple(row) for row in names))
 
 
 def _short(name: str, layer: int | None) -> str:
@@ -113,13 +128,12 @@ def _short(name: str, layer: int | None) -> str:
     return inside.removesuffix(".weight").replace(".bias", " bias").replace("masked", "scores")
 
 
-def name_at(grids: Sequence[Grid], arch: Architecture, at: object) -> str | None:
+def name_at(maps: Sequence[Map], at: object) -> str | None:
     """Return the tensor or weight of a cell of the maps that was clicked; None for what is none of them."""
     match at:
-        case [str(grid), int(row), int(col)]:
-            found = next((each for each in grids if each["id"] == grid), None)
-            if found and 0 <= row < len(found["rows"]) and 0 <= col < len(found["cols"]):
-                return found["hints"][row][col].partition(":")[0]
+        case [str(key), int(row), int(col)] if min(row, col) >= 0:
+            names = next((each.names for each in maps if each.grid["id"] == key), ())
+            return names[row][col] if row < len(names) and col < len(names[row]) else None
     return None
 
 

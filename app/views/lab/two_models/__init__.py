@@ -116,26 +116,21 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
         st.warning("The differences could not be computed.", icon=":material/warning:")
         st.text(found.trouble)
         return
-    tensors, weights_found = found.result
+    tensors, changed = found.result
     lines = _lines(me, offered, this)
-    code = f"{lines}\nfound = gptcore.analysis.tensor_differences(*runs)"
-    grids = model_pair.tensor_grids(me.arch, tensors, code)
-    lines = lines.rpartition("\n")[0]
-    code = f"{lines}\nfound = gptcore.analysis.weight_differences(ckpt.model, other.model)"
-    grids += model_pair.weight_grids(weights_found, code)
-    grids.sort(key=lambda grid: not grid.get("wide"))  # those of the blocks first, then the small ones side by side
-    event = reports.new(MAPS) or {}
-    if clicked := model_pair.name_at(grids, me.arch, event.get("at")):
+    maps = model_pair.tensor_maps(me.arch, tensors, f"{lines}\nfound = gptcore.analysis.tensor_differences(*runs)")
+    loaded = lines.rpartition("\n")[0]
+    code = f"{loaded}\nfound = gptcore.analysis.weight_differences(ckpt.model, other.model)"
+    maps += model_pair.weight_maps(changed, code)
+    maps.sort(key=lambda each: not each.grid.get("wide"))  # those of the blocks first, then small ones side by side
+    if clicked := model_pair.name_at(maps, (reports.new(MAPS) or {}).get("at")):
         lab.choose("tensor", clicked)
         lab.choose("tensor head", "")
-    chosen = lab.get("tensor") or max(tensors, key=lambda name: tensors[name] if name.endswith("pattern") else -1.0)
-    for grid in grids:
-        grid["marks"] = [
-            {"row": row, "col": col, "word": "chosen"}
-            for row in range(len(grid["rows"]))
-            for col in range(len(grid["cols"]))
-            if grid["hints"][row][col].partition(":")[0] == chosen
-        ]
+    chosen = lab.get("tensor")
+    if chosen not in tensors and chosen not in changed:
+        patterns = [me.arch.named("pattern", layer) for layer in range(me.arch.config.n_layer)]
+        chosen = max(patterns, key=tensors.__getitem__)
+    grids = [each.mark(chosen) for each in maps]
     components.grids(grids, key=MAPS, text=me.shown.text, origin=origin(), label="Differences", told=HOW, narrowest=50)
     one_tensor(me, this, run, other, chosen)
 

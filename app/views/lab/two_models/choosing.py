@@ -38,7 +38,7 @@ def offers(me: Explorer) -> dict[str, Offered]:
     if me.step is not None:
         found["final"] = Offered(f"{me.source}: as it was opened", f"other = {loaded}")
     names = "from gptcore.checkpoint.snapshots import load_snapshot, snapshots"
-    for snapshot in me.history.snapshots:
+    for snapshot in me.past.history().snapshots:  # also those that Explore has not seen yet
         if snapshot.step != me.step:
             chosen = f"next(each for each in snapshots({me.source!r}) if each.step == {snapshot.step})"
             code = f"{names}; other = load_snapshot({loaded}, {chosen})"
