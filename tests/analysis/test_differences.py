@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from gptcore import GPT, GPTConfig, capture
 from gptcore.analysis import tensor_differences, weight_differences
 from tests.conftest import random_model
 
-SIZES = {"block_size": 9, "vocab_size": 7, "n_layer": 2, "n_head": 3, "n_embd": 12}
+SIZES: dict[str, Any] = {"block_size": 9, "vocab_size": 7, "n_layer": 2, "n_head": 3, "n_embd": 12}
 IDS = [3, 1, 4, 1, 5]
 
 
@@ -59,7 +61,7 @@ def test_other_tokens_and_other_shapes_are_refused() -> None:
     run = capture(model, IDS)
     with pytest.raises(ValueError, match="same tokens"):
         tensor_differences(run, capture(model, IDS[::-1]))
-    wider = GPT(GPTConfig(**{**SIZES, "n_embd": 15})).eval()  # type: ignore[arg-type]
+    wider = GPT(GPTConfig(**{**SIZES, "n_embd": 15})).eval()
     with pytest.raises(ValueError, match=r"transformer.wte is \(1, 5, 12\) in one run and \(1, 5, 15\)"):
         tensor_differences(run, capture(wider, IDS))
     with pytest.raises(ValueError, match=r"\(7, 12\) and \(7, 15\); compare models of the same shape"):

@@ -35,8 +35,8 @@ WHY_TWO_WAYS = "Restoring shows what suffices, breaking what is needed."
 LOGITS = "the logits"
 INPUTS = {"q": "queries", "k": "keys", "v": "values"}
 MEANINGS = {
-    False: "1: this cell alone makes the other prompt's metric that of this prompt; 0: it changes nothing",
-    True: "1: this cell alone makes this prompt's metric that of the other; 0: it changes nothing",
+    False: "1: this part alone brings the other prompt's metric to that of this prompt; 0: it changes nothing.",
+    True: "1: this part alone brings this prompt's metric to that of the other; 0: it changes nothing.",
 }
 NAMED = 3
 """Cells that are told in words."""
@@ -184,7 +184,6 @@ def _grid(
         "values": [row[start:] for row in values],
         "high": max(1.0, *known) if known else 1.0,
         "marks": _chosen(pair, question, start),
-        "note": MEANINGS[question.breaking],
         "code": code,
     }
 
@@ -217,7 +216,7 @@ def _most(pair: PromptPair, me: Explorer, question: Question, answer: Answer) ->
         where = f"head {layer}.{place}" if question.by_head else f"block {layer} at {label(ids[place])!r} ({place})"
         told.append(f"{where} {value:.2f}")
     then = "" if question.what == PATH else " Click a cell: it is put into the run above."
-    return f"Most: {', '.join(told)}.{then}"
+    return f"{MEANINGS[question.breaking]} Most: {', '.join(told)}.{then}"
 
 
 def _to_explore(me: Explorer, question: Question) -> None:
