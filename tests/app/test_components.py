@@ -162,6 +162,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "generate",
         "head_card",
         "head_table",
+        "grids",
         "heads",
         "hint",
         "history",

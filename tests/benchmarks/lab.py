@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 import gptcore
+from app.panels.logit_difference import LogitDifference
+from app.panels.sweeps import Question, largest_run, sweep
+from app.state import server
+from app.stores.computations import Computations
 from gptcore import analysis
 from tests.benchmarks.capture import ids
 from tests.benchmarks.timing import absolute, keep_freed_memory, report, seconds
@@ -31,6 +35,22 @@ def sweeps(model: gptcore.GPT) -> bool:
         detail = f"by gradients {gradient:.2f} s"
         good &= report(f"a sweep of {what} at GPT-2 small's size, {T} tokens, s", exact, 25, detail)
     return good
+
+
+def sweep_of_page(model: gptcore.GPT) -> bool:
+    """The sweep of layer and position as the page runs it: on a thread, in turns, with the estimate by gradients."""
+    clean, corrupt = ids(T), ids(T)
+    corrupt[3] += 1
+    metric, question = LogitDifference(11, 12), Question("resid_pre")
+
+    def run() -> None:
+        work = partial(sweep, model, clean, corrupt, metric, question)
+        found = Computations(server.turn).start("key", work, largest_run(124_000_000, T))
+        while not found.finished:
+            found.watch()
+            found.wait(1)
+
+    return report(f"a sweep of resid_pre on the page, {T} tokens, s", seconds(run), 25, "and its estimate by gradients")
 
 
 def cards() -> bool:
@@ -64,7 +84,7 @@ def main() -> int:
     with absolute():
         good = [cards()]
         model = gptcore.GPT(gptcore.GPTConfig.preset("gpt2")).eval()
-        good += [attribution(model), sweeps(model)]
+        good += [attribution(model), sweeps(model), sweep_of_page(model)]
         if "--all" in sys.argv:
             good.append(big_cards(model))
     return 0 if all(good) else 1
