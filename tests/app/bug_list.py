@@ -16,6 +16,7 @@ CHANGES = "tests/app/test_changes.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS = "tests/app/test_lab_heads.py"
+PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1224,5 +1225,34 @@ BUGS: Final = (
         "me.apply(Lock(finding.position + me.shown.cropped))",
         "me.apply(Lock(finding.position))",
         f"{LAB_HEADS}::test_findings_are_those_of_the_scan_and_lead_there",
+    ),
+    # ---- two prompts, two models ----
+    Bug(
+        "a patch from the wrong prompt",
+        "panels/patches.py",
+        "return SIDES[1 - SIDES.index(self.into)]",
+        "return self.into",
+        f"{PROMPTS}::test_a_cell_that_is_put_into_the_other_prompt_is_patched_there",
+    ),
+    Bug(
+        "the causal cone begins a token late",
+        "panels/patches.py",
+        "return position >= start and row > self.layer",
+        "return position > start and row > self.layer",
+        f"{PROMPTS}::test_a_cell_that_is_put_into_the_other_prompt_is_patched_there",
+    ),
+    Bug(
+        "breaking shown as restoring",
+        "panels/sweeps.py",
+        "good, bad = (corrupt, clean) if question.breaking",
+        "good, bad = (clean, corrupt) if question.breaking",
+        f"{PROMPTS}::test_a_sweep_is_that_of_gptcore",
+    ),
+    Bug(
+        "differences of the other model's own logits",
+        "panels/model_pair.py",
+        "second = other[name][0][:, list(first.tokens)]",
+        "second = other[name][0][:, : len(first.tokens)]",
+        f"{MODELS}::test_the_logits_of_the_same_tokens_are_subtracted",
     ),
 )
