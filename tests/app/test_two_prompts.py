@@ -219,7 +219,7 @@ def test_a_sweep_is_that_of_gptcore(page: Lab, what: Any, way: str) -> None:
     assert values(page.grid(SWEEP, "exact")) == pytest.approx(exact.numpy(), abs=1e-12)
     assert values(page.grid(SWEEP, "gradient")) == pytest.approx(gradient.numpy(), abs=1e-12)
     told = np.corrcoef(exact.flatten(), gradient.flatten())[0, 1]
-    assert page.grid(SWEEP, "gradient")["note"].endswith(f"exact cells {told:.2f}")
+    assert page.grid(SWEEP, "gradient")["note"].endswith(f"exact cells {told:.2f}".replace("-", "−"))
     assert page.grid(SWEEP, "exact")["title"].endswith(
         {"restore": "clean into corrupt", "break": "corrupt into clean"}[way]
     )

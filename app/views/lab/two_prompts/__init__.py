@@ -19,8 +19,8 @@ from app.views.lab.two_prompts.sweeping import sweeping
 
 KEY = "lab pair"
 HOW = (
-    "Each cell is what the model would say there, after so many blocks: the darker, the more likely. Put a cell of one "
-    "prompt into the other, and see what becomes of it."
+    "Each cell is what the model would say there, after so many blocks: the stronger the colour, the more likely. "
+    "Put a cell of one prompt into the other, and see what becomes of it."
 )
 
 

@@ -38,6 +38,8 @@ MEANINGS = {
     False: "1: this part alone brings the other prompt's metric to that of this prompt; 0: it changes nothing.",
     True: "1: this part alone brings this prompt's metric to that of the other; 0: it changes nothing.",
 }
+LEAST = 0.005
+"""The size from which a cell is worth telling: less is written as 0."""
 NAMED = 3
 """Cells that are told in words."""
 
@@ -202,11 +204,15 @@ def _chosen(pair: PromptPair, question: Question, start: int) -> list[Mark]:
 
 def _agreement(answer: Answer) -> str:
     found = answer.correlation
-    return "to first order" if found is None else f"to first order; correlation with the exact cells {found:.2f}"
+    if found is None:
+        return "to first order"
+    return f"to first order; correlation with the exact cells {found:.2f}".replace("-", "−")
 
 
 def _most(pair: PromptPair, me: Explorer, question: Question, answer: Answer) -> str:
     """Tell the largest cells in words."""
+    if answer.exact.nan_to_num().abs().max() < LEAST:
+        return f"{MEANINGS[question.breaking]} No cell carries as much as {LEAST}."
     values = answer.exact.nan_to_num(-1e9)
     best = values.flatten().topk(min(NAMED, values.numel()))
     ids, label = pair.plain["this"].ids[0].tolist(), me.checkpoint.tokenizer.label
