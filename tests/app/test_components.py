@@ -160,9 +160,9 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "explanation",
         "findings",
         "generate",
+        "grids",
         "head_card",
         "head_table",
-        "grids",
         "heads",
         "hint",
         "history",
@@ -548,21 +548,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert not at.exception
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
-    alone |= {"copy_code", "findings", "head_card", "head_table", "point_picture"}
-    alone = {
-        "alive",
-        "badge",
-        "grids",
-        "history",
-        "link",
-        "live",
-        "losses",
-        "place",
-        "plot",
-        "runtime",
-        "what_if",
-        "words",
-    }
+    alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "point_picture"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
         *("gptscope_history", "gptscope_live", "gptscope_head_card", "gptscope_point_picture"),
