@@ -23,7 +23,9 @@ from gptcore.analysis.head_losses import HeadLosses, head_losses
 from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_chance, prompt_scores, repeated
 from gptcore.analysis.head_weights import HeadWeights, head_weights
 from gptcore.analysis.in_context import InContext, in_context_score
+from gptcore.analysis.jacobian_lens import JacobianLens, jacobian_lens
 from gptcore.analysis.lens import LogitLens, lens_names, logit_lens
+from gptcore.analysis.lens_table import LensTable, lens_table
 from gptcore.analysis.neurons import (
     Neuron,
     Tokens,
@@ -33,6 +35,7 @@ from gptcore.analysis.neurons import (
     search_neurons,
     suppressed,
 )
+from gptcore.analysis.own_text import own_text
 from gptcore.analysis.parity import parity
 from gptcore.analysis.patching import patch_sweep
 from gptcore.analysis.path_patching import path_patching, path_sweep
@@ -51,6 +54,8 @@ __all__ = [
     "HeadLosses",
     "HeadWeights",
     "InContext",
+    "JacobianLens",
+    "LensTable",
     "LogitAttribution",
     "LogitLens",
     "Neuron",
@@ -72,8 +77,10 @@ __all__ = [
     "head_scores",
     "head_weights",
     "in_context_score",
+    "jacobian_lens",
     "knock_out",
     "lens_names",
+    "lens_table",
     "letter_scores",
     "logit_attribution",
     "logit_lens",
@@ -83,6 +90,7 @@ __all__ = [
     "neuron_logits",
     "ov_logits",
     "ov_top1",
+    "own_text",
     "parity",
     "patch_sweep",
     "path_patching",

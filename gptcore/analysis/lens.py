@@ -58,7 +58,7 @@ def logit_lens(trace: Trace, positions: int | slice | None = None, mid: bool = F
     >>> logit_lens(trace, positions=-1, mid=True).logits.shape
     torch.Size([5, 1, 1, 5])
     """
-    chosen = _range(positions, trace.T)
+    chosen = positions_of(positions, trace.T)
     names = lens_names(trace.config, mid)
     states = torch.stack([trace.rows(name, chosen.start, chosen.stop) for name in names])  # (rows, B, t, C)
     logits = trace.unembedded(states)  # (rows, B, t, V)
@@ -80,7 +80,7 @@ def lens_names(config: GPTConfig, mid: bool = False) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _range(positions: int | slice | None, T: int) -> range:
+def positions_of(positions: int | slice | None, T: int) -> range:
     """Return the positions that are asked for, of which there is one at least."""
     if isinstance(positions, int) and not isinstance(positions, bool):
         found = range(T)[positions : positions + 1 or None]
