@@ -23,8 +23,8 @@ from gptcore.model import GPT
 
 SKIPPED = 16
 """Positions at the start of each sequence that do not count, at most: many heads rest on the first tokens."""
-AT_ONCE = 2048
-"""Tokens of a backward pass: so many channels go together."""
+AT_ONCE = 256
+"""Tokens of a backward pass: sequences that go together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def jacobian_lens(
     does to its own position's prediction and, through attention, to all later ones. (Another definition takes p' = p
     alone, and gives other matrices.) `JacobianLens.read` makes a lens of it.
 
-    Cost: C backward passes over each sequence. For a model of 10 million parameters that is minutes on two cores.
+    Cost: C backward passes over each sequence.
 
     Args:
         model: a model or checkpoint, in eval mode.
@@ -100,28 +100,28 @@ def jacobian_lens(
     if other := exchanged(gpt):
         raise ValueError(f"{other}, so the lens would not be of the model that the map shows; undo it")
     tokens = own_text(gpt) if ids is None else checked_ids(gpt, ids)
-    B, T = tokens.shape
+    T = tokens.size(1)
     skip = min(SKIPPED, T // 4) if skip is None else skip
     if not 0 <= skip < T:
         raise ValueError(f"skip must be from 0 to {T - 1}, got {skip}: of {T} positions one at least must count")
-    C = gpt.config.n_embd
-    together = max(1, min(C, AT_ONCE // T))
-    starts = range(0, C, together)
-    names = lens_names(gpt.config)
+    C, names = gpt.config.n_embd, lens_names(gpt.config)
+    groups = tokens.split(max(1, AT_ONCE // T))
     total: Tensor | None = None
-    done, of = 0, B * len(starts)
-    for row in range(B):
-        slopes = []
-        for start in starts:
+    done, of, finished = 0, C * len(groups), 0
+    for group in groups:
+        states = _states(gpt, group)
+        rows = []
+        for channel in range(C):
             if progress is not None and progress(done, of) is False:
-                return _mean(names, total, row, skip, gpt)
-            slopes.append(_slopes(gpt, tokens[row], range(start, min(C, start + together)), skip))
+                return _mean(names, total, finished, skip, gpt)
+            rows.append(_slopes(states, channel, skip))
             done += 1
-        added = torch.cat(slopes, dim=1)  # (rows, C, C)
+        added = torch.stack(rows, dim=1)  # (rows, C, C)
         total = added if total is None else total + added
+        finished += len(group)
     if progress is not None:
         progress(done, of)
-    return _mean(names, total, B, skip, gpt)
+    return _mean(names, total, finished, skip, gpt)
 
 
 def _mean(names: tuple[str, ...], total: Tensor | None, count: int, skip: int, gpt: GPT) -> JacobianLens:
@@ -130,20 +130,24 @@ def _mean(names: tuple[str, ...], total: Tensor | None, count: int, skip: int, g
     return JacobianLens(names, jacobians, count, skip)
 
 
-def _slopes(gpt: GPT, ids: Int[Tensor, " T"], channels: range, skip: int) -> Float[Tensor, "rows n C"]:
-    """Return the rows of the Jacobians for some channels of the final stream: a copy of the sequence for each of them.
-
-    A copy's gradient at position p is that of the sum over all positions; those before p add nothing, as they do not
-    see p.
-    """
-    n, trunk = len(channels), gpt.transformer
+def _states(gpt: GPT, ids: Int[Tensor, "B T"]) -> list[Float[Tensor, "B T C"]]:
+    """Run some sequences, and return the stream at each depth, each computed from the one before by autograd."""
+    trunk = gpt.transformer
     with torch.inference_mode(False), torch.enable_grad():
         with torch.no_grad():
-            positions = torch.arange(len(ids), device=ids.device)
-            x = trunk.drop(trunk.embed(trunk.wte(ids) + trunk.wpe(positions)))  # (T, C)
-        states = [x.expand(n, -1, -1).clone().requires_grad_()]
+            positions = torch.arange(ids.size(1), device=ids.device)
+            x = trunk.drop(trunk.embed(trunk.wte(ids) + trunk.wpe(positions)))  # (B, T, C)
+        states = [x.clone().requires_grad_()]
         for block in trunk.h:
-            states.append(block(states[-1]))  # (n, T, C)
-        final = sum(states[-1][i, :, channel].sum() for i, channel in enumerate(channels))
-        found = torch.autograd.grad(final, states)
-    return torch.stack([each[:, skip:].mean(dim=1) for each in found])
+            states.append(block(states[-1]))  # (B, T, C)
+    return states
+
+
+def _slopes(states: list[Tensor], channel: int, skip: int) -> Float[Tensor, "rows C"]:
+    """Return the row of each Jacobian for one channel of the final stream, averaged over positions, summed over B.
+
+    The gradient at position p is that of the sum over all positions: those before p add nothing, as they do not see p.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        found = torch.autograd.grad(states[-1][..., channel].sum(), states, retain_graph=True)
+    return torch.stack([each[:, skip:].mean(dim=1).sum(dim=0) for each in found])

@@ -69,25 +69,28 @@ def test_it_reads_what_the_slopes_carry_up(pair: tuple[Any, Checkpoint]) -> None
         lens.read(capture(random_model(), [3]))
 
 
-def test_channels_in_several_passes_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sequences_in_several_groups_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model(dtype=torch.float64)
-    whole = jacobian_lens(model, TEXT % 17).jacobians
-    monkeypatch.setattr(MODULE, "AT_ONCE", 7 * 5)
+    text = torch.cat([TEXT, TEXT.flip(1)[:1]]) % 17
+    whole = jacobian_lens(model, text).jacobians
+    monkeypatch.setattr(MODULE, "AT_ONCE", 7 * 2)
     told: list[tuple[int, int]] = []
 
     def progress(done: int, of: int) -> None:
         told.append((done, of))
 
-    parts = jacobian_lens(model, TEXT % 17, progress=progress).jacobians
-    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-12)
-    of = 2 * -(-model.config.n_embd // 5)
+    parts = jacobian_lens(model, text, progress=progress)
+    torch.testing.assert_close(parts.jacobians, whole, rtol=0, atol=1e-12)
+    of = 2 * model.config.n_embd
     assert told == [(done, of) for done in range(of + 1)]
+    assert parts.sequences == 3
 
 
 def test_a_stop_leaves_the_mean_of_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model(dtype=torch.float64)
     text = TEXT % 17
-    stopped = jacobian_lens(model, text, progress=lambda done, of: done < of - 1 or done == 0)
+    monkeypatch.setattr(MODULE, "AT_ONCE", 7)
+    stopped = jacobian_lens(model, text, progress=lambda done, of: done < of - 1)
     one = jacobian_lens(model, text[:1])
     assert stopped.sequences == 1
     assert stopped.jacobians.equal(one.jacobians)
