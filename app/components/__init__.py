@@ -19,6 +19,7 @@ from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
 from app.components.history import Opened, history
 from app.components.lens import LensEvent, LensRow, LensToken, lens
+from app.components.lens_table import UNKNOWN, LensTableEvent, lens_table
 from app.components.link import link
 from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
@@ -34,11 +35,13 @@ from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
 from app.components.save import FileKind, FileOffer, SaveEvent, save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
+from app.components.token_marks import TokenMarksEvent, token_marks
 from app.components.what_if import Measured, Preset, SizeField, WhatIfEvent, what_if
 from app.components.words import WordsEvent, words
 
 __all__ = [
     "MOST_CELLS",
+    "UNKNOWN",
     "AliveEvent",
     "Append",
     "BadgeEvent",
@@ -63,6 +66,7 @@ __all__ = [
     "Heatmap",
     "LensEvent",
     "LensRow",
+    "LensTableEvent",
     "LensToken",
     "Listed",
     "ListedChange",
@@ -90,6 +94,7 @@ __all__ = [
     "Strongest",
     "TableEvent",
     "TimelineEvent",
+    "TokenMarksEvent",
     "WhatIfEvent",
     "WordsEvent",
     "alive",
@@ -109,6 +114,7 @@ __all__ = [
     "hint",
     "history",
     "lens",
+    "lens_table",
     "link",
     "live",
     "losses",
@@ -126,6 +132,7 @@ __all__ = [
     "runtime",
     "save",
     "timeline",
+    "token_marks",
     "what_if",
     "words",
 ]

@@ -1,0 +1,59 @@
+"""Who makes the logit: what each block, head or neuron adds to the logit of a token, or to its lead over another."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import components
+from app.panels import part_code, part_figures
+from app.panels.logit_parts import BY, bars
+from app.session.explorer import Explorer
+from app.state import lab, reports, server
+from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
+from app.views.lab.parts.tokens import NONE, token_select
+from gptcore import logit_attribution
+
+PLOT = "lab bars"
+
+
+def attribution(me: Explorer) -> None:
+    """Draw the picture."""
+    event = reports.new(PLOT)
+    if event:
+        go(me, event.get("point"))
+    likely = me.shown.likely(me.position, 2)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        token = token_select(me, "The logit of", "token", likely[0])
+        versus = token_select(me, "against", "versus", likely[-1] if len(likely) > 1 else NONE, "no other token")
+        by = st.segmented_control(
+            "Parts",
+            list(BY),
+            default=lab.get("by", "block") if lab.get("by", "block") in BY else "block",
+            format_func=BY.__getitem__,
+            required=True,
+            key="lab by",
+            label_visibility="collapsed",
+        )
+        by = by or "block"
+        lab.choose("by", by, "block")
+    other = None if versus in (NONE, token) else versus
+    run = me.shown.unchanged
+    with server.turn(me.parameters):
+        found = logit_attribution(run, token, other, me.position)
+        each = bars(found, run, me.arch, by)
+    lead = "" if other is None else f" over {word(me, other)}"
+    what = f"the logit of {word(me, token)}" if other is None else f"the lead of {word(me, token)}{lead}"
+    heading(
+        f"What each part adds to {what}, {after(me)}",
+        f"Direct attribution: the final norm's scale is that of the actual state, one number for all parts. {RAW} The "
+        "bias of the values counts within its head. What a part does to later parts is not in its bar.",
+        part_code.attribution(opened(me), by, token, other, me.position),
+    )
+    total = sum(bar.value for bar in each)
+    captured = "logit" if other is None else "difference of the two logits"
+    st.markdown(
+        f"The bars add up to **{total:+.4f}**; the run's own {captured} is **{found.total:+.4f}** "
+        f"(they differ by {abs(total - found.total):.1e}: rounding). Click a bar to see its part on Explore.",
+    )
+    figure = part_figures.bars(each, total, "all together", dark=reports.dark())
+    components.plot(figure, key=PLOT, bar=False, points=True)

@@ -1,0 +1,116 @@
+"""The lens over all positions: what the model would say at each depth, as a table."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app import components
+from app.panels import part_code
+from app.panels.lens_cells import COLOURS, cells
+from app.session.explorer import Explorer
+from app.state import lab, reports
+from app.state.origin import origin
+from app.views.lab.parts.picture import go, heading, opened
+from app.views.lab.parts.waiting import result_of
+from gptcore import Trace
+from gptcore.analysis import JacobianLens, LensTable, jacobian_lens, lens_table, own_text
+from gptcore.analysis.lens import lens_names
+from gptcore.analysis.patching import Progress
+
+TABLE: Final = "lab lens table"
+LENSES: Final = {"logit": "Logit lens", "jacobian": "J-lens"}
+MOST_PARAMETERS: Final = 20_000_000
+"""Parameters of a model for which the J-lens is offered: it takes a backward pass for each channel."""
+CONVENTIONS: Final = {
+    "logit": "The residual stream at each depth, through the final norm with the state's own statistics, then W_U: as "
+    "if the blocks above did nothing. The last row is the output. Weights are raw. Click a cell to see its state.",
+    "jacobian": "The residual stream at each depth, carried to the end by the average Jacobian of the final stream "
+    "(Gurnee et al. 2026: summed over later positions, averaged over positions and texts), then the final norm with "
+    "its own statistics, and W_U. Weights are raw. Click a cell to see its state.",
+}
+
+
+def lens(me: Explorer) -> None:
+    """Draw the picture."""
+    event = reports.new(TABLE)
+    names = lens_names(me.arch.config)
+    if event and type(event.get("row")) is int and 0 <= event["row"] < len(names):
+        go(me, f"position {event.get('position')}", f"node {names[event['row']]}")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = _chosen("lens", LENSES, "Lens")
+        colour = _chosen("colour", COLOURS, "Colour")
+    heading(
+        f"{LENSES[kind]}: what the model would say at each depth, after each token",
+        CONVENTIONS[kind],
+        part_code.lens(opened(me), kind == "jacobian"),
+    )
+    carried = None
+    if kind == "jacobian":
+        carried = _jacobian(me)
+        if carried is None:
+            return
+    run, model = me.shown.unchanged, me.checkpoint.model
+    key = ("lens table", weakref.ref(model), tuple(run.ids[0].tolist()), carried and carried.sequences)
+    piece = 8.0 * len(names) * me.arch.config.n_embd * me.arch.config.vocab_size
+    work = partial(_table, run, carried)
+    table, complete = result_of(key, work, piece, "the table")
+    if table is None:
+        return
+    if not complete:
+        st.caption("Positions that were not read are empty.")
+    label = me.shown.checkpoint.tokenizer.label
+    components.lens_table(
+        key=TABLE,
+        text=me.shown.text,
+        origin=origin(),
+        tokens=me.shown.tokens,
+        position=me.position,
+        **cells(table, label, me.arch.config, colour),
+    )
+
+
+def _table(run: Trace, carried: JacobianLens | None, progress: Progress) -> LensTable:
+    return lens_table(run, carried, progress=progress)
+
+
+def _jacobian(me: Explorer) -> JacobianLens | None:
+    """Return the J-lens of the weights on the screen, once it is there."""
+    model = me.checkpoint.model
+    if me.parameters > MOST_PARAMETERS:
+        most, channels = MOST_PARAMETERS // 10**6, me.arch.config.n_embd
+        st.info(
+            f"The J-lens takes a backward pass for each of the {channels:,} channels: this page offers it for models "
+            f"of up to {most} million parameters. This one has {me.parameters:,}.",
+            icon=":material/info:",
+        )
+        return None
+
+    def work(progress: Progress) -> JacobianLens:
+        return jacobian_lens(model, own_text(model), progress=progress)
+
+    ask = "The J-lens of a model is measured once, over text that the model writes itself; then it serves every prompt."
+    found, _ = result_of(("jacobian lens", weakref.ref(model)), work, me.parameters * 256.0, "the J-lens", ask=ask)
+    if not isinstance(found, JacobianLens) or not found.sequences:
+        return None
+    about = f"{found.sequences} sequences that the model has written, without the first {found.skip} positions of each"
+    st.caption(f"The average is over {about}.")
+    return found
+
+
+def _chosen(name: str, words: dict[str, str], title: str) -> str:
+    usual = next(iter(words))
+    before = lab.get(name, usual)
+    chosen = st.segmented_control(
+        title,
+        list(words),
+        default=before if before in words else usual,
+        format_func=words.__getitem__,
+        required=True,
+        key=f"lab {name}",
+    )
+    lab.choose(name, chosen or usual, usual)
+    return chosen or usual
