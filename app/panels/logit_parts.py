@@ -16,7 +16,7 @@ from gptcore.analysis import neuron_attribution
 from gptcore.analysis.attribution import REMAINDER
 
 BY: Final = {"block": "by block", "head": "by head", "neuron": "by neuron"}
-MOST: Final = 24
+MOST: Final = 16
 """Bars of a picture by head or by neuron; all others are one bar together."""
 
 

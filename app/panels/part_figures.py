@@ -109,9 +109,10 @@ def attention(matrix: NDArray[np.float32], tokens: Sequence[str], first: int, ti
         )
     )
     axis: dict[str, Any] = {"type": "category", "tickvals": labelled, "showgrid": False}
-    figure.update_layout(height=640, uirevision=f"{title} {T}", **look_of(dark))
-    figure.update_xaxes(title="key: the token that is read", tickangle=-60, **axis)
-    figure.update_yaxes(title="query: the position that reads", autorange="reversed", **axis)
+    figure.update_layout(height=600, uirevision=f"{title} {T}", **look_of(dark))
+    figure.update_xaxes(title="key: the token that is read", tickangle=-60, constrain="domain", **axis)
+    square = {"scaleanchor": "x", "constrain": "domain"}
+    figure.update_yaxes(title="query: the position that reads", autorange="reversed", **axis, **square)
     return figure
 
 

@@ -10,12 +10,14 @@ import streamlit as st
 from app.panels.token_words import visible
 from app.session.actions import Lock
 from app.session.explorer import Explorer
-from app.state import lab, person, reports
+from app.state import person, reports
 from app.views.lab.parts.attention import attention
 from app.views.lab.parts.attribution import attribution
+from app.views.lab.parts.choices import segments
 from app.views.lab.parts.lens import lens
 from app.views.lab.parts.neurons import neurons
 from app.views.lab.parts.residual import residual
+from app.views.markdown import escaped
 
 PICTURES: Final[dict[str, tuple[str, Callable[[Explorer], None]]]] = {
     "logit": ("Who makes the logit", attribution),
@@ -25,29 +27,29 @@ PICTURES: Final[dict[str, tuple[str, Callable[[Explorer], None]]]] = {
     "attention": ("Attention, summed up", attention),
 }
 """A title and a part of the page by the name that a link carries."""
-TOKEN: Final = "lab token"
+TOKEN: Final = "lab position"
+SHOWN: Final = 70
+"""Characters of the prompt that are shown."""
 
 
 def parts(me: Explorer) -> None:
     """Draw the choices, and the picture that was chosen."""
-    names = list(PICTURES)
-    before = lab.get("part", names[0])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        name = st.segmented_control(
-            "Picture",
-            names,
-            default=before if before in names else names[0],
-            format_func=lambda name: PICTURES[name][0],
-            required=True,
-            key="lab part",
-            label_visibility="collapsed",
-        )
+        name = segments("part", {name: title for name, (title, _) in PICTURES.items()}, "Picture", shown=False)
         _token(me)
-    name = name or names[0]
-    lab.choose("part", name, names[0])
+        st.caption(escaped(shortened(me.shown.text)), width="content")
     if any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. These pictures are of the model as it is, without them.")
     PICTURES[name][1](me)
+
+
+def shortened(text: str) -> str:
+    """Return the end of a long prompt, which is what the followed token stands near to.
+
+    >>> shortened("ab" * 60)[:4], shortened("a fox")
+    ('…aba', 'a fox')
+    """
+    return text if len(text) <= SHOWN else f"…{text[-SHOWN + 1 :]}"
 
 
 def _token(me: Explorer) -> None:

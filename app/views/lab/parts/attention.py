@@ -10,11 +10,12 @@ from torch import Tensor
 from app import components
 from app.panels import part_code, part_figures
 from app.session.explorer import Explorer
-from app.state import lab, reports, server
+from app.state import reports, server
+from app.views.lab.parts.choices import number, segments
 from app.views.lab.parts.picture import RAW, go, heading, opened
 from gptcore.analysis import rollout, value_weighted, value_weighted_layer
 
-PLOT: Final = "lab attention"
+PLOT: Final = "lab attention map"
 KINDS: Final = {"rollout": "rollout", "head": "value-weighted, a head", "layer": "value-weighted, a layer"}
 
 
@@ -22,21 +23,12 @@ def attention(me: Explorer) -> None:
     """Draw the picture."""
     config, run = me.arch.config, me.shown.unchanged
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = st.segmented_control(
-            "Attention",
-            list(KINDS),
-            default=lab.get("attention", "rollout") if lab.get("attention", "rollout") in KINDS else "rollout",
-            format_func=KINDS.__getitem__,
-            required=True,
-            key="lab attention kind",
-            label_visibility="collapsed",
-        )
-        kind = kind or "rollout"
-        lab.choose("attention", kind, "rollout")
-        layer = _number("Layers, from the first" if kind == "rollout" else "Layer", "of_layer", config.n_layer,
-                        first=1 if kind == "rollout" else 0,
-                        usual=config.n_layer if kind == "rollout" else me.location.layer)  # fmt: skip
-        head = _number("Head", "of_head", config.n_head, usual=me.location.head) if kind == "head" else None
+        kind = segments("attention", KINDS, "Attention", shown=False)
+        if kind == "rollout":
+            layer = number("layers", range(1, config.n_layer + 1), "Layers", config.n_layer)
+        else:
+            layer = number("of_layer", range(config.n_layer), "Layer", me.location.layer)
+        head = number("of_head", range(config.n_head), "Head", me.location.head) if kind == "head" else None
     event = reports.new(PLOT)
     if event:
         node = me.arch.named("attention", layer - 1 if kind == "rollout" else layer)
@@ -80,17 +72,6 @@ def _picture(me: Explorer, kind: str, layer: int, head: int | None) -> tuple[Ten
         f"The length of the sum over heads of A[q, k] v_k W_O: heads may cancel each other. {RAW}",
         part_code.value_weighted(told, layer, None),
     )
-
-
-def _number(label: str, name: str, count: int, usual: int, first: int = 0) -> int:
-    """Draw a choice of a layer or a head, and return it."""
-    choices = list(range(first, count + first))
-    told = lab.get(name, str(usual))
-    before = int(told) if told.isdecimal() and int(told) in choices else usual if usual in choices else choices[-1]
-    chosen = st.selectbox(label, choices, index=choices.index(before), width=110)
-    chosen = before if chosen is None else chosen
-    lab.choose(name, str(chosen), str(usual))
-    return chosen
 
 
 def _query(place: object) -> str:

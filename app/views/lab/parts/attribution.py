@@ -8,7 +8,8 @@ from app import components
 from app.panels import part_code, part_figures
 from app.panels.logit_parts import BY, bars
 from app.session.explorer import Explorer
-from app.state import lab, reports, server
+from app.state import reports, server
+from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
 from app.views.lab.parts.tokens import NONE, token_select
 from gptcore import logit_attribution
@@ -25,17 +26,7 @@ def attribution(me: Explorer) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         token = token_select(me, "The logit of", "token", likely[0])
         versus = token_select(me, "against", "versus", likely[-1] if len(likely) > 1 else NONE, "no other token")
-        by = st.segmented_control(
-            "Parts",
-            list(BY),
-            default=lab.get("by", "block") if lab.get("by", "block") in BY else "block",
-            format_func=BY.__getitem__,
-            required=True,
-            key="lab by",
-            label_visibility="collapsed",
-        )
-        by = by or "block"
-        lab.choose("by", by, "block")
+        by = segments("by", BY, "Parts", shown=False)
     other = None if versus in (NONE, token) else versus
     run = me.shown.unchanged
     with server.turn(me.parameters):

@@ -12,8 +12,9 @@ from app import components
 from app.panels import part_code
 from app.panels.lens_cells import COLOURS, cells
 from app.session.explorer import Explorer
-from app.state import lab, reports
+from app.state import reports
 from app.state.origin import origin
+from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import go, heading, opened
 from app.views.lab.parts.waiting import result_of
 from gptcore import Trace
@@ -41,8 +42,8 @@ def lens(me: Explorer) -> None:
     if event and type(event.get("row")) is int and 0 <= event["row"] < len(names):
         go(me, f"position {event.get('position')}", f"node {names[event['row']]}")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = _chosen("lens", LENSES, "Lens")
-        colour = _chosen("colour", COLOURS, "Colour")
+        kind = segments("lens", LENSES, "Lens")
+        colour = segments("colour", COLOURS, "Colour")
     heading(
         f"{LENSES[kind]}: what the model would say at each depth, after each token",
         CONVENTIONS[kind],
@@ -99,18 +100,3 @@ def _jacobian(me: Explorer) -> JacobianLens | None:
     about = f"{found.sequences} sequences that the model has written, without the first {found.skip} positions of each"
     st.caption(f"The average is over {about}.")
     return found
-
-
-def _chosen(name: str, words: dict[str, str], title: str) -> str:
-    usual = next(iter(words))
-    before = lab.get(name, usual)
-    chosen = st.segmented_control(
-        title,
-        list(words),
-        default=before if before in words else usual,
-        format_func=words.__getitem__,
-        required=True,
-        key=f"lab {name}",
-    )
-    lab.choose(name, chosen or usual, usual)
-    return chosen or usual

@@ -10,35 +10,27 @@ import streamlit as st
 from app import components
 from app.panels import part_code
 from app.session.explorer import Explorer
-from app.state import lab, reports, server
+from app.state import reports, server
 from app.state.origin import origin
+from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
 from app.views.lab.parts.tokens import NONE, token_select
 from gptcore.analysis import Neuron, Tokens, most_active, promoted, search_neurons, suppressed
 
 TABLE: Final = "lab neurons"
 MARKS: Final = "lab neuron tokens"
-COUNT: Final = 12
+COUNT: Final = 10
 TOLD: Final = 5
 """Tokens that a neuron promotes or suppresses, in the table."""
 PROMOTES: Final = "What a neuron adds to a logit for an activation of 1 is its row of W_out @ W_U, without any norm."
-WAYS: Final = {"active": "most active here", "promote": "promote a token", "suppress": "suppress a token"}
+WAYS: Final = {"active": "are most active here", "promote": "promote a token", "suppress": "suppress a token"}
 
 
 def neurons(me: Explorer) -> None:
     """Draw the picture."""
     event = reports.new(MARKS)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        way = st.segmented_control(
-            "Neurons that",
-            list(WAYS),
-            default=lab.get("neurons", "active") if lab.get("neurons", "active") in WAYS else "active",
-            format_func=WAYS.__getitem__,
-            required=True,
-            key="lab neuron way",
-        )
-        way = way or "active"
-        lab.choose("neurons", way, "active")
+        way = segments("neurons", WAYS, "Neurons that")
         token = NONE
         if way != "active":
             token = token_select(me, "Token", "neuron_token", me.shown.likely(me.position, 1)[0])

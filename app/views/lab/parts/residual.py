@@ -23,7 +23,7 @@ def residual(me: Explorer) -> None:
     with server.turn():
         found = residual_norms(me.shown.unchanged)
     depths = ["emb", *(str(layer) for layer in range(me.arch.config.n_layer))]
-    at, norms = me.position, found.norms[0]  # (rows, T)
+    at, norms = me.position, found.norms[:, 0]  # (rows, T)
     heading(
         f"Length of the residual stream and its turns, {after(me)}",
         f"Euclidean lengths and cosines of the states, before any norm. {RAW} Click a point to see its state.",
@@ -34,8 +34,8 @@ def residual(me: Explorer) -> None:
     with left:
         figure = part_figures.depths(found.names, depths, lines, "length", dark=reports.dark())
         components.plot(figure, key=NORMS, bar=False, points=True)
-    turns = found.cosines[0, :, at].tolist()
-    lines = {"with the depth before": [None, *turns], "with the last depth": found.to_last[0, :, at].tolist()}
+    turns = found.cosines[:, 0, at].tolist()
+    lines = {"with the depth before": [None, *turns], "with the last depth": found.to_last[:, 0, at].tolist()}
     with right:
         figure = part_figures.depths(found.names, depths, lines, "cosine", dark=reports.dark())
         components.plot(figure, key=COSINES, bar=False, points=True)

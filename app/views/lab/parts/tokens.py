@@ -7,11 +7,12 @@ from typing import Final
 import streamlit as st
 
 from app.session.explorer import Explorer
-from app.state import lab
+from app.state import lab, person, reports
 from app.views.lab.parts.picture import word
 
 OFFERED: Final = 40
 """Tokens in the list, the likeliest first."""
+REFUSED: Final = "That is no single token of this model: type one, or take one of the list."
 NONE: Final = -1
 """The choice of no token."""
 
@@ -27,34 +28,46 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
         none: the words for no token; "" where one must be chosen.
         help: a sentence on the choice.
     """
-    told = lab.get(name, str(usual))
+    told, key = lab.get(name, str(usual)), f"lab {name}"
     chosen = int(told) if told.removeprefix("-").isdecimal() else usual
     if not (0 <= chosen < me.arch.config.vocab_size or (none and chosen == NONE)):
         chosen = usual
     offered = list(dict.fromkeys([*([NONE] if none else []), *me.shown.likely(me.position, OFFERED), usual, chosen]))
-    picked = st.selectbox(
+    reports.set_widget(key, chosen)
+    st.selectbox(
         label,
         offered,
-        index=offered.index(chosen),
         format_func=lambda token: (none if token == NONE else word(me, token)) if isinstance(token, int) else token,
         accept_new_options=True,
+        key=key,
+        on_change=_keep,
+        args=(name, str(usual)),
         help=help,
         width=210,
     )
-    token = picked if isinstance(picked, int) else _typed(me, str(picked), chosen)
-    lab.choose(name, str(token), str(usual))
-    return token
+    if refused := reports.taken(f"{key} refused"):
+        st.warning(refused, icon=":material/warning:")
+    return chosen
 
 
-def _typed(me: Explorer, text: str, instead: int) -> int:
-    """Return the one token of a text that was typed, with or without a space before it."""
+def _keep(name: str, usual: str) -> None:
+    picked = reports.widget(f"lab {name}")
+    token = picked if isinstance(picked, int) else token_of(person.explorer(), str(picked or ""))
+    if token is None:
+        reports.set_widget(f"lab {name} refused", REFUSED)
+    else:
+        lab.choose(name, str(token), usual)
+
+
+def token_of(me: Explorer, text: str) -> int | None:
+    """Return the one token of a text that was typed, as it is or with a space before it; None for any other."""
     tokenizer = me.shown.checkpoint.tokenizer
-    for each in dict.fromkeys([text.replace("␣", " ").replace("↵", "\n"), f" {text}"]):
+    plain = text.replace("␣", " ").replace("↵", "\n")
+    for each in (plain, f" {plain}"):
         try:
             ids = tokenizer.encode(each)
         except ValueError:
             continue
         if len(ids) == 1:
             return ids[0]
-    st.warning("That is no single token of this model: type one, such as one of the list.", icon=":material/warning:")
-    return instead
+    return None
