@@ -17,6 +17,7 @@ LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", 
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS = "tests/app/test_lab_heads.py"
 PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
+PARTS = "tests/app/test_lab_parts.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1254,5 +1255,34 @@ BUGS: Final = (
         "second = other[name][0][:, list(first.tokens)]",
         "second = other[name][0][:, : len(first.tokens)]",
         f"{MODELS}::test_the_logits_of_the_same_tokens_are_subtracted",
+    ),
+    # ---- what each part says ----
+    Bug(
+        "the attribution of the last position instead of the followed one",
+        "views/lab/parts/attribution.py",
+        "found = logit_attribution(run, token, other, me.position)",
+        "found = logit_attribution(run, token, other)",
+        f"{PARTS}::test_bars_are_the_parts_and_add_up",
+    ),
+    Bug(
+        "the neurons that are not shown are counted twice",
+        "panels/logit_parts.py",
+        "others = added.sum().item() - sum(bar.value for bar in neurons)",
+        "others = added.sum().item()",
+        f"{PARTS}::test_bars_are_the_parts_and_add_up",
+    ),
+    Bug(
+        "rank 1 has the colour of the last rank",
+        "panels/lens_cells.py",
+        "shares = 1 - torch.where(ranks > 0, ranks, torch.nan).log() / blind",
+        "shares = torch.where(ranks > 0, ranks, torch.nan).log() / blind",
+        f"{PARTS}::test_colours_are_what_they_say",
+    ),
+    Bug(
+        "a cell of the lens leads to the depth below",
+        "views/lab/parts/lens.py",
+        "f\"node {names[event['row']]}\"",
+        "f\"node {names[event['row'] - 1]}\"",
+        f"{PARTS}::test_a_cell_leads_to_its_state_and_position",
     ),
 )

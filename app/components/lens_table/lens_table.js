@@ -6,6 +6,7 @@ import { clamp, typedArray } from "../shared/numbers.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { report } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
+import { fill } from "../shared/tones.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { tell } from "./told.js";
 
@@ -95,12 +96,6 @@ function stopAt(view, place) {
 
 // ---- drawing -----------------------------------------------------------------------------------------------------
 
-function colourOf(view, level) {
-  const pixel = ramp(view, "--gs-sequential", LEVELS)[level];
-  const [r, g, b] = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
-  return { fill: `rgb(${r} ${g} ${b})`, tone: 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "light" : "dark" };
-}
-
 function newColumn(view, position) {
   const { tokens, depths, words, count, position: followed } = view.data;
   const { ids, levels, shares } = view.numbers;
@@ -124,11 +119,7 @@ function newColumn(view, position) {
       },
       says,
     );
-    if (levels[at] !== UNKNOWN) {
-      const { fill, tone } = colourOf(view, levels[at]);
-      cell.style.background = fill;
-      cell.dataset.tone = tone;
-    }
+    if (levels[at] !== UNKNOWN) fill(cell, ramp(view, "--gs-sequential", LEVELS)[levels[at]]);
     return cell;
   });
   const column = el("div", { class: position === followed ? "column followed" : "column" }, head, ...cells);

@@ -6,6 +6,7 @@ import { short, typedArray } from "../shared/numbers.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
 import { report } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
+import { fill } from "../shared/tones.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const LEVELS = 255;
@@ -37,12 +38,10 @@ function draw(view) {
   view.tokens.replaceChildren(
     ...tokens.map((token, at) => {
       const pixel = colours[Math.round(middle + (largest ? (values[at] / largest) * middle : 0))];
-      const [r, g, b] = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
       const says = visible(token);
       const label = `${at} ${says}: ${short(values[at])}`;
       const button = el("button", { type: "button", class: at === position ? "token followed" : "token", "data-position": at, "data-value": values[at], "aria-label": label }, says);
-      button.style.background = `rgb(${r} ${g} ${b})`;
-      button.dataset.tone = 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "light" : "dark";
+      fill(button, pixel);
       return button;
     }),
   );

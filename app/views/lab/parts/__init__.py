@@ -37,7 +37,7 @@ def parts(me: Explorer) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = segments("part", {name: title for name, (title, _) in PICTURES.items()}, "Picture", shown=False)
         _token(me)
-        st.caption(escaped(shortened(me.shown.text)), width="content")
+        st.markdown(escaped(shortened(me.shown.text)), width="content")
     if any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. These pictures are of the model as it is, without them.")
     PICTURES[name][1](me)
