@@ -37,7 +37,8 @@ def result_of(
         st.caption(found.trouble if found is not None and found.trouble else _stopped(what) if again else ask)
         label = f"Compute {what} again" if again else f"Compute {what}"
         if st.button(label, icon=":material/play_arrow:", type="primary", key=f"start {what}"):
-            found, again = store.start(key, work, piece), False
+            store.start(key, work, piece)
+            st.rerun()  # without the button
     if found is None:
         return None, False
     found.wait(SOON)
