@@ -167,6 +167,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "hint",
         "history",
         "lens",
+        "lens_table",
         "link",
         "live",
         "losses",
@@ -180,6 +181,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "prompt",
         "save",
         "timeline",
+        "token_marks",
         "what_if",
         "words",
     ]
@@ -474,6 +476,25 @@ def _page() -> None:
         sentences=[sentence],
         questions=[answered],
     )
+    ui.lens_table(
+        key="lens_table",
+        text="ab",
+        origin="o",
+        tokens=["a", "b"],
+        depths=["emb"],
+        words=["a", "b"],
+        ids=np.array([[[1], [0]]], np.int32),
+        shares=np.array([[[0.5], [0.25]]], np.float32),
+        levels=np.array([[127, ui.UNKNOWN]], np.uint8),
+        ends=("0 %", "100 %"),
+        colour="probability",
+        probabilities=np.array([[0.5, np.nan]], np.float32),
+        ranks=np.array([[1, -1]], np.int32),
+        entropies=np.array([[0.7, 0.6]], np.float32),
+        position=1,
+    )
+    values = np.array([0.5, -0.1], np.float32)
+    ui.token_marks(key="marks", text="ab", origin="o", tokens=["a", "b"], values=values, what="activation", position=1)
     ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
     ui.copy_code("x = 1", key="copy")
     pixels = np.zeros((1, 2, 3, 3), np.uint8)
@@ -553,6 +574,11 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
         *("gptscope_history", "gptscope_live", "gptscope_head_card", "gptscope_point_picture"),
     }
+    alone = {"alive", "badge", "history", "lens_table", "link", "live", "losses", "place", "plot", "runtime"}
+    alone |= {"token_marks", "what_if", "words"}
+    assert set(found) == {f"gptscope_{name}" for name in alone}
+    mixed = {"history", "lens_table", "live", "token_marks"}
+    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {f"gptscope_{name}" for name in mixed}
     data = found["gptscope_live"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}

@@ -1,4 +1,4 @@
-"""Who makes the logit: what each block, head or neuron adds to the logit of a token, or to its lead over another."""
+"""The picture Who makes the logit: what blocks, heads or neurons add to a logit, or to its lead over another one."""
 
 from __future__ import annotations
 
