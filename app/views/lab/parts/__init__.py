@@ -47,7 +47,7 @@ def shortened(text: str) -> str:
     """Return the end of a long prompt, which is what the followed token stands near to.
 
     >>> shortened("ab" * 60)[:4], shortened("a fox")
-    ('…aba', 'a fox')
+    ('…bab', 'a fox')
     """
     return text if len(text) <= SHOWN else f"…{text[-SHOWN + 1 :]}"
 
