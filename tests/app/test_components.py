@@ -569,16 +569,11 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert not at.exception
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
-    alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "point_picture"}
+    alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "point_picture", "token_marks"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
-        *("gptscope_history", "gptscope_live", "gptscope_head_card", "gptscope_point_picture"),
+        f"gptscope_{name}" for name in ("history", "live", "head_card", "lens_table", "point_picture", "token_marks")
     }
-    alone = {"alive", "badge", "history", "lens_table", "link", "live", "losses", "place", "plot", "runtime"}
-    alone |= {"token_marks", "what_if", "words"}
-    assert set(found) == {f"gptscope_{name}" for name in alone}
-    mixed = {"history", "lens_table", "live", "token_marks"}
-    assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {f"gptscope_{name}" for name in mixed}
     data = found["gptscope_live"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}
