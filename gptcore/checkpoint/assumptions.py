@@ -14,6 +14,7 @@ from gptcore.checkpoint.base import Checkpoint
 from gptcore.config import Activation, GPTConfig
 from gptcore.model import GPT
 from gptcore.skip_init import twin
+from gptcore.tokenizer.bounded import one_line
 
 
 class Assumption(TypedDict):
@@ -29,6 +30,8 @@ class Assumption(TypedDict):
     """The reason, as a part of a sentence: programs have one or the other."""
 
 
+MOST = 600
+"""Characters of a stranger's field and reason."""
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 
 
@@ -68,7 +71,8 @@ def sentence(assumed: Assumption) -> str:
 def stored(info: Mapping[str, Any]) -> list[Assumption]:
     """Return the assumptions that a file has kept, as far as they are some: a stranger may have written anything."""
     kept = info.get("assumptions")
-    return [each for each in kept if _is_one(each)] if isinstance(kept, list) else []
+    found = [each for each in kept if _is_one(each)] if isinstance(kept, list) else []
+    return [each | {"field": one_line(each["field"], MOST), "why": one_line(each["why"], MOST)} for each in found]
 
 
 def _is_one(kept: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from gptcore.config import GPTConfig
 from gptcore.model import GPT
 from gptcore.tokenizer import Tokenizer
+from gptcore.tokenizer.bounded import one_line
 
 
 class CheckpointError(ValueError):
@@ -27,8 +28,7 @@ class CheckpointError(ValueError):
     MOST = 2000
 
     def __init__(self, sentence: str) -> None:
-        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence)
-        super().__init__(line if len(line) <= self.MOST else f"{line[: self.MOST - 505]} ... {line[-500:]}")
+        super().__init__(one_line(sentence, self.MOST))
 
 
 class HeadsUnknownError(CheckpointError):

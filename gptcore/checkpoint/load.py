@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gptcore.checkpoint import hub, vocabulary
 from gptcore.checkpoint.assumptions import assuming
 from gptcore.checkpoint.base import Checkpoint, CheckpointError, OnTheHubError, OpenInsteadError
 from gptcore.checkpoint.formats import bare, huggingface, nanogpt, native
+from gptcore.checkpoint.info import checked
 from gptcore.checkpoint.parts import first_five
 from gptcore.checkpoint.safetensors_file import SafetensorsFile, starts_like_one
 from gptcore.checkpoint.sandbox.client import Opened, open_pickled
@@ -87,6 +89,7 @@ def load(
             ckpt = _read(path, config, chosen)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
+        ckpt = replace(ckpt, info=checked(ckpt.info))
         if choices:
             ckpt = assuming(ckpt, **choices)
         ckpt.model.to(target)

@@ -86,12 +86,12 @@ def found_for(folder: Path, config: GPTConfig, notices: list[str], settings: obj
         try:
             found = _in_folder(place)
         except (ValueError, OSError) as error:
-            notices.append(_line(f"the vocabulary in {place} cannot be read: {error}. Until then {_WITHOUT}"))
+            notices.append(f"the vocabulary in {place} cannot be read: {error}. Until then {_WITHOUT}")
             return PLAIN_IDS
         if found is not None:
             tokenizer, path = found
             if why := _stranger(path, tokenizer, config):
-                notices.append(_line(f"{why}. Until then {_WITHOUT}"))
+                notices.append(f"{why}. Until then {_WITHOUT}")
                 return PLAIN_IDS
             notices.append(f"the vocabulary was read from {path.name} {_where(path, folder)}")
             return tokenizer
@@ -122,11 +122,6 @@ def fitting(tokenizer: Tokenizer, config: GPTConfig, notices: list[str]) -> Toke
             f"and ids from {tokenizer.vocab_size} on are shown as 'unused'"
         )
     return tokenizer
-
-
-def _line(sentence: str) -> str:
-    """Return a sentence as one printable line that is not too long: a file's names may hold anything."""
-    return str(VocabularyError(sentence))
 
 
 def _where(path: Path, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Reading of untrusted files up to a limit of size. This file knows sizes and JSON; it knows no vocabulary."""
+"""Reading and telling of untrusted content up to a limit. This file knows sizes and JSON; it knows no vocabulary."""
 
 from __future__ import annotations
 
@@ -86,6 +86,20 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:
         return "a number of more than 20 digits"
     return repr(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+def one_line(text: str, most: int) -> str:
+    r"""Return an untrusted text as one printable line of about `most` characters: a longer one loses its middle.
+
+    Characters that cannot be printed, or that reverse the text, become their code.
+
+    >>> one_line("a\nb\u202ec", 80), one_line("a" * 30 + "b" * 30, 20)
+    ('a\\nb\\u202ec', 'aaaaaaaaaa ... bbbbb')
+    """
+    tail = most // 4
+    cut = text if len(text) <= most else f"{text[: most - tail - 5]} ... {text[-tail:]}"
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut)
+    return line if len(line) <= most else f"{line[: most - tail - 5]} ... {line[-tail:]}"
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
