@@ -248,7 +248,7 @@ def _words(event: object, me: Explorer) -> Actions:
 def _timeline(event: object, me: Explorer) -> Actions:
     found: list[Action] = []
     match event:
-        case {"source": str(source), "kind": str(kind), "step": int() | None as step} if source == me.history.source:
+        case {"source": str(source), "kind": str(kind), "step": int() | None as step} if source == me.source:
             found = [SetTimelineScore(kind), MoveInTime(step)]
             match event:
                 case {"pick": {"layer": int(layer), "head": int(head)}}:

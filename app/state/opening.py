@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -10,16 +9,17 @@ import streamlit as st
 
 from app.session.explorer import Explorer
 from app.session.first_prompt import own_prompt
-from app.state import origin, person, server
+from app.state import names, origin, person, server
+from app.state.names import DEFAULT, first
 from app.stores import models
-from app.stores.models import File, Wanted, one_spelling
+from app.stores.models import Wanted
+from app.stores.upload import File
 from gptcore import CheckpointError, shipped_models
 from gptcore.tokenizer import strangers
 
 Remedies = Callable[[Wanted, Exception, Callable[[Wanted], None]], None]
 """Draws what can be done about a model that could not be loaded."""
 
-DEFAULT = "fairytales"
 RECENT = 6
 SECONDS = 2.0
 """Longest time for which a vocabulary that anybody may have made is waited for."""
@@ -39,7 +39,7 @@ def ready(remedies: Remedies | None = None) -> bool:
         open_model(wanted, tell)
     except (CheckpointError, ValueError) as error:
         st.error("This model could not be loaded.", icon=":material/error:")
-        st.text(str(error))  # as plain text: a path may hold anything
+        st.text(names.told(str(error)))  # as plain text: a path may hold anything
         if remedies:
             remedies(wanted, error, _instead)
         if DEFAULT in shipped_models() and wanted.source != DEFAULT:
@@ -53,11 +53,6 @@ def ready(remedies: Remedies | None = None) -> bool:
 def _instead(wanted: Wanted) -> None:
     st.session_state["wanted"] = wanted
     st.rerun()
-
-
-def first() -> Wanted:
-    """Return the model to open at the start: the checkpoint named on the command line, or the default model."""
-    return Wanted(one_spelling(sys.argv[1]) if sys.argv[1:] else DEFAULT)
 
 
 def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> None:
@@ -77,7 +72,8 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     tokens = min(len(refused or text or own_prompt(checkpoint)), limits.prompt)  # or fewer
     work = float(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters()))
     with server.turn(work, waiting=lambda wait: listener(1.0, "waiting for others who compute")):
-        after = Explorer(checkpoint, text, refused=refused, source=wanted.source, past=past, rev=rev, limits=limits)
+        source = names.shown(wanted.source)
+        after = Explorer(checkpoint, text, refused=refused, source=source, past=past, rev=rev, limits=limits)
     offer(wanted)
     origin.renew()
     memory = megabytes, models.memory()
@@ -87,7 +83,7 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
 def recent() -> list[Wanted]:
     """Return what this person has opened, the last first; not shipped models, nor what would need another upload."""
     found = cast(list[Wanted], st.session_state.get("recent", []))
-    return [w for w in found if w.source not in shipped_models() and (not w.digest or server.models().has(w))]
+    return [w for w in found if not w.is_shipped and (not w.digest or server.models().has(w))]
 
 
 def offer(wanted: Wanted) -> None:

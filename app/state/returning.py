@@ -18,7 +18,7 @@ import streamlit as st
 from app.components import PlaceNote
 from app.session.actions import MoveInTime, Restore, Write, sentence
 from app.session.state_text import State, StateError, decode, encode
-from app.state import lab, opening, person, reports, server, what_if
+from app.state import lab, names, opening, person, reports, server, what_if
 from app.state.origin import session, session_of
 from app.stores.models import Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
@@ -79,7 +79,11 @@ def refusal() -> str:
     wanted = person.loaded()
     if wanted.digest:
         return "This model was uploaded: only this server has it, so a link to it cannot be shared."
-    if wanted.source not in shipped_models() and _is_path(wanted.source):
+    if (
+        wanted.source not in shipped_models()
+        and _is_path(wanted.source)
+        and not (server.shared() and _is_open_to_all(wanted))
+    ):
         return "This model lies in a folder of this machine, so a link to it cannot be shared."
     return ""
 
@@ -121,9 +125,9 @@ def _open(aim: Aim, listener: Callable[[float, str], None]) -> str:
     """Open the model, if it is another one; return why that cannot be."""
     state = aim.state
     before = person.loaded() if "explorer" in st.session_state else None
-    source = one_spelling(state.model) if state.model and not state.upload else state.model
+    source = one_spelling(names.meant(state.model)) if state.model and not state.upload else state.model
     try:
-        wanted = Wanted.read(source, state.upload, state.options) if source else opening.first()
+        wanted = Wanted.read(source, state.upload, state.options) if source else names.first()
     except ValueError as error:
         return f"This link could not be followed. {sentence(str(error))}"
     if wanted == before:
@@ -140,7 +144,7 @@ def _open(aim: Aim, listener: Callable[[float, str], None]) -> str:
     try:
         opening.open_model(wanted, listener)
     except (CheckpointError, ValueError) as error:
-        return f"{_short(source)} could not be opened. {sentence(str(error))}{kept}"
+        return f"{_short(state.model)} could not be opened. {sentence(names.told(str(error)))}{kept}"
     return ""
 
 
@@ -158,7 +162,7 @@ def _restore(aim: Aim) -> str:
             before = me.notice
             me.apply(back)
         if me.notice is not before and me.notice is not None and me.notice["kind"] == "error":
-            trouble = f"This place could not be shown. {me.notice['text']}"
+            trouble = f"This place could not be shown. {names.told(me.notice['text'])}"
     return trouble
 
 
@@ -166,7 +170,7 @@ def _keep(typed: str, listener: Callable[[float, str], None]) -> None:
     """Put the text of the page's box into the model on the screen: its own, or the first where that is gone."""
     if "explorer" not in st.session_state:
         with suppress(CheckpointError, ValueError):  # which will be told when it is opened again
-            opening.open_model(opening.first(), listener)
+            opening.open_model(names.first(), listener)
     if "explorer" in st.session_state and typed != person.explorer().typed:
         me, write = person.explorer(), Write(typed)
         with server.turn(me.work([write])):
@@ -175,12 +179,12 @@ def _keep(typed: str, listener: Callable[[float, str], None]) -> None:
 
 def _is_open_to_all(wanted: Wanted) -> bool:
     """Tell if any visitor of a shared server may open it: shipped, uploaded, or named when the server was started."""
-    return bool(wanted.digest) or wanted.source in shipped_models() or wanted.source == opening.first().source
+    return bool(wanted.digest) or wanted.source in shipped_models() or wanted.source == names.first().source
 
 
 def _has_to_be_fetched(wanted: Wanted) -> bool:
     """Tell if it would be downloaded: a link from elsewhere must not have this machine fetch anything."""
-    here = wanted.source in shipped_models() or wanted.source == opening.first().source or _is_path(wanted.source)
+    here = wanted.source in shipped_models() or wanted.source == names.first().source or _is_path(wanted.source)
     return looks_like_hub_name(wanted.source) and not here and not server.models().has(wanted)
 
 

@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 
+import streamlit as st
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -29,7 +31,8 @@ from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 from gptcore.checkpoint.training_files import LAST
 
 SHARED = "GPTSCOPE_SHARED"
-"""Set to 1 in the environment of a server for a class: nobody opens paths of it, nor has it download anything."""
+"""Environment variable of a server for a class, of which nobody opens paths, nor has it download anything: 1, or 0 for
+a server that is not one, although others can reach it."""
 
 MUCH = 1e9
 """Multiplications of a run from which it takes all threads. Below, one is as fast, and on a machine where others
@@ -42,8 +45,27 @@ _THREADS = torch.get_num_threads()
 
 
 def shared() -> bool:
-    """Return True if this server is for people who should not read its files."""
-    return os.environ.get(SHARED, "").strip().lower() not in ("", "0", "false", "no", "off")
+    """Return True if this server is for people who should not read its files.
+
+    The environment decides; where it says nothing, each server that others can reach is shared.
+    """
+    if told := os.environ.get(SHARED, "").strip().lower():
+        return told not in ("0", "false", "no", "off")
+    return not all(map(_is_this_machine, [st.get_option("server.address"), *st.get_option("server.allowedHosts")]))
+
+
+def _is_this_machine(host: str | None) -> bool:
+    """Tell if a host or an address is the machine's own name for itself; no address is all of its addresses.
+
+    >>> [_is_this_machine(host) for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "::", "class.edu", None)]
+    [True, True, True, False, False, False, False]
+    """
+    if not host or host.lower() == "localhost":
+        return bool(host)
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def models() -> Models:
@@ -142,11 +164,12 @@ def newest_weights(run: Path) -> Checkpoint:
     last = run / LAST
     try:
         saved = last.stat().st_mtime_ns
-        newest = [each for each in snapshots_of(run)[-1:] if each.path.stat().st_mtime_ns > saved]
     except OSError:
         raise CheckpointError(f"{run} holds no weights yet; wait for the first evaluation") from None
     with _LOADING:
         checkpoint = _weights(str(last), saved)
+    # Steps are compared, not times: somebody may set the clock.
+    newest = [each for each in snapshots_of(run)[-1:] if each.step > checkpoint.info.get("iter_num", 0)]
     return snapshots().checkpoint(checkpoint, newest[0]) if newest else checkpoint
 
 

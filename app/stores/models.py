@@ -5,36 +5,25 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import os
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import torch
 
-from gptcore import Checkpoint, CheckpointError, GPTConfig, load, shipped_models
+from app.stores import upload
+from app.stores.upload import File
+from gptcore import Checkpoint, GPTConfig, load, shipped_models
 from gptcore.checkpoint import assuming
 from gptcore.checkpoint.progress import Listener, listening
 from gptcore.checkpoint.shipped import shipped_folder
 
 KEPT = 4
 """Number of models that stay in the cache, even if no session shows them."""
-
-
-class File(Protocol):
-    """An uploaded file."""
-
-    @property
-    def name(self) -> str:
-        """Name of the file on the user's computer."""
-
-    def getbuffer(self) -> memoryview:
-        """Return the content."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +40,11 @@ class Wanted:
     """SHA-256 of an upload; "" for anything else."""
     choices: tuple[tuple[str, Any], ...] = ()
     """Values for what the file leaves open, by the names of `load`'s arguments."""
+
+    @property
+    def is_shipped(self) -> bool:
+        """True for a model that comes with gptscope. An upload may be called like one."""
+        return not self.digest and self.source in shipped_models()
 
     def options(self) -> str:
         """Return the options of loading as a short text; "" for none.
@@ -196,19 +190,11 @@ def _load(wanted: Wanted, source: str) -> Checkpoint:
 
 
 def _load_files(wanted: Wanted, files: Sequence[File]) -> Checkpoint:
-    """Load an upload from a temporary folder, which is deleted after loading."""
-    with tempfile.TemporaryDirectory(prefix="gptscope-upload-", ignore_cleanup_errors=True) as folder:
-        for file in files:
-            # Only the last part of the name: it may come with folders, or be a name that no file can have.
-            name = Path(file.name.replace("\\", "/")).name.lstrip(".") or "file"
-            Path(folder, name).write_bytes(file.getbuffer())
-        source = str(Path(folder, name)) if len(files) == 1 else folder
-        try:
-            checkpoint = _load(wanted, source)
-        except CheckpointError as error:  # without the path of the temporary folder
-            error.args = (str(error).replace(f"{folder}{os.sep}", "").replace(folder, "the upload"),)
-            raise
-    checkpoint.info["source"] = wanted.source
+    """Load an upload. Nothing of what is kept names the folder that it was loaded from."""
+    with upload.in_folder(files) as place:
+        checkpoint = _load(wanted, str(place))
+        notices = [upload.without(notice, place) for notice in checkpoint.info["notices"]]
+    checkpoint.info.update(source=wanted.source, notices=notices)
     return checkpoint
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 from app.panels import figures
-from app.state import opening, person, reports
+from app.state import names, opening, person, reports
+from app.stores.models import Wanted
 from app.training import learning_curves
 from app.views.assumptions import assumptions
-from gptcore import shipped_models
+from app.views.markdown import escaped
 from gptcore.checkpoint import shipped_folder
 from gptcore.checkpoint.assumptions import sentence
 
@@ -23,37 +24,47 @@ def card() -> None:
     """Draw the page."""
     me, wanted = person.explorer(), person.loaded()
     info, config = me.final.info, me.final.config
-    shipped = wanted.source in shipped_models()
-    folder = shipped_folder() / wanted.source if shipped else Path(str(info.get("source", "")))
     left, right = st.columns([1.2, 1], gap="large")
     with left:
-        _card(folder, shipped)
+        _card(wanted)
     with right:
         with st.container(horizontal=True, gap="large"):  # side by side where there is room: no number is cut
             st.metric("parameters", f"{me.parameters:,}", width="content")
             st.metric("layers × heads", f"{config.n_layer} × {config.n_head}", width="content")
             st.metric("context", f"{config.block_size:,}", width="content")
         st.table(_facts(info))
-        if shipped and learning_curves.find(folder):
+        folder = shipped_folder() / wanted.source
+        if wanted.is_shipped and learning_curves.find(folder):
             figure = figures.losses(learning_curves.read(folder), weight=0, log=False, dark=reports.dark(), height=380)
             st.plotly_chart(figure, width="stretch")
         assumptions()
         told = [sentence(assumed) for assumed in info.get("assumptions", [])]
         for notice in info.get("notices", []):
             if notice not in told:
-                st.text(f"• {notice}")
+                st.text(f"• {names.told(notice)}")
 
 
-def _card(folder: Path, shipped: bool) -> None:
-    text = folder / "README.md"
-    if shipped and text.is_file():
-        st.markdown(text.read_text(encoding="utf-8"))
-    elif text.is_file():
-        with text.open(encoding="utf-8", errors="replace") as file:
-            st.text(file.read(MOST_CARD))  # as plain text: untrusted Markdown may hold anything
+def _card(wanted: Wanted) -> None:
+    try:
+        text = _text_of(wanted)
+    except (OSError, ValueError):  # gone, not readable, a name that no file can have
+        text = ""
+    if wanted.is_shipped and text:
+        st.markdown(text)
+    elif text:
+        st.text(text)  # as plain text: untrusted Markdown may hold anything
     else:
         st.subheader("This checkpoint has no model card")
-        st.text(str(folder))
+        st.text(names.shown(wanted.source))
+
+
+def _text_of(wanted: Wanted) -> str:
+    """Return the card of a model; "" without one. An upload has none: its name is no path of this server."""
+    if wanted.digest:
+        return ""
+    place = shipped_folder() / wanted.source if wanted.is_shipped else Path(wanted.source).expanduser()
+    with ((place.parent if place.is_file() else place) / "README.md").open(encoding="utf-8", errors="replace") as file:
+        return file.read(MOST_CARD)
 
 
 def _facts(info: dict[str, Any]) -> dict[str, str]:
@@ -72,4 +83,4 @@ def _facts(info: dict[str, Any]) -> dict[str, str]:
         "this server's memory, before and after": f"{before:,.0f} MB, {after:,.0f} MB",
         "commit": str(info.get("revision", "")),
     }
-    return {name: fact for name, fact in facts.items() if fact}
+    return {name: escaped(fact) for name, fact in facts.items() if fact}  # a table's cells are Markdown

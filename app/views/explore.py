@@ -14,7 +14,7 @@ from app.session import comparison, events
 from app.session.actions import LookBack
 from app.session.changes import words
 from app.session.explorer import Explorer
-from app.state import person, reports, returning, server, waiting
+from app.state import names, person, reports, returning, server, waiting
 from app.state.origin import origin
 from app.stores.limits import TooMuch
 from app.views import changes, code, explanation, files, hint, rail, stage
@@ -119,7 +119,7 @@ def _prompt(me: Explorer) -> components.Panel:
         ack=reports.seq("prompt"),
         cropped=me.shown.cropped,
         counter=me.shown.counter,
-        notice=me.message,
+        notice=names.of_notice(me.message),
         lock=me.lock,
         drawn={index: drawn.how for index, drawn in me.writing.drawn.items()},
         most=me.limits.prompt,

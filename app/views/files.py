@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.components import FileKind
 from app.session import events
 from app.session.explorer import Explorer
-from app.state import downloads, reports
+from app.state import downloads, names, reports
 from app.stores.speed import Cost
 from gptcore import Architecture, export
 from gptcore.export.pages import document
@@ -136,7 +136,8 @@ def offer(me: Explorer) -> downloads.Offer | None:
             made = FILES[name]
             shelf.put(seq, "-".join(filter(None, ["gptscope", made.about(me), name])), made.make(me))
         except (ValueError, KeyError, RuntimeError, MemoryError, OSError) as error:
-            shelf.refuse(seq, f"There is no such file: {error}")
+            why = error.strerror if isinstance(error, OSError) and error.strerror else names.told(str(error))
+            shelf.refuse(seq, f"There is no such file: {why}")
     return shelf.offer()
 
 

@@ -8,10 +8,11 @@ import streamlit as st
 
 from app import components
 from app.guard import uploads
-from app.state import opening, person, reports, returning, server
+from app.state import names, opening, person, reports, returning, server
 from app.stores import models
 from app.stores.limits import TooMuch
 from app.stores.models import Wanted
+from app.stores.upload import File, file_name
 from app.views.markdown import escaped
 from app.views.remedies import remedies
 from app.views.trouble import told
@@ -19,6 +20,7 @@ from gptcore import CheckpointError, shipped_models
 from gptcore.checkpoint import shipped_line
 from gptcore.checkpoint.assumptions import sentence
 
+MOST_NAMED = 6
 KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 
@@ -95,7 +97,7 @@ def _choose() -> None:
     if recent := opening.recent():
         st.caption("Opened before")
         for i, wanted in enumerate(recent):
-            _offer(wanted, "uploaded" if wanted.digest else wanted.source, key=f"recent {i}")
+            _offer(wanted, "uploaded" if wanted.digest else names.shown(wanted.source), key=f"recent {i}")
     files = _uploaded() if uploads.allowed() else []
     if server.shared():
         st.caption("This server is shared: it opens no paths of its own.")
@@ -122,21 +124,21 @@ def _uploaded() -> list[uploads.Upload]:
             key=f"files {opening.opened()}",
         )
     )
-    names = " + ".join(file.name for file in files)
-    if files and st.button(escaped(f"Open {names}"), key="open upload", type="primary"):
-        _open(Wanted(_main_file(files).name, digest=models.digest(files)), files)
+    if files and st.button(escaped(f"Open {_named(files)}"), key="open upload", type="primary"):
+        _open(Wanted(file_name(_main_file(files)), digest=models.digest(files)), files)
     return files
 
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
     chosen = wanted == person.loaded()
-    label = f"**{escaped(_name(wanted))}** — {escaped(line)}" if line != wanted.source else escaped(wanted.source)
+    name = names.shown(wanted.source)
+    label = f"**{escaped(_name(wanted))}** — {escaped(line)}" if line != name else escaped(name)
     icon = ":material/check:" if chosen else None
     if st.button(label, key=key or f"offer {wanted.source}", width="stretch", disabled=chosen, icon=icon):
         _open(wanted)
 
 
-def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
+def _open(wanted: Wanted, files: Sequence[File] = ()) -> None:
     """Load it with a progress bar; then close the dialog. A failure is kept, to be told at the top."""
     bar = st.progress(0.0, "Opening …")
 
@@ -153,14 +155,14 @@ def _open(wanted: Wanted, files: Sequence[models.File] = ()) -> None:
     st.rerun()
 
 
-def _retry(files: Sequence[models.File]) -> None:
+def _retry(files: Sequence[File]) -> None:
     """Tell why the last one could not be loaded, and offer what can be done about it."""
     failure = opening.failure()
     if failure is None:
         return
     wanted, error = failure
     st.error("This model could not be loaded; the present one stays.", icon=":material/error:")
-    st.text(str(error))  # as plain text: a file's names may hold anything
+    st.text(names.told(str(error)))  # as plain text: a file's names may hold anything
     remedies(wanted, error, lambda other: _open(other, files))
 
 
@@ -169,18 +171,24 @@ def _tell_news() -> None:
     me, (before, after) = person.explorer(), opening.memory()
     open_ones = [sentence(assumed) for assumed in me.final.info.get("assumptions", [])]  # what changes numbers, first
     notices = [*open_ones, *(each for each in me.final.info.get("notices", []) if each not in open_ones)]
-    said = [escaped(notices[0])] if notices else [f"Opened {escaped(_name(person.loaded()))}"]
+    said = [escaped(names.told(notices[0]))] if notices else [f"Opened {escaped(_name(person.loaded()))}"]
     if len(notices) > 1:
         said.append(f"{len(notices) - 1} more on the page About this model")
     said.append(f"this server's memory: {before:,.0f} MB before, {after:,.0f} MB now")
     st.toast(" · ".join(said), icon=":material/info:")
 
 
-def _main_file(files: Sequence[models.File]) -> models.File:
+def _named(files: Sequence[File]) -> str:
+    """Return the names of a few files, or how many there are."""
+    return " + ".join(map(file_name, files)) if len(files) <= MOST_NAMED else f"{len(files):,} files"
+
+
+def _main_file(files: Sequence[File]) -> File:
     """Return the file that holds the weights; the others come along."""
     return next((file for file in files if file.name.endswith((".pt", ".pth", ".bin", ".safetensors"))), files[0])
 
 
 def _name(wanted: Wanted) -> str:
     """Return a model's name, or the end of a path."""
-    return wanted.source if len(wanted.source) < 40 else f"…{wanted.source[-38:]}"
+    name = names.shown(wanted.source)
+    return name if len(name) < 40 else f"…{name[-38:]}"

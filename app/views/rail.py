@@ -33,7 +33,7 @@ def panel(me: Explorer) -> components.Panel:
     strongest, story = past.strongest(moment.measured, me.score), past.passing(me.score)
     return components.timeline(
         text=me.shown.text,
-        source=past.source,
+        source=me.source,
         history_key=_key(me),
         step=me.step,
         moment=moment.name,

@@ -8,11 +8,11 @@ import streamlit as st
 
 from app import components
 from app.panels import figures
-from app.state import person, reports, server
+from app.state import names, person, reports, server
 from app.training import jobs, learning_curves
+from app.views.markdown import escaped
 from app.views.training.inside import look_inside, weights
 from app.views.trouble import told
-from gptcore import shipped_models
 from gptcore.checkpoint import shipped_folder
 
 PAUSE = 2.0
@@ -37,7 +37,7 @@ def curves() -> None:
 def of_screen() -> Path | None:
     """Return the folder with the history of the model on the screen; None without one, and for an upload."""
     wanted = person.loaded()
-    if wanted.source in shipped_models():
+    if wanted.is_shipped:
         return shipped_folder() / wanted.source
     return None if wanted.digest or learning_curves.find(wanted.source) is None else Path(wanted.source)
 
@@ -70,7 +70,7 @@ def _chosen() -> Path | None:
 
 
 def _short() -> str:
-    source = person.loaded().source
+    source = names.shown(person.loaded().source)
     return source if len(source) < 40 else f"…{source[-38:]}"
 
 
@@ -80,7 +80,7 @@ def _drawn(place: str, running: bool) -> None:
         history = learning_curves.read(place)
     except learning_curves.CurvesError as error:
         st.error("This training could not be read.", icon=":material/error:")
-        st.text(str(error))  # as plain text: a path may hold anything
+        st.text(names.told(str(error)))  # as plain text: a path may hold anything
         return
     if history.running != running:
         st.rerun()  # the page starts or ends the repeated runs
@@ -105,7 +105,7 @@ def _drawn(place: str, running: bool) -> None:
         with right:
             components.plot(side, key="beside", bar=False)
     for notice in history.notices:
-        st.caption(f":material/warning: {notice}")
+        st.caption(f":material/warning: {escaped(notice)}")
 
 
 def _line(history: learning_curves.LearningCurves, running: bool) -> None:

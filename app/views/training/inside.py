@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.state import opening
+from app.state import names, opening
 from app.stores.models import Wanted
 from app.views.explore import explore
 from gptcore import CheckpointError
@@ -36,6 +36,6 @@ def look_inside(path: Path, name: str, *, key: str, step: int | None = None) -> 
     except (CheckpointError, ValueError) as error:
         bar.empty()
         st.error("These weights could not be opened; the present model stays.", icon=":material/error:")
-        st.text(str(error))
+        st.text(names.told(str(error)))
         return
     st.switch_page(st.Page(explore, default=True))

@@ -11,7 +11,7 @@ from app import components
 from app.session import costs
 from app.session.actions import Write
 from app.session.explorer import Explorer
-from app.state import person, reports, server
+from app.state import names, person, reports, server
 from app.stores.limits import TooMuch
 from app.stores.speed import Cost
 from app.training import learning_curves, plan
@@ -59,7 +59,7 @@ def prompt() -> None:
         return
     except ValueError as error:
         st.warning("There is no example of this model's training here.", icon=":material/warning:")
-        st.text(str(error))
+        st.text(names.told(str(error)))
         number = 0
         trace, found, text = _prompt(me, first_asked)
     st.markdown(SENTENCE)
@@ -185,4 +185,4 @@ def _notes(me: Explorer) -> None:
             st.caption(":material/info: The prompt that could be read last is shown.")
         elif me.meant != me.typed:
             st.caption(":material/info: This model cannot read that prompt; one of its own is shown.")
-        st.text(me.notice["text"])
+        st.text(names.told(me.notice["text"]))
