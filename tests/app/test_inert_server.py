@@ -195,7 +195,7 @@ def test_a_field_of_a_file_is_no_path_of_the_server(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     planted = tmp_path / "temporary" / "data" / "planted"
     planted.mkdir(parents=True)
-    ckpt, meta = nanogpt_files(tmp_path)
+    _, meta = nanogpt_files(tmp_path)
     (planted / "meta.pkl").write_bytes(meta.content)
     content = torch.load(tmp_path / "x.pt", weights_only=True)
     torch.save({**content, "config": {"dataset": "planted"}}, tmp_path / "x.pt")
