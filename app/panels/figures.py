@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import plotly.graph_objects as go
@@ -53,7 +54,7 @@ def losses(history: LearningCurves, *, weight: float, log: bool, dark: bool, hei
     # A change of the scale resets the view of y; any other zoom of the user stays.
     figure.update_yaxes(type="log" if log else "linear", uirevision=f"{log}", title="loss, nats a token")
     figure.update_xaxes(title="step")
-    figure.update_layout(height=height, uirevision=str(history.file), **look_of(dark))
+    figure.update_layout(height=height, uirevision=_name_of(history), **look_of(dark))
     return figure
 
 
@@ -86,9 +87,14 @@ def beside(history: LearningCurves, *, dark: bool) -> go.Figure | None:
             figure.update_yaxes(range=[0, 1.04], tickformat=".0%", row=row, col=1)
     figure.update_annotations(font_size=12.5, xanchor="left", x=0)
     height = min(460, 170 + 130 * (len(shown) - 1))
-    figure.update_layout(height=height, uirevision=str(history.file), showlegend=False, **look_of(dark))
+    figure.update_layout(height=height, uirevision=_name_of(history), showlegend=False, **look_of(dark))
     figure.update_layout(margin_t=26)
     return figure
+
+
+def _name_of(history: LearningCurves) -> str:
+    """Return a name under which the browser keeps a zoom: not the file's, which is a path of this machine."""
+    return hashlib.blake2b(str(history.file).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def look_of(dark: bool) -> dict[str, Any]:

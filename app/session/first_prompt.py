@@ -21,10 +21,12 @@ def own_prompt(checkpoint: Checkpoint) -> str:
 
 
 def readable(checkpoint: Checkpoint, tokens: int = FIRST_TOKENS) -> str:
-    """Return a prompt that this model can surely read: the first of its tokens that are text."""
+    """Return a prompt that this model can surely read: the first of its tokens that are text, and not a long one."""
     tokenizer, config = checkpoint.tokenizer, checkpoint.config
     ids = list(range(min(tokens, tokenizer.vocab_size, config.block_size)))
     text = tokenizer.decode(ids)
+    if len(text) > MOST_PROMPT:
+        return min((tokenizer.decode([index]) for index in ids), key=len)
     try:
         return text if tokenizer.encode(text) == ids else tokenizer.decode([0])
     except ValueError:

@@ -20,6 +20,8 @@ from gptcore.checkpoint.training_files import LOSS_TABLE, METRICS, SETTINGS
 
 MOST = 2**24
 """Largest number of bytes read, from the end of a history: some 150,000 lines."""
+MOST_COUNT = 2**40
+"""Largest number of steps or tokens that is believed."""
 QUIET = 120.0
 """Seconds without a new line after which a training no longer counts as running."""
 KINDS = ("loss", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
@@ -64,8 +66,12 @@ class LearningCurves:
     @property
     def steps(self) -> int | None:
         """Planned number of steps; None if the settings do not tell it."""
-        found = self.settings.get("steps")
-        return found if type(found) is int and found > 0 else None
+        return self.size("steps")
+
+    def size(self, name: str) -> int | None:
+        """Return a setting that is a number of things; None if it is none that can be counted with."""
+        found = self.settings.get(name)
+        return found if type(found) is int and 0 < found < MOST_COUNT else None
 
     @property
     def finished(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 
 from app.training.learning_curves import LearningCurves
@@ -35,11 +36,11 @@ def seconds_left(history: LearningCurves, steps: int, began_at: int, elapsed: fl
 
 def _paces(history: LearningCurves, began_at: int) -> list[tuple[int, float]]:
     """Return for each line of this process the number of its steps, and the seconds of each of them."""
-    settings, speeds = history.settings, history.curves.get("tokens_per_s")
-    sizes = [settings.get(name) for name in ("batch_size", "accumulate", "block_size")]
-    if speeds is None or not all(type(size) is int and size > 0 for size in sizes):
+    speeds = history.curves.get("tokens_per_s")
+    sizes = [history.size(name) for name in ("batch_size", "accumulate", "block_size")]
+    if speeds is None or None in sizes:
         return []
-    tokens = sizes[0] * sizes[1] * sizes[2]  # type: ignore[operator]
+    tokens = math.prod(size for size in sizes if size)
     found, before = [], began_at
     for step, speed in zip(speeds.steps, speeds.values, strict=True):
         if step > began_at and speed > 0:
@@ -50,8 +51,17 @@ def _paces(history: LearningCurves, began_at: int) -> list[tuple[int, float]]:
 
 def _looks(history: LearningCurves, steps: int, began_at: int) -> tuple[int, int]:
     """Return how many evaluations and snapshots this process has made, and how many will come."""
-    interval, kept = history.settings.get("eval_interval"), history.settings.get("snapshots")
-    every = range(0, steps, interval) if type(interval) is int and interval > 0 else ()
-    wanted = {*every, steps, *(step for step in (kept if isinstance(kept, list) else []) if type(step) is int)}
+    interval, kept = history.size("eval_interval"), history.settings.get("snapshots")
+    every = range(0, steps, interval) if interval else range(0)
+    others = {steps, *(step for step in (kept if isinstance(kept, list) else []) if type(step) is int)}
+    others -= {step for step in others if step in every}
     first = began_at if began_at else -1  # that of step 0 is made before the first step
-    return sum(first < step <= history.step for step in wanted), sum(history.step < step <= steps for step in wanted)
+    return _within(every, others, first, history.step), _within(every, others, history.step, steps)
+
+
+def _within(every: range, others: set[int], after: int, last: int) -> int:
+    """Return how many of the steps come after one, up to another. The first ones are counted without a walk."""
+    if last <= after:
+        return 0
+    regular = len(every[: -(-(last + 1) // every.step)]) - len(every[: -(-(after + 1) // every.step)])
+    return regular + sum(after < step <= last for step in others)

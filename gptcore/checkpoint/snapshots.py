@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gptcore.checkpoint.base import Checkpoint, CheckpointError
 from gptcore.checkpoint.build import build
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
 from gptcore.checkpoint.shipped import shipped_folder, shipped_models
+from gptcore.tokenizer.bounded import shown
 
 FOLDER, INDEX = "snapshots", "index.jsonl"
 MOST_INDEX = 2**24
@@ -83,14 +86,35 @@ def load_snapshot(ckpt: Checkpoint, snapshot: Snapshot) -> Checkpoint:
     return Checkpoint(model, ckpt.tokenizer, ckpt.config, info)
 
 
+class _Line(BaseModel):
+    """A line of the index, whoever wrote it."""
+
+    model_config = ConfigDict(strict=True)
+
+    step: Annotated[int, Field(ge=0, lt=2**53)]
+    file: Annotated[str, Field(pattern=r"^\d{1,20}\.safetensors$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    train_loss: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    heads: dict[str, list[list[float]]] = {}
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """What was measured: numbers."""
+        found = {"train_loss": self.train_loss, "val_loss": self.val_loss, "val_accuracy": self.val_accuracy}
+        return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
 def _parsed(folder: Path, line: bytes) -> Snapshot:
     try:
-        content = json.loads(line)
-        name = content["file"]
-        if not re.fullmatch(r"\d+\.safetensors", name) or type(content["step"]) is not int:
-            raise ValueError(f"a snapshot of step {content['step']!r} in {name!r}")
-        losses = {key: float(content[key]) for key in ("train_loss", "val_loss", "val_accuracy") if key in content}
-        heads = {kind: [[float(x) for x in row] for row in rows] for kind, rows in content.get("heads", {}).items()}
-        return Snapshot(content["step"], folder / name, str(content["sha256"]), losses, heads)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{folder / INDEX} is damaged ({error}); copy or download the folder again") from None
+        found = _Line.model_validate(json.loads(line))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "a line"
+        why = f"{place}: {first['msg']}, got {shown(first['input'])}"
+    except (ValueError, RecursionError) as error:
+        why = str(error)
+    else:
+        return Snapshot(found.step, folder / found.file, found.sha256, found.losses, found.heads)
+    raise CheckpointError(f"{folder / INDEX} is damaged ({why}); copy or download the folder again")

@@ -12,6 +12,8 @@ from gptcore.tokenizer import marked
 
 FORMAT = "gptscope-tokenizer"
 VERSION = 1
+MOST_LABEL = 300
+"""Characters of one token on the screen, more than twice as many as GPT-2's longest has."""
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -110,12 +112,14 @@ class Tokenizer(ABC):
 
         The first two of the three bytes of a euro sign become `\xe2\x82`; an id without a token becomes
         `unused (50300)`. Characters that are invisible or reverse the text become their code, such as `\x05` and
-        `\u202e`; tab, newline and carriage return stay, because the screen has signs for them.
+        `\u202e`; tab, newline and carriage return stay, because the screen has signs for them. A very long token is
+        cut.
 
         Raises:
             ValueError: the id is negative.
         """
-        return _UNSEEN.sub(_code, readable(self._shown_bytes(not_negative(index))))
+        text = readable(self._shown_bytes(not_negative(index)))
+        return _UNSEEN.sub(_code, text if len(text) <= MOST_LABEL else f"{text[:MOST_LABEL]}…")
 
     def _shown_bytes(self, index: int) -> bytes:
         found = self._bytes_or_none(index)

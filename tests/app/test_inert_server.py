@@ -78,6 +78,7 @@ def test_no_page_of_a_shared_server_sends_a_path(
     """Whatever is wrong with the model that the command line names."""
     folder = write_folder(tmp_path / "my secret place" / "run of 5b", lopsided(), snapshots=True)
     source = folder
+    (folder / "metrics.jsonl").write_text('{"step": 0, "val_loss": 2.0, "lr": 0.1}\n')
     if damage == "snapshot":
         (folder / "snapshots" / "0000040.safetensors").write_bytes(b"x")
     if damage == "curves":
@@ -106,6 +107,16 @@ def test_no_page_of_a_shared_server_sends_a_path(
     for place in places(tmp_path):
         assert place not in sent, re.findall(f".{{60}}{re.escape(place)}.{{60}}", sent)[:3]
         assert json.dumps(place).strip('"') not in sent
+
+
+@pytest.mark.parametrize("name", gptcore.shipped_models())
+def test_no_page_about_a_shipped_model_sends_a_path(monkeypatch: pytest.MonkeyPatch, shared: None, name: str) -> None:
+    at = opened(monkeypatch, name)
+    assert not at.exception
+    sent = everything(at)
+    assert len(sent) > 5000
+    for place in places():
+        assert place not in sent, re.findall(f".{{60}}{re.escape(place)}.{{60}}", sent)[:3]
 
 
 def test_a_link_to_the_model_of_the_command_line_leads_to_it_by_its_name(

@@ -135,9 +135,17 @@ def _data() -> str | None:
         return None
     folder = folder if folder.is_dir() else folder.parent
     named = learning_curves.read_json(folder / SETTINGS).get("data") or _named_in_card(folder / "README.md")
-    if named in plan.known_texts():
-        return str(named)
-    return str(named) if named and not server.shared() and Path(str(named)).is_file() else None
+    if not isinstance(named, str):  # whoever wrote the settings may have written anything
+        return None
+    known = named in plan.known_texts()
+    return named if known or (named and not server.shared() and _is_file(named)) else None
+
+
+def _is_file(named: str) -> bool:
+    try:
+        return Path(named).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _named_in_card(card: Path) -> str | None:
