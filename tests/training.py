@@ -99,7 +99,10 @@ def until(true: Callable[[], Any], seconds: float = 400) -> None:
 
 def metrics(out: Path) -> list[dict[str, Any]]:
     """Return the log lines of a training, without times."""
-    return [{k: v for k, v in line.items() if k != "tokens_per_s"} for line in TrainingFolder(out).read_metrics()]
+    return [
+        {k: v for k, v in line.items() if k not in ("tokens_per_s", "seconds")}
+        for line in TrainingFolder(out).read_metrics()
+    ]
 
 
 def weights(out: Path, file: str = "last.pt") -> dict[str, torch.Tensor]:

@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from app.training.learning_curves import being_written
 from gptcore import GPT, Checkpoint, CheckpointError, GPTConfig, shipped_models
 from gptcore.analysis.head_scores import KINDS
 from gptcore.checkpoint import shipped_folder
@@ -29,7 +30,7 @@ BUDGET = 512_000_000
 PATIENCE = 1.0
 """Seconds after reading an index in which it is not checked again."""
 STILL = 300.0
-"""Seconds without a new line of a training, after which no more snapshots are expected."""
+"""Seconds without a new line of a training, after which no more snapshots are expected where no lock tells more."""
 MOST = 64
 """Number of cached histories."""
 HALF = 0.5
@@ -238,11 +239,8 @@ def _signature(folder: Path) -> tuple[int, int] | None:
 
 
 def _growing(folder: Path) -> bool:
-    """Return True if a training has recently written into this folder."""
-    try:
-        return time.time() - (folder / METRICS).stat().st_mtime < STILL
-    except (OSError, ValueError):
-        return False
+    """Return True if a training writes into this folder."""
+    return being_written(folder / METRICS, STILL)
 
 
 def _read(folder: Path, shape: tuple[int, int], growing: bool, before: History) -> History:

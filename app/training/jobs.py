@@ -23,7 +23,7 @@ from app.training import learning_curves, pace, processes
 from app.training.processes import NOTE, Note
 from gptcore import load, save
 from gptcore.checkpoint.snapshots import FOLDER as SNAPSHOTS
-from gptcore.checkpoint.training_files import BEST, LAST, LOSS_TABLE, METRICS, SETTINGS
+from gptcore.checkpoint.training_files import BEST, LAST, LOSS_TABLE, METRICS
 
 FOLDER = "GPTSCOPE_RUNS"
 """Environment variable with the path of the folder of trainings, in place of the user's cache."""
@@ -115,7 +115,7 @@ def find(folder: Path) -> Job | None:
     note = processes.read_note(folder)
     if note is None:
         return None
-    process = processes.find(note)  # before the files, so that the last writes of an ended process are read
+    alive = processes.is_alive(folder, note)  # before the files, so that the last writes of an ended process are read
     history = None
     step, finished, best = 0, False, None
     with suppress(learning_curves.CurvesError):
@@ -123,8 +123,8 @@ def find(folder: Path) -> Job | None:
         step, finished, best = history.step, history.finished, history.best
     asked = note["asked"]
     state: State
-    if process is not None:
-        working: State = "running" if _since(folder) >= note["launched"] else "starting"
+    if alive:
+        working: State = "running" if processes.has_begun(folder, note) else "starting"
         state = _ASKED[asked][0] if asked in _ASKED else working
     elif finished:
         state = "finished"
@@ -132,8 +132,7 @@ def find(folder: Path) -> Job | None:
         state = _ASKED[asked][1] if asked in _ASKED else "failed"
     left = None
     if history is not None and state == "running":
-        elapsed = _modified(history.file) - _since(folder)
-        left = pace.seconds_left(history, note["steps"], note["began_at"], elapsed)
+        left = pace.seconds_left(history, note["steps"], note["began_at"], history.seconds)
     return Job(folder, state, step, note["steps"], best[0] if best else 0, note["began_at"], note, left)
 
 
@@ -169,7 +168,7 @@ def ask(job: Job, what: Literal["pause", "stop"]) -> None:
     """Ask a running training to save and end: pause it, or stop it for good."""
     processes.write_note(job.folder, {**job.note, "asked": what})
     if job.state not in ("pausing", "stopping"):  # a second signal would end it unsaved
-        processes.end(job.note)
+        processes.end(job.folder, job.note)
 
 
 def resume(job: Job) -> None:
@@ -261,16 +260,3 @@ def _launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None
         if len(running) >= MOST_AT_ONCE:
             raise JobError(f"{' and '.join(running)} are running: at most {MOST_AT_ONCE} at a time; pause or stop one")
         processes.launch(folder, note, options, step)
-
-
-def _since(folder: Path) -> float:
-    """Return the time when the newest process began to train: the time of its settings file."""
-    return _modified(folder / SETTINGS)
-
-
-def _modified(path: Path) -> float:
-    """Return the time of the last change of a file; 0 without one."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

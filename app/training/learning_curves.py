@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.training import lock
 from gptcore.checkpoint.training_files import LOSS_TABLE, METRICS, SETTINGS
 
 MOST = 2**24
@@ -57,6 +58,8 @@ class LearningCurves:
     settings: dict[str, Any]
     """Settings of the training; {} if its folder has none."""
     notices: list[str]
+    seconds: float = 0.0
+    """Seconds that the process of the last line had trained for by then; 0 where the file does not tell it."""
 
     @property
     def step(self) -> int:
@@ -81,17 +84,28 @@ class LearningCurves:
 
     @property
     def running(self) -> bool:
-        """True if it is being written: not finished, and the last line is recent. A model's table is complete."""
-        try:
-            return self.file.name == METRICS and not self.finished and time.time() - self.file.stat().st_mtime < QUIET
-        except OSError:
-            return False
+        """True if it is being written: not finished, and a process writes it. A model's table is complete."""
+        return self.file.name == METRICS and not self.finished and being_written(self.file, QUIET)
 
     @property
     def best(self) -> tuple[int, float] | None:
         """Step and value of the lowest validation loss; None without one."""
         curve = self.curves.get("val_loss")
         return min(zip(curve.steps, curve.values, strict=True), key=lambda point: point[1]) if curve else None
+
+
+def being_written(file: Path, quiet: float) -> bool:
+    """Tell if a training writes into a file: it holds its folder's lock.
+
+    Where nothing tells of a lock, it counts as being written until it has been `quiet` for so many seconds.
+    """
+    told = lock.held(file.parent)
+    if told is not None:
+        return told
+    try:
+        return abs(time.time() - file.stat().st_mtime) < quiet  # of a clock that was set back, it lies ahead
+    except (OSError, ValueError):
+        return False
 
 
 def find(place: str | Path) -> Path | None:
@@ -129,12 +143,12 @@ def read(place: str | Path) -> LearningCurves:
         notices.append(f"Only the last {MOST >> 20} MB of {file.name} are shown: it has {size >> 20} MB.")
     whole = raw.rpartition(b"\n")[0]  # the last line may be half-written
     rows = _table(head, whole) if file.name == LOSS_TABLE else _lines(whole)
-    curves, damaged = _curves(rows)
+    curves, damaged, seconds = _curves(rows)
     if damaged:
         notices.append(f"{damaged:,} lines of {file.name} could not be read and are left out.")
     if not curves and damaged:
         raise CurvesError(f"{file} holds no losses: none of its lines could be read")
-    return LearningCurves(file, curves, read_json(file.with_name(SETTINGS)), notices)
+    return LearningCurves(file, curves, read_json(file.with_name(SETTINGS)), notices, seconds)
 
 
 def as_table(history: LearningCurves) -> str:
@@ -201,20 +215,24 @@ def _number(cell: str) -> float | int | None:
         return None
 
 
-def _curves(rows: Iterable[Mapping[str, Any] | None]) -> tuple[dict[str, Curve], int]:
-    """Return the curves and the number of damaged lines. If a step was repeated, its last value counts."""
+def _curves(rows: Iterable[Mapping[str, Any] | None]) -> tuple[dict[str, Curve], int, float]:
+    """Return the curves, the number of damaged lines, and the seconds of the last line.
+
+    If a step was repeated, its last value counts.
+    """
     found: dict[str, dict[int, float]] = {}
-    damaged = 0
+    damaged, seconds = 0, 0.0
     for row in rows:
         step = None if row is None else row.get("step")
         if row is None or type(step) is not int or not 0 <= step < 2**53:
             damaged += 1
             continue
+        seconds = _finite(row.get("seconds")) or seconds
         for kind in KINDS:
             if (value := _finite(row.get(kind))) is not None:
                 found.setdefault(kind, {})[step] = value
     curves = {kind: Curve(sorted(points), [points[step] for step in sorted(points)]) for kind, points in found.items()}
-    return curves, damaged
+    return curves, damaged, seconds
 
 
 def _finite(value: object) -> float | None:

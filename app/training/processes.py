@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,16 +19,19 @@ from typing import Any
 
 import psutil
 
+from app.training import lock
 from app.training.learning_curves import read_json
+from gptcore.checkpoint.training_files import SETTINGS
 
 NOTE, LOG = "training.json", "log.txt"
 MOST_LOG = 2**14
 NICE = 10
 
 Note = dict[str, Any]
-_FIELDS = {"made": (float,), "launched": (float,), "steps": (int,), "began_at": (int,), "arguments": (list,),
-           "asked": (str,), "data": (str,)}  # fmt: skip
-"""Fields of a note and their types; besides them `pid` and `born`, the id and the start time of the process."""
+_FIELDS = {"made": (float,), "steps": (int,), "began_at": (int,), "arguments": (list,), "asked": (str,),
+           "data": (str,)}  # fmt: skip
+"""Fields of a note and their types; besides them `pid`, the id of the process, and `before`, the stamp that the
+settings had before it began. None is a time that is counted with: the clock may be set meanwhile."""
 _BAR = re.compile(r"\d+%\|")
 
 
@@ -40,7 +42,7 @@ def launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
     """
     command = [sys.executable, "-m", "gptcore.train", f"--out={folder}", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads()), "TQDM_MININTERVAL": "60"}
-    launched = time.time()
+    before = stamp(folder / SETTINGS)
     with (folder / LOG).open("ab") as log:
         started = subprocess.Popen(
             command,
@@ -53,8 +55,21 @@ def launch(folder: Path, note: Note, options: Sequence[str], step: int) -> None:
     threading.Thread(target=started.wait, daemon=True).start()  # without a wait it would stay as a zombie
     process = psutil.Process(started.pid)
     _lower_priority(process)
-    identity = {"pid": process.pid, "born": process.create_time(), "launched": launched}
-    write_note(folder, {**note, **identity, "began_at": step, "asked": ""})
+    write_note(folder, {**note, "pid": process.pid, "before": before, "began_at": step, "asked": ""})
+
+
+def stamp(path: Path) -> list[int] | None:
+    """Return what changes when a file is written anew; None without it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
+
+
+def has_begun(folder: Path, note: Note) -> bool:
+    """Tell if the newest process has begun to train: it has written its settings then."""
+    return stamp(folder / SETTINGS) not in (None, note.get("before"))
 
 
 def _lower_priority(process: psutil.Process) -> None:
@@ -84,19 +99,34 @@ def write_note(folder: Path, note: Note) -> None:
     os.replace(temporary, folder / NOTE)
 
 
-def find(note: Note) -> psutil.Process | None:
-    """Return the process if it is running: one with the note's id and start time. Else None."""
+def find(folder: Path, note: Note) -> psutil.Process | None:
+    """Return the process if it is running: one with the note's id that trains into this folder. Else None.
+
+    An id is given away again; the folder is in the process's own command. Its start time would tell it as well, but
+    that is another one as soon as the clock is set.
+    """
     try:
         process = psutil.Process(note["pid"])
-        same = abs(process.create_time() - note["born"]) < 0.1 and "gptcore.train" in process.cmdline()
+        command = process.cmdline()
+        same = "gptcore.train" in command and any(_is_out(argument, folder) for argument in command)
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
+    except (psutil.Error, OSError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
-def end(note: Note) -> None:
+def _is_out(argument: str, folder: Path) -> bool:
+    name, _, value = argument.partition("=")
+    return name == "--out" and (value == str(folder) or Path(value).resolve() == folder.resolve())
+
+
+def is_alive(folder: Path, note: Note) -> bool:
+    """Tell if a training is running: its process is there, or somebody holds the lock of its folder."""
+    return find(folder, note) is not None or lock.held(folder) is True
+
+
+def end(folder: Path, note: Note) -> None:
     """Ask the process to save and end, if it is running."""
-    process = find(note)
+    process = find(folder, note)
     if process is not None:
         with suppress(psutil.NoSuchProcess):  # it has just finished
             process.terminate()

@@ -77,7 +77,8 @@ def curve(folder: TrainingFolder) -> str:
     lines = folder.read_metrics()
     known = {name for line in lines for name in line}
     table = io.StringIO()
-    writer = csv.DictWriter(table, [name for name in COLUMNS if name in known], lineterminator="\n")
+    columns = [name for name in COLUMNS if name in known]
+    writer = csv.DictWriter(table, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(lines)
     return table.getvalue()

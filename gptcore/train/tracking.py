@@ -23,6 +23,7 @@ class Tracker:
         self.bar = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not shown)
         self.writer = _writer(folder, step) if tensorboard and shown else None
         self.best_val: dict[str, str] = {}
+        self._began = time.perf_counter()
         self.rest()
 
     def rest(self) -> None:
@@ -57,7 +58,8 @@ class Tracker:
             self.writer.close()
 
     def _write(self, line: dict[str, Any]) -> None:
-        self.folder.log(line)
+        # By a clock that nobody can set: how long this process has trained.
+        self.folder.log({**line, "seconds": round(time.perf_counter() - self._began, 2)})
         if self.writer:
             for name in line.keys() - {"step"}:
                 self.writer.add_scalar(name, line[name], line["step"])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -320,7 +321,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(jobs.FOLDER, str(tmp_path / "runs"))
     yield tmp_path / "runs"
     for job in jobs.jobs():  # nothing outlives a test that failed
-        if (process := processes.find(job.note)) is not None:
+        if (process := processes.find(job.folder, job.note)) is not None:
             process.kill()
 
 
@@ -411,37 +412,109 @@ def test_a_training_that_fails_tells_why(folder: Path) -> None:
 
 
 def test_at_most_two_at_a_time(folder: Path) -> None:
-    sleeping = [sys.executable, "-c", "import time; time.sleep(600)", "gptcore.train"]
-    processes = [subprocess.Popen(sleeping) for _ in range(jobs.MOST_AT_ONCE)]
-    try:
-        for process in processes:
-            running(folder / f"other-{process.pid}", process.pid)
+    with ExitStack() as stack:
+        for name in range(jobs.MOST_AT_ONCE):
+            process = stack.enter_context(like_a_training(folder / f"other-{name}"))
+            running(folder / f"other-{name}", process.pid)
         with pytest.raises(jobs.JobError, match="at most 2 at a time"):
             jobs.start("sort", "sort", 10, TINY)
         assert len(jobs.jobs()) == 2  # nothing of the third is left
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
     assert [job.alive for job in jobs.jobs()] == [False, False]
 
 
-def running(folder: Path, pid: int, born: float | None = None) -> None:
-    """The note of a training whose process is this one."""
+def running(folder: Path, pid: int) -> None:
+    """The note of a training whose process has this id, if it trains into the folder."""
     folder.mkdir(parents=True)
-    note = {"made": time.time(), "launched": 0.0, "steps": 10, "began_at": 0, "arguments": [], "asked": "", "data": "x"}
-    identity = {"pid": pid, "born": psutil.Process(pid).create_time() if born is None else born}
-    (folder / processes.NOTE).write_text(json.dumps({**note, **identity}))
+    note = {"made": time.time(), "steps": 10, "began_at": 0, "arguments": [], "asked": "", "data": "x", "pid": pid}
+    (folder / processes.NOTE).write_text(json.dumps(note))
+
+
+@contextmanager
+def like_a_training(folder: Path, script: str = "import time; time.sleep(600)") -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is called like one that trains into the folder."""
+    command = [sys.executable, "-c", script, "gptcore.train", f"--out={folder}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_another_process_of_the_same_id_is_left_alone(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "gptcore.train"]) as stranger:
-        running(folder / "old", stranger.pid, born=1.0)  # the id was given away again since
+        running(folder / "old", stranger.pid)  # the id was given away again since
         (job,) = jobs.jobs()
         assert job.state == "failed"
         jobs.ask(job, "stop")
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_clock_that_is_set_ends_no_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counted as failed then, so that "Delete it" took the folder from a process that was writing there."""
+    here = folder / "sort-1"
+    with like_a_training(here) as process:
+        running(here, process.pid)
+        written(here, as_lines())
+        (here / "settings.json").write_text(json.dumps({"steps": 1000}))
+        real = psutil.Process.create_time
+        for seconds in (-86_400, 0, 86_400):
+            monkeypatch.setattr(psutil.Process, "create_time", lambda self, by=seconds: real(self) + by)
+            for name in ("settings.json", "metrics.jsonl", processes.NOTE):
+                os.utime(here / name, (time.time() - seconds,) * 2)
+            (job,) = jobs.jobs()
+            assert job.state == "running", seconds
+            with pytest.raises(jobs.JobError, match="stop it first"):
+                jobs.delete(job)
+    (job,) = jobs.jobs()
+    assert job.state == "failed"
+    jobs.delete(job)
+    assert not here.exists()
+
+
+HOLDS = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[-1].partition("=")[2] + "/run.lock")
+lock.acquire()
+print(flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_holds_the_lock_of_a_folder_is_running_wherever_its_process_is(folder: Path) -> None:
+    """It may be in another container, where this one sees no process of it."""
+    here = folder / "sort-1"
+    running(here, os.getpid())
+    written(here, as_lines(LINES[:1]))
+    (job,) = jobs.jobs()
+    assert job.state == "failed"
+    with like_a_training(here, HOLDS) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.utime(here / "metrics.jsonl", (0, 0))
+        with pytest.raises(jobs.JobError, match="stop it first"):
+            jobs.delete(job)  # the page had it as failed
+        with pytest.raises(jobs.JobError, match="so it cannot be resumed"):
+            jobs.resume(job)
+        assert learning_curves.read(here).running
+    os.utime(here / "metrics.jsonl")
+    assert not learning_curves.read(here).running  # however new it is
+    jobs.delete(job)
+
+
+def test_a_training_has_begun_when_its_settings_are_written_whatever_their_time(folder: Path) -> None:
+    here = folder / "sort-1"
+    here.mkdir(parents=True)
+    (here / "settings.json").write_text("{}")
+    os.utime(here / "settings.json", (2e9, 2e9))
+    note: processes.Note = {"before": processes.stamp(here / "settings.json")}
+    assert not processes.has_begun(here, note)
+    (here / "new").write_text("{}")
+    os.utime(here / "new", (1e9, 1e9))
+    (here / "new").replace(here / "settings.json")
+    assert processes.has_begun(here, note)
+    assert not processes.has_begun(folder, {"before": None})
 
 
 @pytest.mark.parametrize(
@@ -454,7 +527,7 @@ def test_a_damaged_note_is_no_training(folder: Path, note: str) -> None:
 
 
 def test_only_what_the_app_made_is_deleted(folder: Path, tmp_path: Path) -> None:
-    running(tmp_path / "elsewhere", os.getpid(), born=1.0)
+    running(tmp_path / "elsewhere", os.getpid())
     (folder).mkdir()
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     for place in (tmp_path / "elsewhere", folder / "link"):

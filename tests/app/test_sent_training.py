@@ -170,7 +170,7 @@ def later(path: Path) -> None:
 def run(tmp_path: Path, trained: Path) -> Path:
     """A training of the app that has stopped, with weights and two snapshots."""
     made = tmp_path / "runs" / "text-1"
-    running(made, os.getpid(), born=1.0)
+    running(made, os.getpid())
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     note = json.loads((made / processes.NOTE).read_text())
     (made / processes.NOTE).write_text(json.dumps({**note, "data": str(tmp_path / "text.txt")}))

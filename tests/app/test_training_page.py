@@ -185,7 +185,7 @@ def test_without_the_extra_the_command_is_told(at: AppTest, monkeypatch: pytest.
 
 def stopped(folder: Path, raw: bytes) -> Path:
     """A training that the app has made and whose process is gone, with both files of weights."""
-    running(folder, os.getpid(), born=1.0)
+    running(folder, os.getpid())
     for name in ("best.pt", "last.pt"):
         (folder / name).write_bytes(b"")
     return written(folder, raw)

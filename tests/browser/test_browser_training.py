@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(jobs.FOLDER, str(made))
         yield made
         for job in jobs.jobs():
-            if (process := processes.find(job.note)) is not None:
+            if (process := processes.find(job.folder, job.note)) is not None:
                 process.kill()
 
 
