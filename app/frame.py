@@ -13,7 +13,7 @@ from app.stores.settings import SettingError
 from app.views.card import card
 from app.views.explore import explore
 from app.views.lab import lab
-from app.views.picker import model_header
+from app.views.picker import model_header, no_model
 from app.views.remedies import remedies
 from app.views.training import training
 from app.views.trouble import told
@@ -55,6 +55,8 @@ def frame() -> None:
         page.run()
         with place:
             _place()
+    else:
+        no_model()
 
 
 def _place() -> None:

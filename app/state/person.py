@@ -28,6 +28,11 @@ def explorer() -> Explorer:
     return cast(Explorer, st.session_state["explorer"])
 
 
+def has_model() -> bool:
+    """Return True if a model is on the screen; only a first one that could not be loaded leaves it without."""
+    return "explorer" in st.session_state
+
+
 def loaded() -> Wanted:
     """Return the model that is on the screen."""
     explorer()

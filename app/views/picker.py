@@ -46,6 +46,12 @@ def model_header(typed: bool) -> None:
         _tell_news()
 
 
+def no_model() -> None:
+    """Draw the button that opens a model on a page that has none: the first one could not be loaded."""
+    if st.button("Choose another model", icon=":material/folder_open:", on_click=opening.afresh):
+        _choose()
+
+
 @st.fragment
 @told
 def _badge(typed: bool) -> None:
@@ -130,7 +136,7 @@ def _uploaded() -> list[uploads.Upload]:
 
 
 def _offer(wanted: Wanted, line: str, key: str | None = None) -> None:
-    chosen = wanted == person.loaded()
+    chosen = person.has_model() and wanted == person.loaded()
     name = names.shown(wanted.source)
     label = f"**{escaped(_name(wanted))}** — {escaped(line)}" if line != name else escaped(name)
     icon = ":material/check:" if chosen else None
@@ -161,7 +167,8 @@ def _retry(files: Sequence[File]) -> None:
     if failure is None:
         return
     wanted, error = failure
-    st.error("This model could not be loaded; the present one stays.", icon=":material/error:")
+    stays = "; the present one stays" if person.has_model() else ""
+    st.error(f"This model could not be loaded{stays}.", icon=":material/error:")
     st.text(names.told(str(error)))  # as plain text: a file's names may hold anything
     remedies(wanted, error, lambda other: _open(other, files))
 

@@ -14,8 +14,11 @@ def shipped_folder() -> Path:
 
 
 def shipped_line(name: str) -> str:
-    """Return a line about a shipped model: the first line of text in its card."""
-    text = (shipped_folder() / name / "README.md").read_text(encoding="utf-8")
+    """Return a line about a shipped model: the first line of text in its card; its name where that is gone."""
+    try:
+        text = (shipped_folder() / name / "README.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return name
     return next((line for line in text.splitlines() if line and not line.startswith(("#", "---"))), name)
 
 
