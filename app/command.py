@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.log import lossy
+
 HERE = Path(__file__).resolve().parent
 SETTINGS = Path(".streamlit") / "config.toml"
 
@@ -18,7 +20,19 @@ def main() -> None:
         from streamlit.web import cli
     except ImportError:
         sys.exit("the app needs the packages of the extra `app`: pip install 'gptscope[app]'")
+    ask_nobody()
+    sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     cli.main(["run", str(HERE / "main.py"), *options(), *sys.argv[1:]], prog_name="gptscope")
+
+
+def ask_nobody() -> None:
+    """Have Streamlit ask no other computer for this one's address, to tell it at the start and to compare origins.
+
+    A page from elsewhere that tries to connect had it asked each time, and all others waited for the answer.
+    """
+    from streamlit import net_util
+
+    net_util._external_ip = "127.0.0.1"
 
 
 def options() -> list[str]:
@@ -37,7 +51,8 @@ def _flags(section: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from _flags(value, f"{prefix}{name}.")
             continue
-        for each in value if isinstance(value, list) else [value]:
+        # An option that may come several times has no other way to say that there is none.
+        for each in (value or [""]) if isinstance(value, list) else [value]:
             yield f"--{prefix}{name}={str(each).lower() if isinstance(each, bool) else each}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import components
+from app.command import ask_nobody
 from app.components import runtime
 from app.guard import gate, uploads
 from app.state import opening, reports, returning, server
@@ -19,6 +20,8 @@ from app.views.training import training
 from app.views.trouble import told
 from app.views.what_if import what_if
 from app.views.words import words
+
+ask_nobody()  # also where `streamlit run` has started the server
 
 STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
 ICON = Path(__file__).with_name("icon.svg")

@@ -35,6 +35,8 @@ ROOMS = {
     ),
     "app": (
         "theme",
+        "log",
+        "command",
         "components",
         "training",
         "panels",
@@ -46,7 +48,6 @@ ROOMS = {
         "views",
         "frame",
         "main",
-        "command",
     ),
 }
 """Files and folders, from the bottom up: each may import those before it, and all of gptcore."""

@@ -101,7 +101,7 @@ class _Line(BaseModel):
 
     @property
     def losses(self) -> dict[str, float]:
-        """What was measured: numbers."""
+        """Losses that were measured."""
         found = {"train_loss": self.train_loss, "val_loss": self.val_loss, "val_accuracy": self.val_accuracy}
         return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
 
