@@ -21,6 +21,9 @@ PARTS = "tests/app/test_lab_parts.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
+INERT, HOSTILE = "tests/app/test_inert_server.py", "tests/app/test_inert_files.py"
+
+
 @dataclass(frozen=True)
 class Bug:
     """A change of one line."""
@@ -617,8 +620,8 @@ BUGS: Final = (
     Bug(
         "a snapshot newer than the last save passed over",
         "state/server.py",
-        "st_mtime_ns > saved]",
-        "st_mtime_ns < saved]",
+        "if each.step > checkpoint.info",
+        "if each.step < checkpoint.info",
         f"{TRAINING}::test_the_head_is_of_the_newest_weights",
     ),
     Bug(
@@ -1284,5 +1287,34 @@ BUGS: Final = (
         "f\"node {names[event['row']]}\"",
         "f\"node {names[event['row'] - 1]}\"",
         f"{PARTS}::test_a_cell_leads_to_its_state_and_position",
+    ),
+    # ---- nothing of the server, nothing from elsewhere ----
+    Bug(
+        "a folder of the server in the name of the rail's model",
+        "views/rail.py",
+        "source=me.source,",
+        "source=me.history.source,",
+        f"{INERT}::test_no_page_of_a_shared_server_sends_a_path",
+    ),
+    Bug(
+        "a table's cells are Markdown of a stranger",
+        "views/card.py",
+        "{name: escaped(fact) for name, fact",
+        "{name: fact for name, fact",
+        f"{HOSTILE}::test_all_pages_are_drawn_with_hostile_fields",
+    ),
+    Bug(
+        "an upload lies beside what others have put into the temporary folder",
+        "stores/upload.py",
+        'folder = Path(made, "upload")',
+        'folder = Path(made, ".")',
+        f"{INERT}::test_a_field_of_a_file_is_no_path_of_the_server",
+    ),
+    Bug(
+        "a training is another one as soon as the clock is set",
+        "training/processes.py",
+        'same = "gptcore.train" in command and',
+        "same = abs(process.create_time() - psutil.boot_time()) < 0 and",
+        "tests/app/test_learning_curves.py::test_a_clock_that_is_set_ends_no_training",
     ),
 )

@@ -15,10 +15,11 @@ def pages() -> None:
     """Draw the header, each page, the dialog and the way to the address, as the frame does one after the other."""
     from app import components
     from app.components import runtime
-    from app.state import opening, returning
+    from app.state import opening, person, returning
     from app.state.origin import origin
     from app.views.card import card
     from app.views.explore import explore
+    from app.views.lab import SECTIONS
     from app.views.picker import _choose, model_header
     from app.views.remedies import remedies
     from app.views.training.curves import curves
@@ -34,6 +35,8 @@ def pages() -> None:
     model_header(typed=True)
     for page in (explore, words, what_if, card, curves, start, prompt):
         page()
+    for _, part in SECTIONS.values():
+        part(person.explorer())
     components.place(key="place", origin=origin(), state=returning.here(), ack=0, note=returning.note())
     _choose()
 

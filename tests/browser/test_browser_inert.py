@@ -14,13 +14,16 @@ from threading import Thread
 
 import pytest
 
+pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
+
+from playwright.sync_api import BrowserContext
+
 from app.views.markdown import JOINER
-from tests.browser.driver import ROOT, open_page, wait_for
+from tests.browser.driver import ROOT, chromium, open_page, wait_for
 from tests.hostile_fields import MARK, MARKUP, TEXTS
 from tests.lopsided import LETTERS, checkpoint_of, lopsided
 
-sync_api = pytest.importorskip("playwright.sync_api")
-BrowserContext, Page = sync_api.BrowserContext, sync_api.Page
+pytestmark = pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium")
 
 LISTENS = """
 import os, sys
@@ -65,7 +68,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, listener: tuple[str, list[
     model = lopsided()
     markup, style = aimed(MARKUP), aimed(TEXTS["style"])
     tokens = (*LETTERS[:-4], markup, style, TEXTS["turned"], TEXTS["nothing"])
-    assumption = {"field": markup, "value": None, "others": [], "why": markup}
+    assumption: dict[str, object] = {"field": markup, "value": None, "others": [], "why": markup}
     info = {"prompt": markup + style + "abc", "revision": markup, "assumptions": [assumption], "train_config": {}}
     made = Checkpoint(model, TableTokenizer(tokens), model.config, info)
     folder = tmp_path_factory.mktemp("hostile") / "![m](x) :material:home $x^2$ `c` www.evil.example"
@@ -125,16 +128,16 @@ def test_no_page_asks_another_computer(
     try:
         page.wait_for_timeout(1000)  # the toast
         assert page.evaluate(DRAWN) == []
-        for name in ("In words", "What if", "Training", "About this model"):
+        for name in ("Lab", "In words", "What if", "Training", "About this model"):
             page.get_by_role("link", name=name).click()
             page.wait_for_timeout(1500)
             assert page.evaluate(DRAWN) == [], name
         assert listener[0] in page.locator("table").first.inner_text().replace(JOINER, "")  # drawn as text
         page.get_by_role("link", name="Training").click()
-        page.get_by_role("button", name="This prompt, as training sees it").click()
+        page.get_by_text("This prompt, as training sees it").first.click()
         page.wait_for_timeout(1500)
         assert page.evaluate(DRAWN) == []
-        page.locator(".st-key-choose button").click()
+        page.locator(".st-key-choose button").first.click()
         page.get_by_role("dialog").wait_for()
         page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(
             {"name": "![m](x) <img src=x>.pt", "mimeType": "application/octet-stream", "buffer": b"x"}
