@@ -69,6 +69,19 @@ def number(value: float | np.floating[Any]) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
+def numbers(value: Any) -> Any:
+    """Return lists, dicts and tuples with each float in them as JSON can hold it.
+
+    >>> numbers({"loss": float("nan"), "heads": [(0, 1, 0.5)]})
+    {'loss': 'nan', 'heads': [[0, 1, 0.5]]}
+    """
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, dict):
+        return {name: numbers(each) for name, each in value.items()}
+    return [numbers(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def check_payload(data: dict[str, Any]) -> dict[str, Any]:
     """Return `data` ready to be sent. Raise for values that Streamlit cannot send: it would silently send their repr.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import plotly.graph_objects as go
+import torch
 from torch import Tensor
 
 from app.panels.figures import look_of
@@ -108,7 +109,7 @@ def _named(across: Tensor, up: Tensor, spans: tuple[float, float]) -> set[str]:
 
 def _range(name: str, values: Tensor) -> tuple[float, float]:
     """Return both ends of an axis."""
-    known = values[values == values]
+    known = values[values.isfinite()]
     least, most = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     if name in SCORES:
         least, most = 0.0, max(ATTENTION, most)
@@ -119,7 +120,10 @@ def _range(name: str, values: Tensor) -> tuple[float, float]:
 
 def _from_the_middle(values: Tensor) -> Tensor:
     """Return how far each head is from the middle one, in standard deviations, squared."""
-    return ((values - values.nanmedian()) / (values[values == values].std() or 1)).double() ** 2
+    known = values[values.isfinite()]
+    if len(known) < 2:
+        return torch.zeros_like(values).double()
+    return ((values - known.median()) / (known.std() or 1)).double() ** 2
 
 
 def _is_there(across: Tensor, up: Tensor, at: list[int]) -> bool:

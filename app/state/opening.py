@@ -14,7 +14,7 @@ from app.state.names import DEFAULT, first
 from app.stores import models
 from app.stores.models import Wanted
 from app.stores.upload import File
-from gptcore import CheckpointError, shipped_models
+from gptcore import Checkpoint, CheckpointError, shipped_models
 from gptcore.tokenizer import strangers
 
 Remedies = Callable[[Wanted, Exception, Callable[[Wanted], None]], None]
@@ -55,6 +55,16 @@ def _instead(wanted: Wanted) -> None:
     st.rerun()
 
 
+def load(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> Checkpoint:
+    """Return a model that anybody may have made; its vocabulary is waited for no longer than a while.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+    """
+    with strangers.deadline(SECONDS):
+        return server.models().get(wanted, listener, files)
+
+
 def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Sequence[File] = ()) -> None:
     """Make it the model on this person's screen, with the prompt that was there if its tokenizer can read that.
 
@@ -63,8 +73,7 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     """
     before: Explorer | None = st.session_state.get("explorer")
     megabytes = models.memory()
-    with strangers.deadline(SECONDS):
-        checkpoint = server.models().get(wanted, listener, files)
+    checkpoint = load(wanted, listener, files)
     text, refused = (before.own_words, before.refused) if before else (None, None)
     past = person.Training(wanted, checkpoint)
     rev = before.rev + 1 if before else 0

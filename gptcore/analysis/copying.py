@@ -23,7 +23,7 @@ def copying(model: Model, through_vocabulary: bool = False) -> Float[Tensor, "L 
     """Return the copying score of each head, from -1 (turns what it reads around) to 1 (copies it).
 
     It is Re(sum of l) / sum of |l| over the eigenvalues l of OV = W_V W_O, which are those of the (D, D) product
-    W_O W_V and zeros. By chance 0; see `chance.copying`.
+    W_O W_V and zeros. By chance 0; see `chance.copying`. It is NaN for weights that are infinite or NaN.
 
     Args:
         model: a model or checkpoint; weights are raw.
@@ -41,10 +41,13 @@ def copying(model: Model, through_vocabulary: bool = False) -> Float[Tensor, "L 
     read = weights.v
     if through_vocabulary:
         read = (unembedding(gpt) @ embedding(gpt)) @ read  # (C, C) @ (L, H, C, D)
-    found = torch.linalg.eigvals((weights.o @ read).double())  # (L, H, D)
+    product = (weights.o @ read).double()  # (L, H, D, D)
+    known = product.isfinite().all(-1).all(-1)
+    # LAPACK may end the whole process at a matrix that holds no numbers.
+    found = torch.linalg.eigvals(torch.where(known[..., None, None], product, 0))  # (L, H, D)
     size = found.abs().sum(-1)
     score = torch.where(size > 0, found.real.sum(-1) / size.clamp_min(torch.finfo(torch.float64).tiny), 0)
-    return score.to(weights.v.dtype)
+    return torch.where(known, score, torch.nan).to(weights.v.dtype)
 
 
 @torch.no_grad()

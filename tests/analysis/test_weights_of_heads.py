@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -139,3 +140,14 @@ def _again(model: GPT, seed: int) -> GPT:
 def _untied(model: GPT) -> GPT:
     model.lm_head.weight = torch.nn.Parameter(torch.randn(model.lm_head.weight.shape))
     return model
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_head_whose_weights_are_no_numbers_has_no_score_and_the_others_keep_theirs(value: float) -> None:
+    model = random_model()
+    before = copying(model)
+    with torch.no_grad():
+        model.transformer.h[1].attn.c_proj.weight[0, 0] = value  # type: ignore[index,operator,union-attr]
+    after = copying(model)
+    assert after[1, 0].isnan() and not after[0].isnan().any()
+    assert torch.equal(after[0], before[0]) and torch.equal(after[1, 1:], before[1, 1:])

@@ -17,6 +17,7 @@ import gptcore
 from app.state import names, server
 from app.stores import upload
 from app.stores.models import Models, Wanted, digest
+from app.stores.snapshots import Snapshots
 from gptcore import CheckpointError
 from tests.app.every_page import everything, opened
 from tests.app.test_models import Uploaded, nanogpt_files, silent
@@ -76,6 +77,7 @@ def test_no_page_of_a_shared_server_sends_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None, damage: str
 ) -> None:
     """Whatever is wrong with the model that the command line names."""
+    monkeypatch.setattr(server, "_SNAPSHOTS", Snapshots())  # what another test has read is not read again
     folder = write_folder(tmp_path / "my secret place" / "run of 5b", lopsided(), snapshots=True)
     source = folder
     (folder / "metrics.jsonl").write_text('{"step": 0, "val_loss": 2.0, "lr": 0.1}\n')
@@ -94,7 +96,7 @@ def test_no_page_of_a_shared_server_sends_a_path(
     sent = everything(at)
     if damage == "index":
         (folder / "snapshots" / "index.jsonl").write_bytes(b"{}\n")
-        server.snapshots.clear()
+        monkeypatch.setattr(server, "_SNAPSHOTS", Snapshots())
     if damage in ("snapshot", "index"):
         for step in (40, 0):
             live = {"timeline": {"seq": step + 1, "source": "run of 5b", "step": step, "kind": "induction"}}

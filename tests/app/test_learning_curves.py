@@ -435,6 +435,7 @@ def like_a_training(folder: Path, script: str = "import time; time.sleep(600)") 
     command = [sys.executable, "-c", script, "gptcore.train", f"--out={folder}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
+            wait_until(lambda: psutil.Process(process.pid).cmdline()[-1:] == command[-1:])  # not yet at its very start
             yield process
         finally:
             process.kill()

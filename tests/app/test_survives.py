@@ -45,7 +45,7 @@ def own_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("fairytales", "nano-sort"):
         shutil.copytree(shipped_folder() / name, tmp_path / "checkpoints" / name)
     monkeypatch.setattr(shipped, "_PACKAGE", tmp_path)
-    server.models.clear()
+    monkeypatch.setattr(server, "_MODELS", Models())
     return tmp_path / "checkpoints"
 
 

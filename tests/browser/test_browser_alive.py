@@ -362,7 +362,7 @@ def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
         )
         page.close()
     finally:
-        process = processes.find(job.note)
+        process = processes.find(job.folder, job.note)
         if process is not None:
             process.kill()
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from app.components._assets import check_payload, register
+from app.components._assets import check_payload, numbers, register
 from app.components.heads import MAX_SIZE
 
 _CARD = register("head_card")
@@ -129,7 +129,6 @@ def head_card(
         "looks_here": list(looks_here),
         "looks": list(looks),
         "by_distance": list(by_distance),
-        "pixels": pixels.ravel(),
         "size": size,
         "prefers": prefers,
         "writes": writes,
@@ -137,4 +136,4 @@ def head_card(
         "writers": list(writers),
         "loss": loss,
     }
-    _CARD(key=key, data=check_payload(data))
+    _CARD(key=key, data=check_payload({**numbers(data), "pixels": pixels.ravel()}))

@@ -11,6 +11,11 @@ function two(value) {
   return typeof value === "number" ? value.toFixed(2).replace("-", "−") : "–";
 }
 
+/** Three digits behind the point; a text where the number is none. */
+function three(value) {
+  return typeof value === "number" ? value.toFixed(3) : short(value);
+}
+
 /** A bar from 0 to 1 with its number, and a mark at the level by chance. */
 function bar(value, chance, about) {
   const known = typeof value === "number";
@@ -86,24 +91,24 @@ export function writers(found) {
 /** A head that is read; one that is not read more than by chance is pale. */
 function writer([layer, head, score], chance) {
   const name = `${layer}.${head}`;
-  return el("button", { type: "button", class: score > chance ? "to" : "to low", "data-to": name, "data-layer": layer, "data-head": head, title: `the card of head ${name}` }, name, el("small", { class: "number" }, score.toPrecision(3)));
+  return el("button", { type: "button", class: score > chance ? "to" : "to low", "data-to": name, "data-layer": layer, "data-head": head, title: `the card of head ${name}` }, name, el("small", { class: "number" }, typeof score === "number" ? score.toPrecision(3) : short(score)));
 }
 
 /** What is lost without the head. */
 export function loss({ about, loss: whole, without, asked }) {
   const lines = [];
   if (whole !== null && without !== null) {
-    const lost = without - whole;
-    const sign = lost < 0 ? "−" : "+";
+    const lost = without - whole; // not a number where one of them is none
+    const told = Number.isNaN(lost) ? "" : ` (${lost < 0 ? "−" : "+"}${Math.abs(lost).toFixed(3)})`;
     lines.push(
       el(
         "p",
         { class: "worth", "data-loss": whole, "data-without": without },
         "loss ",
-        el("b", { class: "number" }, whole.toFixed(3)),
+        el("b", { class: "number" }, three(whole)),
         " → ",
-        el("b", { class: "number" }, without.toFixed(3)),
-        el("b", { class: `number ${lost < 0 ? "less" : "more"}` }, ` (${sign}${Math.abs(lost).toFixed(3)})`),
+        el("b", { class: "number" }, three(without)),
+        el("b", { class: `number ${lost < 0 ? "less" : "more"}` }, told),
         " nats",
       ),
     );

@@ -28,6 +28,7 @@ export function drawPattern(view) {
  * @param {number[]} means
  */
 export function curve(means) {
+  if (!means.every(Number.isFinite)) return el("p", { class: "soft" }, "The attention holds what is not a number.");
   const most = Math.max(...means, 1e-9);
   const best = means.indexOf(Math.max(...means));
   const x = (/** @type {number} */ back) => LEFT + ((WIDTH - LEFT - 8) * back) / Math.max(1, means.length - 1);

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.guard import uploads
 from app.session.explorer import Explorer
-from app.state import lab, opening, person, reports, server
+from app.state import lab, names, opening, person, reports, server
 from app.stores import models
-from app.stores.models import File, Wanted
+from app.stores.models import Wanted
+from app.stores.upload import File, file_name
 from app.views.markdown import escaped
 from app.views.picker import KINDS
 from gptcore import Checkpoint, CheckpointError, shipped_models
@@ -37,11 +39,11 @@ def offers(me: Explorer) -> dict[str, Offered]:
     loaded = f"gptcore.load({me.source!r})"
     if me.step is not None:
         found["final"] = Offered(f"{me.source}: as it was opened", f"other = {loaded}")
-    names = "from gptcore.checkpoint.snapshots import load_snapshot, snapshots"
+    imports = "from gptcore.checkpoint.snapshots import load_snapshot, snapshots"
     for snapshot in me.past.history().snapshots:  # also those that Explore has not seen yet
         if snapshot.step != me.step:
             chosen = f"next(each for each in snapshots({me.source!r}) if each.step == {snapshot.step})"
-            code = f"{names}; other = load_snapshot({loaded}, {chosen})"
+            code = f"{imports}; other = load_snapshot({loaded}, {chosen})"
             found[f"step:{snapshot.step}"] = Offered(
                 f"step {snapshot.step:,} of this training", code, step=snapshot.step
             )
@@ -50,11 +52,15 @@ def offers(me: Explorer) -> dict[str, Offered]:
             found[f"shipped:{name}"] = Offered(name, f"other = gptcore.load({name!r})", wanted=Wanted(name))
     for wanted in opening.recent():
         if wanted != person.loaded():
-            code = (
-                "# other: the model that was uploaded" if wanted.digest else f"other = gptcore.load({wanted.source!r})"
-            )
-            found[f"opened:{wanted.digest[:12] or wanted.source}"] = Offered(wanted.source, code, wanted=wanted)
+            name = names.shown(wanted.source)
+            code = "# other: the model that was uploaded" if wanted.digest else f"other = gptcore.load({name!r})"
+            found[_opened(wanted)] = Offered(name, code, wanted=wanted)
     return found
+
+
+def _opened(wanted: Wanted) -> str:
+    """Return what a link calls a model that was opened here."""
+    return f"opened:{wanted.digest[:12] or names.shown(wanted.source)}"
 
 
 def usual(found: dict[str, Offered]) -> str:
@@ -94,10 +100,10 @@ def weights(me: Explorer, offered: Offered) -> Checkpoint | None:
     try:
         if offered.wanted is None:
             return me.final if offered.step is None else me.past.weights(offered.step)
-        return server.models().get(offered.wanted, lambda share, what: _tell(place, share, what))
+        return opening.load(offered.wanted, lambda share, what: _tell(place, share, what))
     except (CheckpointError, ValueError) as error:
         st.warning("These weights could not be loaded.", icon=":material/warning:")
-        st.text(str(error))
+        st.text(names.told(str(error)))
         return None
     finally:
         place.empty()
@@ -113,10 +119,13 @@ def _chosen(first: str) -> None:
 
 def _another() -> None:
     """Draw what opens a checkpoint of one's own; on a shared server only an upload."""
-    files = st.file_uploader("Drop its files here", type=KINDS, accept_multiple_files=True, key="lab files")
+    files: list[uploads.Upload] = []
+    if uploads.allowed():
+        label = f"Drop its files here, at most {uploads.largest()} MB each"
+        files = uploads.read(st.file_uploader(label, type=KINDS, accept_multiple_files=True, key="lab files"))
     if files and st.button("Compare these files", key="lab upload"):
         main = next((file for file in files if file.name.endswith((".pt", ".pth", ".bin", ".safetensors"))), files[0])
-        _open(Wanted(main.name, digest=models.digest(files)), files)
+        _open(Wanted(file_name(main), digest=models.digest(files)), files)
     if server.shared():
         st.caption("This server is shared: it opens no paths of its own.")
         return
@@ -131,14 +140,15 @@ def _another() -> None:
 def _open(wanted: Wanted, files: Sequence[File] = ()) -> None:
     bar = st.progress(0.0, "Opening …")
     try:
-        server.models().get(wanted, lambda share, what: _tell(bar, share, what), files)
+        opening.load(wanted, lambda share, what: _tell(bar, share, what), files)
     except (CheckpointError, ValueError) as error:
-        st.warning(escaped(str(error)))
+        st.warning(escaped(names.told(str(error))))
         return
+    uploads.drop()
     if wanted.source in shipped_models() and not wanted.digest:
         lab.choose("with", f"shipped:{wanted.source}")
     else:
         opening.offer(wanted)
         opening.offer(person.loaded())  # what is on the screen stays the last one
-        lab.choose("with", f"opened:{wanted.digest[:12] or wanted.source}")
+        lab.choose("with", _opened(wanted))
     st.rerun()

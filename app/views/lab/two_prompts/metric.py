@@ -79,7 +79,7 @@ def _chosen(me: Explorer, name: str) -> None:
     try:
         lab.choose(name, str(single_token(value, me.checkpoint.tokenizer)))
     except ValueError as error:
-        st.session_state["lab token trouble"] = str(error)
+        reports.set_widget("lab token trouble", str(error))
 
 
 def single_token(told: object, tokenizer: Tokenizer) -> int:
