@@ -92,6 +92,25 @@ def test_a_cell_is_dragged_from_one_prompt_into_the_other(section: Page) -> None
     expect(page.locator(".chip-put")).to_have_count(0, timeout=LONG)
 
 
+def test_a_drag_outlives_a_drawing_of_the_same_cells(section: Page) -> None:
+    page = section
+    before = cell(page, "this", 1, 9).evaluate("node => getComputedStyle(node).backgroundColor")
+    page.mouse.move(*middle(cell(page, "this", 1, 9)))
+    page.mouse.down()
+    page.mouse.move(*middle(cell(page, "other", 0, 9)), steps=4)
+    page.emulate_media(color_scheme="dark")  # all is drawn again, in other colours
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('*')].some((node) => node.shadowRoot &&"
+        ' [...node.shadowRoot.querySelectorAll(\'[data-grid=this] [data-row="1"][data-col="9"]\')]'
+        ".some((each) => getComputedStyle(each).backgroundColor !== before))",
+        arg=before,
+    )
+    page.mouse.move(*middle(cell(page, "other", 1, 9)), steps=4)
+    expect(page.locator(".cell.would")).to_have_count(5)
+    page.mouse.up()
+    expect(page.locator(".chip-put")).to_have_count(1, timeout=LONG)
+
+
 def test_a_cell_is_put_by_the_keyboard_alone(section: Page) -> None:
     page = section
     cell(page, "this", 0, 0).focus()

@@ -48,7 +48,12 @@ function follow(view, event) {
   preview(view, under(view, event));
 }
 
-function hold(view, cell) {
+/**
+ * Picks a cell up.
+ * @param {View} view
+ * @param {[string, number, number]} cell
+ */
+export function hold(view, cell) {
   letGo(view);
   view.held = cell;
   const button = buttonOf(view, cell);

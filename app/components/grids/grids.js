@@ -4,7 +4,7 @@ import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { cellAt, drawCells, makeCells, moveTo, tellCell } from "./cells.js";
-import { letGo, listenToDrags, pickOrPut } from "./dragging.js";
+import { hold, letGo, listenToDrags, pickOrPut } from "./dragging.js";
 import { tell } from "./telling.js";
 
 const TOLD = 1500; // ms
@@ -127,8 +127,12 @@ export default function (component) {
   write(view.told, data.told);
   view.told.hidden = !data.told;
   drawListed(view);
+  const held = view.held;
   letGo(view);
   draw(view);
+  const about = JSON.stringify([data.text, data.grids.map(({ id, rows, cols }) => [id, rows, cols])]);
+  if (held && about === view.about) hold(view, held); // new numbers of the same cells end no drag
+  view.about = about;
   tellCell(view, null);
   painted(view, "grids");
   return cleanup(component);
