@@ -6,6 +6,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
+from app.components.change import ChangeEvent, ChangePart, change
 from app.components.changes import ChangesEvent, ListedChange, changes
 from app.components.code import CodeEvent, closed_code, code
 from app.components.copy_code import copy_code
@@ -49,6 +50,8 @@ __all__ = [
     "CardOperand",
     "CardPicture",
     "Cell",
+    "ChangeEvent",
+    "ChangePart",
     "ChangesEvent",
     "CodeEvent",
     "Crumb",
@@ -99,6 +102,7 @@ __all__ = [
     "WordsEvent",
     "alive",
     "badge",
+    "change",
     "changes",
     "closed_code",
     "code",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from app.session.changed_screen import changed
+from app.session.changed_screen import under
 from app.session.changes import of_text
 from app.session.prompt_run import Shown, common, new_tokens
 from app.session.screen import Model, Screen
@@ -187,7 +187,8 @@ class MoveInTime(Action):
         except CheckpointError as error:
             here = screen.moment(model).name
             raise ValueError(f"Still shown: {here}. Step {self.step:,} cannot be. {sentence(str(error))}") from None
-        shown = Shown.of(checkpoint, screen.shown.text, edits=screen.shown.edits, limits=model.limits)
+        run = screen.shown
+        shown = Shown.of(checkpoint, run.text, wishes=run.wishes, keeps=run.keeps, limits=model.limits)
         return replace(screen, shown=shown, step=self.step)
 
     def tokens(self, screen: Screen, model: Model) -> int:
@@ -230,7 +231,7 @@ class Restore(Action):
         screen = SetSampling(state.temperature, state.top_k).after(screen, model)
         screen = replace(screen, cut_k=state.cut_k, cut_p=state.cut_p, seed=state.seed)
         screen = Pin(state.pin).after(Lock(state.lock).after(screen, model), model)
-        screen = changed(replace(screen, look=state.look), model, of_text(state.changes))
+        screen = under(replace(screen, look=state.look), model, of_text(state.changes))
         return replace(screen, location=state.location.check(model.arch))
 
     def tokens(self, screen: Screen, model: Model) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.session import costs
 from app.session.actions import Action
+from app.session.changes import changed_names
 from app.session.screen import Model, Screen
 from app.stores.limits import TooMuch
 from app.stores.speed import Cost
@@ -20,8 +21,9 @@ def check_look(before: Screen, after: Screen, model: Model) -> None:
     run, new = after.shown, Cost()
     if run is not before.shown:
         known = before.shown.ids[before.shown.cropped :] == run.ids[run.cropped :]
-        new = costs.of_run(model.final.config, run.trace.T, run.trace.T - run.trace.reused, run.trace.edits)
-        new = Cost() if known and not run.trace.edits else new
+        names = [edit.name for edit in run.trace.edits]
+        new = costs.of_run(model.final.config, run.trace.T, run.trace.T - run.trace.reused, names)
+        new = Cost() if known and not names else new
     what = after.location.weight or after.location.selected
     stage = costs.of_stage(model.arch, after.location, run.trace.T, after.look.scale)
     model.limits.check(new + stage, f"{what} of {run.trace.T:,} tokens")
@@ -34,7 +36,8 @@ def multiplications(action: Action, screen: Screen, model: Model) -> float:
         return 0.0
     config = model.final.config
     T = min(config.block_size, T + tokens)
-    cost = costs.of_run(config, T, min(tokens, T), screen.shown.edits)
+    names = changed_names(screen.shown.wishes, T, config, screen.shown.keeps)
+    cost = costs.of_run(config, T, min(tokens, T), names)
     try:
         model.limits.check(cost, "")
     except TooMuch:

@@ -1,15 +1,16 @@
-"""Actions that change the run: switch a part off, scale it, cut an edge, take a change back. No Streamlit."""
+"""Actions that change the run: add a change, switch it, scale it, take it back; what the mouse does. No Streamlit."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from app.session import changes as listed
 from app.session.actions import Action
-from app.session.changed_screen import changed
-from app.session.changes import Change
-from app.session.screen import Model, Screen
+from app.session.changed_screen import changed, undone
+from app.session.changes import Change, ChangeList, Wish
+from app.session.screen import Model, Screen, Tool
 from gptcore import Edit
 
 
@@ -18,9 +19,14 @@ class _Changing(Action):
     """An action that leaves another list of changes."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return changed(screen, model, self.list_after(screen.changes))
+        return changed(screen, model, self.list_after(screen.listed), self.same)
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
+    @property
+    def same(self) -> str:
+        """A name of what it does, where the same once more is taken back with it; "" for all else."""
+        return ""
+
+    def list_after(self, before: ChangeList) -> ChangeList:
         """Return the list that follows."""
         raise NotImplementedError
 
@@ -34,21 +40,21 @@ class SetChanges(_Changing):
 
     changes: tuple[Change, ...] = ()
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
-        return self.changes
+    def list_after(self, before: ChangeList) -> ChangeList:
+        return before.with_changes(self.changes)
 
 
 @dataclass(frozen=True)
 class AddChange(_Changing):
-    """One change more, which is on. It takes the place of one of the same part."""
+    """One change more, which is on. It takes the place of one of the same part, and ends a comparison."""
 
-    edit: Edit
+    edit: Wish
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
-        new = Change(self.edit)
-        if any(change.key == new.key for change in before):
-            return tuple(new if change.key == new.key else change for change in before)
-        return (*before, new)
+    def list_after(self, before: ChangeList) -> ChangeList:
+        new, those = Change(self.edit), before.changes
+        known = any(change.key == new.key for change in those)
+        after = [new if change.key == new.key else change for change in those] if known else [*those, new]
+        return replace(before.with_changes(after), muted=False)
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,9 @@ class RemoveChange(_Changing):
 
     key: str
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
-        return tuple(change for change in before if change.key != _known(self.key, before))
+    def list_after(self, before: ChangeList) -> ChangeList:
+        key = _known(self.key, before)
+        return before.with_changes([change for change in before.changes if change.key != key])
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,9 @@ class ToggleChange(_Changing):
     key: str
     on: bool
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
-        _known(self.key, before)
-        return tuple(replace(change, on=self.on) if change.key == self.key else change for change in before)
+    def list_after(self, before: ChangeList) -> ChangeList:
+        key = _known(self.key, before)
+        return before.with_changes([replace(c, on=self.on) if c.key == key else c for c in before.changes])
 
 
 @dataclass(frozen=True)
@@ -80,31 +87,68 @@ class ScaleChange(_Changing):
     key: str
     factor: float
 
-    def list_after(self, before: tuple[Change, ...]) -> tuple[Change, ...]:
-        _known(self.key, before)
+    @property
+    def same(self) -> str:
+        return f"scale {self.key}"
+
+    def list_after(self, before: ChangeList) -> ChangeList:
+        key = _known(self.key, before)
         if type(self.factor) not in (int, float) or not math.isfinite(self.factor):
             raise ValueError(f"a factor is a number from 0 to {listed.LARGEST:g}, got {str(self.factor)[:20]!r}")
-        return tuple(self._scaled(change) if change.key == self.key else change for change in before)
+        return before.with_changes([self._scaled(c) if c.key == key else c for c in before.changes])
 
     def _scaled(self, change: Change) -> Change:
         edit = change.edit
-        if edit.how == "set":
-            raise ValueError("an edge is cut or whole; scale a head instead")
-        scaled = Edit(edit.name, "scale", self.factor, head=edit.head)
-        return Change(Edit(edit.name, "zero", head=edit.head) if self.factor == 0 else scaled, change.on)
+        if not isinstance(edit, Edit) or edit.how == "set":
+            raise ValueError("only what is off or scaled has a factor; scale the part instead")
+        off = self.factor == 0
+        return replace(change, edit=replace(edit, how="zero" if off else "scale", value=None if off else self.factor))
 
 
 @dataclass(frozen=True)
-class CutEdges(Action):
-    """The meaning of a click on a cell of a pattern: to cut its edge, or to explain its number."""
+class MuteChanges(_Changing):
+    """All changes off at once, to compare, or as they were; each keeps its own state."""
 
-    on: bool
+    muted: bool
+
+    def list_after(self, before: ChangeList) -> ChangeList:
+        return replace(before, muted=bool(self.muted) and bool(before.changes))
+
+
+@dataclass(frozen=True)
+class KeepPatterns(_Changing):
+    """Every later pattern as it is without the changes, or as it follows from them."""
+
+    keeps: bool
+
+    def list_after(self, before: ChangeList) -> ChangeList:
+        return replace(before, keeps=bool(self.keeps) and bool(before.changes))
+
+
+@dataclass(frozen=True)
+class UndoChange(Action):
+    """The list of changes as it was before the last change of it."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
-        return screen if screen.cutting is self.on else replace(screen, cutting=bool(self.on))
+        return undone(screen, model)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return screen.shown.trace.T
 
 
-def _known(key: str, before: tuple[Change, ...]) -> str:
-    if all(change.key != key for change in before):
+@dataclass(frozen=True)
+class TakeTool(Action):
+    """A meaning of the mouse on the stage: a click on a cell cuts its edge, a drag draws its row, or none."""
+
+    tool: Tool
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if self.tool not in get_args(Tool):
+            raise ValueError(f"there is no tool {str(self.tool)[:20]!r}; choose one of those on the stage")
+        return screen if screen.tool == self.tool else replace(screen, tool=self.tool)
+
+
+def _known(key: str, before: ChangeList) -> str:
+    if all(change.key != key for change in before.changes):
         raise ValueError(f"there is no change of {str(key)[:40]!r} any more; nothing was done")
     return key

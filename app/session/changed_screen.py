@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.session.changes import Change, check
+from app.session.changes import ChangeList, check
 from app.session.prompt_run import Shown
 from app.session.screen import Model, Screen
 
+MOST_PAST = 100
+"""Lists of changes that can be gone back to."""
 
-def changed(screen: Screen, model: Model, changes: tuple[Change, ...]) -> Screen:
+
+def changed(screen: Screen, model: Model, listed: ChangeList, same: str = "") -> Screen:
     """Return the screen with these changes, and the run under those that are on.
+
+    Args:
+        screen: the screen before.
+        model: its model.
+        listed: the changes.
+        same: what was done, where it goes on with what was done before: both are taken back as one.
 
     Raises:
         ValueError: a change that does not fit the model.
     """
-    if changes == screen.changes:
+    if listed == screen.listed:
         return screen
-    check(changes, model.arch)
-    edits = tuple(change.edit for change in changes if change.on)
+    past = screen.past if same and same == screen.done else (*screen.past, screen.listed)[-MOST_PAST:]
+    return replace(under(screen, model, listed), past=past, done=same)
+
+
+def undone(screen: Screen, model: Model) -> Screen:
+    """Return the screen with the changes that it had before the last ones.
+
+    Raises:
+        ValueError: there were none before.
+    """
+    if not screen.past:
+        raise ValueError("there is no change to take back; make one first")
+    return replace(under(screen, model, screen.past[-1]), past=screen.past[:-1], done="")
+
+
+def under(screen: Screen, model: Model, listed: ChangeList) -> Screen:
+    """Return the screen under these changes; what could be taken back stays."""
+    check(listed.changes, model.arch)
     run = screen.shown
-    shown = run if edits == run.edits else Shown.of(run.checkpoint, run.text, run, edits, model.limits)
-    return replace(screen, shown=shown, changes=changes)
+    alike = (listed.wishes, listed.keeps) == (run.wishes, run.keeps)
+    shown = run if alike else Shown.of(run.checkpoint, run.text, run, listed.wishes, listed.keeps, model.limits)
+    return replace(screen, shown=shown, listed=listed)

@@ -6,8 +6,13 @@ import torch
 
 from app.session.prompt_run import Shown
 from gptcore import architecture
+from gptcore.analysis.direct_effect import direct_effect
 
 Fact = tuple[str, str, str]
+SLIGHT = 0.02
+"""Largest difference of logits that is next to nothing."""
+SAME = 0.1
+"""Largest distance from 1 of actual / predicted that is no answer of later parts."""
 
 
 def shares_before(run: Shown, position: int, temperature: float, tokens: list[int]) -> list[float]:
@@ -46,6 +51,56 @@ def facts(run: Shown, position: int, losses: tuple[float, float] | None) -> list
     without, after = losses
     meaning = f"the mean loss of this prompt's own tokens: {without:.3f} without the changes, {after:.3f} with, in nats"
     return [*found, ("Δ loss", f"{after - without:+.3f}".replace("-", "−"), meaning)]
+
+
+def effect(run: Shown, position: int) -> tuple[str, str] | None:
+    """Return what attribution predicts that the changes do, beside what they do, as (sentence, its definition).
+
+    Later parts make the two differ: they repair a loss, or lose besides. None where a change is of a tensor that adds
+    nothing to the stream by itself, such as a pattern.
+    """
+    before, after = _logits_before(run, position), run.logits_at(position)
+    token = int(before.argmax())
+    edits = [edit for edit in run.trace.edits if edit.how != "patch"]  # which keeps patterns
+    try:
+        predicted = direct_effect(run.unchanged, edits, token, position=position)
+    except ValueError:
+        return None
+    actual = float(after[token]) - float(before[token])
+    meaning = (
+        f"What the changes do to the logit of {run.checkpoint.tokenizer.label(token)!r}, the most likely token here "
+        "without them. Predicted: direct logit attribution: what they put into the residual stream at this position, "
+        "read through the final norm with the scale of the run without them, as if nothing behind them answered. "
+        "Actual: the logit with the changes minus without them. Repaired: 1 − actual / predicted."
+    )
+    told = f"attribution predicted {_signed(predicted)}, actual {_signed(actual)}: {_answer(predicted, actual)}"
+    return told, meaning
+
+
+def _answer(predicted: float, actual: float) -> str:
+    """Return what parts behind a change make of its direct effect.
+
+    >>> _answer(-2.1, -0.4), _answer(-0.57, -2.99), _answer(0.0, -1.2)
+    ('later parts repaired 81 %', 'later parts made it 5.2 times as much', 'all of it through later parts')
+    """
+    if max(abs(predicted), abs(actual)) < SLIGHT:
+        return "next to nothing"
+    if abs(predicted) < SLIGHT:
+        return "all of it through later parts"
+    share = actual / predicted
+    if share < 0:
+        return "later parts reverse it"
+    if abs(share - 1) < SAME:
+        return "later parts changed little of it"
+    return (
+        f"later parts repaired {1 - share:.0%}".replace("%", " %")
+        if share < 1
+        else (f"later parts made it {share:.1f} times as much")
+    )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "−")
 
 
 def _first(run: Shown, position: int) -> Fact:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from app.panels.growing import PIECE
 from app.session.location import Location
 from app.stores.speed import Cost
-from gptcore import Architecture, Edit, GPTConfig, architecture, capture_cost
+from gptcore import Architecture, GPTConfig, architecture, capture_cost
 from gptcore.analysis.token_loss import ROWS
 from gptcore.graph.architecture import FOLDED
 
@@ -24,19 +24,19 @@ LARGEST_PAST = 200e6
 """Bytes of scores for which a run still goes on from an earlier one."""
 
 
-def of_run(config: GPTConfig, T: int, new: int, edits: Sequence[Edit] = ()) -> Cost:
-    """Return the cost of a run with its thumbnails; with edits, of the run without them, too.
+def of_run(config: GPTConfig, T: int, new: int, changed: Sequence[str] = ()) -> Cost:
+    """Return the cost of a run with its thumbnails; where it is changed, of the run as the model is, too.
 
     Args:
         config: the model's sizes.
         T: tokens that the model sees.
         new: tokens of which nothing is known from an earlier run.
-        edits: the changes that are on.
+        changed: the tensors that are changed.
     """
-    if new <= 0 and not edits:
+    if new <= 0 and not changed:
         return Cost()
     arch = architecture(config)
-    rows = T if edits else new
+    rows = T if changed else new
     L, H, C, V = config.n_layer, config.n_head, config.n_embd, config.vocab_size
     flops = arch.nodes[FOLDED].flops(T, 1) * rows / T + 2 * C * V
     scores = float(H) * rows * T
@@ -45,9 +45,9 @@ def of_run(config: GPTConfig, T: int, new: int, edits: Sequence[Edit] = ()) -> C
     if goes_on(config, T, rows):
         cells += L * scores
         memory += STAGES * FLOAT * scores
-    if not edits:
+    if not changed:
         return Cost(flops, cells, memory)
-    staged = {arch.nodes[edit.name].layer for edit in edits if arch.nodes[edit.name].axes[-2:] == ("T", "T")}
+    staged = {arch.nodes[name].layer for name in changed if arch.nodes[name].axes[-2:] == ("T", "T")}
     stages = len(staged) * STAGES * FLOAT * scores
     return Cost(2 * flops, 2 * cells + len(staged) * scores, 2 * memory + stages)
 

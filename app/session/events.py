@@ -9,15 +9,25 @@ from collections.abc import Callable
 
 from app.session import changes
 from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
-from app.session.change_actions import AddChange, CutEdges, RemoveChange, ScaleChange, SetChanges, ToggleChange
-from app.session.changes import Change
+from app.session.change_actions import (
+    AddChange,
+    KeepPatterns,
+    MuteChanges,
+    RemoveChange,
+    ScaleChange,
+    SetChanges,
+    TakeTool,
+    ToggleChange,
+    UndoChange,
+)
+from app.session.changes import Change, Part, Wish
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
 from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
-from gptcore import Edit
 from gptcore.graph.node import MODEL
 
 Actions = tuple[Action, ...]
+PLACES = ("head", "position", "channel", "key")
 
 
 def actions(panel: str, event: object, me: Explorer) -> Actions:
@@ -98,11 +108,18 @@ def _explain(event: object, me: Explorer) -> Actions:
     match event:
         case {"cut": True, "name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
             cut = changes.cutting(me.arch, me.node, me.location.head, row, col)
-            return (_added_or_removed(cut, me),) if cut else ()
+            return _switched(cut, me)
+        case {"drawn": list(weights), "name": str(name), "row": int(row)} if name == me.slice().name:
+            numbers = [float(each) for each in weights if type(each) in (int, float)]
+            whole = len(numbers) == len(weights) and row < me.shown.trace.T
+            drawn = changes.row_drawn(me.arch, me.node, me.location.head, row, numbers) if whole else None
+            return (AddChange(drawn),) if drawn else ()
         case {"name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
             return (Pin((row, col)),)
         case {"row": None}:
             return (Pin(None),)
+        case {"change": True}:
+            return (TakeTool("form"),)
         case {"back": int(step)} if 0 <= step < len(me.trail):
             return (Walk(*me.trail[step], me.trail[:step]),)
         case {"open": str(name), "cell": list(index)} if all(type(at) is int for at in index):
@@ -130,6 +147,8 @@ def _map(event: object, me: Explorer) -> Actions:
             return (Up(crumb),)
         case {"kind": "layer", "layer": int(layer)}:
             return (GoToLayer(layer),)
+        case {"kind": "off", "id": str(node)} if node in me.arch.nodes.names():
+            return _switched(changes.switching_off(me.arch, me.arch.nodes[node], me.location.head), me)
         case {"kind": "why", "id": str(line), "text": str(text), **at} if text == me.shown.text:
             match at:
                 case {"row": int(row), "position": int(position), "followed": int(followed)}:
@@ -140,6 +159,9 @@ def _map(event: object, me: Explorer) -> Actions:
 
 def _heads(event: object, me: Explorer) -> Actions:
     match event:
+        case {"layer": int(layer), "head": int(head), "off": True} if 0 <= layer < me.arch.config.n_layer:
+            node = me.arch.nodes[me.arch.named("weighted values", layer)]
+            return _switched(changes.switching_off(me.arch, node, head), me)
         case {"layer": int(layer), "head": int(head)}:
             here = me.node.layer == layer and "H" in me.node.axes and me.location.weight is None
             return (ShowHead(head),) if here else (PickHead(layer, head),)
@@ -153,14 +175,20 @@ def _node(event: object, me: Explorer) -> Actions:
         case {"kind": "weight", "id": _, "weight": str() | None as weight}:
             return (PickWeight(weight),)
         case {"kind": "off"}:
-            edit = changes.switching_off(me.arch, me.node, me.location.head)
-            return (_added_or_removed(edit, me),) if edit else ()
-        case {"kind": "cutting", "on": bool(on)}:
-            return (CutEdges(on),)
+            return _switched(changes.switching_off(me.arch, me.node, me.location.head), me)
+        case {"kind": "tool", "tool": str(tool)}:
+            return (TakeTool(tool),)  # type: ignore[arg-type]
+        case {"kind": "undo"}:
+            return (UndoChange(),) if me.undoable else ()
     return ()
 
 
-def _added_or_removed(edit: Edit, me: Explorer) -> Action:
+def _switched(edit: Wish | None, me: Explorer) -> Actions:
+    """Return the action that makes a change or takes it back, none where there is no such change."""
+    return (_added_or_removed(edit, me),) if edit else ()
+
+
+def _added_or_removed(edit: Wish, me: Explorer) -> Action:
     """Return the action that makes a change, or takes it back where it is made: a second click undoes the first."""
     same = Change(edit) in me.changes
     return RemoveChange(Change(edit).key) if same else AddChange(edit)
@@ -176,6 +204,34 @@ def _changes(event: object, me: Explorer) -> Actions:
             return (ScaleChange(key, factor),)
         case {"kind": "clear"}:
             return (SetChanges(),)
+        case {"kind": "mute", "on": bool(on)}:
+            return (MuteChanges(on),)
+        case {"kind": "keep", "on": bool(on)}:
+            return (KeepPatterns(on),)
+        case {"kind": "undo"}:
+            return (UndoChange(),)
+    return ()
+
+
+def _change(event: object, me: Explorer) -> Actions:
+    """Read what was chosen in the form of changes; what does not fit the model is refused where it is checked."""
+    match event:
+        case {"kind": "close"}:
+            return (TakeTool(""),)
+        case {
+            "kind": "add",
+            "part": {"name": str(name), **places},
+            "how": str(how),
+            "number": int() | float() as number,
+            "text": str(text),
+            "draw": int(draw),
+        } if 0 <= draw < 10**6:
+            known = {key: place for key, place in places.items() if key in PLACES and type(place) is int}
+            try:
+                wish = Part(name, **known).wish(how, number, text, draw)
+            except ValueError:
+                return ()
+            return (AddChange(wish),)
     return ()
 
 
@@ -271,6 +327,7 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "generate": _generate,
     "words": _words,
     "changes": _changes,
+    "change": _change,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

@@ -15,7 +15,7 @@ from app.panels.weight_number import WeightNumber
 from app.session import costs
 from app.session.actions import Action, Type, sentence
 from app.session.allowed import check_look, multiplications
-from app.session.changes import Change, to_text
+from app.session.changes import Change, ChangeList, to_text
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
 from app.session.first_screen import first_screen
@@ -24,9 +24,9 @@ from app.session.look import Look
 from app.session.moment import Moment
 from app.session.prompt_run import Parity, Shown
 from app.session.readings import Readings
-from app.session.screen import Model, NoPast, Past
+from app.session.screen import Model, NoPast, Past, Tool
 from app.session.state_text import State
-from app.stores.limits import ALONE, Limits
+from app.stores.limits import ALONE, Limits, TooMuch
 from app.stores.snapshots import History
 from gptcore import Architecture, Checkpoint, Explanation
 from gptcore.generation.sampling import Sampling
@@ -140,7 +140,7 @@ class Explorer:
             lock=self.lock,
             look=now.look,
             pin=now.pin,
-            changes=to_text(now.changes),
+            changes=to_text(now.listed),
         )
 
     # The model
@@ -264,9 +264,19 @@ class Explorer:
         return self._screen.changes
 
     @property
-    def cutting(self) -> bool:
-        """True while a click on a cell of a pattern cuts its edge."""
-        return self._screen.cutting
+    def listed(self) -> ChangeList:
+        """The changes, with what holds for all of them."""
+        return self._screen.listed
+
+    @property
+    def undoable(self) -> bool:
+        """True where the last change of the list can be taken back."""
+        return bool(self._screen.past)
+
+    @property
+    def tool(self) -> Tool:
+        """The tool that changes the run by the mouse; "" for none."""
+        return self._screen.tool
 
     # The moment of the training
 
@@ -369,12 +379,26 @@ class Explorer:
         return self._readings.has_lens(self._screen)
 
     def mean_loss(self, most: float = math.inf) -> float | None:
-        """Return the mean loss of the prompt; None where it takes more multiplications than `most`."""
-        return self._readings.mean_loss(self._screen, most)
+        """Return the mean loss of the prompt; None where it takes more multiplications than `most`, or than one may."""
+        return self._readings.mean_loss(self._screen, self._allowed(most))
 
     def mean_loss_without(self, most: float = math.inf) -> float | None:
         """Return the mean loss of the prompt without the changes, as `mean_loss` does."""
-        return self._readings.mean_loss_without(self._screen, most)
+        return self._readings.mean_loss_without(self._screen, self._allowed(most))
+
+    def loss_changes(self, most: float = math.inf) -> list[float] | None:
+        """Return what the changes add to the loss at each position that has a target, as `mean_loss` does."""
+        return self._readings.loss_changes(self._screen, self._allowed(most))
+
+    def _allowed(self, most: float) -> float:
+        """Return the multiplications that losses may take: none where all of them are asked for and cost too much."""
+        if most < math.inf:
+            return most
+        try:
+            self.limits.check(costs.of_losses(self.arch.config, self.shown.trace.T), "The losses")
+        except TooMuch:
+            return 0.0
+        return most
 
     # Whether the numbers can be believed
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from app.session.prompt_run import Shown
+from typing import TYPE_CHECKING
+
 from gptcore import Checkpoint, Trace, capture
+
+if TYPE_CHECKING:
+    from app.session.prompt_run import Shown
 
 FIRST_TOKENS = 8
 """Number of tokens in the prompt of a model that can read no other prompt."""

@@ -16,7 +16,8 @@ import torch
 from app.components import LensRow, NextToken
 from app.panels import thumbnails
 from app.session import costs
-from app.session.changes import fits
+from app.session.changes import Wish, changed_names, made_of, of_other_texts
+from app.session.changes.references import References
 from app.stores.limits import ALONE, Limits
 from gptcore import Checkpoint, Edit, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
@@ -50,8 +51,14 @@ class Shown:
     trace: Trace
     thumbnails: thumbnails.Thumbnails
     milliseconds: float
-    edits: tuple[Edit, ...] = ()
+    references: References
+    """The runs of other texts that were made for changes so far."""
+    wishes: tuple[Wish, ...] = ()
     """The changes that are on; those of tokens that are not there yet wait, and are not in the trace."""
+    here: tuple[Wish, ...] = ()
+    """Those of them that are in the trace."""
+    keeps: bool = False
+    """True where every later pattern is kept as it is without the changes."""
     without: Trace | None = None
     """The run without the changes; None where it has none."""
 
@@ -61,7 +68,8 @@ class Shown:
         checkpoint: Checkpoint,
         text: str,
         before: Shown | None = None,
-        edits: tuple[Edit, ...] | None = None,
+        wishes: tuple[Wish, ...] | None = None,
+        keeps: bool | None = None,
         limits: Limits = ALONE,
     ) -> Shown:
         """Run the prompt. What is the same in `before`, a run of the same weights, is not computed again.
@@ -72,31 +80,47 @@ class Shown:
             checkpoint: the weights, with what belongs to them.
             text: the prompt.
             before: the run before.
-            edits: the changes that are on; by default those of `before`.
-            limits: what the run may cost.
+            wishes: the changes that are on; by default those of `before`.
+            keeps: True to keep every later pattern as it is without the changes; by default as `before` does.
+            limits: what the run may cost, with the runs of other texts that the changes need.
 
         Raises:
-            ValueError: the tokenizer cannot read the text, or there is none; nothing was run.
+            ValueError: the tokenizer cannot read the text, or that of a change, or there is none; nothing was run.
             TooMuch: the text is too long, or the run would cost too much; nothing was run.
         """
         ids = read(checkpoint, text, limits)
         cropped = max(0, len(ids) - checkpoint.config.block_size)
-        asked = edits if edits is not None else before.edits if before else ()
-        here = tuple(edit for edit in asked if fits(edit, len(ids) - cropped))
+        asked = wishes if wishes is not None else before.wishes if before else ()
+        keeping = keeps if keeps is not None else before.keeps if before else False
         started = time.perf_counter()
         seen = ids[cropped:]
+        T, config = len(seen), checkpoint.config
+        references = _references(checkpoint, before)
         new = new_rows(checkpoint, seen, before)
-        limits.check(costs.of_run(checkpoint.config, len(seen), new, here), f"A run of {len(seen):,} tokens")
-        if before is not None and new and not costs.goes_on(checkpoint.config, len(seen), new):
+        cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping))
+        limits.check(cost + of_other_texts(asked, T, references, limits), f"A run of {T:,} tokens")
+        if before is not None and new and not costs.goes_on(config, T, new):
             before = None
         trace = _unchanged(checkpoint, seen, before)
-        without = trace if here else None
-        alike = before is not None and before.trace.edits == here  # under other changes no row need be the same
-        if here:
-            trace = capture(checkpoint.model, seen, edits=here, previous=before.trace if before and alike else trace)
+        made = made_of(asked, trace, references, keeping)
+        changed = _changed(checkpoint, trace, made.edits, before) if made.here else trace
         milliseconds = (time.perf_counter() - started) * 1e3
-        pictures = thumbnails.update(before.thumbnails if before and alike else None, trace)
-        return cls(checkpoint, text, ids, cropped, trace, pictures, milliseconds, asked, without)
+        alike = before is not None and before.trace.edits == made.edits  # else no row need be the same
+        pictures = thumbnails.update(before.thumbnails if before and alike else None, changed)
+        return cls(
+            checkpoint,
+            text,
+            ids,
+            cropped,
+            trace=changed,
+            thumbnails=pictures,
+            milliseconds=milliseconds,
+            references=references,
+            wishes=asked,
+            here=made.here,
+            keeps=keeping,
+            without=trace if made.here else None,
+        )
 
     @property
     def unchanged(self) -> Trace:
@@ -232,6 +256,18 @@ def new_rows(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> in
     if before is None or before.checkpoint is not checkpoint:
         return len(ids)
     return len(ids) - common(before.ids[before.cropped :], ids)
+
+
+def _changed(checkpoint: Checkpoint, trace: Trace, edits: tuple[Edit, ...], before: Shown | None) -> Trace:
+    """Return the run under edits, from the one before where it had the same, else from the run without them."""
+    same = before is not None and before.trace.edits == edits
+    return capture(checkpoint.model, trace.ids, edits=edits, previous=before.trace if before and same else trace)
+
+
+def _references(checkpoint: Checkpoint, before: Shown | None) -> References:
+    """Return the runs of other texts under these weights."""
+    same = before is not None and before.references.checkpoint is checkpoint
+    return before.references if before and same else References(checkpoint)
 
 
 def new_tokens(before: Shown, text: str, limits: Limits = ALONE) -> int:

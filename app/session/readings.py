@@ -122,6 +122,14 @@ class Readings:
         self._losses_without = prompt_losses.losses_of(run.unchanged, run.checkpoint, known)
         return self._losses_without.mean
 
+    def loss_changes(self, screen: Screen, most: float) -> list[float] | None:
+        """Return what the changes add to the loss at each position that has a target; None as for `mean_loss`."""
+        if self.mean_loss_without(screen, most) is None or self.mean_loss(screen, most) is None:
+            return None
+        assert self._losses is not None and self._losses_without is not None, "both were read above"
+        pairs = zip(self._losses.values, self._losses_without.values, strict=True)
+        return [after - before for after, before in pairs]
+
     def parity(self, screen: Screen) -> Parity | None:
         """Return the parity of the prompt on the screen, without changes; None until it is measured."""
         return self._parity[1] if self._parity and self._parity[0] is screen.shown.unchanged else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 from app.components import Notice
-from app.session.changes import Change
+from app.session.changes import Change, ChangeList
 from app.session.drawn import NOTHING, Writing
 from app.session.location import Location
 from app.session.look import USUAL, Look
@@ -34,6 +34,9 @@ class Past(Protocol):
 
 
 NO_HISTORY = History()
+NO_CHANGES = ChangeList()
+Tool = Literal["", "cut", "draw", "form"]
+"""Nothing; a click on a cell of a pattern cuts its edge; a drag on it draws its row; the form of changes is open."""
 
 
 class NoPast:
@@ -110,14 +113,23 @@ class Screen:
     score: str = ""
     """The kind of the heads' scores that the timeline draws; "" is the most telling one."""
     history: History = NO_HISTORY
-    changes: tuple[Change, ...] = ()
-    """The changes of the run, in the order in which they are applied; those that are on are in `shown`."""
-    cutting: bool = False
-    """True while a click on a cell of a pattern cuts its edge."""
+    listed: ChangeList = NO_CHANGES
+    """The changes of the run; those that are on are in `shown`."""
+    past: tuple[ChangeList, ...] = ()
+    """The lists of changes before, the last one at the end."""
+    done: str = ""
+    """A name of what was done last, where the same once more is taken back with it; "" for all else."""
+    tool: Tool = ""
+    """The tool that changes the run by the mouse."""
     rev: int = 0
     """The number of texts that did not come from the keyboard: each of them is written into the input."""
     notice: Notice | None = None
     """A remark on the prompt."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of the run, on or not, in the order in which they are applied."""
+        return self.listed.changes
 
     @property
     def sampling(self) -> Sampling:

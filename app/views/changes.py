@@ -1,78 +1,185 @@
-"""The changes of the run: the line that lists them, and the code that makes the same run."""
+"""The changes of the run: the line that lists them, the form that makes one, and what tells of them elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 from app import components
 from app.panels.strips import line_of
-from app.session import changes
-from app.session.changes import Change
+from app.session import change_code, changes
+from app.session.changes import Change, Part
+from app.session.changes.change import selectors
+from app.session.changes.references import own_words
+from app.session.changes.runs import whole
 from app.session.explorer import Explorer
 from app.state import person, reports
+from gptcore import Edit
 
 
-def panel(me: Explorer) -> list[components.Panel]:
-    """Return the line; without changes there is none."""
-    if not me.changes:
-        return []
-    here = me.shown.trace.edits
-    listed = [_listed(me, change, here) for change in me.changes]
-    told = _told(len(here))
-    code = _code(me)
-    ack = reports.seq("changes")
-    return [
-        components.changes(text=me.shown.text, listed=listed, told=told, code=code, largest=changes.LARGEST, ack=ack)
-    ]
+def panels(me: Explorer, quick: float) -> list[components.Panel]:
+    """Return the line of the changes and the form that makes one, as far as they are there.
+
+    Args:
+        me: the explorer.
+        quick: multiplications that a key can wait for.
+    """
+    found = [_line(me, quick)] if me.changes else []
+    return [*found, _form(me)] if me.tool == "form" else found
+
+
+def patience(me: Explorer, quick: float) -> float:
+    """Return the multiplications that the losses of this prompt may take: any number once the page has asked for them.
+
+    It asks where they took too many for a key, when typing pauses.
+    """
+    asked = reports.last("changes") or {}
+    return math.inf if asked.get("kind") == "read" and asked.get("text") == me.shown.text else quick
+
+
+def _line(me: Explorer, quick: float) -> components.Panel:
+    return components.changes(
+        text=me.shown.text,
+        listed=[_listed(me, change) for change in me.changes],
+        told=_told(me),
+        code=_code(me),
+        largest=changes.LARGEST,
+        keeps=me.listed.keeps,
+        muted=me.listed.muted,
+        undo=me.undoable,
+        late=me.shown.without is not None and me.loss_changes(patience(me, quick)) is None,
+        ack=reports.seq("changes"),
+    )
 
 
 def offer(me: Explorer) -> dict[str, Any] | None:
     """Return what can be changed at the place, for its buttons; None where nothing can."""
-    node, head = me.node, me.location.head
-    edit = changes.switching_off(me.arch, node, head) if me.location.weight is None else None
-    if edit is None:
+    if me.location.weight is not None:
         return None
-    what = changes.words(edit, me.arch).removesuffix(" off")
-    found: dict[str, Any] = {"what": what, "off": Change(edit) in me.changes}
-    return found | ({"cutting": me.cutting} if me.slice().square else {})
+    edit = changes.switching_off(me.arch, me.node, me.location.head)
+    offered = _parts(me) if me.tool == "form" or edit is None else [Part(edit.name)]
+    if not offered:
+        return None
+    found: dict[str, Any] = {"tool": me.tool}
+    if edit is not None:
+        found |= {"what": changes.phrase(edit, me.arch), "off": Change(edit) in me.changes}
+    part = me.slice()
+    if part.square:
+        found |= {"cuts": True, "draws": part.heat.values is not None and me.node.role == "pattern"}
+    return found
 
 
-def heads_changed(me: Explorer) -> list[tuple[int, int]]:
-    """Return the (layer, head) of each head that a change is on of, as itself or with its whole attention."""
-    found: set[tuple[int, int]] = set()
-    for edit in me.shown.trace.edits:
-        node = me.arch.nodes[edit.name]
-        if node.layer is not None and node.role != "mlp":
+def _parts(me: Explorer) -> list[Part]:
+    """Return what can be changed at the place."""
+    part, position = me.slice(), me.position
+    cell = part.index(*me.pin) if me.pin else None
+    neuron = None
+    if me.node.layer is not None and me.node.concept == "mlp":
+        name = me.arch.named("mlp hidden", me.node.layer)
+        here = cell if me.node.id == name else None
+        strongest = me.shown.trace.rows(name, position, position + 1)[0, 0].abs().argmax()
+        neuron = here[-1] if here else int(strongest)
+    return changes.parts(me.arch, me.node, me.location.head, position, cell, neuron)
+
+
+def _form(me: Explorer) -> components.Panel:
+    found = _parts(me)
+    sizes = me.arch.sizes(T=me.shown.trace.T)
+    return components.change(
+        text=me.shown.text,
+        parts=[
+            {
+                "words": part.words(me.arch),
+                "place": part.place,
+                "channels": sizes.get(me.arch.nodes[part.name].axes[-1], 0) if part.channel is not None else 0,
+                "only_set": part.key is not None,
+            }
+            for part in found
+        ],
+        own=own_words(me.checkpoint),
+        largest=changes.LARGEST,
+        first=len(found) - 1 if me.pin and me.slice().place and found else 0,
+    )
+
+
+def heads_changed(me: Explorer) -> list[tuple[int, int, bool]]:
+    """Return (layer, head, off) of each head that a change is on of, as itself or with its whole attention or layer."""
+    found: dict[tuple[int, int], bool] = {}
+    for wish in me.shown.here:
+        for edit in whole(wish, me.arch.config):
+            node = me.arch.nodes[edit.name]
+            if node.layer is None or not (node.role == "attention" or "H" in node.axes):
+                continue
             heads = range(me.arch.config.n_head) if edit.head is None else [edit.head]
-            found |= {(node.layer, head) for head in heads if isinstance(head, int)}
-    return sorted(found)
+            for head in (head for head in heads if isinstance(head, int)):
+                off = edit.how == "zero" and edit.position is None
+                found[node.layer, head] = found.get((node.layer, head), False) or off
+    return [(*place, off) for place, off in sorted(found.items())]
 
 
 def nodes_changed(me: Explorer) -> list[str]:
     """Return the tensors that are changed; in the form of strips the lines that they are a part of."""
-    names = {edit.name for edit in me.shown.trace.edits}
+    names = {edit.name for wish in me.shown.here for edit in whole(wish, me.arch.config)}
     if me.look.form == "diagram":
         return sorted(names)
     found = {line_of(me.arch, me.location.layer, name) for name in names}
     return sorted(line for line in found if line is not None)
 
 
-def _listed(me: Explorer, change: Change, here: Sequence[object]) -> components.ListedChange:
+def nodes_off(me: Explorer) -> list[str]:
+    """Return the tensors that are switched off as a whole; in the form of strips the lines that show them.
+
+    The line of an attention shows one head: it is off with it.
+    """
+    arch, place = me.arch, me.location
+    off = {wish.name for wish in me.shown.here if wish.how == "zero" and not selectors(wish)}
+    parts = {edit.name for wish in me.shown.here if wish.name in off for edit in whole(wish, arch.config)}
+    if me.look.form == "diagram":
+        return sorted(off | parts)
+    found = [name for name in off if name in {f"transformer.h.{layer}" for layer in range(arch.config.n_layer)}]
+    if arch.named("mlp", place.layer) in parts:
+        found.append(arch.named("mlp hidden", place.layer))
+    if (place.layer, place.head, True) in heads_changed(me):
+        found.append(arch.named("pattern", place.layer))
+    return sorted(found)
+
+
+def _listed(me: Explorer, change: Change) -> components.ListedChange:
     edit = change.edit
     return {
         "key": change.key,
         "words": changes.words(edit, me.arch),
+        "title": _title(me, change),
         "on": change.on,
-        "waits": change.on and edit not in here,
-        "factor": None if edit.how == "set" else 0.0 if edit.how == "zero" else float(edit.value),
+        "waits": change.on and not me.listed.muted and edit not in me.shown.here,
+        "factor": _factor(change),
         "name": edit.name,
         "how": edit.how,
         "head": edit.head if isinstance(edit.head, int) else None,
     }
 
 
-def _told(on: int) -> str:
+def _factor(change: Change) -> float | None:
+    edit = change.edit
+    if not isinstance(edit, Edit) or edit.how not in ("zero", "scale"):
+        return None
+    return 0.0 if edit.how == "zero" else float(edit.value)
+
+
+def _title(me: Explorer, change: Change) -> str:
+    """Tell of a change that takes its values from another text which text that is, and how far it goes."""
+    edit = change.edit
+    if isinstance(edit, Edit) or edit not in me.shown.here:
+        return ""
+    text = me.shown.references.text(edit)
+    beyond = f"; positions from {text.length} on stay as they are" if text.length < me.shown.trace.T else ""
+    return f"the values come, position by position, from {text.words}{beyond}"
+
+
+def _told(me: Explorer) -> str:
+    on = len(me.shown.here)
+    if me.listed.muted:
+        return "All changes are off: numbers are of the model as it is."
     if on == 0:
         return "No change is on: numbers are of the model as it is."
     return f"{on} change{' is' if on == 1 else 's are'} on: numbers are of the changed run."
@@ -80,14 +187,6 @@ def _told(on: int) -> str:
 
 def _code(me: Explorer) -> str:
     """Write Python that makes the run on the screen."""
-    wanted, trace = person.loaded(), me.shown.trace
-    if me.step is None and not wanted.digest and not wanted.options():
-        first = f"ckpt = gptcore.load({me.source!r})"
-    else:
-        first = "# ckpt: the model on the screen, as gptcore.load gives it"
-    edits = "".join(f"    gptcore.{edit!r},\n" for edit in trace.edits)
-    ids = trace.ids[0].tolist()
-    return (
-        f"import gptcore\n\n{first}\nids = {ids}\nedits = [\n{edits}]\n"
-        "trace = gptcore.capture(ckpt.model, ids, edits=edits)\n"
-    )
+    wanted = person.loaded()
+    named = me.step is None and not wanted.digest and not wanted.options()
+    return change_code.code(me.shown, me.source if named else None)

@@ -80,7 +80,7 @@ def _panels(me: Explorer) -> list[components.Panel]:
     elif trained := me.weight_number():
         inspected.append(explanation.panel_of_weight(me, trained))
     inspected += hint.panel(me)
-    inspected += changes.panel(me)
+    inspected += changes.panels(me, QUICK)
     after = [_prediction(me), _heads(me), _lens(me), _save(me)]
     return [_generate(me), _map(me), *inspected, *after, *timeline, _prompt(me)]
 
@@ -123,6 +123,7 @@ def _prompt(me: Explorer) -> components.Panel:
         lock=me.lock,
         drawn={index: drawn.how for index, drawn in me.writing.drawn.items()},
         most=me.limits.prompt,
+        dearer=me.loss_changes(changes.patience(me, QUICK)) if me.shown.without else None,
     )
 
 
@@ -144,6 +145,7 @@ def _map(me: Explorer) -> components.Panel:
         position=me.position,
         locked=me.lock is not None,
         changed=changes.nodes_changed(me),
+        off=changes.nodes_off(me),
         **(strips_of(me) if me.look.form == "tensors" else pictures_of(me)),
     )
 
@@ -164,6 +166,7 @@ def _prediction(me: Explorer) -> components.Panel:
         facts=[*_changed_facts(me), *me.shown.facts(me.position)],
         open=me.arch.named("probabilities" if me.temperature == 1 else "logits"),  # what no temperature has changed
         before=_shares_before(me, rows),
+        effect=comparison.effect(me.shown, me.position) if me.shown.without else None,
     )
 
 
@@ -178,7 +181,8 @@ def _changed_facts(me: Explorer) -> list[comparison.Fact]:
     """Return what the changes do to the prediction and to the loss of the prompt, as far as a key can wait for it."""
     if me.shown.without is None:
         return []
-    without, after = me.mean_loss_without(QUICK), me.mean_loss(QUICK)
+    most = changes.patience(me, QUICK)
+    without, after = me.mean_loss_without(most), me.mean_loss(most)
     losses = None if without is None or after is None or me.shown.trace.T < 2 else (without, after)
     return comparison.facts(me.shown, me.position, losses)
 
@@ -221,8 +225,8 @@ def _save(me: Explorer) -> components.Panel:
     head = f", head {me.location.head}" if "H" in me.node.axes and me.location.weight is None else ""
     place = f"gptscope · {files.model_name(me)} · {name}{head} · after {me.shown.tokens[me.position]!r}"
     caption = [place, me.shown.text.replace("\n", "↵")]
-    if me.shown.trace.edits:
-        caption.insert(1, f"changed run: {', '.join(words(edit, me.arch) for edit in me.shown.trace.edits)}")
+    if me.shown.here:
+        caption.insert(1, f"changed run: {', '.join(words(wish, me.arch) for wish in me.shown.here)}")
     return components.save(caption=caption, files=files.kinds(), offer=files.offer(me))
 
 

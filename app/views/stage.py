@@ -42,6 +42,7 @@ def _node(me: Explorer) -> components.Panel:
         drawer=me.look.drawer,
         width=me.look.width,
         change=changes.offer(me),
+        undo=me.undoable,
     )
 
 
@@ -82,7 +83,8 @@ def _matrix(me: Explorer) -> components.Panel:
         explains=bool(part.place),
         pin=me.pin if part.place else None,
         texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
-        cuts=me.cutting and part.square,
+        cuts=me.tool == "cut" and part.square,
+        draws=me.tool == "draw" and part.heat.values is not None and me.node.role == "pattern" and of_run,
         **_column(me, part),
         **_near(part),
     )

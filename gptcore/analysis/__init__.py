@@ -15,6 +15,7 @@ from gptcore.analysis.attribution_patching import attribution_patching
 from gptcore.analysis.composition import composition, projection_kernel
 from gptcore.analysis.copying import copying, ov_top1
 from gptcore.analysis.differences import tensor_differences, weight_differences
+from gptcore.analysis.direct_effect import direct_effect
 from gptcore.analysis.edge_attribution import EdgeAttribution, edge_attribution
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
 from gptcore.analysis.head_effects import HeadEffects, head_effects
@@ -67,6 +68,7 @@ __all__ = [
     "chance",
     "composition",
     "copying",
+    "direct_effect",
     "edge_attribution",
     "freeze_patterns",
     "head_card",

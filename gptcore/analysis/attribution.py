@@ -101,13 +101,10 @@ def logit_attribution(
     >>> list(found.by_block())
     ['transformer.wte', 'transformer.wpe', 'transformer.h.0.attn', 'transformer.h.0.mlp', 'transformer.ln_f.bias']
     """
-    at, config = _place(trace, position, row), trace.config
-    for name, index in (("token", token), ("versus", versus)):
-        if index is not None and not 0 <= index < config.vocab_size:
-            raise ValueError(f"{name} must be an id from 0 to {config.vocab_size - 1}, got {index}; take one of these")
+    at, config = place_of(trace, position, row), trace.config
+    direction, scale = direction_of(trace, token, versus, at, row)
     logits = trace.rows(architecture(config).named("logits"), at, at + 1)[row, 0].double()  # (V,)
     total = (logits[token] - (0 if versus is None else logits[versus])).item()
-    direction, scale = _direction(trace, _difference(trace, token, versus), at, row)
     parts = [*_parts(trace, direction, at, row), *_constant(trace, token, versus)]
     if trace.edits or trace._foreign:
         parts.append(Part(REMAINDER, None, total - sum(part.value for part in parts)))
@@ -134,14 +131,14 @@ def neuron_attribution(
     """
     if not 0 <= layer < trace.config.n_layer:
         raise IndexError(f"there is no layer {layer}; choose one from 0 to {trace.config.n_layer - 1}")
-    at = _place(trace, position, row)
-    direction, _ = _direction(trace, _difference(trace, token, versus), at, row)
+    at = place_of(trace, position, row)
+    direction, _ = direction_of(trace, token, versus, at, row)
     arch = architecture(trace.config)
     hidden = trace.rows(arch.named("mlp hidden", layer), at, at + 1)[row, 0].double()  # (4C,)
-    return hidden * _read(trace, written_by(trace.config, arch.named("mlp", layer)), direction)
+    return hidden * read_through(trace, written_by(trace.config, arch.named("mlp", layer)), direction)
 
 
-def _place(trace: Trace, position: int, row: int) -> int:
+def place_of(trace: Trace, position: int, row: int) -> int:
     """Return the position from 0."""
     if not -trace.T <= position < trace.T:
         raise ValueError(f"position must be from -{trace.T} to {trace.T - 1}, got {position}; take one of the run's")
@@ -155,8 +152,13 @@ def _difference(trace: Trace, token: int, versus: int | None) -> Float[Tensor, "
     return weight[token].double() - (0 if versus is None else weight[versus].double())
 
 
-def _direction(trace: Trace, wanted: Tensor, at: int, row: int) -> tuple[Float[Tensor, " C"], float]:
+def direction_of(trace: Trace, token: int, versus: int | None, at: int, row: int) -> tuple[Float[Tensor, " C"], float]:
     """Return the direction d of the stream for which u @ d is what a part u adds, and the norm's scale."""
+    for name, index in (("token", token), ("versus", versus)):
+        if index is not None and not 0 <= index < trace.config.vocab_size:
+            last = trace.config.vocab_size - 1
+            raise ValueError(f"{name} must be an id from 0 to {last}, got {index}; take one of these")
+    wanted = _difference(trace, token, versus)
     arch = architecture(trace.config)
     state = trace.rows(arch.named("residual", trace.config.n_layer - 1), at, at + 1)[row, 0].double()  # (C,)
     scale = (state.var(correction=0) + trace.config.layer_norm_epsilon).sqrt()
@@ -164,7 +166,7 @@ def _direction(trace: Trace, wanted: Tensor, at: int, row: int) -> tuple[Float[T
     return scaled - scaled.mean(), scale.item()  # (u - mean(u)) @ d is u @ (d - mean(d))
 
 
-def _read(trace: Trace, projection: str, direction: Tensor) -> Tensor:
+def read_through(trace: Trace, projection: str, direction: Tensor) -> Tensor:
     """Return what each input of a projection adds along a direction, for an input of 1, in float64.
 
     The product is in the weight's precision, float32 at least: a copy of the weight would cost more than all the rest.
@@ -185,7 +187,7 @@ def _parts(trace: Trace, direction: Tensor, at: int, row: int) -> Iterator[Part]
     yield Part(name := arch.named("position embedding"), None, value(name))
     for layer in range(trace.config.n_layer):
         z, projection = arch.named("weighted values", layer), written_by(trace.config, arch.named("attention", layer))
-        read = _read(trace, projection, direction)  # (C,): what each channel of the joined heads adds
+        read = read_through(trace, projection, direction)  # (C,): what each channel of the joined heads adds
         heads = trace.rows(z, at, at + 1)[row, :, 0].double() * read.view(H, -1)  # (H, D)
         yield from (Part(z, head, added, layer) for head, added in enumerate(heads.sum(-1).tolist()))
         if trace.config.bias:

@@ -12,12 +12,12 @@ WHAT_IF = "tests/app/test_what_if.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
-CHANGES = "tests/app/test_changes.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS = "tests/app/test_lab_heads.py"
 PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
 PARTS = "tests/app/test_lab_parts.py"
+CHANGES, KINDS = "tests/app/test_changes.py", "tests/app/test_kinds_of_change.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
 
@@ -1089,9 +1089,9 @@ BUGS: Final = (
     # ---- changes of the run ----
     Bug(
         "changes that are off stay in the run",
-        "session/changed_screen.py",
-        "for change in changes if change.on)",
-        "for change in changes)",
+        "session/changes/change.py",
+        "for change in self.changes if change.on)",
+        "for change in self.changes)",
         f"{CHANGES}::test_taking_changes_back_gives_the_very_run_from_before",
     ),
     Bug(
@@ -1118,17 +1118,24 @@ BUGS: Final = (
     Bug(
         "changes lost at the next key",
         "session/prompt_run.py",
-        "asked = edits if edits is not None else before.edits if before else ()",
-        "asked = edits or ()",
+        "asked = wishes if wishes is not None else before.wishes if before else ()",
+        "asked = wishes or ()",
         f"{CHANGES}::test_the_run_is_the_one_under_the_changes_that_are_on",
     ),
     # ---- what one may ask of a server ----
     Bug(
         "a run is made before it is costed",
         "session/prompt_run.py",
-        'limits.check(costs.of_run(checkpoint.config, len(seen), new, here), f"A run',
-        'limits.check(costs.Cost(), f"A run',
+        "cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping))",
+        "cost = costs.Cost()",
         f"{LIMITS}::test_a_long_prompt_is_refused_before_it_runs",
+    ),
+    Bug(
+        "the run of another text costs nothing",
+        "session/changes/references.py",
+        "return Cost(many * one.flops, many * one.cells, many * one.memory)",
+        "return Cost()",
+        f"{LIMITS}::test_the_run_of_another_text_is_costed_before_it_is_made",
     ),
     Bug(
         "a stage costs as much as that of one head",
@@ -1316,5 +1323,26 @@ BUGS: Final = (
         'same = "gptcore.train" in command and',
         "same = abs(process.create_time() - psutil.boot_time()) < 0 and",
         "tests/app/test_learning_curves.py::test_a_clock_that_is_set_ends_no_training",
+    ),
+    Bug(
+        "a mean of one sequence alone",
+        "session/changes/references.py",
+        "rows = rows.mean(dim=0)",
+        "rows = rows[0]",
+        f"{KINDS}::test_a_mean_is_over_all_sequences_of_a_long_text",
+    ),
+    Bug(
+        "kept patterns also of heads whose own pattern is changed",
+        "session/changes/runs.py",
+        "for head in heads if (layer, head) not in own]",
+        "for head in heads]",
+        f"{KINDS}::test_a_pattern_that_is_changed_itself_is_not_kept",
+    ),
+    Bug(
+        "a slider taken back move by move",
+        "session/changed_screen.py",
+        "if same and same == screen.done else",
+        "if same and not screen.done else",
+        f"{KINDS}::test_a_slider_is_taken_back_as_one",
     ),
 )

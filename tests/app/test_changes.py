@@ -14,7 +14,7 @@ import torch
 import gptcore
 from app.session import changes
 from app.session.actions import Restore, Type
-from app.session.change_actions import AddChange, CutEdges, RemoveChange, ScaleChange, SetChanges, ToggleChange
+from app.session.change_actions import AddChange, RemoveChange, ScaleChange, SetChanges, TakeTool, ToggleChange
 from app.session.changes import Change
 from app.session.explorer import Explorer
 from app.session.first_prompt import first_trace
@@ -118,8 +118,8 @@ def test_a_factor_of_zero_is_off(me: Explorer) -> None:
 def test_changes_stay_while_one_looks_elsewhere_and_the_parity_leaves_them_out(me: Explorer) -> None:
     me.apply(AddChange(MLP))
     me.apply(PickHead(2, 1))
-    me.apply(CutEdges(True))
-    assert me.shown.trace.edits == (MLP,) and me.cutting
+    me.apply(TakeTool("cut"))
+    assert me.shown.trace.edits == (MLP,) and me.tool == "cut"
     me.measure_parity()
     assert me.parity is not None and me.parity.is_rounding
 
@@ -216,7 +216,7 @@ def test_a_click_switches_the_head_off_and_the_prediction_tells_both(page: Page,
     assert ids == after.topk(10).indices.tolist()
     np.testing.assert_allclose([row["probability"] for row in told["rows"]], after[ids], rtol=1e-4)
     np.testing.assert_allclose(told["before"], before[ids], rtol=1e-4)
-    assert page.panel("heads")["changed"] == [[1, 2]]
+    assert page.panel("heads")["changed"] == [[1, 2, True]]
     assert page.panel("node")["change"]["off"] is True
     page.report("node", kind="off", id=page.panel("node")["id"])
     told = page.panel("prediction")
@@ -249,7 +249,7 @@ def test_what_the_changes_do_is_told_of_the_followed_position(page: Page, temper
 def test_a_click_on_a_cell_cuts_its_edge_and_another_one_heals_it(page: Page) -> None:
     page.select("transformer.h.0.attn.pattern")
     page.pick_head(0, 1)
-    page.report("node", kind="cutting", id=page.panel("node")["id"], on=True)
+    page.report("node", kind="tool", id=page.panel("node")["id"], tool="cut")
     assert page.panel("matrix")["cuts"]
     cell = {"row": 4, "col": 2, "name": page.panel("matrix")["name"], "cut": True}
     page.report("explain", **cell)

@@ -154,6 +154,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "alive",
         "badge",
+        "change",
         "changes",
         "code",
         "copy_code",
@@ -413,6 +414,7 @@ def _page() -> None:
     listed: ui.ListedChange = {
         "key": "0.mlp",
         "words": "MLP 0 off",
+        "title": "",
         "on": True,
         "waits": False,
         "factor": 0.0,
@@ -421,6 +423,9 @@ def _page() -> None:
         "head": None,
     }
     changes = ui.changes(text="ab", listed=[listed], told="1 change is on.", code="edits = []", largest=2.0)
+    place = {"name": "transformer.h.0.mlp"}
+    part: ui.ChangePart = {"words": "MLP 0", "place": place, "channels": 0, "only_set": False}
+    form = ui.change(text="ab", parts=[part], own="its own", largest=2.0)
     hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
     save = ui.save(caption=("gptscope", "ab"))
     prediction = ui.prediction(text="ab", rows=[row])
@@ -450,7 +455,7 @@ def _page() -> None:
         story={"layer": 0, "head": 1, "step": 9},
     )
     after = [prediction, lens, buttons, save, strip, prompt]
-    panels = [drawn_map, node, card, hint, changes, heads, matrix, code, *after]
+    panels = [drawn_map, node, card, hint, changes, form, heads, matrix, code, *after]
     whole = {"model": "<svg/>"}
     ui.live(key="live", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
     ui.alive(key="alive")

@@ -12,6 +12,8 @@ import pytest
 from app.session import costs, prompt_run
 from app.session.actions import Action, ChooseLook, Restore, Type, Write
 from app.session.change_actions import AddChange
+from app.session.changes import Other, changed_names, references
+from app.session.changes.references import References
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put
 from app.session.location import Location
@@ -81,10 +83,55 @@ ROLES: list[tuple[Any, int | None]] = [("pattern", 1), ("masked scores", 0), ("p
 
 
 def test_a_run_with_changes_costs_both() -> None:
-    edit = Edit("transformer.h.1.attn.masked", "set", -math.inf, head=0, position=3, key=1)
-    plain, changed = costs.of_run(CONFIG, 20, 20), costs.of_run(CONFIG, 20, 3, [edit])
+    plain, changed = costs.of_run(CONFIG, 20, 20), costs.of_run(CONFIG, 20, 3, ["transformer.h.1.attn.masked"])
     assert changed.flops == 2 * plain.flops
     assert changed.memory >= 2 * plain.memory + 5 * 4 * 4 * 20 * 20
+
+
+def test_the_run_of_another_text_is_costed_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = GPTConfig(block_size=4000, vocab_size=24, n_layer=2, n_head=4, n_embd=16)
+    me = Explorer(checkpoint_of(GPT(config).eval()), "cab", limits=Limits(memory=30e6))
+    name, kept = "transformer.h.0.mlp", me.shown
+    me.apply(AddChange(Other(name, "patch", "cab")))
+    assert me.notice is None
+    short = me.shown
+    assert short is not kept
+    monkeypatch.setattr(references, "capture", lambda *_, **__: pytest.fail("it was run"))
+    me.apply(AddChange(Other(name, "patch", "cab" * 330)))
+    assert me.notice is not None
+    assert "30 MB" in me.notice["text"]
+    assert me.shown is short
+
+
+def test_a_text_that_the_model_writes_costs_its_writing_and_its_run_and_nothing_once_it_is_kept() -> None:
+    checkpoint = checkpoint_of(lopsided())
+    texts, config = References(checkpoint), checkpoint.config
+    own, given = Other("transformer.h.1.mlp", "mean"), Other("transformer.h.1.mlp", "mean", "cab" * config.block_size)
+    one = costs.of_run(config, config.block_size, config.block_size)
+    assert texts.cost(own, ALONE).flops == 2 * references.WRITTEN * one.flops
+    assert texts.cost(given, ALONE).flops == 3 * one.flops
+    assert texts.values(own, 5) is not None
+    assert texts.cost(own, ALONE) == Cost()
+    assert texts.cost(replace(own, name="transformer.h.0.mlp"), ALONE).flops == references.WRITTEN * one.flops
+    with pytest.raises(TooMuch, match="reads 20"):
+        texts.cost(given, Limits(prompt=20))
+
+
+def test_later_patterns_that_are_kept_cost_as_changed_ones() -> None:
+    wish = Edit("transformer.h.1.attn.z", "zero", head=0)
+    assert changed_names([wish], 5, CONFIG, False) == [wish.name]
+    assert changed_names([wish], 5, CONFIG, True) == [wish.name, "transformer.h.2.attn.pattern"]
+    assert changed_names([replace(wish, position=5)], 5, CONFIG, True) == []
+
+
+def test_all_losses_of_a_prompt_are_not_read_where_they_cost_too_much(wide: Checkpoint) -> None:
+    slow = Limits(seconds=5.0, speed=lambda: Speed(1e12, 1e6))
+    me = Explorer(wide, "7 8 9", limits=slow)
+    assert me.mean_loss() == pytest.approx(math.log(400_000), rel=0.1)
+    me.apply(Type(" ".join(["3", "1", "4"] * 7)))
+    assert me.notice is None
+    assert (me.mean_loss(), me.loss_changes()) == (None, None)
+    assert Explorer(wide, me.shown.text).mean_loss() is not None
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

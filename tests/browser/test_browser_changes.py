@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
@@ -62,7 +63,7 @@ def test_a_head_is_switched_off_and_on_again(page: Page) -> None:
     expect(page.locator('[data-panel="changes"]')).to_contain_text("1 change is on: numbers are of the changed run.")
     expect(page.locator('[data-panel="badge"]')).to_contain_text("unchanged")
     expect(page.locator('[data-panel="hint"]')).to_have_count(0)
-    expect(page.locator(f'button[data-layer="0"][data-head="{head}"]')).to_have_class("changed")
+    expect(page.locator(f'button[data-layer="0"][data-head="{head}"]')).to_have_class("changed off")
     page.locator("[data-role=prompt]").press("End")
     page.keyboard.insert_text("a")
     wait_for_text(page, f"{FITS}a")
@@ -96,3 +97,102 @@ def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, la
     expect_first(other, first(edit))
     expect(other.locator('[data-role="edit"]')).to_have_attribute("data-how", "set")
     other.close()
+
+
+def cell(page: Page, row: int, col: int) -> tuple[float, float]:
+    """The middle of a cell of the pattern on the screen."""
+    box = page.locator('[data-role="plot"]').bounding_box()
+    assert box is not None
+    return (
+        box["x"] + box["width"] * (col + 0.5) / len(FITS),
+        box["y"] + box["height"] * (row + 0.5) / len(FITS),
+    )
+
+
+def test_a_row_is_drawn_by_a_drag_and_by_keys_and_taken_back(page: Page) -> None:
+    head = int(page.locator('[data-role="plot"]').get_attribute("data-head") or "")
+    name, row = "transformer.h.0.attn.pattern", len(FITS) - 1
+    expect_first(page, first())
+    page.locator('[data-role="draw-row"]').click()
+    expect(page.locator('[data-role="draw-row"]')).to_have_attribute("aria-pressed", "true")
+    page.mouse.click(*cell(page, row, 1))  # all weight on one key
+    looks = torch.zeros(len(FITS))
+    looks[1] = 1
+    expect_first(page, first(Edit(name, "set", looks, head=head, position=row)))
+    x, y = cell(page, row, 3)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 50, steps=4)  # a quarter of the whole
+    page.mouse.up()
+    looks[1], looks[3] = 0.75, 0.25
+    expect_first(page, first(Edit(name, "set", looks, head=head, position=row)))
+    page.locator("canvas.draws").focus()
+    page.keyboard.press("PageUp")  # of the cell that was last pointed at
+    looks[1], looks[3] = 0.7, 0.3
+    expect_first(page, first(Edit(name, "set", looks, head=head, position=row)))
+    page.keyboard.press("Control+z")
+    looks[1], looks[3] = 0.75, 0.25
+    expect_first(page, first(Edit(name, "set", looks, head=head, position=row)))
+    page.locator('[data-role="undo-change"]').click()
+    page.locator('[data-role="undo-change"]').click()
+    expect_first(page, first())
+    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
+
+
+def test_ctrl_z_in_the_prompt_is_the_prompt_s_own(page: Page) -> None:
+    page.locator('[data-role="head-off"]').click()
+    expect(page.locator('[data-role="edit"]')).to_have_count(1)
+    page.locator("[data-role=prompt]").focus()
+    page.keyboard.press("End")
+    page.keyboard.insert_text("a")
+    wait_for_text(page, f"{FITS}a")
+    page.keyboard.press("Control+z")
+    wait_for_text(page, FITS)
+    expect(page.locator('[data-role="edit"]')).to_have_count(1)
+
+
+def test_the_form_patches_a_head_by_the_keyboard_alone(page: Page) -> None:
+    head = int(page.locator('[data-role="plot"]').get_attribute("data-head") or "")
+    values = capture(lopsided(), encode("fij→ba"))["transformer.h.0.attn.z"][0, head]
+    edit = Edit("transformer.h.0.attn.z", "set", values, head=head)
+    page.locator('[data-role="head-off"]').focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    form = page.locator('[data-role="change"]')
+    expect(form.locator("select")).to_be_focused()
+    page.keyboard.press("Tab")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(form.locator('[data-way="patch"]')).to_have_attribute("aria-checked", "true")
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text("fij→ba")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect_first(page, first(edit))
+    expect(page.locator('[data-role="edit"]')).to_have_attribute("data-how", "patch")
+    expect(page.locator('[data-role="effect"]')).to_contain_text("attribution predicted")
+    expect(page.locator(".chip[data-loss]")).to_have_count(len(FITS) - 1)
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    expect(form).to_have_count(0)
+    page.wait_for_url("**changes=0.attn.z_patch**")
+
+
+def test_all_changes_go_off_at_once_and_come_back(page: Page) -> None:
+    head = int(page.locator('[data-role="plot"]').get_attribute("data-head") or "")
+    edit = Edit("transformer.h.0.attn.z", "zero", head=head)
+    page.locator(f'button[data-layer="0"][data-head="{head}"]').focus()
+    page.keyboard.press("Delete")
+    expect_first(page, first(edit))
+    page.locator('[data-role="mute-changes"]').click()
+    expect_first(page, first())
+    expect(page.locator('[data-panel="changes"]')).to_contain_text("All changes are off")
+    expect(page.locator('[data-role="edit"]')).to_have_count(0)
+    page.wait_for_url("**all-off**")
+    page.locator('[data-role="mute-changes"]').click()
+    expect_first(page, first(edit))
+    page.locator('[data-role="keep-patterns"]').click()
+    clean = capture(lopsided(), encode(FITS))
+    kept = [Edit(f"transformer.h.{layer}.attn.pattern", "patch", clean) for layer in (1, 2)]
+    expect_first(page, float(capture(clean._model, encode(FITS), edits=[edit, *kept]).logits[0, -1].softmax(-1).max()))

@@ -17,11 +17,13 @@ class ListedChange(TypedDict):
     key: str
     """The part of the run that it changes; each has one change."""
     words: str
+    title: str
+    """A sentence more on it; "" for none."""
     on: bool
     waits: bool
     """True while the prompt has no such token yet."""
     factor: float | None
-    """The factor of a part that can be scaled, 0 for one that is off; None of an edge."""
+    """The factor of a part that is scaled, 0 for one that is off; None of any other change."""
     name: str
     how: str
     head: int | None
@@ -30,14 +32,28 @@ class ListedChange(TypedDict):
 class ChangesEvent(TypedDict):
     """The state of `live` after a click or a move of a slider; send `seq` back as `ack`."""
 
-    kind: Literal["toggle", "remove", "scale", "clear"]
+    kind: Literal["toggle", "remove", "scale", "clear", "mute", "keep", "undo", "read"]
     key: NotRequired[str]
     on: NotRequired[bool]
     factor: NotRequired[float]
+    text: NotRequired[str]
+    """The prompt whose losses are to be read."""
     seq: int
 
 
-def changes(*, text: str, listed: Sequence[ListedChange], told: str, code: str, largest: float, ack: int = 0) -> Panel:
+def changes(
+    *,
+    text: str,
+    listed: Sequence[ListedChange],
+    told: str,
+    code: str,
+    largest: float,
+    keeps: bool = False,
+    muted: bool = False,
+    undo: bool = False,
+    late: bool = False,
+    ack: int = 0,
+) -> Panel:
     """Return the line as a panel; an action becomes a `ChangesEvent`.
 
     Args:
@@ -46,7 +62,11 @@ def changes(*, text: str, listed: Sequence[ListedChange], told: str, code: str, 
         told: a sentence that says whose the numbers on the screen are.
         code: Python that makes the same run.
         largest: the largest factor.
+        keeps: True where every later pattern is kept as it is without the changes.
+        muted: True while all are off at once.
+        undo: True where the last change of the list can be taken back.
+        late: True where the losses took too long for a key: the page asks for them when typing pauses.
         ack: `seq` of the last event that was processed.
     """
     data = {"text": text, "listed": [dict(each) for each in listed], "told": told, "code": code, "largest": largest}
-    return Panel("changes", {**data, "ack": ack})
+    return Panel("changes", {**data, "keeps": keeps, "muted": muted, "undo": undo, "late": late, "ack": ack})

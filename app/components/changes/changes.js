@@ -1,9 +1,11 @@
-// The changes of the run: each can be switched on and off, scaled, and taken away; all can be copied as code.
+// The changes of the run: each can be switched on and off, scaled, and taken away; all can be switched off at once, taken
+// back step by step, and copied as code.
 
 import { tellChanges } from "../shared/changed.js";
 import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
-import { oneInFlight } from "../shared/sending.js";
+import { onRest } from "../shared/rest.js";
+import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const TOLD = 1500; // ms
@@ -14,11 +16,29 @@ function build(root, view) {
   const copy = el("button", { type: "button", class: "quiet", title: "Python that makes the same run", onclick: () => copyCode(view) }, "copy code");
   const clear = el("button", { type: "button", class: "quiet", "data-role": "clear-changes", title: "take all changes away", onclick: () => view.flight.offer({ kind: "clear" }) }, "clear");
   view.copy = copy;
-  root.append(view.told, view.list, copy, clear);
+  const button = (role, act, text, title) => el("button", { type: "button", class: "quiet", "data-role": role, title, onclick: act }, text);
+  view.keep = button("keep-patterns", () => view.flight.offer({ kind: "keep", on: !view.data.keeps }), "keep patterns", "every pattern behind the changes stays as it is without them: one sees what the changed parts write, not where later heads look because of it (pattern-preserving ablation)");
+  view.mute = button("mute-changes", () => view.flight.offer({ kind: "mute", on: !view.data.muted }), "all off", "all changes off at once, to compare; each keeps its own state");
+  view.undo = button("undo-change", () => view.flight.offer({ kind: "undo" }), "↶", "take the last change of this list back (Ctrl+Z outside the prompt)");
+  put(view.undo, "aria-label", "take the last change back");
+  const buttons = el("div", { class: "buttons", role: "group", "aria-label": "All changes" }, view.undo, view.mute, view.keep, copy, clear);
+  arrowsMove(buttons);
+  keepStop(buttons);
+  root.append(view.told, buttons, view.list);
   view.chips = new Map();
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
   arrowsMove(view.list);
+  onRest(view, () => askIfLate(view));
+}
+
+/** The losses of a large model take longer than a key may: they are asked for when typing pauses. */
+function askIfLate(view) {
+  const { late, text, step, listed, keeps } = view.data;
+  const key = JSON.stringify([text, step, listed, keeps]);
+  if (!late || view.asked === key || !view.flight.idle()) return;
+  view.asked = key;
+  view.send("event", { kind: "read", text, seq: nextNumber() });
 }
 
 async function copyCode(view) {
@@ -43,11 +63,11 @@ function toggle(view, key, box) {
   view.flight.offer({ kind: "toggle", key, on: box.getAttribute("aria-checked") !== "true" });
 }
 
-function drawChip(view, chip, { words, on, waits, factor, name, how, head }) {
+function drawChip(view, chip, { words, title, on, waits, factor, name, how, head }) {
   const [box, slider, cross] = chip.children;
   const told = waits ? `${words} (no such token yet)` : words;
   put(box, "aria-checked", on);
-  put(box, "title", `${told}: click to switch this change ${on ? "off" : "on"}`);
+  put(box, "title", `${told}: click to switch this change ${on ? "off" : "on"}${title ? `; ${title}` : ""}`);
   write(box.firstChild, on ? "✓" : "");
   write(box.lastChild, told);
   put(cross, "aria-label", `take away: ${words}`);
@@ -57,8 +77,8 @@ function drawChip(view, chip, { words, on, waits, factor, name, how, head }) {
   put(slider, "aria-label", `factor of ${name}${head === null ? "" : `, head ${head}`}`);
   put(slider, "title", "its output times this factor; 0 is off, 1 is as the model has it");
   if (factor !== null && view.flight.idle()) slider.value = String(factor);
-  chip.classList.toggle("on", on && !waits);
-  const handles = on ? { role: "edit", name, how, head: head ?? "" } : {};
+  chip.classList.toggle("on", on && !waits && !view.data.muted);
+  const handles = on && !view.data.muted ? { role: "edit", name, how, head: head ?? "" } : {};
   for (const each of ["role", "name", "how", "head"]) {
     if (each in handles) chip.dataset[each] = String(handles[each]);
     else delete chip.dataset[each];
@@ -89,7 +109,10 @@ export default function (component) {
   view.flight.acknowledge(data.ack);
   write(view.told, data.told);
   drawList(view);
-  tellChanges(data.listed.filter(({ on, waits }) => on && !waits).length);
+  put(view.keep, "aria-pressed", data.keeps);
+  put(view.mute, "aria-pressed", data.muted);
+  view.undo.disabled = !data.undo;
+  tellChanges(data.muted ? 0 : data.listed.filter(({ on, waits }) => on && !waits).length);
   painted(view, "changes");
   return cleanup(component);
 }

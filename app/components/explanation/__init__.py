@@ -18,7 +18,8 @@ class ExplainOpen(TypedDict):
 
     `formula` is the name of an equation that is to be drawn, as the page does not have its picture; `open` is a tensor
     or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in `trail` of a number
-    to go back to; a `row` of None closes the card.
+    to go back to; a `row` of None closes the card; `change` opens the form that
+    changes the number.
     """
 
     formula: NotRequired[str]
@@ -26,6 +27,7 @@ class ExplainOpen(TypedDict):
     cell: NotRequired[list[int]]
     back: NotRequired[int]
     row: NotRequired[None]
+    change: NotRequired[bool]
     seq: int
 
 

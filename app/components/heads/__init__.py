@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ FULL, UNKNOWN = 254, 255
 
 
 class HeadEvent(TypedDict):
-    """The state of `live` after a click; act once per `seq`."""
+    """The state of `live` after a click, or with `off` after Delete, to switch the head off; act once per `seq`."""
 
     layer: int
     head: int
+    off: NotRequired[bool]
     seq: int
 
 
@@ -45,7 +46,7 @@ def heads(
     title: str = "Attention",
     film: bool = False,
     shown: bool = True,
-    changed: Sequence[tuple[int, int]] = (),
+    changed: Sequence[tuple[int, int, bool]] = (),
     height: int | str = "100%",
 ) -> Panel:
     """Return the grid as a panel; a click becomes a `HeadEvent`.
@@ -60,7 +61,7 @@ def heads(
         title: heading of the panel.
         film: True for the heads of the selected block alone, below each other; False for a grid of all.
         shown: False where the plot beside the film has no heads: the pictures travel, and take no room.
-        changed: the (layer, head) of those whose part in the run is changed.
+        changed: (layer, head, off) of those whose part in the run is changed; what is off is drawn faded.
         height: pixels or any CSS length; the grid scrolls inside.
     """
     if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or pixels.shape[2] > MAX_SIZE:
@@ -84,5 +85,5 @@ def heads(
         "height": length(height),
     }
     if changed:
-        data["changed"] = [list(pair) for pair in changed]
+        data["changed"] = [list(each) for each in changed]
     return Panel("heads", data)

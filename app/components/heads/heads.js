@@ -12,6 +12,7 @@ import { cleanup, painted, viewOf } from "../shared/view.js";
 const GAP = 4;
 const SPACE = { grid: { left: 30, top: 22 }, film: { left: 2, top: 2 } }; // px before the first thumbnail
 const SIDE = { min: 24, max: 180 }; // px of a thumbnail
+const FADED = 0.22; // opacity of a head that is off
 const FILM = 46; // px of one beside the plot
 
 function build(root, view) {
@@ -62,6 +63,7 @@ function describe(view, button) {
 function move(view, event) {
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   const button = event.target.closest("[data-head]");
+  if (button && event.key === "Delete") report(view, { ...place(button), off: true });
   if (!button || !(event.key in steps)) return;
   event.preventDefault();
   const { n_layer, n_head, film } = view.data;
@@ -174,16 +176,20 @@ function draw(view) {
   const smooth = side * (window.devicePixelRatio || 1) < size;
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = "high";
+  const changed = new Map((view.data.changed ?? []).map(([layer, head, off]) => [`${layer},${head}`, off ? "off" : "changed"]));
   for (const { layer, head, down, across } of size > 0 ? view.heads : []) {
+    context.globalAlpha = changed.get(`${layer},${head}`) === "off" ? FADED : 1;
     context.drawImage(view.atlas, head * size, layer * size, size, size, left + across * step, top + down * step, side, side);
   }
   const chosen = view.heads.findIndex(({ layer, head }) => layer === selected?.layer && head === selected?.head);
-  const changed = new Set((view.data.changed ?? []).map(String));
   view.buttons.forEach((button, i) => {
     const on = i === chosen;
     const { layer, head } = view.heads[i];
-    button.classList.toggle("changed", changed.has(`${layer},${head}`));
-    put(button, "aria-label", `layer ${layer}, head ${head}${changed.has(`${layer},${head}`) ? ", changed" : ""}`);
+    const how = changed.get(`${layer},${head}`);
+    button.classList.toggle("changed", how !== undefined);
+    button.classList.toggle("off", how === "off");
+    put(button, "aria-label", `layer ${layer}, head ${head}${how ? `, ${how}` : ""}`);
+    put(button, "title", `head ${layer}.${head}${how ? (how === "off" ? ": switched off" : ": changed") : ""} (Delete: off and on)`);
     if ((button.getAttribute("aria-pressed") === "true") !== on) button.setAttribute("aria-pressed", on);
     const stop = i === Math.max(0, chosen) ? 0 : -1;
     if (!view.grid.matches(":focus-within") && button.tabIndex !== stop) button.tabIndex = stop;

@@ -6,7 +6,7 @@ import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
-const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", changes: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", changes: "stage", change: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
 const ORDER = ["prompt", "generate", "save", "map", "stage", "after", "timeline"]; // of the Tab key, whichever comes first
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css

@@ -63,10 +63,10 @@ class MapEvent(TypedDict):
     up: show the view of breadcrumb `id`. layer: show block `layer`. find: inspect node `id` in the view that
     draws it. cell: tell the value behind the pixel at `row`, `column` of the strip `id`. why: explain the number
     that the strip `id` shows in `row` at a `position` of the context, of the prompt `text`, with arcs and logits of the
-    position `followed`.
+    position `followed`. off: switch off what node `id` is a part of, or have it again.
     """
 
-    kind: Literal["select", "open", "up", "layer", "cell", "find", "why"]
+    kind: Literal["select", "open", "up", "layer", "cell", "find", "why", "off"]
     id: str
     seq: int
     layer: NotRequired[int]
@@ -118,6 +118,7 @@ def map_panel(
     locked: bool = False,
     cell: StripCell | None = None,
     changed: Sequence[str] = (),
+    off: Sequence[str] = (),
 ) -> Panel:
     """Return a view of the map as a panel; a click becomes a `MapEvent`.
 
@@ -154,6 +155,7 @@ def map_panel(
         locked: True if a person has locked it.
         cell: the answer to the last event "cell".
         changed: ids of the nodes of a changed run that are changed themselves.
+        off: ids of those of them that are switched off, which are drawn faded.
     """
     data = {
         "text": text,
@@ -186,4 +188,6 @@ def map_panel(
     }
     if changed:
         data["changed"] = list(changed)
+    if off:
+        data["off"] = list(off)
     return Panel("map", data)

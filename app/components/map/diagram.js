@@ -79,6 +79,7 @@ function pressed(view, event) {
     order[(order.indexOf(node) + moves[event.key] + order.length) % order.length].group.focus();
   } else if (node && event.key === "Enter") node.container ? open(view, node) : select(view, node);
   else if (node && event.key === " ") select(view, node);
+  else if (node && event.key === "Delete") report(view, { kind: "off", id: node.id });
   else return;
   event.preventDefault();
 }

@@ -58,7 +58,7 @@ export default function (component) {
   other.remove();
   if (!shown.isConnected) view.telling.before(shown);
   draw(view);
-  (tensors ? lightLines : lightNodes)(view, view.data.changed ?? [], "changed");
+  for (const how of ["changed", "off"]) (tensors ? lightLines : lightNodes)(view, view.data[how] ?? [], how);
   tellStep(view);
   painted(view, "map");
   view.root.dataset.ready = "true";

@@ -6,6 +6,7 @@ import { packed, property, rootRamp } from "../shared/colours.js";
 import { typedArray } from "../shared/numbers.js";
 import { BETWEEN, columnX } from "./places.js";
 
+const FADED = 0.3; // opacity of what is switched off
 const FAINT = 0.02; // weights below draw no arc, unless all are as small
 
 /** All strips as pixels on one hidden canvas each; they are stretched to their places. */
@@ -26,11 +27,18 @@ export function drawPixels(view, context) {
         for (let k = 0; k < count; k++) out[k] = codes[k] < CODE.first ? special[codes[k]] : table[codes[k] - CODE.first];
       });
       context.imageSmoothingEnabled = width > view.plan.strip;
+      context.globalAlpha = isOff(view, line) ? FADED : 1;
       context.drawImage(canvas, view.plan.x, y, view.plan.strip, height);
+      context.globalAlpha = 1;
       if (!logits) from += count;
     }
     frame(view, context, line, y, height);
   });
+}
+
+/** True where the changes of the run switch off what a line shows. */
+function isOff({ data }, { id }) {
+  return Boolean(data.off?.includes(id));
 }
 
 function logitCodes(view, { low, high }) {
@@ -64,7 +72,7 @@ export function drawArcs(view, context) {
     if (!(weight > least)) return;
     const start = columnX(view, key);
     const middle = y + height / 2;
-    context.globalAlpha = 0.15 + 0.85 * weight;
+    context.globalAlpha = (0.15 + 0.85 * weight) * (isOff(view, place.line) ? FADED : 1);
     context.lineWidth = 0.75 + 5 * weight;
     context.beginPath();
     context.moveTo(start, y + 1);

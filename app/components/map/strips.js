@@ -90,6 +90,7 @@ function pressed(view, event) {
   else if (event.key === "ArrowLeft") lock(view, tokenIndex(view, Math.max(0, position - 1)));
   else if (event.key === "ArrowRight") lock(view, tokenIndex(view, Math.min(T - 1, position + 1)));
   else if (event.key === "Escape" && locked) lock(view, null);
+  else if (event.key === "Delete") report(view, { kind: "off", id: buttons[at].dataset.node });
   else return;
   event.preventDefault();
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,10 @@ class ExplainEvent(TypedDict):
     name: str
     row: int | None
     col: int | None
+    cut: NotRequired[bool]
+    """True where its edge is to be cut instead."""
+    drawn: NotRequired[list[float]]
+    """The weights of the row, from its first to its own position, as they were drawn; then there is no `col`."""
     seq: int
 
 
@@ -95,6 +99,7 @@ def matrix(
     scales: bool = False,
     explains: bool = False,
     cuts: bool = False,
+    draws: bool = False,
     pin: tuple[int, int] | None = None,
     cells: NDArray[np.float32] | None = None,
     cells_at: tuple[int, int, int, int] | None = None,
@@ -136,6 +141,7 @@ def matrix(
         scales: True to offer the scales of a pattern.
         explains: True if a click on a cell asks for an explanation.
         cuts: True if a click on a cell cuts the edge between its tokens instead.
+        draws: True if a drag on a cell gives it another weight, for which the others of its row make room.
         pin: (row, column) of the cell that is explained.
         cells: the cells of a part of a matrix that is sent as pixels, flat.
         cells_at: that part: (row, column, rows, columns).
@@ -197,6 +203,8 @@ def matrix(
     }
     if cuts:
         data["cuts"] = True
+    if draws:
+        data["draws"] = True
     return Panel("matrix", data)
 
 

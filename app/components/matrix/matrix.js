@@ -16,6 +16,7 @@ import { drawLargest, drawTexts } from "./beside.js";
 import { draw, drawOver, paintForFile, preview } from "./drawing.js";
 import { LEGEND } from "./legend.js";
 import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
+import { draws } from "./row.js";
 import { whole } from "./sight.js";
 import { showValue } from "./values.js";
 
@@ -92,7 +93,7 @@ export default function (component) {
   if (data.explains && view.toldPin !== JSON.stringify(data.pinned)) view.pinned = data.pinned; // also when it was closed
   view.toldPin = JSON.stringify(data.pinned);
   view.locking = undefined;
-  view.values = typedArray(data.values);
+  if (!view.drawing) view.values = typedArray(data.values);
   view.codes = typedArray(data.pixels);
   view.flight.acknowledge(data.ack);
   root.style.setProperty("--height", data.height);
@@ -104,6 +105,7 @@ export default function (component) {
   view.scales.node.hidden = !data.scales;
   view.scales.choose(data.by);
   view.over.classList.toggle("cuts", Boolean(data.cuts) && data.plot !== "links");
+  view.over.classList.toggle("draws", draws(view));
   drawTexts(view);
   drawLargest(view);
   if (!view.previewed) draw(view);

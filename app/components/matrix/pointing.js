@@ -7,6 +7,7 @@ import { nextNumber } from "../shared/sending.js";
 import { tokenIndex } from "../shared/tokens.js";
 import { draw, drawOver } from "./drawing.js";
 import { queryAt } from "./links.js";
+import { beginRow, dragRow, draws, endRow, pressedOnRow } from "./row.js";
 import { moved, whole, zoomed } from "./sight.js";
 import { exact } from "./pixels.js";
 import { placeTip, same, showValue, tellServer } from "./values.js";
@@ -17,14 +18,18 @@ const PAUSE = 120; // ms
 export function listenToPointer(view) {
   let from = null; // where a drag began
   view.over.addEventListener("pointerdown", (event) => {
+    if (draws(view)) return beginRow(view, event, cellAt(view, event));
     from = { x: event.offsetX, y: event.offsetY, sight: view.sight, moved: false };
   });
   view.over.addEventListener("pointermove", (event) => {
+    if (view.drawing) return dragRow(view, event);
     if (from && event.buttons && !view.sight.whole) return drag(view, from, event);
     pointAt(view, cellAt(view, event));
   });
   view.over.addEventListener("pointerleave", () => pointAt(view, null));
+  for (const end of ["pointerup", "pointercancel"]) view.over.addEventListener(end, () => endRow(view));
   view.over.addEventListener("click", (event) => {
+    if (draws(view) && cellAt(view, event)) return;
     if (!from?.moved) clicked(view, event);
     from = null;
   });
@@ -76,6 +81,7 @@ export function pressed(view, event) {
   const { rows, cols } = view.data;
   const from = view.cell ?? view.pinned ?? start(view.data);
   const zooms = { "+": () => zoom(view, from, 0.5), "-": () => zoom(view, from, 2), 0: () => look(view, whole(view.data)) };
+  if (draws(view) && pressedOnRow(view, event, from)) return event.preventDefault();
   if (event.key === "Escape") pointAt(view, null);
   else if (event.key === "Enter" || event.key === " ") pin(view, from);
   else if (event.key in zooms) zooms[event.key]();

@@ -13,16 +13,16 @@ deliver("node")
 
 class NodeEvent(TypedDict):
     """The state of `live` after a choice of the parameter `weight` of node `id`, or of its output; or after a click
-    that switches it off and on, or chooses whether clicks on cells cut edges.
+    that switches it off and on, or takes another `tool`; or after Ctrl+Z.
 
     Act once per `seq`.
     """
 
-    kind: Literal["weight", "off", "cutting"]
+    kind: Literal["weight", "off", "tool", "undo"]
     id: str
     seq: int
     weight: NotRequired[str | None]
-    on: NotRequired[bool]
+    tool: NotRequired[str]
 
 
 def node(
@@ -42,6 +42,7 @@ def node(
     drawer: str = "closed",
     width: str = "column",
     change: Mapping[str, Any] | None = None,
+    undo: bool = False,
 ) -> Panel:
     """Return the node as a panel; a choice becomes a `NodeEvent`. It does not depend on the prompt.
 
@@ -60,8 +61,10 @@ def node(
         letters: what each axis is, and its number here.
         drawer: "code" while the drawer with the code is open.
         width: "window" while the stage has the whole window.
-        change: "what" can be switched off here, and whether it is "off"; "cutting" tells whether a click on a cell
-            cuts its edge, where cells are pairs of tokens. None where nothing can be changed.
+        change: the "tool" that is taken, "cut", "draw", "form" or ""; "what" can
+            be switched off here, and whether it is "off"; "cuts" where cells are pairs of tokens, and "draws" where
+            rows can be drawn. None where nothing can be changed.
+        undo: True where Ctrl+Z takes a change of the run back.
     """
     data: dict[str, Any] = {
         "id": id,
@@ -81,4 +84,6 @@ def node(
     }
     if change is not None:
         data["change"] = dict(change)
+    if undo:
+        data["undo"] = True
     return Panel("node", data)

@@ -1,7 +1,7 @@
 // The inspected node: what it is called, what it does, its formula; the choice of a weight or the output.
 
 import { el, parsed, put, write } from "../shared/dom.js";
-import { arrowsMove, stopAt } from "../shared/roving.js";
+import { arrowsMove, keepStop, stopAt } from "../shared/roving.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
@@ -16,16 +16,36 @@ function build(root, view) {
   view.head = el("span", { class: "soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
-  view.cut = el("button", { type: "button", class: "quiet", "data-role": "cut-edges", title: "a click on a cell keeps its query from reading its key", onclick: () => report(view, { kind: "cutting", id: view.data.id, on: !view.data.change.cutting }) }, "✂ edges");
-  view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, view.cut);
+  view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂", "cut edges: a click on a cell keeps its query from reading its key") };
+  view.tools.draw = toolButton(view, "draw", "draw-row", "✎", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
+  view.tools.form = toolButton(view, "form", "open-change", "change…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
+  view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
+  listenForUndo(view);
   view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
   root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.changing, view.code, view.wide);
   arrowsMove(view.parts);
   arrowsMove(view.changing);
-  stopAt(view.changing, view.off);
   listen(view, "gptscope:preview", ({ detail }) => write(view.head, detail ? `head ${detail.layer}.${detail.head}` : headOf(view)));
   view.parts.addEventListener("click", (event) => choosePart(view, event.target.closest("button")));
+}
+
+/** A button that takes a tool, or puts it back. */
+function toolButton(view, tool, role, text, title) {
+  const take = () => report(view, { kind: "tool", id: view.data.id, tool: view.data.change.tool === tool ? "" : tool });
+  return el("button", { type: "button", class: "quiet tool", "data-role": role, title, "aria-label": title.split(":")[0], onclick: take }, text);
+}
+
+/** Takes the last change of the run back, where the keys are not those of a text. */
+function listenForUndo(view) {
+  const pressed = (event) => {
+    const writes = event.composedPath()[0].closest?.("input:not([type=range]), textarea, [contenteditable]");
+    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || writes || !view.data.undo) return;
+    event.preventDefault();
+    report(view, { kind: "undo", id: view.data.id });
+  };
+  window.addEventListener("keydown", pressed);
+  view.cleanups.push(() => window.removeEventListener("keydown", pressed));
 }
 
 /** A button that goes from one of two looks to the other. */
@@ -85,19 +105,22 @@ function drawAxes(view) {
   view.axes.replaceChildren(...parts, ")");
 }
 
-/** What can be changed here: switched off, or cut edge by edge. */
+/** What can be changed here: switched off, cut edge by edge, drawn row by row, or by the form. */
 function drawChange(view) {
   const { change } = view.data;
   view.changing.hidden = !change;
-  view.cut.hidden = change?.cutting === undefined;
   if (!change) return;
-  const { what, off, cutting } = change;
+  const { what, off, tool } = change;
+  view.off.hidden = !what;
+  view.tools.cut.hidden = !change.cuts;
+  view.tools.draw.hidden = !change.draws;
+  for (const [name, button] of Object.entries(view.tools)) put(button, "aria-pressed", name === tool);
+  keepStop(view.changing);
+  if (!what) return;
   write(view.off, off ? "is off" : "switch off");
   put(view.off, "title", off ? `${what} is switched off: click to have it again` : `switch ${what} off, and see what happens`);
   put(view.off, "aria-label", `switch off ${what}`);
   put(view.off, "aria-pressed", off);
-  put(view.cut, "aria-label", "cut edges");
-  put(view.cut, "aria-pressed", cutting ?? false);
 }
 
 /** Each letter says on hover what it is, and its number here. */

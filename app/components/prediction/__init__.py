@@ -57,6 +57,7 @@ def prediction(
     facts: Sequence[tuple[str, str, str]] = (),
     open: str = "",
     before: Sequence[float] | None = None,
+    effect: tuple[str, str] | None = None,
     choices: Sequence[int] = (10, 20, 30, 40, 50, 100),
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = "100%",
@@ -76,6 +77,7 @@ def prediction(
         facts: (name, value, meaning) of what else is known there, such as the loss.
         open: the tensor, (B, T, V), of which "why?" explains a number, with an `ExplainOpen`.
         before: the rows' probabilities without the changes of the run; None where no change is on.
+        effect: a sentence on what the changes do, and what its numbers mean; None for none.
         choices: possible numbers of rows.
         temperatures: both ends of the slider.
         height: pixels or any CSS length; rows scroll inside.
@@ -99,4 +101,6 @@ def prediction(
     }
     if before is not None:
         data["before"] = [number(each) for each in before]
+    if effect is not None:
+        data["effect"] = list(effect)
     return Panel("prediction", data)

@@ -1,6 +1,6 @@
 // The next-token distribution: one row per token, a click appends it; temperature and number of rows.
 
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { lock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { percent, short } from "../shared/numbers.js";
@@ -26,9 +26,11 @@ function build(root, view) {
   view.on = walk("the next token (→)", "›", 1);
   view.free = el("button", { type: "button", class: "quiet step", "aria-label": "let go", title: "let go: follow the last token again (Esc)", onclick: () => lock(view, null) }, "×");
   view.compared = el("div", { class: "compared soft", hidden: true }, el("span", {}, "without → with the changes"), el("span", { title: "percentage points" }, "Δ %"));
+  view.effect = el("p", { class: "effect soft", "data-role": "effect", hidden: true });
   root.append(
     el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
     el("div", { class: "facts number" }, view.facts, view.note),
+    view.effect,
     view.compared,
     el("div", { class: "list" }, view.rows, buildWhy(view)),
     el("footer", {}, el("label", {}, "temperature"), view.slider, view.degrees, view.reset),
@@ -160,6 +162,15 @@ function drawFacts(view) {
   });
 }
 
+/** What attribution foretold of the changes, beside what came of them. */
+function drawEffect(view) {
+  const { data, effect } = view;
+  effect.hidden = !data.effect;
+  const [told, meaning] = data.effect ?? ["", ""];
+  write(effect, told);
+  put(effect, "title", meaning);
+}
+
 export default function (component) {
   const view = viewOf(component, build);
   const { data, rows } = view;
@@ -169,6 +180,7 @@ export default function (component) {
   const done = deed(view);
   data.rows.forEach((token, i) => drawRow(rows.children[i] ?? rows.appendChild(newRow()), token, done, data.before?.[i]));
   view.compared.hidden = data.before === undefined;
+  drawEffect(view);
   view.root.classList.toggle("comparing", data.before !== undefined);
   keepStop(rows);
   hideWhy(view);

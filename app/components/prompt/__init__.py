@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from app.components._assets import deliver
+from app.components._assets import deliver, number
 from app.components.live import Panel
 
 deliver("prompt")
@@ -49,6 +49,7 @@ def prompt(
     notice: Notice | None = None,
     lock: int | None = None,
     drawn: Mapping[int, str] | None = None,
+    dearer: Sequence[float] | None = None,
     placeholder: str = "Type a prompt",
     autofocus: bool = True,
     most: int = 20_000,
@@ -67,6 +68,8 @@ def prompt(
         notice: a sentence for the user, announced to screen readers.
         lock: the token that is followed, by its place in the whole prompt; None follows the last.
         drawn: of tokens that the model drew, by their place in the whole prompt, how each was drawn.
+        dearer: what changes of the run add to the loss at each position of the context that has a next token, in nats;
+            drawn below that token. None where none is on.
         placeholder: text of the empty input.
         autofocus: True to focus the input when the page opens.
         most: bytes of a text that are read; a longer one stays in the input and is not sent.
@@ -90,4 +93,6 @@ def prompt(
         "autofocus": autofocus,
         "most": most,
     }
+    if dearer is not None:
+        data["dearer"] = [number(each) for each in dearer]
     return Panel("prompt", data)

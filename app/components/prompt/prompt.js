@@ -14,6 +14,8 @@ import { tooLong } from "./limit.js";
 import { buildOverview, drawOverview } from "./overview.js";
 
 const MOST_CHIPS = 64; // more than fit into a line
+const BAR = 12; // px of the highest bar of a loss
+const LEAST = 0.5; // nats of the highest bar at least, so that noise stays low
 const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
 
 function build(root, view) {
@@ -159,6 +161,7 @@ function drawChips(view) {
   const { chips } = view;
   const [start, stop] = windowOf(view);
   const follows = locked(view);
+  view.highest = Math.max(LEAST, ...(view.data.dearer ?? []).filter(Number.isFinite).map(Math.abs));
   const tokenOf = (chip) => Number(chip.dataset.tokenIndex);
   while (chips.firstChild && (tokenOf(chips.firstChild) < start || tokenOf(chips.lastChild) < start)) chips.firstChild.remove();
   while (chips.lastChild && tokenOf(chips.lastChild) >= stop) chips.lastChild.remove();
@@ -182,14 +185,36 @@ function drawChip(view, chip, token) {
   const { ids, first, cropped, drawn } = view.data;
   const faded = token < cropped;
   const how = drawn[token] ?? "";
-  const told = `${ids[token - first]} ${token - cropped} ${how}`;
+  const more = lossOf(view, token);
+  const told = `${ids[token - first]} ${token - cropped} ${how} ${more} ${view.highest}`;
   if (chip.told === told) return;
   chip.told = told;
   chip.dataset.id = ids[token - first];
   chip.classList.toggle("cropped", faded);
   chip.classList.toggle("drawn", how !== "");
   const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
-  chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}`;
+  chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}${more === null ? "" : `; ${lossWords(view, more)}`}`;
+  drawLoss(view, chip, more);
+}
+
+/** What the changes of the run add to the loss of this token, which the one before it foretells; null where unknown. */
+function lossOf({ data }, token) {
+  const more = data.dearer?.[token - data.cropped - 1];
+  return Number.isFinite(more) ? more : null;
+}
+
+function lossWords(view, more) {
+  return `its loss ${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(3)} nats by the changes of the run; the highest bar is ${view.highest.toFixed(2)}`;
+}
+
+/** A bar below the token: up where it became dearer, in another colour where it became cheaper. */
+function drawLoss(view, chip, more) {
+  const share = more === null ? 0 : Math.abs(more) / view.highest;
+  chip.classList.toggle("dearer", more !== null && more > 0);
+  chip.classList.toggle("cheaper", more !== null && more < 0);
+  if (more === null) delete chip.dataset.loss;
+  else chip.dataset.loss = String(more);
+  chip.style.setProperty("--loss", `${Math.round(BAR * share)}px`);
 }
 
 // ---- update --------------------------------------------------------------------------------------------------
