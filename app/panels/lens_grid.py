@@ -14,7 +14,7 @@ from gptcore.analysis.lens import lens_names, logit_lens
 
 SHOWN = 3
 """Tokens that are told of each cell."""
-AT_ONCE = 2**24
+AT_ONCE = 2**22
 """Logits that are held at a time: those of all positions of a large vocabulary would take a gigabyte."""
 
 

@@ -8,6 +8,8 @@ import streamlit as st
 
 TEXT: Final = "lab text"
 """The key of the box for a text."""
+MOST_TEXT: Final = 20_000
+"""Characters that the box takes; whoever sends more without a browser has the beginning read."""
 
 
 def ask(name: str) -> None:
@@ -26,8 +28,8 @@ def take(name: str) -> bool:
 
 
 def pasted() -> str:
-    """Return the text that was pasted; "" where none was."""
-    return str(st.session_state.get(TEXT) or "")
+    """Return the text that was pasted, as much as the box takes; "" where none was."""
+    return str(st.session_state.get(TEXT) or "")[:MOST_TEXT]
 
 
 def kept(key: object) -> Any:

@@ -27,6 +27,8 @@ class Held(Protocol):
         """Let those who wait go first; return when it is this one's turn again."""
 
 
+Allowed = Callable[[float], None]
+"""A function that refuses an analysis by a ValueError, given the bytes that those on their way were promised."""
 Turn = Callable[[float], AbstractContextManager[Held]]
 """A function that gives a turn to compute pieces of so many multiplications, such as `server.background_turn`."""
 
@@ -34,8 +36,12 @@ Turn = Callable[[float], AbstractContextManager[Held]]
 class Computation:
     """One analysis: how far it is, then its result or the sentence that says why there is none."""
 
-    def __init__(self, work: Callable[[Progress], Any], turn: Turn, size: float) -> None:
+    def __init__(
+        self, work: Callable[[Progress], Any], turn: Turn, size: float, memory: float = 0.0, refusal: str = ""
+    ) -> None:
         self._turn, self._size = turn, size
+        self.memory = memory
+        """The bytes that it takes at most."""
         self._held: Held | None = None
         self._stopped = threading.Event()
         self._watched = time.monotonic()
@@ -43,12 +49,13 @@ class Computation:
         """The pieces that are done, and all; 0 of 0 until the first is begun."""
         self.result: Any = None
         """The outcome; after a stop that of the pieces done by then, if the analysis hands it out."""
-        self.trouble = ""
+        self.trouble = refusal
         """The sentence that says why there is no result; "" where there is none to tell."""
-        self.finished = False
+        self.finished = bool(refusal)
         """True once nothing more comes."""
         self._thread = threading.Thread(target=self._run, args=(work,), name="analysis", daemon=True)
-        self._thread.start()
+        if not refusal:
+            self._thread.start()
 
     @property
     def stopped(self) -> bool:
@@ -62,7 +69,8 @@ class Computation:
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait for its end."""
-        self._thread.join(seconds)
+        if not self.finished:
+            self._thread.join(seconds)
 
     def watch(self) -> None:
         """Note that somebody looks: without that it is stopped after a while."""
@@ -105,21 +113,43 @@ class Computations:
                 found.watch()
             return found
 
-    def start(self, key: Hashable, work: Callable[[Progress], Any], size: float = 0.0) -> Computation:
+    def start(
+        self,
+        key: Hashable,
+        work: Callable[[Progress], Any],
+        size: float = 0.0,
+        memory: float = 0.0,
+        allowed: Allowed = lambda beside: None,
+    ) -> Computation:
         """Begin an analysis, unless it is there or on its way; one that was stopped or failed is begun anew.
+
+        One that is not allowed is over at once, and its trouble says why.
 
         Args:
             key: what tells it from all others: the weights, the ids, the question.
             work: the analysis. It calls the function that it is given with the pieces that are done and all, and ends
                 when that returns False.
             size: the multiplications of one piece, as a turn wants to know them.
+            memory: the bytes that it takes at most.
+            allowed: is asked before it begins.
         """
         with self._lock:
             found = self._found.get(key)
             if found is None or found.stopped or (found.finished and found.trouble):
-                found = self._found[key] = Computation(work, self._turn, size)
+                beside = sum(each.memory for each in self._found.values() if not each.finished)
+                refusal = _refusal(allowed, beside)
+                found = self._found[key] = Computation(work, self._turn, size, memory, refusal)
             self._found.move_to_end(key)
             while len(self._found) > self._kept:
                 self._found.popitem(last=False)[1].stop()
             found.watch()
             return found
+
+
+def _refusal(allowed: Allowed, beside: float) -> str:
+    """Return the sentence that says why not; "" where nothing does."""
+    try:
+        allowed(beside)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -82,12 +82,13 @@ class Limits:
         time = seconds or (SHARED_SECONDS if shared else math.inf)
         return cls(time, memory, int(prompt) if prompt else PROMPT, speed)
 
-    def check(self, cost: Cost, what: str) -> None:
+    def check(self, cost: Cost, what: str, beside: float = 0.0) -> None:
         """Refuse what costs too much.
 
         Args:
             cost: what it costs.
             what: the beginning of the sentence that says why not.
+            beside: bytes that others were promised, and may not have taken yet.
 
         Raises:
             TooMuch: it takes too long, or too much memory.
@@ -112,7 +113,7 @@ class Limits:
                 f"{_size(self.memory)}; take a shorter prompt or a smaller model, or set {KEY_MEMORY.name} on a "
                 "machine of your own"
             )
-        if cost.memory > SMALL and cost.memory > FREE * (free := self.free()):
+        if cost.memory > SMALL and cost.memory > FREE * (free := max(0.0, self.free() - beside)):
             raise TooMuch(
                 f"{what} would take about {_size(cost.memory)} of memory, and {_size(free)} are free here; take a "
                 "shorter prompt or a smaller model, or close other programs"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.components import FileKind
-from app.session import events
+from app.session import events, lab_costs
 from app.session.explorer import Explorer
 from app.state import downloads, names, reports
 from app.stores.speed import Cost
@@ -40,7 +40,9 @@ class File(NamedTuple):
 
 
 def _page(me: Explorer) -> bytes:
-    made, _ = document(me.shown.trace, tokenizer=me.checkpoint.tokenizer, title=model_name(me))
+    trace = me.shown.trace
+    me.limits.check(lab_costs.of_page(trace.config, trace.T), f"A page of {trace.T:,} tokens")
+    made, _ = document(trace, tokenizer=me.checkpoint.tokenizer, title=model_name(me))
     return made
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from gptcore.graph.architecture import architecture
 
 NO_AMOUNTS = ("tokens", "loss")
 """Roles of tensors that are left out: ids are names, and of the last token there is no loss."""
+AT_ONCE = 4_000_000
+"""Numbers of a tensor that are held against each other at once."""
 
 
 def tensor_differences(
@@ -57,7 +60,9 @@ def tensor_differences(
     for done, name in enumerate(told):
         if progress is not None and progress(done, len(told)) is False:
             return found
-        found[name] = relative(one[name], other[name])
+        step = max(1, AT_ONCE * one.T // math.prod(shapes[name][1])) if name in shapes else one.T
+        parts = ((start, min(one.T, start + step)) for start in range(0, one.T, step))
+        found[name] = _ratio(_squares(one.rows(name, *part), other.rows(name, *part)) for part in parts)
     if progress is not None:
         progress(len(told), len(told))
     return found
@@ -90,16 +95,27 @@ def weight_differences(one: Model, other: Model) -> dict[str, float]:
     return {name: relative(weight, second[name]) for name, weight in first.items()}
 
 
-@torch.no_grad()
 def relative(one: Tensor, other: Tensor) -> float:
     """Return |other - one| / |one|, without cells that are -inf in both.
 
     >>> relative(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 5.0]))
     0.2
     """
+    step = max(1, AT_ONCE * len(one) // max(1, one.numel()))
+    return _ratio(map(_squares, one.split(step), other.split(step)))
+
+
+@torch.no_grad()
+def _squares(one: Tensor, other: Tensor) -> tuple[float, float]:
+    """Return |other - one| squared and |one| squared, without cells that are -inf in both."""
     first, second = one.detach().cpu().double(), other.detach().cpu().double()
     masked = first.isneginf() & second.isneginf()
     if masked.any():
         first, second = first[~masked], second[~masked]
-    away, size = float((second - first).norm()), float(first.norm())
-    return away / size if size else float("inf") if away else 0.0
+    return float((second - first).norm()) ** 2, float(first.norm()) ** 2
+
+
+def _ratio(squares: Iterable[tuple[float, float]]) -> float:
+    """Return how far apart two tensors are, from those of their pieces."""
+    away, size = (math.fsum(each) for each in zip(*squares, strict=True))
+    return math.sqrt(away / size) if size else float("inf") if away else 0.0

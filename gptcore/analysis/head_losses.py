@@ -17,6 +17,9 @@ from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
 
+AT_ONCE = 4_000_000
+"""Logits that are in memory at once: those of a whole text may take gigabytes."""
+
 
 @dataclass(frozen=True, eq=False)
 class HeadLosses:
@@ -82,5 +85,8 @@ def head_losses(
 
 
 def _mean(trace: Trace, counted: Bool[Tensor, "B t"] | None) -> float:
-    losses = trace.rows(architecture(trace.config).named("loss"), 0, trace.T - 1).double()  # (B, T - 1)
+    name, last = architecture(trace.config).named("loss"), trace.T - 1
+    step = max(1, AT_ONCE // (trace.B * trace.config.vocab_size))
+    parts = [trace.rows(name, start, min(last, start + step)) for start in range(0, last, step)]
+    losses = torch.cat(parts, dim=1).double()  # (B, T - 1)
     return (losses if counted is None else losses[counted.to(losses.device)]).mean().item()

@@ -10,6 +10,9 @@ from gptcore.analysis.layers_of import written_by
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture
 
+AT_ONCE = 4_000_000
+"""Weights that are summed up over heads at once."""
+
 
 def value_weighted(trace: Trace, layer: int) -> Float[Tensor, "B H T T"]:
     """Return the length of what each key adds to each query, for each head: A[q, k] times the length of v_k W_O.
@@ -48,8 +51,17 @@ def value_weighted_layer(trace: Trace, layer: int) -> Float[Tensor, "B T T"]:
     True
     """
     pattern, written = _pattern_and_written(trace, layer)
-    rows = [torch.einsum("bhk,bhkc->bkc", pattern[:, :, query], written).norm(dim=-1) for query in range(trace.T)]
-    return torch.stack(rows, dim=1)  # one query at a time: all vectors at once would be (B, T, T, C)
+    step = max(1, AT_ONCE // (trace.B * trace.config.n_head * max(trace.T, trace.config.n_head)))
+    pairs = zip(pattern.split(step, dim=-1), written.split(step, dim=-2), strict=True)
+    return torch.cat([_together(*pair) for pair in pairs], dim=-1)
+
+
+def _together(weights: Float[Tensor, "B H T k"], written: Float[Tensor, "B H k C"]) -> Float[Tensor, "B T k"]:
+    """Return the length of each sum over heads, from the products of what they write: in float64, as heads cancel."""
+    wide = written.double()
+    products = torch.einsum("bhkc,bgkc->bkhg", wide, wide)  # all sums as vectors would be (B, T, k, C)
+    by_key = weights.double().permute(0, 3, 2, 1)  # (B, k, T, H)
+    return ((by_key @ products) * by_key).sum(-1).clamp_min(0).sqrt().to(weights.dtype).mT
 
 
 def _pattern_and_written(trace: Trace, layer: int) -> tuple[Float[Tensor, "B H T T"], Float[Tensor, "B H T C"]]:

@@ -14,7 +14,7 @@ LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "
 FILES = "tests/app/test_files.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
-LAB_HEADS = "tests/app/test_lab_heads.py"
+LAB_HEADS, LAB_LIMITS = "tests/app/test_lab_heads.py", "tests/app/test_lab_limits.py"
 PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
 PARTS = "tests/app/test_lab_parts.py"
 CHANGES, KINDS = "tests/app/test_changes.py", "tests/app/test_kinds_of_change.py"
@@ -1143,6 +1143,27 @@ BUGS: Final = (
         "scores = H * T * T",
         "scores = 1.0 * T * T",
         f"{LIMITS}::test_costs_grow_with_heads_tokens_and_words_as_they_do",
+    ),
+    Bug(
+        "the gradients of a sweep keep no scores",
+        "session/lab_costs.py",
+        "LEARNING * float(config.n_head) * T * T",
+        "0 * LEARNING * float(config.n_head) * T * T",
+        f"{LAB_LIMITS}::test_an_analysis_takes_no_more_memory_than_was_told",
+    ),
+    Bug(
+        "an analysis begins whatever others on their way have taken",
+        "stores/computations.py",
+        "for each in self._found.values() if not each.finished)",
+        "for each in self._found.values() if each.finished)",
+        f"{LAB_LIMITS}::test_analyses_on_their_way_count",
+    ),
+    Bug(
+        "a picture of the Lab asks no limits",
+        "views/lab/fitting.py",
+        "        me.limits.check(cost, what)",
+        "        pass",
+        f"{LAB_LIMITS}::test_what_does_not_fit_is_told_and_not_begun",
     ),
     Bug(
         "a prompt of megabytes is read",

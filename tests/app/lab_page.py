@@ -29,7 +29,7 @@ class Lab(Sent):
         app.session_state["lab"] = dict(choices)
         super().__init__(app.run())
         assert not app.exception
-        if self.me.shown.text != text:
+        if text and self.me.shown.text != text:
             self.me.apply(Type(text))
             self.app.run()
         self._seq = 0

@@ -186,7 +186,7 @@ def test_the_prompts_are_exchanged(page: Lab) -> None:
 
 def test_a_prompt_that_cannot_be_read_is_told(page: Lab) -> None:
     page.app.text_input(key="lab other").set_value("XYZ").run()
-    assert "The other prompt cannot be read by this model." in page.words()
+    assert "The other prompt cannot be run by this model." in page.words()
     assert not page.app.exception
 
 

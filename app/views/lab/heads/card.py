@@ -6,11 +6,14 @@ import streamlit as st
 
 from app import components
 from app.panels import head_axes, head_card_lines, head_code
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
 from app.state import heads as state
 from app.state import reports, server
+from app.stores.speed import Cost
 from app.views.explore import explore
+from app.views.lab.fitting import fits
 from app.views.lab.heads import choices, finder, measuring
 from app.views.lab.heads.code import told
 from app.views.lab.heads.waiting import progress, waiting
@@ -45,12 +48,16 @@ def card(me: Explorer, layer: int, head: int) -> None:
     if not waiting(me, "facts"):
         return
     losses, asked = _losses(me)
+    config, T = me.arch.config, me.shown.unchanged.T
+    drawn = Cost() if me.shown.without is None else lab_costs.of_pictures(config, T)
+    if not fits(me, lab_costs.of_card(config, T) + drawn, f"The card of a head, on {T:,} tokens"):
+        return
     made = _made(me, layer, head, losses)
     shown = me.shown
     pictures = shown.thumbnails if shown.without is None else measuring.pictures(shown.unchanged)
     ids = [int(index) for index in shown.unchanged.ids[0]]
     found = head_card_lines.lines(
-        made, me.arch.config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
+        made, config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
     )
     components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], **found)
     known = measuring.known(me, "losses")
@@ -70,6 +77,7 @@ def _losses(me: Explorer) -> tuple[analysis.HeadLosses | None, str]:
     if not known.finished:
         return None, ""
     if known.trouble:
+        st.caption(f"The loss without each head is not measured: {known.trouble}")
         return None, "Try again"
     return known.result, "Measure again" if known.stopped else ""
 
@@ -107,6 +115,6 @@ def _text(me: Explorer) -> None:
             "The loss without a head is measured on a text that the model has not seen. "
             "Paste one; leave it empty for the text that comes with the model, or else the prompt itself."
         )
-        pasted = st.text_area("Text", key=state.TEXT, max_chars=20_000, height=160, persist_state="session")
+        pasted = st.text_area("Text", key=state.TEXT, max_chars=state.MOST_TEXT, height=160, persist_state="session")
         if pasted and not measuring.text_of(me).about.endswith("pasted"):
             st.error("This model cannot read that text, or it has fewer than two tokens. The other text is used.")

@@ -9,10 +9,13 @@ from weakref import WeakKeyDictionary
 
 from app.panels.head_axes import Measured
 from app.panels.thumbnails import Thumbnails, update
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import heads, server
 from app.stores.computations import Computation
+from app.stores.speed import Cost
 from app.stores.weights_key import weights_key
+from app.views.lab.fitting import allowed
 from gptcore import GPT, Checkpoint, Trace, analysis
 from gptcore.analysis.patching import Progress
 from gptcore.data.held_out import HeldOut, held_out, of_text
@@ -40,18 +43,21 @@ class Work(NamedTuple):
     piece: float
     """Multiplications of a piece."""
     whole: float
+    cost: Cost
+    """The memory that it takes."""
 
 
 def work(me: Explorer, name: str) -> Work:
     """Return a measurement by its name."""
     model, trace = me.checkpoint.model, me.shown.unchanged
     weights, of_run, heads = weights_key(model), float(me.parameters), me.arch.config.n_layer * me.arch.config.n_head
-    ids = tuple(trace.ids[0].tolist())
+    ids, config = tuple(trace.ids[0].tolist()), me.arch.config
     match name:
         case "facts":
             tokens = 16 * 128 + 100 * 64
             run = partial(_facts, model)
-            return Work((name, weights), run, of_run * 512, min(of_run * tokens, LITTLE))  # begun always
+            cost = lab_costs.of_facts(config)
+            return Work((name, weights), run, of_run * 512, min(of_run * tokens, LITTLE), cost)  # begun always
         case "losses":
             text = text_of(me)
             key = (name, weights, tuple(text.ids.flatten().tolist()), text.ids.shape, text.about)
@@ -60,17 +66,19 @@ def work(me: Explorer, name: str) -> Work:
             def losses(progress: Progress) -> analysis.HeadLosses:
                 return analysis.head_losses(model, text.ids, text.counted, progress=progress)
 
-            return Work(key, losses, of_run * tokens, of_run * tokens * heads)
+            cost = lab_costs.of_head_losses(config, *text.ids.shape)
+            return Work(key, losses, of_run * tokens, of_run * tokens * heads, cost)
         case "effects":
             token, position = likely(trace, me.position), me.position
 
             def effects(progress: Progress) -> analysis.HeadEffects:
                 return analysis.head_effects(model, trace, token, position=position, progress=progress)
 
-            return Work((name, weights, ids, position), effects, of_run * len(ids), of_run * len(ids) * heads)
+            cost, one = lab_costs.of_effects(config, len(ids)), of_run * len(ids)
+            return Work((name, weights, ids, position), effects, one, one * heads, cost)
         case "prefix":
-            tokens = 1000
-            return Work((name, weights), lambda _: analysis.prefix_matching(model), of_run * tokens, of_run * tokens)
+            one, cost = of_run * 1000, lab_costs.of_prefix(config)
+            return Work((name, weights), lambda _: analysis.prefix_matching(model), one, one, cost)
         case "scan":
             position = me.position
             return Work(
@@ -78,11 +86,11 @@ def work(me: Explorer, name: str) -> Work:
                 lambda p: analysis.scan(me.checkpoint, trace, position=position, progress=p),
                 of_run * len(ids),
                 of_run * len(ids) * heads,
+                lab_costs.of_scan(config, len(ids)),
             )
         case _:
-            config = me.arch.config
-            cost = float(heads) * config.head_dim * config.vocab_size * (config.n_embd + 2000)
-            return Work((name, weights), lambda _: analysis.ov_top1(model), cost, cost)
+            one = float(heads) * config.head_dim * config.vocab_size * (config.n_embd + 2000)
+            return Work((name, weights), lambda _: analysis.ov_top1(model), one, one, lab_costs.of_top1(config))
 
 
 def _facts(model: GPT, progress: Progress) -> analysis.HeadFacts | None:
@@ -94,7 +102,8 @@ def found(me: Explorer, name: str, *, asked: bool = False) -> Computation | None
     wanted = work(me, name)
     there = server.computations().get(wanted.key)
     if asked or (there is None and wanted.whole <= LITTLE):
-        there = server.computations().start(wanted.key, wanted.run, wanted.piece)
+        may = allowed(me, wanted.cost, f"Measuring {WORDS[name]}")
+        there = server.computations().start(wanted.key, wanted.run, wanted.piece, wanted.cost.memory, may)
         there.wait(AT_ONCE)
     return there
 

@@ -9,12 +9,13 @@ import streamlit as st
 from app import components
 from app.components.findings import FoundGroup
 from app.panels import head_code
-from app.session import events
+from app.session import events, lab_costs
 from app.session.actions import Lock
 from app.session.explorer import Explorer
 from app.session.map_actions import Find, PickHead
 from app.state import downloads, reports
 from app.state import heads as state
+from app.stores.limits import TooMuch
 from app.views.explore import explore
 from app.views.files import model_name
 from app.views.lab.heads import choices, measuring
@@ -36,8 +37,13 @@ def hear(me: Explorer) -> None:
     wanted = events.asked_file(event)
     found = cast("list[Finding] | None", measuring.result(me, "scan")) or []
     if wanted and wanted[0] == FILE:
-        page = scan_document(found, me.shown.unchanged, tokenizer=me.checkpoint.tokenizer, title=model_name(me))
-        shelf.put(wanted[1], "gptscope-scan.html", page)
+        trace = me.shown.unchanged
+        try:
+            me.limits.check(lab_costs.of_pictures(trace.config, trace.T, whole=True), f"A page of {trace.T:,} tokens")
+            page = scan_document(found, trace, tokenizer=me.checkpoint.tokenizer, title=model_name(me))
+            shelf.put(wanted[1], "gptscope-scan.html", page)
+        except TooMuch as error:
+            shelf.refuse(wanted[1], f"There is no such file: {error}")
     match event:
         case {"kind": "head" | "explore" as kind, "group": int(group), "index": int(index)}:
             groups = _groups(found)

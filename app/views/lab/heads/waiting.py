@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.session.actions import sentence
 from app.session.explorer import Explorer
 from app.state import heads as state
 from app.views.lab.heads import measuring
@@ -24,7 +25,8 @@ def waiting(me: Explorer, name: str) -> bool:
     if known is None:
         _ask(name, f"Not measured yet: {what}.", "Measure")
     elif known.trouble:
-        st.error(f"There is no result: {known.trouble}", icon=":material/error:")
+        st.error("There is no result.", icon=":material/error:")
+        st.text(sentence(known.trouble))
         _ask(name, "", "Try again")
     elif known.finished:
         done = f"{known.done} of {known.of} pieces were done." if known.of else ""

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from app import components
 from app.panels import part_code, part_figures
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import reports, server
+from app.views.lab.fitting import fits
 from app.views.lab.parts.choices import number, segments
 from app.views.lab.parts.picture import RAW, go, heading, opened
 from gptcore.analysis import rollout, value_weighted, value_weighted_layer
@@ -33,6 +35,8 @@ def attention(me: Explorer) -> None:
     if event:
         node = me.arch.named("attention", layer - 1 if kind == "rollout" else layer)
         go(me, _query(event.get("point")), f"node {node}" if head is None else f"head {layer} {head}")
+    if not fits(me, lab_costs.of_attention(config, run.T, kind, layer), f"Attention over {run.T:,} tokens, summed up,"):
+        return
     with server.turn(me.parameters):
         matrix, title, convention, code = _picture(me, kind, layer, head)
     heading(title, convention, code)

@@ -7,8 +7,10 @@ import streamlit as st
 from app import components
 from app.panels import part_code, part_figures
 from app.panels.logit_parts import BY, bars
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import reports, server
+from app.views.lab.fitting import fits
 from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
 from app.views.lab.parts.tokens import NONE, token_select
@@ -29,6 +31,8 @@ def attribution(me: Explorer) -> None:
         by = segments("by", BY, "Parts", shown=False)
     other = None if versus in (NONE, token) else versus
     run = me.shown.unchanged
+    if not fits(me, lab_costs.of_attribution(me.arch.config), "The parts of a logit"):
+        return
     with server.turn(me.parameters):
         found = logit_attribution(run, token, other, me.position)
         each = bars(found, run, me.arch, by)

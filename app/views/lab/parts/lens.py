@@ -11,9 +11,11 @@ import streamlit as st
 from app import components
 from app.panels import part_code
 from app.panels.lens_cells import COLOURS, cells
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import reports
 from app.state.origin import origin
+from app.views.lab.fitting import allowed
 from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import go, heading, opened
 from app.views.lab.parts.waiting import result_of
@@ -58,7 +60,9 @@ def lens(me: Explorer) -> None:
     key = ("lens table", weakref.ref(model), tuple(run.ids[0].tolist()), carried and carried.sequences)
     piece = 8.0 * len(names) * me.arch.config.n_embd * me.arch.config.vocab_size
     work = partial(_table, run, carried)
-    table, complete = result_of(key, work, piece, "the table")
+    cost = lab_costs.of_lens_table(me.arch.config, run.T)
+    may = allowed(me, cost, f"The lens of {run.T:,} tokens")
+    table, complete = result_of(key, work, piece, "the table", memory=cost.memory, allowed=may)
     if table is None:
         return
     if not complete:
@@ -94,7 +98,10 @@ def _jacobian(me: Explorer) -> JacobianLens | None:
         return jacobian_lens(model, own_text(model), progress=progress)
 
     ask = "The J-lens of a model is measured once, over text that the model writes itself; then it serves every prompt."
-    found, _ = result_of(("jacobian lens", weakref.ref(model)), work, me.parameters * 256.0, "the J-lens", ask=ask)
+    key, cost = ("jacobian lens", weakref.ref(model)), lab_costs.of_jacobian_lens(me.arch.config)
+    may = allowed(me, cost, "The J-lens")
+    piece = me.parameters * 256.0
+    found, _ = result_of(key, work, piece, "the J-lens", memory=cost.memory, allowed=may, ask=ask)
     if not isinstance(found, JacobianLens) or not found.sequences:
         return None
     about = f"{found.sequences} sequences that the model has written, without the first {found.skip} positions of each"

@@ -9,9 +9,11 @@ import streamlit as st
 
 from app import components
 from app.panels import part_code
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import reports, server
 from app.state.origin import origin
+from app.views.lab.fitting import fits
 from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
 from app.views.lab.parts.tokens import NONE, token_select
@@ -35,6 +37,8 @@ def neurons(me: Explorer) -> None:
         if way != "active":
             token = token_select(me, "Token", "neuron_token", me.shown.likely(me.position, 1)[0])
     model, run = me.checkpoint.model, me.shown.unchanged
+    if not fits(me, lab_costs.of_neurons(me.arch.config, COUNT), "The neurons, and what each promotes,"):
+        return
     with server.turn(me.parameters):
         if way == "active":
             found = most_active(run, me.position, COUNT)

@@ -6,8 +6,10 @@ import streamlit as st
 
 from app import components
 from app.panels import part_code, part_figures
+from app.session import lab_costs
 from app.session.explorer import Explorer
 from app.state import reports, server
+from app.views.lab.fitting import fits
 from app.views.lab.parts.picture import RAW, after, go, heading, opened
 from gptcore.analysis import residual_norms
 
@@ -20,6 +22,9 @@ def residual(me: Explorer) -> None:
         event = reports.new(key)
         if event:
             go(me, event.get("point"))
+    T = me.shown.unchanged.T
+    if not fits(me, lab_costs.of_residual(me.arch.config, T), f"The residual stream of {T:,} tokens"):
+        return
     with server.turn():
         found = residual_norms(me.shown.unchanged)
     depths = ["emb", *(str(layer) for layer in range(me.arch.config.n_layer))]

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import streamlit as st
 
+from app.session.actions import sentence
 from app.state import server
+from app.stores.computations import Allowed
 from gptcore.analysis.patching import Progress
 
 SOON: Final = 0.4
@@ -17,7 +19,14 @@ PAUSE: Final = 0.5
 
 
 def result_of(
-    key: Hashable, work: Callable[[Progress], Any], piece: float, what: str, *, ask: str = ""
+    key: Hashable,
+    work: Callable[[Progress], Any],
+    piece: float,
+    what: str,
+    *,
+    memory: float,
+    allowed: Allowed,
+    ask: str = "",
 ) -> tuple[Any, bool]:
     """Return the result of an analysis, and True if it is whole; None while there is none, and what there is is drawn.
 
@@ -26,18 +35,25 @@ def result_of(
         work: the analysis.
         piece: multiplications of one of its pieces.
         what: its name in a sentence.
+        memory: the bytes that it takes at most.
+        allowed: refuses it where that is too much.
         ask: a sentence that says what it costs; with one it is begun by a click.
     """
     store = server.computations()
     found = store.get(key)
     again = found is not None and found.finished and (found.stopped or bool(found.trouble))
     if found is None and not ask:
-        found = store.start(key, work, piece)
+        found = store.start(key, work, piece, memory, allowed)
+    again = again or (found is not None and found.finished and bool(found.trouble))
     if found is None or again:
-        st.caption(found.trouble if found is not None and found.trouble else _stopped(what) if again else ask)
+        if found is not None and found.trouble:
+            st.info(f"{what.capitalize()} is not computed here.", icon=":material/info:")
+            st.text(sentence(found.trouble))
+        else:
+            st.caption(_stopped(what) if again else ask)
         label = f"Compute {what} again" if again else f"Compute {what}"
         if st.button(label, icon=":material/play_arrow:", type="primary", key=f"start {what}"):
-            store.start(key, work, piece)
+            store.start(key, work, piece, memory, allowed)
             st.rerun()  # without the button
     if found is None:
         return None, False

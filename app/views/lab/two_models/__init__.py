@@ -6,12 +6,15 @@ import streamlit as st
 
 from app import components
 from app.panels import model_pair
+from app.session import costs, lab_costs
 from app.session.actions import sentence
 from app.session.explorer import Explorer
+from app.session.prompt_run import read
 from app.state import lab, reports, server
 from app.state.kept import kept
 from app.state.origin import origin
 from app.views.lab.code import opening
+from app.views.lab.fitting import allowed, fits
 from app.views.lab.two_models.choosing import Offered, choose, weights
 from app.views.lab.two_models.one_tensor import one_tensor
 from app.views.markdown import escaped
@@ -41,7 +44,7 @@ def two_models(me: Explorer) -> None:
     try:
         run = _run(me, other)
     except ValueError as error:
-        st.warning("The other model cannot read this prompt.", icon=":material/warning:")
+        st.warning("The other model cannot run this prompt.", icon=":material/warning:")
         st.text(sentence(str(error)))
         return
     names = [me.moment.name if me.step is not None else "here", offered.label.removesuffix(" of this training")]
@@ -60,9 +63,10 @@ def two_models(me: Explorer) -> None:
 
 
 def _run(me: Explorer, other: Checkpoint) -> Trace:
-    ids = other.tokenizer.encode_marked(me.shown.text)[-other.config.block_size :]
+    ids = read(other, me.shown.text, me.limits)[-other.config.block_size :]
     if not ids:
         raise ValueError("the prompt has no token for it; type one")
+    me.limits.check(costs.of_run(other.config, len(ids), len(ids)), f"A run of {len(ids):,} tokens")
     size = sum(parameter.numel() for parameter in other.model.parameters())
     with server.turn(float(size) * len(ids)):
         return kept("other model run", (other.model, tuple(ids)), lambda _: capture(other.model, ids))
@@ -78,7 +82,8 @@ def _said(me: Explorer, this: Trace, run: Trace, other: Checkpoint, names: list[
         [tokenizer.label(index) for index in trace.ids[0].tolist()]
         for tokenizer, trace in zip(tokenizers, (this, run), strict=True)
     ]
-    if tokens[0] == tokens[1] and this.T > 1:
+    both = costs.of_losses(me.arch.config, this.T) + costs.of_losses(other.config, run.T)
+    if tokens[0] == tokens[1] and this.T > 1 and fits(me, both, f"Both losses of {this.T:,} tokens"):
         with server.turn():
             one, two = kept("losses", (this, run), lambda _: (token_loss.of_trace(this), token_loss.of_trace(run)))
         first = _lines(me, offered, this)
@@ -100,6 +105,7 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
     model, ids = me.checkpoint.model, tuple(this.ids[0].tolist())
     key = ("differences", model, other.model, ids)
     names = [node.id for node in model_pair.drawn_tensors(me.arch)]
+    needs = lab_costs.of_differences(me.arch.config, this.T)
     found = server.computations().start(
         key,
         lambda progress: (
@@ -107,6 +113,8 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
             weight_differences(model, other.model),
         ),
         float(me.parameters) * this.T,
+        needs.memory,
+        allowed(me, needs, f"Holding both runs of {this.T:,} tokens against each other"),
     )
     found.wait(SOON)
     if not found.finished:
@@ -114,7 +122,7 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
         return
     if found.trouble or found.result is None:
         st.warning("The differences could not be computed.", icon=":material/warning:")
-        st.text(found.trouble)
+        st.text(sentence(found.trouble))
         return
     tensors, changed = found.result
     lines = _lines(me, offered, this)

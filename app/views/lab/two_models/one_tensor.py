@@ -7,9 +7,10 @@ import streamlit as st
 from app import components
 from app.panels import model_pair, tensor_slice
 from app.panels.tensor_slice import Slice
-from app.session import events
+from app.session import events, lab_costs
 from app.session.explorer import Explorer
 from app.state import lab, reports
+from app.views.lab.fitting import fits
 from gptcore import Checkpoint, Trace
 
 KEY = "lab difference"
@@ -18,6 +19,8 @@ HEIGHT = 460
 
 def one_tensor(me: Explorer, this: Trace, run: Trace, other: Checkpoint, name: str) -> None:
     """Draw a tensor of the run, or a weight, of the other model minus that of the model on the screen."""
+    if not fits(me, lab_costs.of_one_difference(me.arch, name, this.T), f"{name} of both models"):
+        return
     if name in me.arch.nodes.names():
         part = _tensor(me, this, run, name)
     elif (owner := me.arch.owner(name)) is not None:

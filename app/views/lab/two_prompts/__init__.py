@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app import components
 from app.panels import patches
+from app.panels.patches import Patch
 from app.panels.prompt_pair import MOST_COLUMNS, PromptPair
+from app.session import costs, lab_costs
 from app.session.explorer import Explorer
 from app.state import lab, reports, server
 from app.state.kept import kept
 from app.state.origin import origin
+from app.stores.speed import Cost
 from app.views.lab.code import opening
+from app.views.lab.fitting import fits
 from app.views.lab.two_prompts import events
 from app.views.lab.two_prompts.metric import metric_of
 from app.views.lab.two_prompts.prompts import other_run, prompts
 from app.views.lab.two_prompts.sweeping import sweeping
+from gptcore import Trace
 
 KEY = "lab pair"
 HOW = (
@@ -36,6 +43,8 @@ def two_prompts(me: Explorer) -> None:
     events.put(reports.new(KEY), this, other)
     events.swept(reports.new(events.SWEEP), me, this, other)
     asked = patches.of_text(lab.get("patches"))
+    if not fits(me, _cost(me, this, other, asked), f"Both prompts, of {this.T:,} and {other.T:,} tokens,"):
+        return
     with server.turn(float(me.parameters) * (this.T + other.T)):
         key = (me.checkpoint.model, this, other, asked)
         pair = kept("pair", key, lambda before: PromptPair.of(me.checkpoint.model, this, other, asked, before))
@@ -54,6 +63,16 @@ def two_prompts(me: Explorer) -> None:
         told=HOW,
     )
     sweeping(me, pair, metric)
+
+
+def _cost(me: Explorer, this: Trace, other: Trace, asked: Sequence[Patch]) -> Cost:
+    """Return what both lenses cost, and under patches the runs with them."""
+    config, found = me.arch.config, Cost()
+    for side, run in zip(patches.SIDES, (this, other), strict=True):
+        into = any(patch.into == side for patch in asked)
+        lens = lab_costs.of_lens_grid(config, run.T)
+        found += lens + lens + costs.of_run(config, run.T, run.T) if into else lens
+    return found
 
 
 def _tell(pair: PromptPair) -> None:

@@ -9,6 +9,7 @@ from app.panels.prompt_pair import PromptPair
 from app.session.explorer import Explorer
 from app.state import lab, reports
 from app.views.markdown import escaped
+from gptcore.graph.architecture import architecture
 from gptcore.tokenizer import Tokenizer
 
 OFFERED = 8
@@ -53,7 +54,8 @@ def _token(me: Explorer, name: str, usual: int) -> int:
 def _offered(pair: PromptPair, metric: LogitDifference) -> list[int]:
     found = [metric.one, metric.other]
     for run in pair.plain.values():
-        row = run.logits[0, metric.position]
+        at = metric.position % run.T
+        row = run.rows(architecture(run.config).named("logits"), at, at + 1)[0, 0]
         found += row.topk(min(OFFERED, row.numel())).indices.tolist()
     return list(dict.fromkeys(found))
 

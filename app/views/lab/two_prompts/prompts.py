@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app.panels.pair_examples import examples
+from app.session import costs
 from app.session.actions import Write, sentence
 from app.session.explorer import Explorer
+from app.session.prompt_run import read
 from app.state import lab, reports, server
 from app.state.kept import kept
 from app.views.markdown import escaped
@@ -47,11 +49,12 @@ def other_run(me: Explorer) -> Trace | None:
     """Return the run of the other prompt as the model is; None where it cannot be run, which is told."""
     text, checkpoint = other_text(me), me.checkpoint
     try:
-        ids = checkpoint.tokenizer.encode_marked(text)[-checkpoint.config.block_size :]
+        ids = read(checkpoint, text, me.limits)[-checkpoint.config.block_size :]
         if not ids:
             raise ValueError("the other prompt is empty; type one")
+        me.limits.check(costs.of_run(checkpoint.config, len(ids), len(ids)), f"A run of {len(ids):,} tokens")
     except ValueError as error:
-        st.warning("The other prompt cannot be read by this model.", icon=":material/warning:")
+        st.warning("The other prompt cannot be run by this model.", icon=":material/warning:")
         st.text(sentence(str(error)))
         return None
     key = (checkpoint.model, tuple(ids))

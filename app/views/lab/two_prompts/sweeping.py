@@ -13,6 +13,8 @@ from app.panels.logit_difference import LogitDifference
 from app.panels.patches import STATE
 from app.panels.prompt_pair import PromptPair
 from app.panels.sweeps import PATH, WHATS, Answer, Question
+from app.session import lab_costs
+from app.session.actions import sentence
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
 from app.state import lab, reports, server
@@ -20,6 +22,7 @@ from app.state.origin import origin
 from app.stores.computations import Computation
 from app.views.explore import explore
 from app.views.lab.code import opening
+from app.views.lab.fitting import allowed
 from app.views.lab.two_prompts.events import SWEEP
 from app.views.lab.two_prompts.question import USUAL, question_of, receiver_of
 
@@ -53,13 +56,15 @@ def sweeping(me: Explorer, pair: PromptPair, metric: LogitDifference) -> None:
         return
     T, config, model = len(clean), me.arch.config, me.checkpoint.model
     key = ("sweep", model, tuple(clean), tuple(corrupt), metric, question)
-    cost = float(me.parameters) * T
+    cost, needs = float(me.parameters) * T, lab_costs.of_sweep(config, T)
 
     def start() -> Computation:
         return server.computations().start(
             key,
             lambda progress: sweeps.sweep(model, clean, corrupt, metric, question, progress, cost),
             sweeps.largest_run(me.parameters, T),
+            needs.memory,
+            allowed(me, needs, f"A sweep over {T:,} tokens"),
         )
 
     found = server.computations().get(key)
@@ -78,7 +83,7 @@ def sweeping(me: Explorer, pair: PromptPair, metric: LogitDifference) -> None:
         return
     if found.trouble:
         st.warning("This sweep could not be done.", icon=":material/warning:")
-        st.text(found.trouble)
+        st.text(sentence(found.trouble))
         return
     if found.stopped:
         st.caption(f"Stopped after {found.done:,} of {found.of:,} cells; the others are empty.")
