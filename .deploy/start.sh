@@ -15,4 +15,4 @@ set -- "--server.port=$port" "--server.address=${GPTSCOPE_ADDRESS:-127.0.0.1}" -
 for host in $GPTSCOPE_HOST; do
     set -- "$@" "--server.allowedHosts=$host"
 done
-exec python -m streamlit run app/main.py "$@" -- ${GPTSCOPE_MODEL:+"$GPTSCOPE_MODEL"}
+exec python -m app.command ${GPTSCOPE_MODEL:+"$GPTSCOPE_MODEL"} "$@"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ def main() -> None:
         sys.exit("the app needs the packages of the extra `app`: pip install 'gptscope[app]'")
     ask_nobody()
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
-    cli.main(["run", str(HERE / "main.py"), *options(), *sys.argv[1:]], prog_name="gptscope")
+    given = sys.argv[1:]
+    cli.main(["run", str(HERE / "served.py"), *without(options(), given), *given], prog_name="gptscope")
 
 
 def ask_nobody() -> None:
@@ -44,6 +45,16 @@ def options() -> list[str]:
     places = (HERE / SETTINGS, HERE.parent / SETTINGS)  # installed, and in a clone
     file = next((place for place in places if place.is_file()), None)
     return [] if file is None else list(_flags(tomllib.loads(file.read_text(encoding="utf-8"))))
+
+
+def without(usual: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Return the usual options but for those that are given: one that may come several times would have both.
+
+    >>> without(["--server.allowedHosts=localhost", "--a=1"], ["nano-sort", "--server.allowedHosts", "class.edu"])
+    ['--a=1']
+    """
+    names = {each.partition("=")[0] for each in given if each.startswith("--")}
+    return [each for each in usual if each.partition("=")[0] not in names]
 
 
 def _flags(section: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

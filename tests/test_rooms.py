@@ -48,6 +48,7 @@ ROOMS = {
         "views",
         "frame",
         "main",
+        "served",
     ),
 }
 """Files and folders, from the bottom up: each may import those before it, and all of gptcore."""

@@ -1159,6 +1159,20 @@ BUGS: Final = (
         f"{LAB_LIMITS}::test_analyses_on_their_way_count",
     ),
     Bug(
+        "a wrong name of the host gets an empty page",
+        "guard/door.py",
+        "if path != HEALTH and not is_host_allowed(host)",
+        "if path == HEALTH and not is_host_allowed(host)",
+        "tests/app/test_door.py::test_a_wrong_name_is_told_in_a_sentence",
+    ),
+    Bug(
+        "the numbers of a server below a prefix are told",
+        "guard/door.py",
+        'path.removeprefix(f"/{prefix}") if prefix else path',
+        "path.removeprefix(prefix) if prefix else path",
+        "tests/app/test_door.py::test_below_a_prefix_by_names_of_one_s_own",
+    ),
+    Bug(
         "a picture of the Lab asks no limits",
         "views/lab/fitting.py",
         "        me.limits.check(cost, what)",

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -227,6 +228,15 @@ def test_another_name_gets_a_page_that_tells_the_right_one(deployed: Front, chro
         ready(page)
         found = page.goto(f"http://{HOST}:{deployed.http}/gptscope/words?a=b")
         assert page.url.startswith(f"{deployed.address}words?")
+
+
+def test_a_process_itself_answers_no_other_name_and_tells_no_numbers(deployed: Front) -> None:
+    """Without nginx, too: it is started by the project's own command, which has a door."""
+    for host, path, status in ((HOST, "", 200), ("127.0.0.1", "", 400), (HOST, "_stcore/metrics", 404)):
+        to = HTTPConnection("127.0.0.1", deployed.ports[0], timeout=30)
+        to.request("GET", f"{deployed.prefix}/{path}", headers={"Host": host})
+        assert to.getresponse().status == status, (host, path)
+        to.close()
 
 
 def test_a_file_larger_than_allowed_is_refused_before_the_app_has_it(deployed: Front) -> None:
