@@ -1163,14 +1163,14 @@ BUGS: Final = (
         "guard/door.py",
         "if path != HEALTH and not is_host_allowed(host)",
         "if path == HEALTH and not is_host_allowed(host)",
-        "tests/app/test_door.py::test_a_wrong_name_is_told_in_a_sentence",
+        "tests/app/test_door.py::test_who_is_let_in",
     ),
     Bug(
         "the numbers of a server below a prefix are told",
         "guard/door.py",
         'path.removeprefix(f"/{prefix}") if prefix else path',
         "path.removeprefix(prefix) if prefix else path",
-        "tests/app/test_door.py::test_below_a_prefix_by_names_of_one_s_own",
+        "tests/app/test_door.py::test_who_is_let_in",
     ),
     Bug(
         "a picture of the Lab asks no limits",

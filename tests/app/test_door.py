@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 pytest.importorskip("streamlit", reason="needs the extra `app`")
+
+from streamlit import config
 
 from app.guard import door
 from tests.browser.driver import ROOT, free_port, wait_for
@@ -42,6 +46,37 @@ def ask(port: int, path: str, host: str = "localhost", **headers: str) -> tuple[
     text = found.read().decode("utf-8", "replace")
     connection.close()
     return found.status, str(found.getheader("Content-Type")).partition(";")[0], text
+
+
+def status_at(path: str, host: str, *, shared: bool) -> int:
+    """Return the status with which the door answers; 200 for what it lets in."""
+    sent: list[Any] = []
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", host.encode())]}
+    asyncio.run(door.Door(inside, lambda: shared)(scope, None, send))  # type: ignore[arg-type]
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("prefix", ["", "/a/b"])
+def test_who_is_let_in(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_config_options", None)
+    config.set_option("server.baseUrlPath", prefix)
+    config.set_option("server.allowedHosts", ["class.test"])
+    for path, host, shared, status in (
+        ("/", "class.test", True, 200),
+        ("/lab", "other.test", True, 400),
+        ("/_stcore/health", "other.test", True, 200),
+        ("/_stcore/metrics", "class.test", True, 404),
+        ("/_stcore/metrics", "class.test", False, 200),
+        ("/_stcore/metrics", "other.test", False, 400),
+    ):
+        assert status_at(prefix + path, host, shared=shared) == status, (path, host)
 
 
 @pytest.fixture(scope="module")
