@@ -24,7 +24,7 @@ from app.components.lens_table import UNKNOWN, LensTableEvent, lens_table
 from app.components.link import link
 from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
-from app.components.map import Crumb, MapEvent, MapLine, map_panel
+from app.components.map import AddedPart, Adds, Crumb, MapEvent, MapLine, map_panel
 from app.components.matrix import MOST_CELLS, Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
 from app.components.place import Note as PlaceNote
@@ -43,6 +43,8 @@ from app.components.words import WordsEvent, words
 __all__ = [
     "MOST_CELLS",
     "UNKNOWN",
+    "AddedPart",
+    "Adds",
     "AliveEvent",
     "Append",
     "BadgeEvent",

@@ -119,6 +119,12 @@ def of_lens(config: GPTConfig) -> Cost:
     return Cost(2 * config.n_embd * numbers, 2 * numbers, 4 * FLOAT * numbers)
 
 
+def of_attribution(config: GPTConfig) -> Cost:
+    """Return the cost of what each part adds to a logit at one position: its logits, and each layer's projection."""
+    C, L, V = float(config.n_embd), float(config.n_layer), float(config.vocab_size)
+    return Cost(2 * C * (V + L * C), V + 4 * L * C, FLOAT * (3 * V + C * C))
+
+
 def held(config: GPTConfig, T: int) -> float:
     """Return the bytes that a trace of T tokens holds, as `capture_cost` tells them: they grow evenly with T."""
     first, more = _first_and_more(config)

@@ -28,7 +28,7 @@ from app.session.screen import Model, NoPast, Past, Tool
 from app.session.state_text import State
 from app.stores.limits import ALONE, Limits, TooMuch
 from app.stores.snapshots import History
-from gptcore import Architecture, Checkpoint, Explanation
+from gptcore import Architecture, Checkpoint, Explanation, LogitAttribution
 from gptcore.generation.sampling import Sampling
 from gptcore.graph.architecture import Node
 
@@ -377,6 +377,20 @@ class Explorer:
     def has_lens(self) -> bool:
         """True where the lens of this prompt and position was read."""
         return self._readings.has_lens(self._screen)
+
+    def attribution(self, token: int, versus: int | None) -> LogitAttribution:
+        """Return what each part of the run on the screen adds to a logit at the followed position.
+
+        Args:
+            token: the token whose logit it is.
+            versus: the token over which its lead is told; None for the logit itself.
+
+        Raises:
+            TooMuch: it would cost too much.
+        """
+        if not self._readings.has_attribution(self._screen, token, versus):
+            self.limits.check(costs.of_attribution(self.arch.config), "What each part adds to a logit")
+        return self._readings.attribution(self._screen, token, versus)
 
     def mean_loss(self, most: float = math.inf) -> float | None:
         """Return the mean loss of the prompt; None where it takes more multiplications than `most`, or than one may."""

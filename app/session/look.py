@@ -11,6 +11,7 @@ Plot = Literal["grid", "links", "heads"]
 Width = Literal["column", "window"]
 Drawer = Literal["closed", "code"]
 Code = Literal["model", "teaching", "loss", "generation"]
+Margin = Literal["says", "logit", "lead"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Look:
     """The drawer below the stage."""
     code: Code = "model"
     """The tab of that drawer: the model's own file, the attention of lectures, the loss, how a text goes on."""
+    margin: Margin = "says"
+    """The margin of the map: what the model would say; what a part adds to a logit, or to its lead over another."""
 
     def choose(self, name: str, word: object) -> Look:
         """Return the look with one choice changed.
@@ -47,7 +50,7 @@ class Look:
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     field.name: get_args(kind)
-    for field, kind in zip(fields(Look), (Form, Scale, Plot, Width, Drawer, Code), strict=True)
+    for field, kind in zip(fields(Look), (Form, Scale, Plot, Width, Drawer, Code, Margin), strict=True)
 }
 """The words of each choice, the usual one first."""
 

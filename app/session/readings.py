@@ -11,7 +11,7 @@ from app.panels.weight_number import WeightNumber, weight_number
 from app.session.first_prompt import first_trace
 from app.session.prompt_run import Parity, Shown
 from app.session.screen import Model, Screen
-from gptcore import Explanation, Trace, explain
+from gptcore import Explanation, LogitAttribution, Trace, explain, logit_attribution
 
 
 class Readings:
@@ -25,6 +25,7 @@ class Readings:
         self._scales: strips.Scales | None = None
         self._picture_scales: node_pictures.Scales | None = None
         self._lens: tuple[tuple[Shown, int, int], list[LensRow]] | None = None
+        self._attribution: tuple[tuple[Trace, int, int | None, int], LogitAttribution] | None = None
         self._parity: tuple[Trace, Parity] | None = None
         self._losses: prompt_losses.Losses | None = None
         self._losses_without: prompt_losses.Losses | None = None
@@ -101,6 +102,19 @@ class Readings:
     def has_lens(self, screen: Screen) -> bool:
         """Tell whether the lens of this prompt and position was read."""
         return self._lens is not None and self._lens[0] == (screen.shown, screen.position, screen.location.layer)
+
+    def attribution(self, screen: Screen, token: int, versus: int | None) -> LogitAttribution:
+        """Return what each part adds to a logit at the followed position, or to its lead over another one."""
+        key = screen.shown.trace, token, versus, screen.position
+        if not self.has_attribution(screen, token, versus):
+            self._attribution = key, logit_attribution(*key)
+        assert self._attribution is not None, "it was read above"
+        return self._attribution[1]
+
+    def has_attribution(self, screen: Screen, token: int, versus: int | None) -> bool:
+        """Tell whether just this attribution was read."""
+        key = screen.shown.trace, token, versus, screen.position
+        return self._attribution is not None and self._attribution[0] == key
 
     def mean_loss(self, screen: Screen, most: float) -> float | None:
         """Return the mean loss of the prompt, NaN of one token; None where it takes more multiplications than `most`.

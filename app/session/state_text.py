@@ -94,6 +94,7 @@ class _Fields(BaseModel):
     width: str = Look.width
     drawer: str = Look.drawer
     code: str = Look.code
+    margin: str = Look.margin
     upload: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     options: str = ""
     changes: str = ""

@@ -20,6 +20,7 @@ from app.stores.limits import TooMuch
 from app.views import changes, code, explanation, files, hint, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
+from app.views.margins import adds_of
 from app.views.pictures import pictures_of
 from app.views.strips import strips_of
 from app.views.trouble import told
@@ -146,6 +147,8 @@ def _map(me: Explorer) -> components.Panel:
         locked=me.lock is not None,
         changed=changes.nodes_changed(me),
         off=changes.nodes_off(me),
+        margin=me.look.margin,
+        adds=adds_of(me),
         **(strips_of(me) if me.look.form == "tensors" else pictures_of(me)),
     )
 

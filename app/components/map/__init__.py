@@ -56,6 +56,36 @@ class NodePicture(TypedDict):
     high: float
 
 
+class AddedPart(TypedDict):
+    """A part of a logit."""
+
+    line: str
+    """The line that it stands beside; "" for one of its own."""
+    node: str
+    """The node that it selects; "" for none."""
+    label: str
+    kind: str
+    """"part", "constant" or "remainder": these add up; "head": a share of a part; "total"."""
+    value: float
+    share: float | None
+    """The part of the total; None where that is no number."""
+
+
+class Adds(TypedDict):
+    """The parts of the logit of a token at the followed position, or of its lead over another token."""
+
+    token: str
+    versus: str | None
+    chosen: bool
+    """True where a person has chosen one of them."""
+    most: float
+    """The largest size of a part, which the longest bar stands for."""
+    parts: list[AddedPart]
+    """In the order of the run, the total last."""
+    trouble: str
+    """A sentence that says why there are no parts."""
+
+
 class MapEvent(TypedDict):
     """The state of `live` after an action; act once per `seq`.
 
@@ -119,6 +149,8 @@ def map_panel(
     cell: StripCell | None = None,
     changed: Sequence[str] = (),
     off: Sequence[str] = (),
+    margin: str = "says",
+    adds: Adds | None = None,
 ) -> Panel:
     """Return a view of the map as a panel; a click becomes a `MapEvent`.
 
@@ -156,6 +188,8 @@ def map_panel(
         cell: the answer to the last event "cell".
         changed: ids of the nodes of a changed run that are changed themselves.
         off: ids of those of them that are switched off, which are drawn faded.
+        margin: "says" for what the model would say beside each line, "logit" or "lead" for what each part adds.
+        adds: what each part adds.
     """
     data = {
         "text": text,
@@ -179,6 +213,7 @@ def map_panel(
         "T": T,
         "position": position,
         "locked": locked,
+        "margin": margin,
         "cell": None if cell is None else {**cell, "value": number(cell["value"])},
         **{
             name: array
@@ -190,4 +225,6 @@ def map_panel(
         data["changed"] = list(changed)
     if off:
         data["off"] = list(off)
+    if adds is not None:
+        data["adds"] = {**adds, "parts": [{**part, "value": number(part["value"])} for part in adds["parts"]]}
     return Panel("map", data)

@@ -26,7 +26,7 @@ function build(root, view) {
   root.append(el("header", {}, el("h2", {}, "Map"), view.forms.node, view.search, view.play));
   buildStrips(view);
   buildDiagram(view);
-  root.append(view.telling);
+  root.append(view.meaning, view.telling);
   view.redraw = () => draw(view);
   onLight(view, (ids, why, parts) => {
     view.lit[why] = ids;
@@ -56,7 +56,7 @@ export default function (component) {
   // The other form is taken away: each node of the page is there once.
   const [shown, other] = tensors ? [view.strips, view.diagram] : [view.diagram, view.strips];
   other.remove();
-  if (!shown.isConnected) view.telling.before(shown);
+  if (!shown.isConnected) view.meaning.before(shown);
   draw(view);
   for (const how of ["changed", "off"]) (tensors ? lightLines : lightNodes)(view, view.data[how] ?? [], how);
   tellStep(view);

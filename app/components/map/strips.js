@@ -12,9 +12,12 @@ import { onResize } from "../shared/size.js";
 import { tokenAt, tokenIndex } from "../shared/tokens.js";
 import { visible } from "../shared/text.js";
 import { listen } from "../shared/view.js";
-import { layout, ROOM } from "./places.js";
+import { buildMargins, drawMargins, partFor } from "./margins.js";
+import { layout, LEAST, ROOM } from "./places.js";
 import { drawArcs, drawOver, drawPixels, weightsFor } from "./strip_drawing.js";
 import { isAnswer, leave, lockAt, point, tell } from "./strip_pointing.js";
+
+const READ = 18; // px of a key that a head reads
 
 /**
  * Builds the strips' own elements; `view.strips` holds them.
@@ -24,9 +27,13 @@ export function buildStrips(view) {
   view.base = el("canvas", { "aria-hidden": "true" });
   view.over = el("canvas", { class: "over", "aria-hidden": "true" });
   view.rows = el("div", { class: "rows", role: "group", "aria-label": "Tensors from the embedding to the logits" });
-  view.sheet = el("div", { class: "sheet" }, view.base, view.over, view.rows);
+  buildMargins(view, ({ line, node }) => {
+    mark(view, line);
+    report(view, { kind: "select", id: node, layer: view.data.layer });
+  });
+  view.sheet = el("div", { class: "sheet" }, view.base, view.over, view.rows, view.bars);
   view.tip = el("div", { class: "tip number", role: "status", hidden: true });
-  view.heading = el("div", { class: "heading soft" }, el("span", {}, "tokens →"), el("span", {}, "would say"));
+  view.heading = el("div", { class: "heading soft" }, el("span", {}, "tokens →"), view.margins.node);
   view.strips = el("div", { class: "strips scroll" }, view.heading, view.sheet, view.tip);
   view.pointed = { index: null, query: null };
   view.over.addEventListener("pointermove", (event) => point(view, event));
@@ -99,7 +106,7 @@ function pressed(view, event) {
 
 /** The buttons of the lines, made anew only when the lines are others. */
 function drawRows(view) {
-  const { lines, head } = view.data;
+  const { lines, head, margin } = view.data;
   const key = lines.map(({ id }) => id).join();
   if (view.rowsKey !== key) {
     view.rowsKey = key;
@@ -110,7 +117,7 @@ function drawRows(view) {
     view.rows.replaceChildren(...lines.flatMap((line) => rowOf(view, line)));
     if (focused) (view.buttons.get(focused) ?? view.buttons.values().next().value).focus();
   }
-  const placed = JSON.stringify([key, head, view.plan.width, view.plan.height]);
+  const placed = JSON.stringify([key, head, margin, view.plan.width, view.plan.height]);
   if (view.placedKey !== placed) {
     view.placedKey = placed;
     placeRows(view);
@@ -129,7 +136,7 @@ function placeRows(view) {
     if (say) say.style.cssText = `top: ${y}px; left: ${left}px; width: ${ROOM.right}px; height: ${height}px`;
     if (line.kind === null) {
       write(button.lastChild, `head ${head}`);
-      view.reads.style.cssText = `top: ${y}px; left: ${left}px; width: ${ROOM.right}px; height: ${height}px`;
+      view.reads.style.cssText = `top: ${y}px; left: ${left}px; width: ${ROOM.right}px; height: ${height - headRoom(view)}px`;
     }
     const opener = view.openers.get(line.id);
     if (opener) opener.style.top = `${y + (height - 24) / 2}px`;
@@ -139,10 +146,16 @@ function placeRows(view) {
   if (first) view.frame.style.cssText = `top: ${first.y - 6}px; height: ${last.y + last.height - first.y + 11}px`;
 }
 
+/** What the chosen head adds stands below the keys that it reads. */
+function headRoom(view) {
+  return view.data.adds?.parts.length ? LEAST : 0;
+}
+
 /** The line of the selected node: its own, or the one that draws what it makes; "" where there is none. */
 export function lineOf(view) {
   const { lines, selected, makes } = view.data;
-  return (lines.find(({ id }) => id === selected) ?? lines.find(({ tensor }) => tensor === makes))?.id ?? "";
+  const own = lines.find(({ id }) => id === selected) ?? lines.find(({ tensor }) => tensor === makes);
+  return own?.id ?? partFor(view, selected)?.line ?? "";
 }
 
 function rowOf(view, line) {
@@ -215,8 +228,10 @@ function share(probability) {
 /** The keys that the chosen head reads most from the followed token. */
 function drawReads(view) {
   const weights = [...(weightsFor(view) ?? [])].map((weight, key) => ({ weight, key }));
-  const most = weights.sort((a, b) => b.weight - a.weight).slice(0, 4);
   if (!view.reads) return;
+  const { height } = view.places.find(({ line }) => line.kind === null);
+  const room = Math.floor((height - headRoom(view)) / READ);
+  const most = weights.sort((a, b) => b.weight - a.weight).slice(0, Math.min(room, 4));
   const rows = view.reads.children;
   while (rows.length < most.length) view.reads.append(el("span", {}, el("b"), el("span")));
   while (rows.length > most.length) view.reads.lastChild.remove();
@@ -248,6 +263,7 @@ export function drawStrips(view) {
   drawArcs(view, context);
   drawReads(view);
   drawSays(view);
+  drawMargins(view);
   drawOver(view);
   if (view.told && isAnswer(view, view.told)) tell(view, view.told);
 }

@@ -1,6 +1,7 @@
 // The strips as a picture for a file: on the page their labels and words are elements, here they are drawn.
 
 import { property } from "../shared/colours.js";
+import { drawBarsOn } from "./margins.js";
 import { columnX, ROOM } from "./places.js";
 import { drawArcs, drawPixels } from "./strip_drawing.js";
 
@@ -28,8 +29,9 @@ function draw(view, pen) {
     pen.font = `600 12.5px ${font}`;
     pen.fillStyle = property(view, "--st-text-color");
     pen.fillText(line.kind === null ? `${line.label} ${view.data.head}` : line.label, ROOM.left - 10, y + tall / 2);
-    drawWord(view, pen, line, { x: ROOM.left + strip + ROOM.gap, y, tall });
+    if (!view.data.adds) drawWord(view, pen, line, { x: ROOM.left + strip + ROOM.gap, y, tall });
   }
+  drawBarsOn(view, pen);
   pen.restore();
 }
 

@@ -1,0 +1,166 @@
+// The margins of the strips: what the model would say beside each line, or what each part adds to a logit, as bars.
+
+import { property } from "../shared/colours.js";
+import { el, put, write } from "../shared/dom.js";
+import { focusedElement } from "../shared/focus.js";
+import { light } from "../shared/lit.js";
+import { short } from "../shared/numbers.js";
+import { arrowsMove, keepStop, stopAt } from "../shared/roving.js";
+import { chooseLook, segments } from "../shared/segments.js";
+import { visible } from "../shared/text.js";
+import { tokenAt } from "../shared/tokens.js";
+import { barOf, signed } from "./bars.js";
+import { LEAST, ROOM } from "./places.js";
+
+/** @type {Record<string, [string, string]>} */
+const MARGINS = {
+  says: ["would say", "beside each line: what the model would say if it stopped there"],
+  logit: ["logit", "beside each line: what that part adds to the logit of the next token (direct logit attribution)"],
+  lead: ["lead", "beside each line: what that part adds to the lead of the next token over another one (direct logit attribution)"],
+};
+
+/**
+ * Builds the choice, the bars and the sentence on them; `view.margins`, `view.bars` and `view.meaning` hold them.
+ * @param {View} view
+ * @param {(part: any) => void} choose - called with the part that is clicked
+ */
+export function buildMargins(view, choose) {
+  view.margins = segments("Margin of the map", MARGINS, (word) => chooseLook(view, "margin", word));
+  view.bars = el("div", { class: "bars", role: "group", "aria-label": "What each part adds" });
+  view.meaning = el("p", { class: "meaning", hidden: true });
+  arrowsMove(view.bars);
+  const partOf = (event) => view.partOf?.get(event.target.closest("button"));
+  view.bars.addEventListener("click", (event) => {
+    const part = partOf(event);
+    if (part?.node) choose(part);
+  });
+  for (const [on, off] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
+    view.bars.addEventListener(on, (event) => tellPart(view, partOf(event)));
+    view.bars.addEventListener(off, () => tellPart(view, null));
+  }
+}
+
+/** The part that stands for a node; undefined where there is none. */
+export function partFor(view, node) {
+  return view.data.adds?.parts.find((part) => part.node === node && part.kind !== "head");
+}
+
+/**
+ * Draws the margins of the newest data.
+ * @param {View} view
+ */
+export function drawMargins(view) {
+  const { adds, margin } = view.data;
+  view.margins.choose(margin);
+  put(view.strips, "data-margin", margin);
+  view.bars.hidden = view.meaning.hidden = !adds;
+  if (!adds) return;
+  drawMeaning(view);
+  const parts = adds.parts;
+  const key = JSON.stringify(parts.map(({ line, node, kind }) => [line, node, kind]));
+  if (view.barsKey !== key) {
+    view.barsKey = key;
+    const focused = focusedElement()?.dataset.part;
+    view.bars.replaceChildren(...parts.map(buttonOf));
+    keepStop(view.bars);
+    const again = view.bars.querySelector(`[data-part="${CSS.escape(focused ?? " ")}"]`);
+    if (again) {
+      stopAt(view.bars, again);
+      again.focus();
+    }
+  }
+  view.partOf = new Map(parts.map((part, i) => [view.bars.children[i], part]));
+  for (const [button, part] of view.partOf) drawPart(view, button, part);
+}
+
+function buttonOf({ node, kind }) {
+  const name = kind === "remainder" ? [el("span", { class: "name" }, "remainder")] : [];
+  return el("button", { type: "button", class: `added ${kind}`, "data-part": node || kind, "data-kind": kind }, ...name, el("i", { class: "axis" }), el("i", { class: "length" }), el("span", { class: "number" }));
+}
+
+function drawPart(view, button, part) {
+  const { x, y, height } = placeOf(view, part);
+  const place = `left: ${x}px; top: ${y}px; width: ${ROOM.right}px; height: ${height}px`;
+  if (button.style.cssText !== place) button.style.cssText = place;
+  const { from, width } = barOf(part, view.data.adds.most, ROOM.right);
+  button.querySelector(".length").style.cssText = `left: ${from}px; width: ${width}px`;
+  put(button, "data-value", part.value);
+  put(button, "data-sign", part.value < 0 ? "negative" : "positive");
+  put(button, "aria-label", sentence(view, part));
+  put(button, "aria-pressed", part.node === view.data.selected);
+  write(button.querySelector(".number"), written(part));
+}
+
+/** A part in few letters; the total, which has no bar: it may be larger than all of them. */
+function written({ kind, value }) {
+  return kind === "total" ? `= ${short(value)}` : signed(value);
+}
+
+/** Where the margin of a part is: beside its line; a head's below the keys that it reads. */
+function placeOf(view, { line, kind }) {
+  const x = ROOM.left + view.plan.strip + ROOM.gap;
+  if (kind === "remainder") return { x, y: view.plan.remainder, height: LEAST };
+  const { y, height } = view.places.find((place) => place.line.id === line);
+  return kind === "head" ? { x, y: y + height - LEAST, height: LEAST } : { x, y, height };
+}
+
+// ---- in words ------------------------------------------------------------------------------------------------
+
+function whatIsMeant(view) {
+  const { token, versus } = view.data.adds;
+  const what = versus === null ? `the logit of ${visible(token)}` : `the lead of ${visible(token)} over ${visible(versus)}`;
+  return `${what} after ${tokenAt(view, view.data.position)}`;
+}
+
+function sentence(view, { label, kind, value, share }) {
+  const what = whatIsMeant(view);
+  if (kind === "total") return `All parts together: ${short(value)}, ${what}.`;
+  const part = share === null ? "" : `, ${percents(share)} of it`;
+  const formula = kind === "constant" ? "β · W_U, the same after every token" : "direct logit attribution";
+  return `${label} adds ${short(value)} to ${what}${part}. ${kind === "head" ? "A share of its block's attention; " : ""}${formula}.`;
+}
+
+function percents(share) {
+  const hundredths = 100 * share;
+  return `${(Math.abs(hundredths) < 9.95 ? hundredths.toFixed(1) : hundredths.toFixed(0)).replace("-", "−")} %`;
+}
+
+function drawMeaning(view) {
+  const { trouble, most, parts, chosen } = view.data.adds;
+  if (trouble) return write(view.meaning, trouble);
+  const total = parts.at(-1);
+  write(view.meaning, `Each bar: what that part adds to ${whatIsMeant(view)}${chosen ? " (chosen in the Lab)" : ""}. All together ${short(total.value)}. The longest bar is ${short(most)}.`);
+}
+
+/** Tells of a part under the pointer, or with the focus. */
+function tellPart(view, part) {
+  view.tip.hidden = !part;
+  light(view, part?.node ? [part.node] : []);
+  if (!part) return;
+  write(view.tip, sentence(view, part));
+  const { y, height } = placeOf(view, part);
+  const below = y + height + 4;
+  const room = view.plan.height - below;
+  view.tip.style.top = `${ROOM.top + (room > view.tip.offsetHeight ? below : y - view.tip.offsetHeight - 4)}px`;
+}
+
+// ---- in a picture --------------------------------------------------------------------------------------------
+
+/** Draws the bars for a file. */
+export function drawBarsOn(view, pen) {
+  for (const part of view.data.adds?.parts ?? []) {
+    const { x, y, height } = placeOf(view, part);
+    const middle = x + ROOM.right / 2;
+    const { from, width } = barOf(part, view.data.adds.most, ROOM.right);
+    pen.fillStyle = property(view, part.value < 0 ? "--gs-negative" : "--gs-positive");
+    pen.globalAlpha = part.kind === "head" ? 0.5 : 1;
+    pen.fillRect(x + from, y + 4, width, height - 8);
+    pen.globalAlpha = 1;
+    pen.fillStyle = property(view, "--st-text-color");
+    if (part.kind !== "total") pen.fillRect(middle - 0.5, y, 1, height);
+    pen.font = `500 12px ${property(view, "--gs-mono")}`;
+    pen.textBaseline = "middle";
+    pen.textAlign = part.value < 0 ? "left" : "right";
+    pen.fillText(written(part), middle + (part.value < 0 ? 4 : -4), y + height / 2);
+  }
+}
