@@ -105,16 +105,14 @@ class Readings:
 
     def attribution(self, screen: Screen, token: int, versus: int | None) -> LogitAttribution:
         """Return what each part adds to a logit at the followed position, or to its lead over another one."""
-        key = screen.shown.trace, token, versus, screen.position
-        if not self.has_attribution(screen, token, versus):
+        key = _asked(screen, token, versus)
+        if self._attribution is None or self._attribution[0] != key:
             self._attribution = key, logit_attribution(*key)
-        assert self._attribution is not None, "it was read above"
         return self._attribution[1]
 
     def has_attribution(self, screen: Screen, token: int, versus: int | None) -> bool:
         """Tell whether just this attribution was read."""
-        key = screen.shown.trace, token, versus, screen.position
-        return self._attribution is not None and self._attribution[0] == key
+        return self._attribution is not None and self._attribution[0] == _asked(screen, token, versus)
 
     def mean_loss(self, screen: Screen, most: float) -> float | None:
         """Return the mean loss of the prompt, NaN of one token; None where it takes more multiplications than `most`.
@@ -151,3 +149,8 @@ class Readings:
     def measure_parity(self, screen: Screen) -> None:
         """Run the prompt once more through the teaching attention."""
         self._parity = screen.shown.unchanged, screen.shown.parity()
+
+
+def _asked(screen: Screen, token: int, versus: int | None) -> tuple[Trace, int, int | None, int]:
+    """Return what `logit_attribution` is asked: of the run on the screen, which may be a changed one."""
+    return screen.shown.trace, token, versus, screen.position

@@ -17,6 +17,8 @@ UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS, LAB_LIMITS = "tests/app/test_lab_heads.py", "tests/app/test_lab_limits.py"
 PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
 PARTS = "tests/app/test_lab_parts.py"
+MARGINS = "tests/app/test_margins.py"
+DRAWN_MARGINS = "tests/browser/test_drawn_margins.py"
 CHANGES, KINDS = "tests/app/test_changes.py", "tests/app/test_kinds_of_change.py"
 TABS, DRAWN_CODE = "tests/app/test_source_tabs.py", "tests/browser/test_drawn_code.py"
 
@@ -1379,5 +1381,34 @@ BUGS: Final = (
         "if same and same == screen.done else",
         "if same and not screen.done else",
         f"{KINDS}::test_a_slider_is_taken_back_as_one",
+    ),
+    # ---- the margins of the map ----
+    Bug(
+        "a folded block's margin without its attention",
+        "panels/margins.py",
+        "sums[layer] = sums.get(layer, 0.0) + value",
+        "sums[layer] = value",
+        f"{MARGINS}::test_the_margins_are_the_attribution_of_the_cropped_prompt",
+    ),
+    Bug(
+        "the margins are those of the run without its changes",
+        "session/readings.py",
+        "return screen.shown.trace, token, versus, screen.position",
+        "return screen.shown.unchanged, token, versus, screen.position",
+        f"{MARGINS}::test_a_changed_run_has_its_own_margins_and_a_remainder",
+    ),
+    Bug(
+        "the margins are those of the last token, whatever is locked",
+        "session/readings.py",
+        "trace, token, versus, screen.position",
+        "trace, token, versus, screen.shown.trace.T - 1",
+        f"{MARGINS}::test_the_margins_are_those_of_the_locked_token",
+    ),
+    Bug(
+        "bars of negative parts begin at the end",
+        "components/map/bars.js",
+        "from: Number(value) < 0 ? half - width : half",
+        "from: Number(value) < 0 ? 0 : half",
+        f"{DRAWN_MARGINS}::test_a_bar_is_as_long_as_its_part_and_on_the_side_of_its_sign",
     ),
 )

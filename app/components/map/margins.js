@@ -29,14 +29,13 @@ export function buildMargins(view, choose) {
   view.bars = el("div", { class: "bars", role: "group", "aria-label": "What each part adds" });
   view.meaning = el("p", { class: "meaning", hidden: true });
   arrowsMove(view.bars);
-  const partOf = (event) => view.partOf?.get(event.target.closest("button"));
   view.bars.addEventListener("click", (event) => {
-    const part = partOf(event);
+    const part = view.partOf.get(event.target.closest("button"));
     if (part?.node) choose(part);
   });
   for (const [on, off] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
-    view.bars.addEventListener(on, (event) => tellPart(view, partOf(event)));
-    view.bars.addEventListener(off, () => tellPart(view, null));
+    view.bars.addEventListener(on, (event) => tell(view, event.target.closest("button")));
+    view.bars.addEventListener(off, () => tell(view, null));
   }
 }
 
@@ -54,7 +53,7 @@ export function drawMargins(view) {
   view.margins.choose(margin);
   put(view.strips, "data-margin", margin);
   view.bars.hidden = view.meaning.hidden = !adds;
-  if (!adds) return;
+  if (!adds) return tell(view, null);
   drawMeaning(view);
   const parts = adds.parts;
   const key = JSON.stringify(parts.map(({ line, node, kind }) => [line, node, kind]));
@@ -71,6 +70,7 @@ export function drawMargins(view) {
   }
   view.partOf = new Map(parts.map((part, i) => [view.bars.children[i], part]));
   for (const [button, part] of view.partOf) drawPart(view, button, part);
+  tell(view, view.toldBar); // its number may be another one by now
 }
 
 function buttonOf({ node, kind }) {
@@ -129,11 +129,14 @@ function drawMeaning(view) {
   const { trouble, most, parts, chosen } = view.data.adds;
   if (trouble) return write(view.meaning, trouble);
   const total = parts.at(-1);
-  write(view.meaning, `Each bar: what that part adds to ${whatIsMeant(view)}${chosen ? " (chosen in the Lab)" : ""}. All together ${short(total.value)}. The longest bar is ${short(most)}.`);
+  write(view.meaning, `Direct logit attribution: what each part adds to ${whatIsMeant(view)}${chosen ? " (chosen in the Lab)" : ""}. All together ${short(total.value)}. The longest bar is ${short(most)}.`);
 }
 
 /** Tells of a part under the pointer, or with the focus. */
-function tellPart(view, part) {
+function tell(view, bar) {
+  const part = view.partOf?.get(bar);
+  if (!part && !view.toldBar) return;
+  view.toldBar = part ? bar : null;
   view.tip.hidden = !part;
   light(view, part?.node ? [part.node] : []);
   if (!part) return;
