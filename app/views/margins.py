@@ -12,8 +12,8 @@ from app.stores.limits import TooMuch
 
 
 def adds_of(me: Explorer) -> Adds | None:
-    """Return what stands in the margins; None while they tell something else."""
-    if me.look.margin == "says":
+    """Return what stands in the margins; None while they tell something else, or where there are none."""
+    if me.look.margin == "says" or me.look.form != "tensors":
         return None
     token, versus, chosen = tokens_of(me)
     label = me.checkpoint.tokenizer.label

@@ -104,7 +104,9 @@ def test_nothing_is_computed_or_sent_while_the_margins_tell_something_else(
     page = Page(trained, monkeypatch, LONG, (LAYER, HEAD))
     assert page.panel("map")["margin"] == "says" and "adds" not in page.panel("map")
     page.type(FITS)
-    assert "adds" not in page.panel("map")
+    page.look("form", "diagram")  # which has no margins
+    page.look("margin", "logit")
+    assert page.panel("map")["margin"] == "logit" and "adds" not in page.panel("map")
 
 
 def test_the_margins_are_the_attribution_of_the_cropped_prompt(page: Page) -> None:

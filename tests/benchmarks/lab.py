@@ -10,10 +10,12 @@ from torch import Tensor
 
 import gptcore
 from app.panels.logit_difference import LogitDifference
+from app.panels.margins import margins
 from app.panels.sweeps import Question, largest_run, sweep
 from app.state import server
 from app.stores.computations import Computations
 from gptcore import analysis
+from gptcore.checkpoint.shipped import shipped_models
 from tests.benchmarks.capture import ids
 from tests.benchmarks.timing import absolute, keep_freed_memory, report, seconds
 
@@ -77,12 +79,29 @@ def attribution(model: gptcore.GPT) -> bool:
     return report("an attribution by head, ms", min(seconds(run) for _ in range(5)) * 1e3, 100)
 
 
+def margins_of_map() -> bool:
+    """The margins of the map, for the slowest of the shipped models, 64 tokens."""
+    slowest = 0.0
+    for name in shipped_models():
+        ckpt = gptcore.load(name)
+        count = min(64, ckpt.config.block_size)
+        trace = gptcore.capture(ckpt.model, [each % ckpt.config.vocab_size for each in ids(count)])
+
+        def run(trace: gptcore.Trace = trace, last: int = count - 1) -> None:
+            found = gptcore.logit_attribution(trace, 1, 2, last)
+            margins(found, gptcore.architecture(trace.config), 0, 0)
+
+        run()
+        slowest = max(slowest, min(seconds(run) for _ in range(10)))
+    return report("the margins of the map, shipped models, 64 tokens, ms", slowest * 1e3, 10)
+
+
 def main() -> int:
     """Print the table; the exit status is 1 if a bound was missed."""
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; {keep_freed_memory()}\n")
     print("| what | measured | bound | | detail |\n|---|---|---|---|---|")
     with absolute():
-        good = [cards()]
+        good = [margins_of_map(), cards()]
         model = gptcore.GPT(gptcore.GPTConfig.preset("gpt2")).eval()
         good += [attribution(model), sweeps(model), sweep_of_page(model)]
         if "--all" in sys.argv:

@@ -63,9 +63,7 @@ def test_a_bar_is_as_long_as_its_part_and_on_the_side_of_its_sign(screen: Screen
             assert length["width"] == 0
             continue
         wide, middle = length["width"], room["x"] + room["width"] / 2
-        assert wide == pytest.approx(abs(part["value"]) / sent["most"] * room["width"] / 2, abs=0.1) or (
-            part["kind"] == "head" and wide <= 3.1  # its border
-        )
+        assert wide == pytest.approx(abs(part["value"]) / sent["most"] * room["width"] / 2, abs=0.1)
         side = length["x"] + wide if part["value"] < 0 else length["x"]
         assert side == pytest.approx(middle, abs=0.1), part
         if part["kind"] != "head":
@@ -106,7 +104,7 @@ def test_a_bar_tells_its_number_its_share_and_its_formula(screen: Screen) -> Non
         assert number == pytest.approx(part["value"], rel=1e-3)
         share = float(told.partition(" % of it")[0].rpartition(", ")[2])
         assert share == pytest.approx(100 * part["share"], abs=0.51)
-        assert ("direct logit attribution" in told) == (part["kind"] != "constant")
+        assert ("direct logit attribution" in told) == (part["kind"] in ("part", "head"))
     screen.tab.locator(f"{MAP} h2").hover()
     assert not screen.tab.locator(f"{MAP} .tip").is_visible()
 

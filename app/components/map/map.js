@@ -56,6 +56,7 @@ export default function (component) {
   // The other form is taken away: each node of the page is there once.
   const [shown, other] = tensors ? [view.strips, view.diagram] : [view.diagram, view.strips];
   other.remove();
+  if (!tensors) view.meaning.hidden = true; // the diagram has no margins
   if (!shown.isConnected) view.meaning.before(shown);
   draw(view);
   for (const how of ["changed", "off"]) (tensors ? lightLines : lightNodes)(view, view.data[how] ?? [], how);

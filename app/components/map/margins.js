@@ -19,6 +19,9 @@ const MARGINS = {
   lead: ["lead", "beside each line: what that part adds to the lead of the next token over another one (direct logit attribution)"],
 };
 
+/** @type {Record<string, string>} */
+const FORMULAS = { constant: "β · W_U, the same after every token", remainder: "what is left of the logit" };
+
 /**
  * Builds the choice, the bars and the sentence on them; `view.margins`, `view.bars` and `view.meaning` hold them.
  * @param {View} view
@@ -114,10 +117,10 @@ function whatIsMeant(view) {
 
 function sentence(view, { label, kind, value, share }) {
   const what = whatIsMeant(view);
-  if (kind === "total") return `All parts together: ${short(value)}, ${what}.`;
+  if (kind === "total") return `all parts together: ${short(value)}, ${what}`;
   const part = share === null ? "" : `, ${percents(share)} of it`;
-  const formula = kind === "constant" ? "β · W_U, the same after every token" : "direct logit attribution";
-  return `${label} adds ${short(value)} to ${what}${part}. ${kind === "head" ? "A share of its block's attention; " : ""}${formula}.`;
+  const within = kind === "head" ? "; a share of its block's attention" : "";
+  return `${label} adds ${short(value)} to ${what}${part}${within} · ${FORMULAS[kind] ?? "direct logit attribution"}`;
 }
 
 function percents(share) {
