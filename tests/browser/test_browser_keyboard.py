@@ -49,6 +49,7 @@ GROUPS = [
     ("map", "Tensors"),
     ("map", "Find a node by its name"),
     ("map", "▶ pass"),
+    ("map", "would say"),
     ("map", "attentionhead 0.0"),
     ("node", "switch off head 0.0"),
     ("node", "{ } code"),

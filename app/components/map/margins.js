@@ -152,21 +152,29 @@ function tell(view, bar) {
 
 // ---- in a picture --------------------------------------------------------------------------------------------
 
-/** Draws the bars for a file. */
+/** Draws the bars for a file, with what they are of. */
 export function drawBarsOn(view, pen) {
-  for (const part of view.data.adds?.parts ?? []) {
+  const { parts, most, trouble } = view.data.adds ?? { parts: [] };
+  if (!parts.length || trouble) return;
+  pen.textBaseline = "middle";
+  for (const part of parts) {
     const { x, y, height } = placeOf(view, part);
+    const { from, width } = barOf(part, most, ROOM.right);
     const middle = x + ROOM.right / 2;
-    const { from, width } = barOf(part, view.data.adds.most, ROOM.right);
     pen.fillStyle = property(view, part.value < 0 ? "--gs-negative" : "--gs-positive");
     pen.globalAlpha = part.kind === "head" ? 0.5 : 1;
     pen.fillRect(x + from, y + 4, width, height - 8);
     pen.globalAlpha = 1;
     pen.fillStyle = property(view, "--st-text-color");
-    if (part.kind !== "total") pen.fillRect(middle - 0.5, y, 1, height);
     pen.font = `500 12px ${property(view, "--gs-mono")}`;
-    pen.textBaseline = "middle";
-    pen.textAlign = part.value < 0 ? "left" : "right";
-    pen.fillText(written(part), middle + (part.value < 0 ? 4 : -4), y + height / 2);
+    const total = part.kind === "total";
+    pen.fillRect(total ? x : middle - 0.5, y, total ? ROOM.right : 1, total ? 1 : height);
+    pen.textAlign = total ? "center" : part.value < 0 ? "left" : "right";
+    pen.fillText(written(part), total ? middle : middle + (part.value < 0 ? 4 : -4), y + height / 2);
+    pen.font = `600 12.5px ${property(view, "--st-font")}`;
+    pen.textAlign = "right";
+    if (part.kind === "remainder") pen.fillText("remainder", ROOM.left - 10, y + height / 2);
   }
+  pen.font = `500 12px ${property(view, "--st-font")}`;
+  pen.fillText(`adds to ${whatIsMeant(view)}`, ROOM.left + view.plan.strip + ROOM.gap + ROOM.right, -ROOM.top / 2);
 }
