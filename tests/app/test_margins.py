@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("streamlit", reason="needs the extra `app`")
 
@@ -17,7 +18,7 @@ from app.session.look import Look
 from app.session.state_text import State, decode, encode
 from gptcore import Edit, GPTConfig, LogitAttribution, Trace, capture, logit_attribution
 from tests.app.sent import Page
-from tests.lopsided import FITS, LETTERS, LONG, lopsided, seen
+from tests.lopsided import FITS, LETTERS, LONG, lopsided, seen, write_folder
 from tests.lopsided import encode as ids_of
 
 MODEL = lopsided()
@@ -217,3 +218,18 @@ def test_the_cost_of_an_attribution_grows_with_the_vocabulary_and_the_layers() -
         dear = costs.of_attribution(larger)
         assert dear.flops > 1000 * small.flops and dear.cells > 1000 * small.cells
     assert costs.of_attribution(GPTConfig(8, 10**6, 2, 2, 16)).memory > 1000 * small.memory
+
+
+def test_weights_that_are_no_numbers_leave_margins_without_lengths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = lopsided()
+    with torch.no_grad():
+        broken.transformer.ln_f.bias.fill_(torch.nan)
+    page = Page(write_folder(tmp_path / "broken", broken), monkeypatch, FITS, (LAYER, HEAD))
+    page.look("margin", "logit")
+    sent = page.panel("map")["adds"]
+    told = {part["node"]: part["value"] for part in sent["parts"]}
+    assert told["transformer.ln_f"] == told["lm_head"] == "nan"
+    assert all(part["share"] is None for part in sent["parts"])
+    assert sent["most"] == max(abs(value) for value in told.values() if not isinstance(value, str))

@@ -109,6 +109,20 @@ def test_a_bar_tells_its_number_its_share_and_its_formula(screen: Screen) -> Non
     assert not screen.tab.locator(f"{MAP} .tip").is_visible()
 
 
+def test_the_tip_stands_beside_its_bar_also_where_the_strips_are_scrolled(screen: Screen) -> None:
+    low = "(strips) => { strips.style.flex = 'none'; strips.style.height = '240px'; strips.scrollTop = 90; }"
+    screen.tab.locator(f"{MAP} .strips").evaluate(low)
+    screen.tab.wait_for_timeout(200)  # it is laid out anew
+    for node in (f"{BLOCK}.mlp", "lm_head"):
+        bar = screen.tab.locator(f'{BARS}[data-part="{node}"]')
+        bar.hover()
+        assert screen.all(f"{MAP} .strips", "(strips) => strips.scrollTop") != [0]
+        tip, own = screen.tab.locator(f"{MAP} .tip").bounding_box(), bar.bounding_box()
+        assert tip is not None and own is not None
+        above, below = own["y"] - tip["y"] - tip["height"], tip["y"] - own["y"] - own["height"]
+        assert max(above, below) == pytest.approx(4, abs=0.6)
+
+
 def test_a_click_on_a_bar_asks_for_its_part(screen: Screen) -> None:
     for node, line in ((f"{BLOCK}.attn", f"{BLOCK}.resid_mid"), ("transformer.wpe", "transformer.wpe")):
         screen.forget()

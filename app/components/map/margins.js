@@ -11,6 +11,7 @@ import { visible } from "../shared/text.js";
 import { tokenAt } from "../shared/tokens.js";
 import { barOf, signed } from "./bars.js";
 import { LEAST, ROOM } from "./places.js";
+import { writeTip } from "./strip_pointing.js";
 
 /** @type {Record<string, [string, string]>} */
 const MARGINS = {
@@ -143,11 +144,7 @@ function tell(view, bar) {
   view.tip.hidden = !part;
   light(view, part?.node ? [part.node] : []);
   if (!part) return;
-  write(view.tip, sentence(view, part));
-  const { y, height } = placeOf(view, part);
-  const below = y + height + 4;
-  const room = view.plan.height - below;
-  view.tip.style.top = `${ROOM.top + (room > view.tip.offsetHeight ? below : y - view.tip.offsetHeight - 4)}px`;
+  writeTip(view, placeOf(view, part), sentence(view, part));
 }
 
 // ---- in a picture --------------------------------------------------------------------------------------------

@@ -39,20 +39,26 @@ export function leave(view) {
   drawOver(view);
 }
 
+/** Writes the tip below a place of the sheet, or above it where there is no room below. */
+export function writeTip(view, { y, height }, text) {
+  write(view.tip, text);
+  const [tall, below] = [view.tip.offsetHeight, y + height + 4];
+  view.tip.style.top = `${ROOM.top + (below + tall <= view.plan.height ? below : y - tall - 4)}px`;
+}
+
 /** Tells the value under the pointer: of a pattern from here, of a strip's pixel by asking for the cell. */
 export function tell(view, at) {
   view.told = at;
   view.tip.hidden = at === null;
   if (!at) return;
-  const { line, y } = at.place;
+  const { line } = at.place;
   const token = tokenAt(view, at.position);
-  view.tip.style.top = `${ROOM.top + y + at.place.height + 4 - view.strips.scrollTop}px`;
   if (line.kind === null) {
     const weight = weightsFor(view)?.[at.position];
-    write(view.tip, weight === undefined ? `${line.id}: ${token}` : `head ${view.data.head} reads ${token}: ${short(weight)}${WHY}`);
+    writeTip(view, at.place, weight === undefined ? `${line.id}: ${token}` : `head ${view.data.head} reads ${token}: ${short(weight)}${WHY}`);
     return;
   }
-  write(view.tip, `${sayCell(view, at)} · colours ${short(line.low)} to ${short(line.high)}${WHY}`);
+  writeTip(view, at.place, `${sayCell(view, at)} · colours ${short(line.low)} to ${short(line.high)}${WHY}`);
   if (line.kind === "logits") return;
   clearTimeout(view.asking);
   const column = Math.floor(at.position / view.data.block);
