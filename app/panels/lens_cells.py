@@ -30,26 +30,27 @@ _MEANINGS: Final = {
 _HIGHEST: Final = UNKNOWN - 1
 
 
-def cells(table: LensTable, label: Callable[[int], str], config: GPTConfig, colour: str) -> dict[str, Any]:
+def cells(table: LensTable, label: Callable[[int], str], config: GPTConfig) -> dict[str, Any]:
     """Return what the component takes of a table.
 
     Args:
         table: the table.
         label: a token's label.
         config: the model's sizes.
-        colour: a key of `COLOURS`.
     """
     known = table.ids[table.ids >= 0].unique()
     places = torch.searchsorted(known, table.ids.clamp(min=0).contiguous()) if len(known) else table.ids
-    levels, ends = _levels(table, config, colour)
+    levels = {name: _levels(table, config, name) for name in COLOURS}
     return {
         "depths": ["emb", *(str(layer) for layer in range(config.n_layer))],
         "words": [label(token) for token in known.tolist()],
         "ids": torch.where(table.ids < 0, -1, places).numpy().astype(np.int32),
         "shares": table.probabilities.float().numpy(),
-        "levels": levels,
-        "ends": ends,
-        "colour": _MEANINGS[colour],
+        "levels": {name: drawn for name, (drawn, _) in levels.items()},
+        "colours": {
+            name: {"word": COLOURS[name], "meaning": _MEANINGS[name], "ends": ends}
+            for name, (_, ends) in levels.items()
+        },
         "probabilities": table.next_probability.float().numpy(),
         "ranks": table.next_rank.numpy().astype(np.int32),
         "entropies": table.entropy.float().numpy(),

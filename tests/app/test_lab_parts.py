@@ -214,7 +214,8 @@ def table_of(lab: Lab) -> dict[str, Any]:
     sent = lab.data("lens_table")
     rows, T, k = len(sent["depths"]), len(sent["tokens"]), sent["count"]
     shapes = {"ids": (rows, T, k), "shares": (rows, T, k)}
-    single = dict.fromkeys(("levels", "probabilities", "ranks", "entropies"), (rows, T))
+    levels = [name for name in sent if name.startswith("levels_")]
+    single = dict.fromkeys((*levels, "probabilities", "ranks", "entropies"), (rows, T))
     return sent | {name: sent[name].reshape(shape) for name, shape in (shapes | single).items()}
 
 
@@ -234,13 +235,14 @@ def test_the_table_is_the_lens(lab: Lab) -> None:
     true = chances[:, :-1].gather(-1, following.expand(4, -1)[..., None])[..., 0]
     np.testing.assert_allclose(sent["probabilities"][:, :-1], true.numpy(), atol=1e-6)
     assert np.isnan(sent["probabilities"][:, -1]).all() and (sent["ranks"][:, -1] == -1).all()
-    np.testing.assert_array_equal(sent["levels"], (best.values[..., 0] * 254).round().numpy())
+    np.testing.assert_array_equal(sent["levels_top"], (best.values[..., 0] * 254).round().numpy())
 
 
 @pytest.mark.parametrize("colour", ["next", "rank", "entropy"])
 def test_colours_are_what_they_say(lab: Lab, colour: str) -> None:
     lab.show("lens", colour=colour)
     sent = table_of(lab)
+    assert sent["colour"] == colour
     blind = np.log(lab.me.arch.config.vocab_size)
     with np.errstate(invalid="ignore"):
         expected = {
@@ -248,10 +250,20 @@ def test_colours_are_what_they_say(lab: Lab, colour: str) -> None:
             "rank": np.where(sent["ranks"] > 0, 1 - np.log(np.abs(sent["ranks"])) / blind, np.nan),
             "entropy": sent["entropies"] / blind,
         }[colour]
-    known = ~np.isnan(expected)
-    assert np.abs(sent["levels"][known] - expected[known] * 254).max() <= 0.51
-    assert (sent["levels"][~known] == 255).all() and known.sum() == (52 if colour == "entropy" else 48)
-    assert np.unique(sent["levels"]).size > 4
+    known, levels = ~np.isnan(expected), sent[f"levels_{colour}"]
+    assert np.abs(levels[known] - expected[known] * 254).max() <= 0.51
+    assert (levels[~known] == 255).all() and known.sum() == (52 if colour == "entropy" else 48)
+    assert np.unique(levels).size > 4
+
+
+def test_a_colour_of_the_browser_goes_into_the_link(lab: Lab) -> None:
+    lab.show("lens")
+    assert table_of(lab)["colour"] == "top"
+    lab.app.session_state["choices"] = {}
+    lab.report("lab lens table", colour="rank")
+    assert lab.app.session_state["lab"]["colour"] == "rank" and table_of(lab)["colour"] == "rank"
+    lab.report("lab lens table", colour="nonsense")
+    assert table_of(lab)["colour"] == "rank" and not lab.left
 
 
 @pytest.mark.parametrize("kind", ["logit", "jacobian"])

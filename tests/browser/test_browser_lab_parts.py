@@ -49,34 +49,72 @@ def on_explore(page: Page, node: str) -> None:
     page.locator(f'[data-role="plot"][data-name="{node}"]').wait_for(timeout=30_000)
 
 
-def test_the_table_draws_the_columns_in_sight_alone(launched: BrowserContext, fairytales: str) -> None:
+def point(page: Page, row: int, column: int) -> None:
+    """Point at a cell of the lens' table, by its place on the screen."""
+    canvas = page.locator(f"{TABLE} canvas.over")
+    wide, tall = (
+        float(page.locator(f"{TABLE} .scroller").get_attribute(f"data-{side}") or 0) for side in ("wide", "tall")
+    )
+    canvas.hover(position={"x": (column + 0.5) * wide, "y": 28 + tall * (row + 0.5)})
+
+
+def test_the_table_draws_what_is_in_sight_alone(launched: BrowserContext, fairytales: str) -> None:
     page = opened(launched, fairytales, LONG, part="lens")
     table = page.locator(TABLE)
-    table.locator("button.cell").first.wait_for(timeout=60_000)
+    table.wait_for(timeout=60_000)
     ckpt = gptcore.load("fairytales")
     ids = ckpt.tokenizer.encode(LONG)[-256:]
     assert len(ids) == 256
     found = analysis.lens_table(gptcore.capture(ckpt, ids))
-    assert table.locator(".column").count() < 40
-    for position in (255, 120, 0):
-        table.locator(".scroller").evaluate("(node, left) => { node.scrollLeft = left; }", 92 * position)
+    scroller, told = table.locator(".scroller"), table.locator(".told")
+    wide = float(scroller.get_attribute("data-wide") or 0)
+    canvas = table.locator("canvas").first.bounding_box()
+    assert canvas is not None and canvas["width"] < 1440 < 256 * wide
+    for first in (240, 120, 0):
+        scroller.evaluate("(node, left) => { node.scrollLeft = left; }", wide * first)
+        page.wait_for_timeout(100)
+        left = float(scroller.evaluate("(node) => node.scrollLeft"))
         for row in (0, 2, 4):
-            cell = table.locator(f'button.cell[data-row="{row}"][data-position="{position}"]')
-            cell.wait_for()
-            assert cell.get_attribute("data-word") == ckpt.tokenizer.label(found.ids[row, position, 0])
-            share = float(cell.get_attribute("data-probability") or 0)
+            point(page, row, 2)
+            position = int((left + 2.5 * wide) / wide)
+            expect(told).to_have_attribute("data-position", str(position))
+            words = told.locator(".word").all_text_contents()
+            said = [ckpt.tokenizer.label(token) for token in found.ids[row, position]]
+            assert [word.replace("␣", " ") for word in words] == [word.replace("\n", "↵") for word in said]
+            share = float(told.locator("li").first.get_attribute("data-probability") or 0)
             assert share == pytest.approx(found.probabilities[row, position, 0].item(), abs=1e-4)
-        assert table.locator(".column").count() < 40
+    page.close()
+
+
+def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserContext, fairytales: str) -> None:
+    page = opened(launched, fairytales, part="lens")
+    table = page.locator(TABLE)
+    table.wait_for(timeout=60_000)
+    told = table.locator(".told")
+    point(page, 2, 3)
+    assert told.get_attribute("data-chosen") is None
+    page.mouse.down()
+    page.mouse.up()
+    expect(told).to_have_attribute("data-chosen", "")
+    point(page, 1, 5)
+    expect(told).to_have_attribute("data-position", "5")
+    page.mouse.move(5, 5)
+    expect(told).to_have_attribute("data-position", "3")
+    table.get_by_role("button", name="rank of the true one").click()
+    assert "logarithm" in (table.locator(".meaning").text_content() or "")
+    expect(told).to_have_attribute("data-position", "3")
+    table.get_by_role("button", name="Show on Explore").click()
+    on_explore(page, "transformer.h.1.resid_post")
+    expect(page.locator('[data-token-index="3"][aria-pressed="true"]').first).to_be_visible()
     page.close()
 
 
 def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContext, fairytales: str) -> None:
     page = opened(launched, fairytales, part="lens")
     table = page.locator(TABLE)
-    table.locator("button.cell").first.wait_for(timeout=60_000)
-    stops = table.locator('button.cell[tabindex="0"]')
-    expect(stops).to_have_count(1)
-    stops.focus()
+    table.wait_for(timeout=60_000)
+    stop = table.locator("canvas.over")
+    stop.focus()
     for key in ("ArrowUp", "ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
     told = table.locator(".told")
@@ -87,11 +125,15 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     shares = [float(each) for each in told.locator("li").evaluate_all("all => all.map((li) => li.dataset.probability)")]
     assert shares == pytest.approx(found.probabilities[3, 13].tolist(), abs=1e-4)
     assert "next in the prompt: ␣to" in (told.text_content() or "")
+    likeliest = ckpt.tokenizer.label(found.ids[3, 13, 0]).replace(" ", "␣")
+    assert f"after block 2, after ␣said (13): {likeliest}" in (stop.get_attribute("aria-label") or "")
     page.keyboard.press("Home")
     expect(told).to_have_attribute("data-position", "0")
-    expect(stops).to_have_count(1)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
+    expect(told).to_have_attribute("data-chosen", "")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the way to Explore is the next stop
     on_explore(page, "transformer.h.2.resid_post")
     expect(page.locator('[data-token-index="1"][aria-pressed="true"]').first).to_be_visible()
     page.close()

@@ -1,11 +1,12 @@
 """A lens over all positions as a table: a row for each depth, a column for each token of the prompt.
 
-Only the columns in sight are drawn, so that a long prompt scrolls smoothly.
+Only the cells in sight are drawn, on a canvas, and the colours of all kinds are in the browser: pointing, scrolling,
+choosing a cell and another colour ask nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 import numpy as np
@@ -18,13 +19,27 @@ UNKNOWN: Final = 255
 """The level of a cell without a number."""
 
 
-class LensTableEvent(TypedDict):
-    """The value of `st.session_state[key]["event"]` after a click on a cell; act once per `seq`."""
+class LensTableEvent(TypedDict, total=False):
+    """The value of `st.session_state[key]["event"]`; act once per `seq`.
+
+    `row` and `position` are of a cell to be shown on Explore; `colour` is another kind of colour, drawn already.
+    """
 
     row: int
     position: int
+    colour: str
     origin: str
     seq: int
+
+
+class Colour(TypedDict):
+    """A kind of colour."""
+
+    word: str
+    """Its button."""
+    meaning: str
+    ends: tuple[str, str]
+    """The numbers at both ends, as texts."""
 
 
 def lens_table(
@@ -37,8 +52,8 @@ def lens_table(
     words: Sequence[str],
     ids: NDArray[np.int32],
     shares: NDArray[np.float32],
-    levels: NDArray[np.uint8],
-    ends: tuple[str, str],
+    colours: Mapping[str, Colour],
+    levels: Mapping[str, NDArray[np.uint8]],
     colour: str,
     probabilities: NDArray[np.float32],
     ranks: NDArray[np.int32],
@@ -56,9 +71,9 @@ def lens_table(
         words: the labels that `ids` count in.
         ids: (rows, T, k), the likeliest tokens of each cell, best first, as places in `words`; -1 where it is unknown.
         shares: (rows, T, k), their probabilities.
-        levels: (rows, T), the colours, 0 to 254; `UNKNOWN` where there is no number.
-        ends: the numbers at both ends of the colours, as texts.
-        colour: the meaning of the colours.
+        colours: the kinds of colour, by name.
+        levels: (rows, T) of each kind, 0 to 254; `UNKNOWN` where there is no number.
+        colour: the kind that is chosen.
         probabilities: (rows, T), of the token that does follow; NaN where none does.
         ranks: (rows, T), its place among all; -1 where none does.
         entropies: (rows, T), in nats.
@@ -73,9 +88,9 @@ def lens_table(
         "count": ids.shape[-1],
         "ids": ids.ravel(),
         "shares": shares.ravel(),
-        "levels": levels.ravel(),
-        "ends": list(ends),
+        "colours": {name: {**each, "ends": list(each["ends"])} for name, each in colours.items()},
         "colour": colour,
+        **{f"levels_{name}": each.ravel() for name, each in levels.items()},
         "probabilities": probabilities.ravel(),
         "ranks": ranks.ravel(),
         "entropies": entropies.ravel(),

@@ -1,180 +1,182 @@
-// A lens over all positions: a row for each depth, a column for each token. Only the columns in sight are in the page.
+// A lens over all positions: a row for each depth, a column for each token. It is drawn on canvases of the size of what is
+// in sight: as elements, a cell each, a move of the pointer or of the table would cost many times as much.
 
 import { ramp } from "../shared/colours.js";
-import { el, write } from "../shared/dom.js";
+import { el, put, write } from "../shared/dom.js";
 import { clamp, typedArray } from "../shared/numbers.js";
+import { segments } from "../shared/segments.js";
 import { onResize, spaceOf } from "../shared/size.js";
 import { report } from "../shared/sending.js";
-import { visible } from "../shared/text.js";
-import { fill } from "../shared/tones.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
-import { tell } from "./told.js";
+import { columnWidth, drawCells, drawFrames, HEAD, LEVELS, rowHeight } from "./drawing.js";
+import { inWords, newTold, tell } from "./told.js";
 
-const WIDE = 92; // px of a column
-const BEYOND = 3; // columns that are drawn on either side of those in sight
-const LEVELS = 255;
-const UNKNOWN = 255;
 /** @type {Record<string, [number, number]>} */
 const STEPS = {
   ArrowRight: [0, 1],
   ArrowLeft: [0, -1],
   ArrowDown: [1, 0],
   ArrowUp: [-1, 0],
+  PageDown: [0, 10],
+  PageUp: [0, -10],
   Home: [0, -Infinity],
   End: [0, Infinity],
 };
 
 function build(root, view) {
-  view.columns = new Map(); // position -> its element
+  root.classList.add("card");
   view.depths = el("div", { class: "depths", "aria-hidden": "true" });
-  view.inner = el("div", { class: "inner", role: "group", "aria-label": "The likeliest next token at each depth and position" });
+  view.base = el("canvas", { "aria-hidden": "true" });
+  view.over = el("canvas", { class: "over", tabindex: 0, role: "application" });
+  view.window = el("div", { class: "window" }, view.base, view.over);
+  view.inner = el("div", { class: "inner" }, view.window);
   view.scroller = el("div", { class: "scroller scroll" }, view.inner);
   view.ramp = el("canvas", { class: "ramp", width: LEVELS, height: 1, "aria-hidden": "true" });
   [view.low, view.high] = [0, 1].map(() => el("span", { class: "number" }));
-  view.colour = el("span");
-  view.told = el("div", { class: "told" });
-  const legend = el("div", { class: "legend soft" }, view.colour, view.low, view.ramp, view.high);
-  root.append(legend, el("div", { class: "beside" }, el("div", { class: "table" }, view.depths, view.scroller), view.told));
-  view.scroller.addEventListener("scroll", () => requestAnimationFrame(() => drawColumns(view)), { passive: true });
-  view.inner.addEventListener("pointerover", (event) => lookAt(view, placeOf(event.target)));
-  view.inner.addEventListener("focusin", (event) => lookAt(view, placeOf(event.target)));
-  view.inner.addEventListener("click", (event) => {
-    const place = placeOf(event.target);
-    if (place) report(view, { ...place, origin: view.data.origin });
-  });
-  view.inner.addEventListener("keydown", (event) => move(view, event));
+  view.meaning = el("span", { class: "meaning" });
+  view.heard = el("p", { class: "heard", role: "status" });
+  view.colours = el("span", { class: "colours" });
+  view.told = newTold(view, () => report(view, { ...shown(view), origin: view.data.origin }));
+  const legend = el("span", { class: "legend soft" }, view.meaning, view.low, view.ramp, view.high);
+  const table = el("div", { class: "table" }, view.depths, view.scroller);
+  root.append(el("header", {}, el("h2", {}, "Colour"), view.colours, legend), el("div", { class: "beside" }, table, view.told), view.heard);
+  view.scroller.addEventListener("scroll", () => requestAnimationFrame(() => look(view)), { passive: true });
+  view.over.addEventListener("pointermove", (event) => pointAt(view, cellAt(view, event)));
+  view.over.addEventListener("pointerleave", () => pointAt(view, null));
+  view.over.addEventListener("click", (event) => choose(view, cellAt(view, event)));
+  view.over.addEventListener("keydown", (event) => pressed(view, event));
+  view.over.addEventListener("focus", () => view.over.matches(":focus-visible") && pointAt(view, shown(view)));
+  view.over.addEventListener("blur", () => pointAt(view, null));
   view.redraw = () => drawAll(view);
-  onResize(view, view.scroller, () => drawColumns(view));
+  onResize(view, view.scroller, () => drawAll(view));
 }
 
-function placeOf(target) {
-  const cell = target.closest("button.cell");
-  return cell && { row: Number(cell.dataset.row), position: Number(cell.dataset.position) };
-}
+// ---- pointing ----------------------------------------------------------------------------------------------------
 
-/** Tells of a cell, beside the table. */
-function lookAt(view, place) {
-  if (!place) return;
-  view.at = place;
-  tell(view, place);
-}
-
-function move(view, event) {
-  const step = STEPS[event.key];
-  const from = placeOf(event.target);
-  if (!step || !from) return;
-  event.preventDefault();
+function cellAt(view, event) {
   const { depths, tokens } = view.data;
-  const row = clamp(from.row + step[0], 0, depths.length - 1);
-  const position = clamp(from.position + step[1], 0, tokens.length - 1);
-  bring(view, position);
-  drawColumns(view);
-  stopAt(view, { row, position });
-  cellAt(view, view.stop)?.focus({ preventScroll: true });
+  const row = Math.floor((event.offsetY - HEAD) / view.tall);
+  const position = Math.floor((event.offsetX + view.sight.left) / view.wide);
+  return row >= 0 && row < depths.length && position < tokens.length ? { row, position } : null;
+}
+
+const same = (one, other) => one?.row === other?.row && one?.position === other?.position;
+
+/** The cell that stands beside the table. */
+function shown(view) {
+  return view.at ?? view.chosen;
+}
+
+/** Tells of a cell; of none, of the one that is chosen. */
+function pointAt(view, place) {
+  if (same(view.at, place)) return;
+  view.at = place;
+  drawFrames(view);
+  tell(view, shown(view));
+}
+
+function choose(view, place) {
+  if (!place) return;
+  view.chosen = place;
+  drawFrames(view);
+  tell(view, place);
+  name(view);
+}
+
+function pressed(view, event) {
+  if (event.key === "Enter" || event.key === " ") choose(view, shown(view));
+  else if (event.key in STEPS) {
+    const [down, right] = STEPS[event.key];
+    const { depths, tokens } = view.data;
+    const from = shown(view);
+    const row = clamp(from.row + down, 0, depths.length - 1);
+    const position = clamp(from.position + right, 0, tokens.length - 1);
+    bring(view, position);
+    pointAt(view, { row, position });
+    name(view);
+    write(view.heard, inWords(view, view.at));
+  } else return;
+  event.preventDefault();
+}
+
+/** Says what the table is and where the keyboard stands in it. */
+function name(view) {
+  put(view.over, "aria-label", `The likeliest next token at each depth and position; arrows move. ${inWords(view, shown(view))}`);
 }
 
 /** Scrolls as far as a column needs to be in sight. */
 function bring(view, position) {
-  const { scroller } = view;
-  const [left, right] = [position * WIDE, (position + 1) * WIDE];
-  if (left < scroller.scrollLeft) scroller.scrollLeft = left;
-  else if (right > scroller.scrollLeft + scroller.clientWidth) scroller.scrollLeft = right - scroller.clientWidth;
-}
-
-function cellAt(view, { row, position }) {
-  return view.columns.get(position)?.querySelector(`[data-row="${row}"]`);
-}
-
-/** Makes one cell the table's stop of the Tab key. */
-function stopAt(view, place) {
-  const before = view.stop && cellAt(view, view.stop);
-  if (before) before.tabIndex = -1;
-  view.stop = place;
-  const cell = cellAt(view, place);
-  if (cell) cell.tabIndex = 0;
+  const { scroller, wide } = view;
+  const [left, right] = [position * wide, (position + 1) * wide];
+  const before = scroller.scrollLeft;
+  if (left < before) scroller.scrollLeft = left;
+  else if (right > before + view.sight.width) scroller.scrollLeft = right - view.sight.width;
+  if (scroller.scrollLeft !== before) look(view);
 }
 
 // ---- drawing -----------------------------------------------------------------------------------------------------
 
-function newColumn(view, position) {
-  const { tokens, depths, words, count, position: followed } = view.data;
-  const { ids, levels, shares } = view.numbers;
-  const head = el("div", { class: "head", title: `${position}: ${visible(tokens[position])}` }, visible(tokens[position]));
-  const cells = depths.map((depth, row) => {
-    const at = row * tokens.length + position;
-    const best = ids[at * count];
-    const says = best < 0 ? "–" : visible(words[best]);
-    const cell = el(
-      "button",
-      {
-        type: "button",
-        class: "cell",
-        tabindex: -1,
-        "data-row": row,
-        "data-position": position,
-        "data-level": levels[at],
-        "data-word": best < 0 ? null : words[best],
-        "data-probability": best < 0 ? null : shares[at * count],
-        "aria-label": `depth ${depth}, after ${visible(tokens[position])}: ${says}`,
-      },
-      says,
-    );
-    if (levels[at] !== UNKNOWN) fill(cell, ramp(view, "--gs-sequential", LEVELS)[levels[at]]);
-    return cell;
-  });
-  const column = el("div", { class: position === followed ? "column followed" : "column" }, head, ...cells);
-  column.style.left = `${position * WIDE}px`;
-  return column;
+/** Draws what is in sight now. */
+function look(view) {
+  const left = view.scroller.scrollLeft;
+  if (view.sight.left === left) return;
+  view.sight.left = left;
+  drawCells(view);
+  drawFrames(view);
 }
 
-/** Brings the columns in sight into the page, and takes the others out of it; the one with the focus stays. */
-function drawColumns(view) {
-  if (!view.numbers) return;
-  const { scroller, inner, columns } = view;
-  const { tokens } = view.data;
-  const first = clamp(Math.floor(scroller.scrollLeft / WIDE) - BEYOND, 0, tokens.length - 1);
-  const wide = spaceOf(view, scroller).width || 1200;
-  const last = clamp(Math.ceil((scroller.scrollLeft + wide) / WIDE) + BEYOND, 0, tokens.length - 1);
-  for (const [position, column] of columns) {
-    if ((position >= first && position <= last) || position === view.stop?.position) continue;
-    column.remove();
-    columns.delete(position);
-  }
-  for (let position = first; position <= last; position += 1) {
-    if (columns.has(position)) continue;
-    const column = newColumn(view, position);
-    columns.set(position, column);
-    inner.append(column);
-  }
-  if (view.stop) stopAt(view, view.stop);
+function drawDepths(view) {
+  const { depths } = view.data;
+  view.tall = rowHeight(depths.length);
+  view.scroller.dataset.tall = String(view.tall);
+  view.root.style.setProperty("--tall", `${view.tall}px`);
+  view.inner.style.height = `${HEAD + view.tall * depths.length}px`;
+  const words = depths.map((depth, row) => el("div", { class: "depth" }, row === 0 ? "embed" : `block ${depth}`));
+  view.depths.replaceChildren(el("div", { class: "head" }), ...words);
 }
 
 function drawScale(view) {
   const image = new ImageData(LEVELS, 1);
   new Uint32Array(image.data.buffer).set(ramp(view, "--gs-sequential", LEVELS));
   view.ramp.getContext("2d").putImageData(image, 0, 0);
-  write(view.colour, view.data.colour);
-  write(view.low, view.data.ends[0]);
-  write(view.high, view.data.ends[1]);
+  const { meaning, ends } = view.data.colours[view.colour];
+  write(view.meaning, meaning);
+  write(view.low, ends[0]);
+  write(view.high, ends[1]);
 }
 
 function drawAll(view) {
-  const { tokens, depths, position } = view.data;
-  view.depths.replaceChildren(el("div", { class: "head" }), ...depths.map((depth) => el("div", { class: "depth number" }, depth)));
-  for (const column of view.columns.values()) column.remove();
-  view.columns.clear();
-  view.inner.style.width = `${tokens.length * WIDE}px`;
-  view.inner.style.setProperty("--rows", String(depths.length));
-  const last = { row: depths.length - 1, position };
-  const stays = view.stop && view.stop.position < tokens.length && view.stop.row < depths.length && view.text === view.data.text;
-  if (!stays) {
-    view.stop = last;
-    bring(view, position);
-  }
-  view.text = view.data.text;
-  drawColumns(view);
+  const { tokens } = view.data;
+  if (!view.numbers) return;
+  const room = spaceOf(view, view.scroller).width || 1000;
+  view.wide = columnWidth(view, room);
+  view.inner.style.width = `${tokens.length * view.wide}px`;
+  view.scroller.dataset.wide = String(view.wide);
+  view.sight = { left: view.scroller.scrollLeft, width: Math.min(room, tokens.length * view.wide) };
+  view.window.style.width = `${view.sight.width}px`;
+  view.levels = view.numbers[`levels_${view.colour}`];
+  drawCells(view);
+  drawFrames(view);
   drawScale(view);
-  tell(view, stays && view.at ? view.at : last);
+  tell(view, shown(view));
+}
+
+/** Colours are all here: another one is drawn at once, and told for the link. */
+function recolour(view, colour) {
+  view.colour = colour;
+  drawAll(view);
+  report(view, { colour, origin: view.data.origin });
+}
+
+/** The cell that is chosen stays while the prompt does; another prompt has the output at the position that is followed. */
+function keepPlace(view) {
+  const { tokens, depths, position, text } = view.data;
+  const stays = view.chosen && view.text === text && view.followed === position && view.chosen.row < depths.length;
+  Object.assign(view, { text, followed: position });
+  if (stays) return;
+  view.at = null;
+  view.chosen = { row: depths.length - 1, position };
+  view.fresh = tokens.length > 0;
 }
 
 export default function (component) {
@@ -182,9 +184,21 @@ export default function (component) {
   const { data } = view;
   if (view.drawn !== data) {
     view.drawn = data;
-    const names = ["ids", "shares", "levels", "probabilities", "ranks", "entropies"];
-    view.numbers = Object.fromEntries(names.map((name) => [name, typedArray(data[name])]));
+    const names = Object.keys(data).filter((each) => each.startsWith("levels_"));
+    names.push("ids", "shares", "probabilities", "ranks", "entropies");
+    view.numbers = Object.fromEntries(names.map((each) => [each, typedArray(data[each])]));
+    if (!view.choice) {
+      view.choice = segments("Colour", Object.fromEntries(Object.entries(data.colours).map(([each, { word }]) => [each, word])), (colour) => recolour(view, colour));
+      view.colours.append(view.choice.node);
+    }
+    view.colour = data.colour;
+    view.choice.choose(data.colour);
+    drawDepths(view);
+    keepPlace(view);
     drawAll(view);
+    if (view.fresh) bring(view, data.position);
+    view.fresh = false;
+    name(view);
   }
   painted(view, "lens_table");
   return cleanup(component);

@@ -9,12 +9,33 @@ function linear(part) {
 }
 
 /**
- * Fills an element with a packed pixel (0xAABBGGRR), and says in `data-tone` whether that is "light" or "dark".
+ * Returns true if black can be read on a packed pixel (0xAABBGGRR) better than white.
+ * @param {number} pixel
+ */
+export function isLight(pixel) {
+  const [r, g, b] = partsOf(pixel);
+  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > EVEN;
+}
+
+/**
+ * Returns a packed pixel as CSS writes it.
+ * @param {number} pixel
+ */
+export function css(pixel) {
+  return `rgb(${partsOf(pixel).join(" ")})`;
+}
+
+/** @param {number} pixel */
+function partsOf(pixel) {
+  return [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
+}
+
+/**
+ * Fills an element with a packed pixel, and says in `data-tone` whether that is "light" or "dark".
  * @param {HTMLElement} node
  * @param {number} pixel
  */
 export function fill(node, pixel) {
-  const [r, g, b] = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
-  node.style.background = `rgb(${r} ${g} ${b})`;
-  node.dataset.tone = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > EVEN ? "light" : "dark";
+  node.style.background = css(pixel);
+  node.dataset.tone = isLight(pixel) ? "light" : "dark";
 }

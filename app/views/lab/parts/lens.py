@@ -13,7 +13,7 @@ from app.panels import part_code
 from app.panels.lens_cells import COLOURS, cells
 from app.session import lab_costs
 from app.session.explorer import Explorer
-from app.state import reports
+from app.state import lab, reports
 from app.state.origin import origin
 from app.views.lab.fitting import allowed
 from app.views.lab.parts.choices import segments
@@ -30,10 +30,10 @@ MOST_PARAMETERS: Final = 20_000_000
 """Parameters of a model for which the J-lens is offered: it takes a backward pass for each channel."""
 CONVENTIONS: Final = {
     "logit": "The residual stream at each depth, through the final norm with the state's own statistics, then W_U: as "
-    "if the blocks above did nothing. The last row is the output. Weights are raw. Click a cell to see its state.",
+    "if the blocks above did nothing. The last row is the output. Weights are raw. Click a cell to keep it beside.",
     "jacobian": "The residual stream at each depth, carried to the end by the average Jacobian of the final stream "
     "(Gurnee et al. 2026: summed over later positions, averaged over positions and texts), then the final norm with "
-    "its own statistics, and W_U. Weights are raw. Click a cell to see its state.",
+    "its own statistics, and W_U. Weights are raw. Click a cell to keep it beside.",
 }
 
 
@@ -43,9 +43,10 @@ def lens(me: Explorer) -> None:
     names = lens_names(me.arch.config)
     if event and type(event.get("row")) is int and 0 <= event["row"] < len(names):
         go(me, f"position {event.get('position')}", f"node {names[event['row']]}")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = segments("lens", LENSES, "Lens")
-        colour = segments("colour", COLOURS, "Colour")
+    if event and event.get("colour") in COLOURS:
+        lab.choose("colour", event["colour"], next(iter(COLOURS)))
+    colour = told if (told := lab.get("colour")) in COLOURS else next(iter(COLOURS))
+    kind = segments("lens", LENSES, "Lens", shown=False)
     heading(
         f"{LENSES[kind]}: what the model would say at each depth, after each token",
         CONVENTIONS[kind],
@@ -74,7 +75,8 @@ def lens(me: Explorer) -> None:
         origin=origin(),
         tokens=me.shown.tokens,
         position=me.position,
-        **cells(table, label, me.arch.config, colour),
+        colour=colour,
+        **cells(table, label, me.arch.config),
     )
 
 
