@@ -6,6 +6,7 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 from app.components._assets import number
 from app.components.alive import AliveEvent, alive
 from app.components.badge import BadgeEvent, badge
+from app.components.bars import BarRow, BarsEvent, bars
 from app.components.change import ChangeEvent, ChangePart, change
 from app.components.changes import ChangesEvent, ListedChange, changes
 from app.components.code import CodeEvent, closed_code, code
@@ -36,6 +37,7 @@ from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.runtime import runtime
 from app.components.save import FileKind, FileOffer, SaveEvent, save
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
+from app.components.token_line import TokenLineEvent, token_line
 from app.components.token_marks import TokenMarksEvent, token_marks
 from app.components.what_if import Measured, Preset, SizeField, WhatIfEvent, what_if
 from app.components.words import WordsEvent, words
@@ -48,6 +50,8 @@ __all__ = [
     "AliveEvent",
     "Append",
     "BadgeEvent",
+    "BarRow",
+    "BarsEvent",
     "CardFeed",
     "CardOperand",
     "CardPicture",
@@ -99,11 +103,13 @@ __all__ = [
     "Strongest",
     "TableEvent",
     "TimelineEvent",
+    "TokenLineEvent",
     "TokenMarksEvent",
     "WhatIfEvent",
     "WordsEvent",
     "alive",
     "badge",
+    "bars",
     "change",
     "changes",
     "closed_code",
@@ -138,6 +144,7 @@ __all__ = [
     "runtime",
     "save",
     "timeline",
+    "token_line",
     "token_marks",
     "what_if",
     "words",

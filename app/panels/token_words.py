@@ -22,12 +22,3 @@ def visible(label: str) -> str:
     for space in "\n\t\r":
         label = label.replace(space, _SEEN[space])
     return label
-
-
-def in_figure(label: str) -> str:
-    """Return a token for a figure of plotly, which would take `<b>` for markup.
-
-    >>> in_figure(" <b>")
-    '␣&lt;b&gt;'
-    """
-    return visible(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

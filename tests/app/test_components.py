@@ -154,6 +154,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
         "alive",
         "badge",
+        "bars",
         "change",
         "changes",
         "code",
@@ -182,6 +183,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "prompt",
         "save",
         "timeline",
+        "token_line",
         "token_marks",
         "what_if",
         "words",
@@ -502,6 +504,15 @@ def _page() -> None:
     ui.token_marks(key="marks", text="ab", origin="o", tokens=["a", "b"], values=values, what="activation", position=1)
     ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
     ui.copy_code("x = 1", key="copy")
+    ui.bars(
+        [{"label": "MLP 0", "value": ui.number(float("nan")), "place": "node a", "words": [["b"]]}],
+        key="bars",
+        origin="o",
+        label="parts",
+        unit="logits",
+        columns=["promotes"],
+    )
+    ui.token_line(key="line", text="ab", origin="o", tokens=["a", "b"], cropped=0, position=1, says="c")
     pixels = np.zeros((1, 2, 3, 3), np.uint8)
     ui.point_picture(key="picture", pixels=pixels, points={"0.1": ["induction 0.5"]}, caption="its pattern")
     ui.head_table(
@@ -574,6 +585,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert not at.exception
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
+    alone |= {"bars", "token_line"}
     alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "point_picture", "token_marks"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {

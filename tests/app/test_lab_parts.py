@@ -4,6 +4,7 @@ same ones."""
 from __future__ import annotations
 
 import json
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,14 @@ def _page() -> None:
     from app import components
     from app.state import lab, opening, person
     from app.views.lab.parts import parts
+    from app.views.lab.prompt import prompt_line
 
     components.runtime()
     if opening.ready():
         for name, value in st.session_state.get("choices", {}).items():
             lab.choose(name, value)
+        if st.session_state.get("line"):
+            prompt_line(person.explorer())
         parts(person.explorer())
 
 
@@ -86,7 +90,13 @@ class Lab(Sent):
 
     def codes(self) -> list[str]:
         """The code that is offered, picture by picture."""
-        return [code.value for code in self.app.code]
+        protos = [e.proto for e in self.app.get("bidi_component") if e.proto.component_name == "gptscope_copy_code"]
+        return [str(decoded(proto)["code"]) for proto in protos]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The bars of the page."""
+        rows: list[dict[str, Any]] = self.data("bars")["rows"]
+        return rows
 
     def executed(self, which: int = 0) -> dict[str, Any]:
         """Run the code of a picture as a stranger would; return its variables."""
@@ -121,9 +131,10 @@ def test_bars_are_the_parts_and_add_up(lab: Lab, monkeypatch: pytest.MonkeyPatch
     most = 17 if by == "head" else 9
     monkeypatch.setattr("app.panels.logit_parts.MOST", most)
     lab.show("logit", token="3", versus=versus, by=by)
-    (figure,) = lab.figures()
-    (drawn,) = figure["data"]
-    values, labels, places = numbers(drawn["x"]), drawn["y"], drawn["customdata"]
+    rows = lab.rows()
+    values = np.array([row["value"] for row in rows])
+    labels, places = [row["label"] for row in rows], [row["place"] for row in rows]
+    assert [row.get("total", False) for row in rows] == [False] * (len(rows) - 1) + [True]
     found = logit_attribution(lab.run, 3, 7 if versus == "7" else None, AT)
     assert values[-1] == pytest.approx(found.total, abs=2e-5)
     assert values[:-1].sum() == pytest.approx(values[-1], abs=1e-9)
@@ -298,15 +309,14 @@ def test_a_cell_leads_to_its_state_and_position(lab: Lab) -> None:
 def test_neurons_are_told_with_what_they_promote_and_where_they_fire(lab: Lab) -> None:
     lab.show("neurons")
     found = analysis.most_active(lab.run, AT, 10)
-    frame = lab.app.dataframe[0].value
-    assert list(frame["neuron"]) == [f"{each.layer}.{each.index}" for each in found]
-    assert list(frame["activation"]) == pytest.approx([each.value for each in found])
+    rows = lab.rows()
+    assert [row["label"] for row in rows] == [f"{each.layer}.{each.index}" for each in found]
+    assert [row["value"] for row in rows] == pytest.approx([each.value for each in found])
     label = lab.me.checkpoint.tokenizer.label
     best = analysis.promoted(lab.me.checkpoint, found[3].layer, found[3].index, 5).ids
-    said = [label(token).replace(" ", "␣").replace("\n", "↵") for token in best]
-    assert frame["promotes"][3].split() == said
     least = analysis.suppressed(lab.me.checkpoint, found[3].layer, found[3].index, 5).ids
-    assert frame["suppresses"][3].split() == [label(token).replace(" ", "␣").replace("\n", "↵") for token in least]
+    assert lab.data("bars")["columns"] == ["promotes", "suppresses"]
+    assert rows[3]["words"] == [[label(token) for token in best], [label(token) for token in least]]
     marks = lab.data("token_marks")
     name = f"transformer.h.{found[0].layer}.mlp.gelu"
     np.testing.assert_allclose(marks["values"], lab.run[name][0, :, found[0].index].numpy(), atol=1e-7)
@@ -319,13 +329,25 @@ def test_neurons_are_told_with_what_they_promote_and_where_they_fire(lab: Lab) -
     assert explained is not None and (explained.name, explained.index) == (name, (0, 4, found[0].index))
 
 
+def test_another_neuron_of_the_list_is_shown_on_the_prompt(lab: Lab) -> None:
+    lab.show("neurons")
+    found = analysis.most_active(lab.run, AT, 10)
+    lab.app.session_state["choices"] = {}
+    lab.report("lab neuron list", point=f"neuron {found[4].layer} {found[4].index}")
+    expected = lab.run[f"transformer.h.{found[4].layer}.mlp.gelu"][0, :, found[4].index]
+    np.testing.assert_allclose(lab.data("token_marks")["values"], expected.numpy(), atol=1e-7)
+    assert lab.data("bars")["chosen"] == f"neuron {found[4].layer} {found[4].index}" and not lab.left
+    np.testing.assert_allclose(lab.executed(1)["activations"].numpy(), expected.numpy(), atol=1e-5)
+    lab.report("lab neuron list", point="neuron 99 0")
+    assert lab.data("bars")["chosen"] == f"neuron {found[4].layer} {found[4].index}"
+
+
 @pytest.mark.parametrize("way", ["promote", "suppress"])
 def test_neurons_of_a_token_are_found_among_all(lab: Lab, way: str) -> None:
     lab.show("neurons", neurons=way, neuron_token="6")
     found = analysis.search_neurons(lab.me.checkpoint, 6, 10, suppress=way == "suppress")
-    frame = lab.app.dataframe[0].value
-    assert list(frame["neuron"]) == [f"{each.layer}.{each.index}" for each in found]
-    assert list(frame["adds to the logit"]) == pytest.approx([each.value for each in found])
+    assert [row["label"] for row in lab.rows()] == [f"{each.layer}.{each.index}" for each in found]
+    assert [row["value"] for row in lab.rows()] == pytest.approx([each.value for each in found])
     assert [each.index for each in lab.executed()["neurons"]] == [each.index for each in found]
 
 
@@ -359,26 +381,58 @@ def test_attention_is_summed_up_as_told(lab: Lab, kind: str, layer: int, head: i
         "head": lambda: analysis.value_weighted(lab.run, 1)[0, 2],
         "layer": lambda: analysis.value_weighted_layer(lab.run, 1)[0],
     }[kind]()
-    (figure,) = lab.figures()
-    drawn = figure["data"][0]
-    z = numbers(drawn["z"]) if isinstance(drawn["z"], dict) else np.stack([numbers(row) for row in drawn["z"]])
-    seen = np.tri(13, dtype=bool)
-    np.testing.assert_allclose(z[seen], expected.numpy()[seen], atol=1e-6)
-    assert np.isnan(z[~seen]).all()
+    sent = lab.data("matrix")
+    drawn, seen = sent["values"].reshape(13, 13), np.tri(13, dtype=bool)
+    np.testing.assert_allclose(drawn[seen], expected.numpy()[seen], atol=1e-6)
+    assert np.isneginf(drawn[~seen]).all()
+    assert sent["vmax"] == pytest.approx(1.0 if kind == "rollout" else expected.max().item())
+    assert sent["row_labels"] == sent["col_labels"] == lab.me.shown.tokens
     np.testing.assert_allclose(lab.executed()["matrix"].numpy(), expected.numpy(), atol=1e-5)
-    lab.report("lab attention map", point="cell 5 1")
+    lab.app.session_state["choices"] = {}
+    lab.report("lab attention map", name=sent["name"], hover=None, pin={"row": 5, "col": 1}, part=None)
+    assert any(f"{expected[5, 1].item():.4g}" in text.value for text in lab.app.markdown)
+    (button,) = [button for button in lab.app.button if button.label == "Show on Explore"]
+    button.click().run()
     assert lab.me.position == 5 and len(lab.left) == 1
 
 
-def test_a_long_prompt_shows_the_cells_around_the_position(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.panels.part_figures.MOST_TOKENS", 6)
+def test_the_row_beside_the_attention_is_read_on_by_clicks(lab: Lab) -> None:
+    lab.show("attention", attention="layer", of_layer="1")
+    expected = analysis.value_weighted_layer(lab.run, 1)[0]
+    row = expected[AT, : AT + 1]
+    best = row.argsort(descending=True).tolist()
+    assert [each["place"] for each in lab.rows()] == [f"token {at}" for at in best]
+    assert [each["value"] for each in lab.rows()] == pytest.approx(row[best].tolist(), abs=1e-6)
+    lab.report("lab attention row", point=f"token {best[1]}")
+    assert lab.me.position == best[1] and not lab.left
+    assert len(lab.rows()) == min(12, best[1] + 1)
+    lab.report("lab attention row", point="token 12")  # which that position does not see
+    assert lab.me.position == best[1]
+
+
+def test_a_large_matrix_answers_what_the_browser_asks(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["app.components.matrix.heatmap"], "MAX_VALUES", 100)
     lab.show("attention")
-    (figure,) = lab.figures()
-    assert [name.split()[0] for name in figure["data"][0]["x"]] == [str(at) for at in range(6, 12)]
-    assert any("positions 6 to 11 of 13" in caption.value for caption in lab.app.caption)
+    expected = analysis.rollout(lab.run, 3)[0].numpy()
+    sent = lab.data("matrix")
+    assert "values" not in sent
+    asked = {"name": sent["name"], "pin": None}
+    lab.report("lab attention map", **asked, hover={"row": 7, "col": 2}, part=[4, 1, 3, 2])
+    sent = lab.data("matrix")
+    assert sent["cell"]["value"] == pytest.approx(float(expected[7, 2]), abs=1e-6)
+    np.testing.assert_allclose(sent["cells"].reshape(3, 2), expected[4:7, 1:3], atol=1e-6)
+    lab.report("lab attention map", **asked, hover={"row": 99, "col": 2}, part=[4, 1, 99, 2])
+    assert lab.data("matrix")["cell"] is None and "cells" not in lab.data("matrix")
 
 
-def test_another_token_can_be_followed(lab: Lab) -> None:
+def test_another_token_of_the_prompt_can_be_followed(lab: Lab) -> None:
+    lab.app.session_state["line"] = True
     lab.show("residual")
-    lab.app.selectbox(key="lab position").set_value(2).run()
+    sent = lab.data("token_line")
+    assert (sent["tokens"], sent["position"], sent["cropped"]) == (lab.me.shown.tokens, AT, len(LONG) - 13)
+    best = int(lab.run.logits[0, AT].argmax())
+    assert sent["says"] == lab.me.checkpoint.tokenizer.label(best)
+    lab.report("lab prompt line", position=2)
     assert lab.me.position == 2 and lab.me.lock == len(LONG) - 13 + 2
+    lab.report("lab prompt line", position=13)
+    assert lab.me.position == 2 and lab.data("token_line")["position"] == 2

@@ -3,7 +3,7 @@
 import { el, put, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 import { cleanup, viewOf } from "../shared/view.js";
-import { curve, drawPattern } from "./pictures.js";
+import { curve, drawPattern, isTall } from "./pictures.js";
 import { edges, loss, ratios, scores, tokens, writers } from "./parts.js";
 
 function build(root, view) {
@@ -52,6 +52,7 @@ export default function (component) {
   parts.writers.replaceChildren(writers(data.writers));
   parts.loss.replaceChildren(...loss(data.loss));
   view.curve.replaceChildren(curve(data.by_distance));
+  view.root.classList.toggle("tall", isTall());
   drawPattern(view);
   return cleanup(component);
 }

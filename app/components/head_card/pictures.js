@@ -5,12 +5,17 @@ import { packed, ramp } from "../shared/colours.js";
 import { el, svg } from "../shared/dom.js";
 import { short, typedArray } from "../shared/numbers.js";
 
-const SIDE = 120; // px of the pattern
+const [SIDE, LARGE, TALL] = [120, 200, 820]; // px of the pattern, usually and in a window of that height at least
 const WIDTH = 176;
 const HEIGHT = 122; // of the curve with its axis
 const LEFT = 30;
 const BOTTOM = 18;
 const TOP = 8;
+
+/** Returns true where there is room for a large pattern, with the curve below it. */
+export function isTall() {
+  return window.innerHeight >= TALL;
+}
 
 /** @param {View} view */
 export function drawPattern(view) {
@@ -18,9 +23,10 @@ export function drawPattern(view) {
   const pixels = typedArray(view.data.pixels);
   const table = [...ramp(view, "--gs-sequential", 255, 0.5), packed(view, "--gs-nan")];
   const small = pixelCanvas(view, "small", size, size, (out) => out.forEach((_, i) => (out[i] = table[pixels[i]])));
-  const context = fitCanvas(view.canvas, SIDE, SIDE);
+  const side = isTall() ? LARGE : SIDE;
+  const context = fitCanvas(view.canvas, side, side);
   context.imageSmoothingEnabled = false;
-  context.drawImage(small, 0, 0, size, size, 0, 0, SIDE, SIDE);
+  context.drawImage(small, 0, 0, size, size, 0, 0, side, side);
 }
 
 /**

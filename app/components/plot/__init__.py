@@ -38,11 +38,14 @@ def plotly_js(*, key: str = "plotly") -> None:
     _PLOT(key=key, data=check_payload({"library": _library()}))
 
 
-def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False, below: int | None = None) -> None:
+def plot(
+    figure: go.Figure, *, key: str, bar: bool = True, points: bool = False, below: int | None = None, label: str = ""
+) -> None:
     """Mount a plot.
 
     With `points` the points of traces that have `customdata`, a text for each, can be pointed at: a click is reported
     as a `PlotEvent`, and while one is under the pointer, the browser hears "gptscope:point" with its text and place.
+    The plot is then one stop of the Tab key: arrows go from point to point, and Enter does what a click does.
 
     Args:
         figure: figure with a height; the width is the page's.
@@ -55,4 +58,5 @@ def plot(figure: go.Figure, *, key: str, bar: bool = True, points: bool = False,
     if not figure.layout.height:
         raise ValueError(f"the figure of {key!r} has no height; give it one with update_layout(height=...)")
     config = {"displayModeBar": None if bar else False, "displaylogo": False, "responsive": True}
-    _PLOT(key=key, data=check_payload({"figure": figure.to_json(), "config": config, "points": points, "below": below}))
+    data = {"figure": figure.to_json(), "config": config, "points": points, "below": below, "label": label}
+    _PLOT(key=key, data=check_payload(data))

@@ -5,6 +5,7 @@ import { typedArray } from "../shared/numbers.js";
 import { nextNumber } from "../shared/sending.js";
 import { inTurn } from "../shared/turns.js";
 import { whenGone } from "../shared/view.js";
+import { hearKeys, name } from "./keys.js";
 
 const STACKED = 1100; // px of a window in which columns stand below each other (page.css)
 const plots = new WeakMap(); // the element of a mounted component -> its plot
@@ -21,10 +22,23 @@ async function takeLibrary(packed) {
 }
 
 function newPlot(parentElement) {
-  const plot = document.createElement("div");
+  const [box, plot, ring] = [0, 1, 2].map(() => document.createElement("div"));
+  box.style.position = "relative";
   plot.dataset.role = "figure";
-  parentElement.append(plot);
-  return { plot, newest: null, drawing: null, component: null, hears: false };
+  box.append(plot, ring);
+  parentElement.append(box);
+  const drawn = { plot, ring, newest: null, drawing: null, component: null, hears: false, cursor: null };
+  hearKeys(drawn, (point) => pointAt(drawn, point && { customdata: point.name, bbox: around(point) }), (told) => choose(drawn, told));
+  return drawn;
+}
+
+/** The box of a point, as plotly tells it. */
+function around({ x, y }) {
+  return { x0: x, x1: x, y0: y, y1: y };
+}
+
+function choose({ component }, point) {
+  inTurn(component.key, () => component.setStateValue("event", { point, seq: nextNumber() }));
 }
 
 /** Has a plot tell which of its points is clicked, and which one the pointer is at. Those without a text are none. */
@@ -33,9 +47,8 @@ function hear(drawn) {
   drawn.hears = true;
   const told = ({ points }) => points.find(({ customdata }) => typeof customdata === "string");
   drawn.plot.on("plotly_click", (event) => {
-    const { component } = drawn;
-    const point = component.data.points && told(event)?.customdata;
-    if (point) inTurn(component.key, () => component.setStateValue("event", { point, seq: nextNumber() }));
+    const point = drawn.component.data.points && told(event)?.customdata;
+    if (point) choose(drawn, point);
   });
   drawn.plot.on("plotly_hover", (event) => drawn.component.data.points && pointAt(drawn, told(event)));
   drawn.plot.on("plotly_unhover", () => pointAt(drawn, null));
@@ -70,6 +83,7 @@ export default function (component) {
     if (drawn.newest !== data.figure) return;
     await Plotly.react(drawn.plot, figure.data, figure.layout, data.config);
     hear(drawn);
+    name(drawn);
   });
   return whenGone(component, () => {
     // What it has begun to draw it draws to the end, and asks the plot for more meanwhile.

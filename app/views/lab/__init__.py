@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import streamlit as st
+
 from app.components import plotly_js
 from app.session.explorer import Explorer
 from app.state import lab as chosen
 from app.state import person
 from app.views.lab.heads import heads
 from app.views.lab.parts import parts
+from app.views.lab.prompt import prompt_line
 from app.views.lab.segments import segments
 from app.views.lab.two_models import two_models
 from app.views.lab.two_prompts import two_prompts
@@ -29,5 +32,9 @@ def lab() -> None:
     plotly_js()
     told, titles = chosen.get("section"), {name: title for name, (title, _) in SECTIONS.items()}
     name = told if told in SECTIONS else next(iter(SECTIONS))
-    segments("Section", titles, "section", name)
-    SECTIONS[name][1](person.explorer())
+    me = person.explorer()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="lab sections"):
+        segments("Section", titles, "section", name)
+        if name != "prompts":  # which has both prompts to write in
+            prompt_line(me)
+    SECTIONS[name][1](me)

@@ -66,7 +66,7 @@ def _points(me: Explorer, height: int) -> None:
     found = measuring.measured(me)
     selected = choices.chosen_head(me)
     figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
-    components.plot(figure, key=PLOT, points=True, below=62, bar=False)
+    components.plot(figure, key=PLOT, points=True, below=62, bar=False, label="All heads")
     _hover(me, found, on, (x, y))
     _below(_told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)))
 

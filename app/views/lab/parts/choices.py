@@ -41,7 +41,16 @@ def number(name: str, choices: range, label: str, usual: int) -> int:
     told = lab.get(name, "")
     chosen = int(told) if told.isdecimal() and int(told) in choices else usual
     reports.set_widget(key, chosen)
-    st.selectbox(label, choices, key=key, on_change=_keep, args=(name, str(usual)), width=110)
+    st.selectbox(
+        label,
+        choices,
+        format_func=lambda each: f"{each} {label}" if label.endswith("s") else f"{label} {each}",
+        key=key,
+        on_change=_keep,
+        args=(name, str(usual)),
+        label_visibility="collapsed",
+        width=120,
+    )
     return chosen
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import components
 from app.panels import part_code
@@ -37,8 +38,8 @@ CONVENTIONS: Final = {
 }
 
 
-def lens(me: Explorer) -> None:
-    """Draw the picture."""
+def lens(me: Explorer, row: DeltaGenerator) -> None:
+    """Draw the picture, with its choices in a row that has begun."""
     event = reports.new(TABLE)
     names = lens_names(me.arch.config)
     if event and type(event.get("row")) is int and 0 <= event["row"] < len(names):
@@ -46,11 +47,13 @@ def lens(me: Explorer) -> None:
     if event and event.get("colour") in COLOURS:
         lab.choose("colour", event["colour"], next(iter(COLOURS)))
     colour = told if (told := lab.get("colour")) in COLOURS else next(iter(COLOURS))
-    kind = segments("lens", LENSES, "Lens", shown=False)
+    with row:
+        kind = segments("lens", LENSES, "Lens", shown=False)
     heading(
         f"{LENSES[kind]}: what the model would say at each depth, after each token",
         CONVENTIONS[kind],
         part_code.lens(opened(me), kind == "jacobian"),
+        "lens",
     )
     carried = None
     if kind == "jacobian":

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import components
+from app.components import BarRow, number
 from app.panels import part_code
 from app.session import lab_costs
 from app.session.explorer import Explorer
-from app.state import reports, server
+from app.state import lab, reports, server
 from app.state.origin import origin
 from app.views.lab.fitting import fits
 from app.views.lab.parts.choices import segments
 from app.views.lab.parts.picture import RAW, after, go, heading, opened, word
 from app.views.lab.parts.tokens import NONE, token_select
-from gptcore.analysis import Neuron, Tokens, most_active, promoted, search_neurons, suppressed
+from gptcore.analysis import Neuron, most_active, promoted, search_neurons, suppressed
 
-TABLE: Final = "lab neurons"
+TABLE: Final = "lab neuron list"
 MARKS: Final = "lab neuron tokens"
 COUNT: Final = 10
 TOLD: Final = 5
 """Tokens that a neuron promotes or suppresses, in the table."""
 PROMOTES: Final = "What a neuron adds to a logit for an activation of 1 is its row of W_out @ W_U, without any norm."
-WAYS: Final = {"active": "are most active here", "promote": "promote a token", "suppress": "suppress a token"}
+WAYS: Final = {"active": "most active here", "promote": "promote a token", "suppress": "suppress a token"}
 
 
-def neurons(me: Explorer) -> None:
-    """Draw the picture."""
-    event = reports.new(MARKS)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        way = segments("neurons", WAYS, "Neurons that")
+def neurons(me: Explorer, row: DeltaGenerator) -> None:
+    """Draw the picture, with its choices in a row that has begun."""
+    event, picked = reports.new(MARKS), reports.new(TABLE)
+    with row:
+        way = segments("neurons", WAYS, "Neurons that", shown=False)
         token = NONE
         if way != "active":
-            token = token_select(me, "Token", "neuron_token", me.shown.likely(me.position, 1)[0])
+            token = token_select(me, "the token", "neuron_token", me.shown.likely(me.position, 1)[0])
     model, run = me.checkpoint.model, me.shown.unchanged
     if not fits(me, lab_costs.of_neurons(me.arch.config, COUNT), "The neurons, and what each promotes,"):
         return
@@ -44,44 +45,37 @@ def neurons(me: Explorer) -> None:
             found = most_active(run, me.position, COUNT)
         else:
             found = search_neurons(model, token, COUNT, suppress=way == "suppress")
-        rows = [_row(me, neuron, way) for neuron in found]
+        rows = [_row(me, neuron) for neuron in found]
     if way == "active":
         title, code = f"The most active neurons, {after(me)}", part_code.active(opened(me), me.position, COUNT)
-        convention = f"Activations after the GELU. {PROMOTES} {RAW}"
+        convention, unit = f"Activations after the GELU. {PROMOTES} {RAW}", "activation"
     else:
         title = f"The neurons that {way} {word(me, token)} most, among all of the model"
         code = part_code.search(opened(me), token, COUNT, way == "suppress")
-        convention = f"{PROMOTES} {RAW}"
-    heading(title, convention, code)
-    chosen = st.dataframe(
-        rows,
-        key=f"{TABLE} {way} {token}",
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        height="content",
-        column_config={"activation": st.column_config.NumberColumn(format="%.4f"),
-                       "adds to the logit": st.column_config.NumberColumn(format="%.4f")},
-    )  # fmt: skip
-    picked = chosen["selection"]["rows"]
-    neuron = found[picked[0] if picked and picked[0] < len(found) else 0]
+        convention, unit = f"{PROMOTES} {RAW}", "adds to the logit, for an activation of 1"
+    heading(title, convention, code, "neurons")
+    places = [row["place"] for row in rows]
+    if picked and picked.get("point") in places:
+        lab.choose("neuron", str(picked["point"]), places[0])
+    chosen = told if (told := lab.get("neuron")) in places else places[0]
+    components.bars(
+        rows, key=TABLE, origin=origin(), label=title, unit=unit, columns=("promotes", "suppresses"), chosen=chosen
+    )
+    neuron = found[places.index(chosen)]
     if event:
         go(me, f"position {event.get('position')}", f"neuron {neuron.layer} {neuron.index}")
     _fires(me, neuron)
 
 
-def _row(me: Explorer, neuron: Neuron, way: str) -> dict[str, Any]:
-    model, number = me.checkpoint.model, "activation" if way == "active" else "adds to the logit"
+def _row(me: Explorer, neuron: Neuron) -> BarRow:
+    model = me.checkpoint.model
+    told = [each(model, neuron.layer, neuron.index, TOLD) for each in (promoted, suppressed)]
     return {
-        "neuron": f"{neuron.layer}.{neuron.index}",
-        number: neuron.value,
-        "promotes": _words(me, promoted(model, neuron.layer, neuron.index, TOLD)),
-        "suppresses": _words(me, suppressed(model, neuron.layer, neuron.index, TOLD)),
+        "label": f"{neuron.layer}.{neuron.index}",
+        "value": number(neuron.value),
+        "place": f"neuron {neuron.layer} {neuron.index}",
+        "words": [[me.shown.checkpoint.tokenizer.label(token) for token in tokens.ids] for tokens in told],
     }
-
-
-def _words(me: Explorer, tokens: Tokens) -> str:
-    return "   ".join(word(me, token) for token in tokens.ids)
 
 
 def _fires(me: Explorer, neuron: Neuron) -> None:
@@ -91,9 +85,10 @@ def _fires(me: Explorer, neuron: Neuron) -> None:
         values = me.shown.unchanged[name][0, :, neuron.index].float().cpu().numpy()
     heading(
         f"Where neuron {neuron.layer}.{neuron.index} fires on this prompt",
-        "Its activation after the GELU at each token. Choose another neuron in the table; click a token to see the "
-        "number on Explore.",
+        "Its activation after the GELU at each token. Click another neuron above; click a token to see the number on "
+        "Explore.",
         part_code.fires(opened(me), name, neuron.index),
+        "fires",
     )
     components.token_marks(
         key=MARKS,

@@ -6,6 +6,7 @@ from typing import Final
 
 import streamlit as st
 
+from app import components
 from app.panels.part_code import Opened
 from app.panels.token_words import visible
 from app.session.actions import Action, Lock
@@ -19,12 +20,12 @@ from gptcore import shipped_models
 RAW: Final = "Weights are raw, nothing is folded into them."
 
 
-def heading(title: str, convention: str, code: str) -> None:
-    """Draw what a picture is, by which convention, and the code that makes it again."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(f"**{escaped(title)}**", width="content")
-        with st.popover("Copy code", icon=":material/content_copy:"):
-            st.code(code, language="python", wrap_lines=True)
+def heading(title: str, convention: str, code: str, key: str) -> None:
+    """Draw what a picture is, by which convention, and the button with the code that makes it again."""
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    left.markdown(f"**{escaped(title)}**")
+    with right:
+        components.copy_code(code, key=f"lab code {key}")
     st.caption(escaped(convention))
 
 

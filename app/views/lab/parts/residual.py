@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import components
 from app.panels import part_code, part_figures
@@ -16,7 +17,7 @@ from gptcore.analysis import residual_norms
 NORMS, COSINES = "lab norms", "lab cosines"
 
 
-def residual(me: Explorer) -> None:
+def residual(me: Explorer, _: DeltaGenerator) -> None:
     """Draw the pictures."""
     for key in (NORMS, COSINES):
         event = reports.new(key)
@@ -33,14 +34,15 @@ def residual(me: Explorer) -> None:
         f"Length of the residual stream and its turns, {after(me)}",
         f"Euclidean lengths and cosines of the states, before any norm. {RAW} Click a point to see its state.",
         part_code.residual(opened(me)),
+        "residual",
     )
     left, right = st.columns(2, gap="medium")
     lines = {"mean of all positions": norms.mean(-1).tolist(), "this position": norms[:, at].tolist()}
     with left:
         figure = part_figures.depths(found.names, depths, lines, "length", dark=reports.dark())
-        components.plot(figure, key=NORMS, bar=False, points=True)
+        components.plot(figure, key=NORMS, bar=False, points=True, label="Lengths")
     turns = found.cosines[:, 0, at].tolist()
     lines = {"with the depth before": [None, *turns], "with the last depth": found.to_last[:, 0, at].tolist()}
     with right:
         figure = part_figures.depths(found.names, depths, lines, "cosine", dark=reports.dark())
-        components.plot(figure, key=COSINES, bar=False, points=True)
+        components.plot(figure, key=COSINES, bar=False, points=True, label="Cosines")

@@ -17,7 +17,7 @@ NONE: Final = -1
 """The choice of no token."""
 
 
-def token_select(me: Explorer, label: str, name: str, usual: int, none: str = "", help: str | None = None) -> int:
+def token_select(me: Explorer, label: str, name: str, usual: int, none: str = "") -> int:
     """Draw the choice, and return the token that is chosen; `NONE` for none.
 
     Args:
@@ -26,7 +26,6 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
         name: the name under which a link carries it.
         usual: the token without a choice.
         none: the words for no token; "" where one must be chosen.
-        help: a sentence on the choice.
     """
     told, key = lab.get(name, str(usual)), f"lab {name}"
     chosen = int(told) if told.removeprefix("-").isdecimal() else usual
@@ -37,17 +36,24 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
     st.selectbox(
         label,
         offered,
-        format_func=lambda token: (none if token == NONE else word(me, token)) if isinstance(token, int) else token,
+        format_func=lambda token: _said(me, label, token, none),
         accept_new_options=True,
         key=key,
         on_change=_keep,
         args=(name, str(usual)),
-        help=help,
+        label_visibility="collapsed",
         width=210,
     )
     if refused := reports.taken(f"{key} refused"):
         st.warning(refused, icon=":material/warning:")
     return chosen
+
+
+def _said(me: Explorer, label: str, token: object, none: str) -> str:
+    """Write a choice with its name, which so needs no line of its own."""
+    if not isinstance(token, int):
+        return str(token)
+    return f"{label} {none if token == NONE else word(me, token)}"
 
 
 def _keep(name: str, usual: str) -> None:
