@@ -43,9 +43,10 @@ def card(layer: int, head: int, told: Told, with_losses: bool) -> str:
     return _code(told, [f"card = analysis.head_card(ckpt, {layer}, {head}, trace, position={told.position}{losses})"])
 
 
-def scan(told: Told) -> str:
-    """Return code that leaves the findings in `findings`."""
-    return _code(told, [f"findings = analysis.scan(ckpt, trace, position={told.position})"])
+def scan(told: Told, together: bool) -> str:
+    """Return code that leaves the findings in `findings`, ranked together or kind by kind."""
+    found = f"analysis.scan(ckpt, trace, position={told.position})"
+    return _code(told, [f"findings = {f'analysis.rank_findings({found})' if together else found}"])
 
 
 _LOSSES = "analysis.head_losses(ckpt, held.ids, held.counted)"

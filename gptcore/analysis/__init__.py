@@ -42,7 +42,7 @@ from gptcore.analysis.patching import patch_sweep
 from gptcore.analysis.path_patching import path_patching, path_sweep
 from gptcore.analysis.residual import ResidualNorms, residual_norms
 from gptcore.analysis.rollout import rollout
-from gptcore.analysis.scan import Finding, scan
+from gptcore.analysis.scan import Finding, rank_findings, scan
 from gptcore.analysis.special_scores import letter_scores, successor
 from gptcore.analysis.value_weighted import value_weighted, value_weighted_layer
 
@@ -104,6 +104,7 @@ __all__ = [
     "prompt_chance",
     "prompt_scores",
     "qk_logits",
+    "rank_findings",
     "repeated",
     "resample",
     "residual_norms",

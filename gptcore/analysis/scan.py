@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,11 @@ TITLES: dict[Kind, str] = {
     "loss": "Tokens that surprise the model",
 }
 """The title of each kind of finding, in the order in which they are told."""
+AT_STAKE = (
+    "Ranked by what is at stake, in nats: what a part adds to the lead, what the lead changes without a head (or how "
+    "far both are apart), how far a loss is above the mean."
+)
+"""The measure by which findings of all kinds are ranked, in words."""
 LITTLE = 0.1
 """The share of the lead, or a tenth of a logit, below which a repair is not told."""
 DOES = {
@@ -43,6 +48,8 @@ class Finding:
     sentence: str
     value: float
     """The number by which findings of a kind are ranked, the largest first."""
+    nats: float
+    """The nats at stake, by which findings of all kinds are ranked (`rank_findings`); NaN where not measured."""
     name: str
     """The tensor of the map that it is of."""
     layer: int | None = None
@@ -86,13 +93,36 @@ def scan(
     gpt = model_of(model)
     tokenizer = getattr(model, "tokenizer", None)
     said = label or (tokenizer.label if tokenizer is not None else str)
-    found = [*_attributions(trace, position, said), *_heads(trace)]
     first, second = _leaders(trace, position)
     effects = head_effects(gpt, trace, first, second, position, progress=progress)
     lead = logit_attribution(trace, first, second, position).total
+    found = [*_attributions(trace, position, said), *_heads(trace, effects)]
     found += [*_repairs(trace, effects, lead, said(first)), *_losses(trace, said)]
     ranked = [sorted((each for each in found if each.kind == kind), key=lambda each: -each.value) for kind in TITLES]
     return [each for of_kind in ranked for each in of_kind[:count]]
+
+
+def rank_findings(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings of all kinds by what is at stake, the largest first; what was not measured comes last.
+
+    Their own numbers have several units: logits, shares of attention, losses. What is at stake has one, the nat: a
+    difference of two logits is the logarithm of the odds between two tokens, a loss that of a probability.
+
+    - attribution: what the part adds to the lead, or takes from it.
+    - head: what the lead changes without the head. One that does something known, but not for this lead, comes late.
+    - repair: how far attribution and switching off are apart.
+    - loss: how far the loss is above the prompt's mean.
+
+    A lead is of one position and a loss of one token: the order tells where the numbers are large, not what matters
+    for a whole text. No chance level is used, since only scores of attention have one.
+
+    >>> from gptcore import GPT, GPTConfig, capture
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> ranked = rank_findings(scan(model, capture(model, [3, 1, 4, 3])))
+    >>> ranked[0].nats >= ranked[1].nats
+    True
+    """
+    return sorted(found, key=lambda each: (math.isnan(each.nats), -each.nats))
 
 
 def _leaders(trace: Trace, position: int) -> tuple[int, int]:
@@ -118,6 +148,7 @@ def _attributions(trace: Trace, position: int, said: Callable[[int], str]) -> It
             "attribution",
             f"{_part(trace, part)} {verb} {abs(part.value):.2f} {way} {lead}.",
             abs(part.value),
+            abs(part.value),
             name,
             part.layer,
             part.head,
@@ -137,7 +168,7 @@ def _part(trace: Trace, part: Part) -> str:
     return f"The {arch.nodes[part.name].label.lower()}" if part.name in arch.nodes.names() else f"The {part.name}"
 
 
-def _heads(trace: Trace) -> Iterable[Finding]:
+def _heads(trace: Trace, effects: HeadEffects) -> Iterable[Finding]:
     scores, level = prompt_scores(trace), prompt_chance(trace)
     L, H = trace.config.n_layer, trace.config.n_head
     arch = architecture(trace.config)
@@ -150,6 +181,7 @@ def _heads(trace: Trace) -> Iterable[Finding]:
                     f"Head {layer}.{head} gives {_percent(score)} of its attention to {what} "
                     f"({kind}; {_percent(level[kind])} by chance).",
                     score - level[kind],
+                    abs(float(effects.actual[layer, head])),
                     arch.named("pattern", layer),
                     layer,
                     head,
@@ -162,6 +194,7 @@ def _heads(trace: Trace) -> Iterable[Finding]:
             f"{len(rest)} of {L * H} heads rest on the first token (sinks), most of all head {layer}.{head}: "
             f"{_percent(float(scores['sink'][layer, head]))} of its attention.",
             0.0,
+            abs(float(effects.actual[layer, head])),
             arch.named("pattern", layer),
             layer,
             head,
@@ -184,6 +217,7 @@ def _repairs(trace: Trace, effects: HeadEffects, lead: float, first: str) -> Ite
             f"Head {layer}.{head}: by attribution it adds {_signed(predicted)} to the lead of {_quoted(first)}; "
             f"without it the lead {'loses' if actual >= 0 else 'gains'} {abs(actual):.2f}: {why}.",
             apart,
+            apart,
             arch.named("weighted values", layer),
             layer,
             head,
@@ -204,6 +238,7 @@ def _losses(trace: Trace, said: Callable[[int], str]) -> Iterable[Finding]:
             f"Token {at + 1}, {_quoted(said(guess.target))}: a loss of {guess.loss:.2f} nats (mean {lesson.mean:.2f}); "
             f"the model expected {_quoted(said(guess.best))} ({_percent(guess.best_probability)}).",
             guess.loss,
+            guess.loss - lesson.mean,
             architecture(trace.config).named("loss"),
             position=at,
         )

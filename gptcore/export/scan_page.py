@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Sequence
 
-from gptcore.analysis.scan import TITLES, Finding
+from gptcore.analysis.scan import AT_STAKE, TITLES, Finding, rank_findings
 from gptcore.capture.trace import Trace
 from gptcore.export.whole_file import Place, checked_suffix, write_whole
 from gptcore.graph.architecture import architecture
@@ -17,6 +18,8 @@ from gptcore.tokenizer import Tokenizer
 SUFFIXES = (".html", ".htm")
 CELLS = 64
 """Rows and columns of a pattern's picture at most."""
+FIRST = 5
+"""Findings that are told first, of all kinds together."""
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 54rem; margin: 2rem auto; padding: 0 1rem; }
@@ -77,12 +80,18 @@ def scan_document(
     )
     sections = [_section(trace, kind_title, [each for each in findings if each.kind == kind])
                 for kind, kind_title in TITLES.items()]  # fmt: skip
+    ranked = [each for each in rank_findings(findings) if not math.isnan(each.nats)][:FIRST]
     body = element(
         "body",
         element("h1", f"Remarkable on this prompt · {name}"),
         element("p", prompt),
+        element("h2", "Most at stake, over all kinds"),
+        element("ol", *(element("li", f"{each.sentence} ({each.nats:.2f} nats)") for each in ranked)),
         *sections,
-        element("footer", "Each kind is ranked by itself, the largest first. Weights are raw. Made with gptscope."),
+        element(
+            "footer",
+            f"{AT_STAKE} Each kind is ranked by itself. Weights are raw. Made with gptscope.",
+        ),
     )
     page = element("html", element("head", head), body, lang="en")
     return f"<!doctype html>\n{page}\n".encode()

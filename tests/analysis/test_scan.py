@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ from gptcore.analysis import (
     logit_attribution,
     ov_top1,
     prompt_chance,
+    rank_findings,
     scan,
 )
 from gptcore.analysis.head_scores import prompt_scores
@@ -68,6 +70,32 @@ def test_findings_are_ranked_within_their_kind_and_cut(induction: Checkpoint) ->
     for kind in set(kinds):
         values = [each.value for each in of_kind(found, kind)]
         assert len(values) <= 2 and values == sorted(values, reverse=True)
+
+
+def test_findings_of_all_kinds_are_ranked_by_the_nats_at_stake(induction: Checkpoint) -> None:
+    trace = capture(induction, induction.tokenizer.encode("xurolifcxuro"))
+    found = scan(induction, trace, count=100)
+    ranked = rank_findings(found)
+    assert sorted(map(id, ranked)) == sorted(map(id, found)) and {each.kind for each in ranked[:8]} != {ranked[0].kind}
+    stakes = [each.nats for each in ranked]
+    assert stakes == sorted(stakes, reverse=True)
+    first, second = trace.logits[0, -1].topk(2).indices.tolist()
+    effects, lesson = head_effects(induction, trace, first, second), of_trace(trace)
+    for each in found:
+        if each.kind in ("attribution", "repair"):
+            assert each.nats == each.value
+        elif each.kind == "head":
+            assert each.layer is not None and each.head is not None
+            assert each.nats == pytest.approx(abs(effects.actual[each.layer, each.head].item()))
+        else:
+            assert each.nats == pytest.approx(each.value - lesson.mean)
+
+
+def test_findings_that_were_not_measured_come_last(induction: Checkpoint) -> None:
+    trace = capture(induction, induction.tokenizer.encode("xurolifcxuro"))
+    ranked = rank_findings(scan(induction, trace, progress=lambda done, of: False))
+    unknown = [math.isnan(each.nats) for each in ranked]
+    assert any(unknown) and unknown == sorted(unknown)
 
 
 def test_tokens_that_surprise_are_above_the_mean_by_a_deviation() -> None:

@@ -522,7 +522,11 @@ def _page() -> None:
         selected=(0, 1),
     )
     ui.findings(
-        key="findings", groups=[{"title": "Heads", "found": [{"sentence": "One.", "head": [0, 1]}]}], note="ranked"
+        key="findings",
+        groups=[{"title": "Heads", "found": [{"sentence": "One.", "kind": "", "amount": "1.00", "head": [0, 1]}]}],
+        note="ranked",
+        order="kinds",
+        orders={"kinds": "kind by kind"},
     )
     ui.head_card(
         key="card",

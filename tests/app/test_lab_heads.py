@@ -236,7 +236,7 @@ def test_much_work_waits_until_it_is_asked_for(page: Lab, monkeypatch: pytest.Mo
 
 
 def test_findings_are_those_of_the_scan_and_lead_there(page: Lab) -> None:
-    page.choose(view="scan")
+    page.choose(view="scan", order="kinds")
     sent, run = page.data("findings"), run_of(lopsided(), LONG)
     found = analysis.scan(page.me.checkpoint, run)
     assert [[each["sentence"] for each in group["found"]] for group in sent["groups"]] == [
@@ -250,6 +250,23 @@ def test_findings_are_those_of_the_scan_and_lead_there(page: Lab) -> None:
     page.app.run()
     page.report("lab findings", kind="head", group=2, index=0)
     assert (page.data("head_card")["layer"], page.data("head_card")["head"]) == (repair.layer, repair.head)
+
+
+def test_findings_of_all_kinds_stand_together_and_lead_there_too(page: Lab) -> None:
+    page.choose(view="scan")
+    run = run_of(lopsided(), LONG)
+    ranked = analysis.rank_findings(analysis.scan(page.me.checkpoint, run))
+    (group,) = page.data("findings")["groups"]
+    assert [each["sentence"] for each in group["found"]] == [each.sentence for each in ranked]
+    assert [each["amount"] for each in group["found"]] == [f"{each.nats:.2f}" for each in ranked]
+    assert [each["kind"] for each in group["found"]] == [TITLES[each.kind] for each in ranked]
+    at = next(i for i, each in enumerate(ranked) if each.head not in (None, page.me.location.head))
+    page.report("lab findings", kind="head", group=0, index=at)
+    assert (page.data("head_card")["layer"], page.data("head_card")["head"]) == (ranked[at].layer, ranked[at].head)
+    page.report("lab findings", kind="order", order="kinds")
+    assert [group["title"] for group in page.data("findings")["groups"]] == [*TITLES.values()]
+    page.report("lab findings", kind="order", order="nonsense")
+    assert page.data("findings")["order"] == "kinds"
 
 
 # ---- code ----

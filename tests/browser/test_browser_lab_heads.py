@@ -66,11 +66,38 @@ def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, in
     with page.expect_download() as saved:
         page.locator(f'{FOUND} [data-file="scan.html"]').click()
     text = saved.value.path().read_text(encoding="utf-8")
-    assert first.locator("span").first.inner_text() in text and "<script" not in text
+    assert first.locator(".sentence").inner_text() in text and "<script" not in text
+    layer, head = first.locator('[data-kind="head"]').inner_text().split(".")
     first.locator('[data-kind="head"]').click()
+    page.locator(f'{CARD}[data-head="{layer}.{head}"]').wait_for()
+    page.locator(FOUND).get_by_role("button", name="kind by kind").click()
+    expect(page.locator(f"{FOUND} h3")).to_have_count(4)
+    best = page.locator(f'{FOUND} [data-role="finding"]').first
+    best.locator('[data-kind="head"]').click()
     page.locator(f'{CARD}[data-head="1.0"]').wait_for()
-    first.locator('[data-kind="explore"]').click()
+    best.locator('[data-kind="explore"]').click()
     page.locator('[data-role="plot"][data-name="transformer.h.1.attn.pattern"][data-head="0"]').wait_for()
+    page.close()
+
+
+def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> None:
+    page = open_page(launched, induction)
+    to_lab(page)
+    plot = page.locator('[data-role="figure"][tabindex="0"]')
+    plot.wait_for()
+    plot.focus()
+    page.keyboard.press("Home")
+    label = plot.get_attribute("aria-label") or ""
+    assert label.startswith("All heads: 4 points") and "1.0: previous token, on the probe 0.03" in label
+    expect(page.locator('[data-role="point-picture"][data-head="1.0"]')).to_be_visible()
+    seen = []
+    for _ in range(5):
+        seen.append((plot.get_attribute("aria-label") or "").split("next. ")[1][:3])
+        page.keyboard.press("ArrowRight")
+    assert seen == ["1.0", "0.1", "1.1", "0.0", "0.0"]  # by their first score
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.locator(f'{CARD}[data-head="0.1"]').wait_for()
     page.close()
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+import math
+from typing import Final, cast
 
 import streamlit as st
 
 from app import components
-from app.components.findings import FoundGroup
+from app.components.findings import FoundGroup, FoundThing
 from app.panels import head_code
 from app.session import events, lab_costs
 from app.session.actions import Lock
 from app.session.explorer import Explorer
 from app.session.map_actions import Find, PickHead
-from app.state import downloads, reports
+from app.state import downloads, lab, reports
 from app.state import heads as state
 from app.stores.limits import TooMuch
 from app.views.explore import explore
@@ -21,10 +22,12 @@ from app.views.files import model_name
 from app.views.lab.heads import choices, measuring
 from app.views.lab.heads.code import told
 from app.views.lab.heads.waiting import waiting
-from gptcore.analysis.scan import TITLES, Finding
+from gptcore.analysis.scan import AT_STAKE, TITLES, Finding, rank_findings
 from gptcore.export.scan_page import scan_document
 
 KEY = "lab findings"
+TOGETHER: Final = "together"
+ORDERS: Final = {TOGETHER: "all together", "kinds": "kind by kind"}
 FILE = "scan.html"
 
 
@@ -45,6 +48,8 @@ def hear(me: Explorer) -> None:
         except TooMuch as error:
             shelf.refuse(wanted[1], f"There is no such file: {error}")
     match event:
+        case {"kind": "order", "order": str(order)} if order in ORDERS:
+            lab.choose("order", order, TOGETHER)
         case {"kind": "head" | "explore" as kind, "group": int(group), "index": int(index)}:
             groups = _groups(found)
             if 0 <= group < len(groups) and 0 <= index < len(groups[group]):
@@ -63,29 +68,46 @@ def scan(me: Explorer) -> None:
         return
     if not waiting(me, "scan"):
         return
-    found = cast("list[Finding]", measuring.result(me, "scan"))
+    found, order = cast("list[Finding]", measuring.result(me, "scan")), _order()
+    titles = [""] if order == TOGETHER else [*TITLES.values()]
     groups: list[FoundGroup] = [
-        {
-            "title": title,
-            "found": [
-                {"sentence": each.sentence, "head": None if each.head is None else [each.layer or 0, each.head]}
-                for each in of_kind
-            ],
-        }
-        for title, of_kind in zip(TITLES.values(), _groups(found), strict=True)
+        {"title": title, "found": [_thing(each, order) for each in of_kind]}
+        for title, of_kind in zip(titles, _groups(found), strict=True)
     ]
     after = me.shown.tokens[me.position]
+    how = AT_STAKE if order == TOGETHER else "Each kind is ranked by itself, in its own unit, the largest first."
     components.findings(
         key=KEY,
         groups=groups,
-        note=f"Of the prediction after token {me.position}, {after!r}. Each kind is ranked by itself, largest first.",
+        note=f"Of the prediction after token {me.position}, {after!r}. {how}",
+        order=order,
+        orders=ORDERS,
         files=[{"of": "these findings", "name": FILE, "word": "HTML"}],
         offer=downloads.shelf().offer(),
     )
-    components.copy_code(head_code.scan(told(me)), key="lab scan code")
+    components.copy_code(head_code.scan(told(me), order == TOGETHER), key="lab scan code")
+
+
+def _order() -> str:
+    told = lab.get("order")
+    return told if told in ORDERS else TOGETHER
+
+
+def _thing(finding: Finding, order: str) -> FoundThing:
+    together = order == TOGETHER
+    amount = finding.nats if together else finding.value
+    return {
+        "sentence": finding.sentence,
+        "kind": TITLES[finding.kind] if together else "",
+        "amount": "–" if math.isnan(amount) else f"{amount:.2f}",
+        "head": None if finding.head is None else [finding.layer or 0, finding.head],
+    }
 
 
 def _groups(found: list[Finding]) -> list[list[Finding]]:
+    """Return the findings as they stand on the page: all together, or kind by kind."""
+    if _order() == TOGETHER:
+        return [rank_findings(found)]
     return [[each for each in found if each.kind == kind] for kind in TITLES]
 
 
