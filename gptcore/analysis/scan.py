@@ -109,7 +109,8 @@ def rank_findings(found: Sequence[Finding]) -> list[Finding]:
     difference of two logits is the logarithm of the odds between two tokens, a loss that of a probability.
 
     - attribution: what the part adds to the lead, or takes from it.
-    - head: what the lead changes without the head. One that does something known, but not for this lead, comes late.
+    - head: what the lead changes without the head. One that does something known, but not for this lead, comes late;
+      sinks, which do nothing, come last.
     - repair: how far attribution and switching off are apart.
     - loss: how far the loss is above the prompt's mean.
 
@@ -194,7 +195,7 @@ def _heads(trace: Trace, effects: HeadEffects) -> Iterable[Finding]:
             f"{len(rest)} of {L * H} heads rest on the first token (sinks), most of all head {layer}.{head}: "
             f"{_percent(float(scores['sink'][layer, head]))} of its attention.",
             0.0,
-            abs(float(effects.actual[layer, head])),
+            math.nan,  # to rest there is to do nothing: what the head does besides is told elsewhere
             arch.named("pattern", layer),
             layer,
             head,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -258,7 +259,9 @@ def test_findings_of_all_kinds_stand_together_and_lead_there_too(page: Lab) -> N
     ranked = analysis.rank_findings(analysis.scan(page.me.checkpoint, run))
     (group,) = page.data("findings")["groups"]
     assert [each["sentence"] for each in group["found"]] == [each.sentence for each in ranked]
-    assert [each["amount"] for each in group["found"]] == [f"{each.nats:.2f}" for each in ranked]
+    assert [each["amount"] for each in group["found"]] == [
+        "–" if math.isnan(each.nats) else f"{each.nats:.2f}" for each in ranked
+    ]
     assert [each["kind"] for each in group["found"]] == [TITLES[each.kind] for each in ranked]
     at = next(i for i, each in enumerate(ranked) if each.head not in (None, page.me.location.head))
     page.report("lab findings", kind="head", group=0, index=at)
