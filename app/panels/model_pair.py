@@ -159,7 +159,22 @@ def _subtracted(first: Slice, second: NDArray[np.floating]) -> Slice:
     masked = np.isneginf(first.matrix) & np.isneginf(second)
     with np.errstate(invalid="ignore"):
         matrix = np.where(masked, -np.inf, second - first.matrix)
-    return Slice(first.name, matrix, first.rows, first.cols, heatmap(matrix), first.tokens)
+    return Slice(first.name, matrix, first.rows, first.cols, heatmap(matrix), first.tokens, first.place)
+
+
+def difference_code(part: Slice, name: str, weight: bool) -> str:
+    """Write Python that leaves the matrix of a difference in `found`, given `ckpt`, `other` and `runs` of both.
+
+    Numbers that are masked in both runs are -inf in the matrix; their difference is not a number.
+    """
+    if weight:
+        return f"found = other.model.get_parameter({name!r}) - ckpt.model.get_parameter({name!r})"
+    before = ", ".join(str(each) for each in part.place if isinstance(each, int))
+    if part.tokens:
+        index = f"[{before}][:, {list(part.tokens)}].T"
+    else:
+        index = (f"[{before}]" if before else "") + (".T" if part.place[-2:] == ("col", "row") else "")
+    return f"found = runs[1][{name!r}]{index} - runs[0][{name!r}]{index}"
 
 
 def farthest_head(one: Trace, other: Trace, name: str) -> int:
@@ -171,7 +186,9 @@ def farthest_head(one: Trace, other: Trace, name: str) -> int:
 # ---- what both say ---------------------------------------------------------------------------------------------------
 
 
-def predictions(one: Trace, other: Trace, tokenizers: Sequence[Tokenizer], names: Sequence[str], at: int) -> Grid:
+def predictions(
+    one: Trace, other: Trace, tokenizers: Sequence[Tokenizer], names: Sequence[str], at: int, code: str
+) -> Grid:
     """Return the most likely next tokens of both models with their probabilities, a column a token.
 
     Args:
@@ -180,14 +197,17 @@ def predictions(one: Trace, other: Trace, tokenizers: Sequence[Tokenizer], names
         tokenizers: of each model.
         names: what each model is called.
         at: the position after which they are read, counted from the end.
+        code: Python that leaves both runs in `runs`.
     """
     shares = [_shares(run, at) for run in (one, other)]
     columns: dict[str, list[float]] = {}
+    ids: dict[str, list[int | None]] = {}
     for mine, tokenizer in enumerate(tokenizers):
         for token in shares[mine].topk(min(SHOWN, shares[mine].numel())).indices.tolist():
             pair = [_same_token(tokenizer, token, each) for each in tokenizers]
             found = [math.nan if i is None else share[i].item() for share, i in zip(shares, pair, strict=True)]
             columns.setdefault(tokenizer.label(token), found)
+            ids.setdefault(tokenizer.label(token), pair)
     told = sorted(columns, key=lambda text: -max(value for value in columns[text] if value == value))
     values = [[columns[text][i] for text in told] for i in range(len(names))]
     return {
@@ -200,7 +220,19 @@ def predictions(one: Trace, other: Trace, tokenizers: Sequence[Tokenizer], names
         "hints": [[f"{value:.4%}" if value == value else NO_TOKEN for value in row] for row in values],
         "scale": "sequential",
         "wide": True,
+        "code": f"{code}\n{_shares_code([[ids[text][i] for text in told] for i in range(len(names))], at)}",
     }
+
+
+def _shares_code(tokens: Sequence[Sequence[int | None]], at: int) -> str:
+    """Write Python that leaves the probabilities in `found`, [model][token]; NaN for a token that a model has not."""
+    shares = f"[run.logits[0, {at}].double().softmax(-1) for run in runs]"
+    value = "each[i].item()"
+    if any(None in each for each in tokens):
+        value = f"float('nan') if i is None else {value}"
+    if tokens[0] == tokens[1]:
+        return f"found = [[{value} for i in {list(tokens[0])}] for each in {shares}]"
+    return f"found = [[{value} for i in ids] for each, ids in zip({shares}, {[*map(list, tokens)]})]"
 
 
 def _same_token(mine: Tokenizer, token: int, other: Tokenizer) -> int | None:

@@ -160,6 +160,42 @@ def test_a_shared_server_takes_no_path(trained: Path, monkeypatch: pytest.Monkey
     assert bool(inputs) == (shared == "0")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "transformer.h.1.attn.pattern",
+        "transformer.h.0.resid_post",
+        "transformer.h.1.attn.v",
+        "transformer.wpe",
+        "lm_head",
+        "probs",
+        "transformer.h.0.attn.masked",
+        "transformer.h.1.mlp.c_fc.weight",
+        "transformer.ln_f.bias",
+    ],
+)
+def test_the_copied_code_of_one_tensor_gives_its_matrix(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    page = Lab("two-names", monkeypatch, _page, NAMES, **{"with": "step:600", "tensor": name})
+    code = page.sent("lab difference code")["code"]
+    found = executed(code).detach().float().numpy()
+    sent = page.sent("lab difference")
+    if "values" not in sent:  # only pixels of it: what is told of it must do
+        told = next(each.value for each in page.app.caption if "smallest" in each.value)
+        assert f"smallest {found.min():.4g}, largest {found.max():.4g}" in told
+        return
+    drawn = sent["values"].reshape(sent["rows"], sent["cols"])
+    expected = np.where(np.isneginf(drawn), np.nan, drawn)  # masked in both
+    np.testing.assert_allclose(found.reshape(drawn.shape), expected, atol=1e-5)
+
+
+def test_the_copied_code_of_two_vocabularies_gives_both_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Lab("shakespeare-char", monkeypatch, _page, "To be", **{"with": "shipped:fairytales"})
+    grid = page.grid(WORDS, "predictions")
+    found = np.array(executed(grid["code"]), float)
+    assert np.isnan(values(grid)).any() and not np.isnan(values(grid)).all()
+    np.testing.assert_allclose(found, values(grid), atol=1e-6)
+
+
 def test_the_copied_code_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     page = Lab("two-names", monkeypatch, _page, NAMES, **{"with": "step:600"})
     for name in ("tensors of blocks", "weights of model"):
@@ -167,6 +203,8 @@ def test_the_copied_code_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch)
         found = executed(grid["code"])
         told = [found[hint.partition(":")[0]] for row in grid["hints"] for hint in row]
         assert told == pytest.approx(values(grid).ravel().tolist(), abs=1e-6), name
+    grid = page.grid(WORDS, "predictions")
+    assert np.array(executed(grid["code"])) == pytest.approx(values(grid), abs=1e-6)
     grid = page.grid(WORDS, "losses")
     assert np.array(executed(grid["code"])) == pytest.approx(values(grid)[:2], abs=1e-6)
     final = load("two-names")

@@ -76,8 +76,9 @@ def _said(me: Explorer, this: Trace, run: Trace, other: Checkpoint, names: list[
     """Draw the predictions of both; and the losses, if both have the same tokens to predict."""
     tokenizers = [me.checkpoint.tokenizer, other.tokenizer]
     at = me.position - this.T
-    grids = [model_pair.predictions(this, run, tokenizers, names, at)]
-    grids[0]["note"] = f"after {me.shown.tokens[me.position]!r}"
+    first = _lines(me, offered, this, run)
+    grids = [model_pair.predictions(this, run, tokenizers, names, at, first)]
+    grids[0]["note"] = f"after {me.shown.tokens[me.position]!r}; the likeliest of both, by the larger share"
     tokens = [
         [tokenizer.label(index) for index in trace.ids[0].tolist()]
         for tokenizer, trace in zip(tokenizers, (this, run), strict=True)
@@ -86,18 +87,20 @@ def _said(me: Explorer, this: Trace, run: Trace, other: Checkpoint, names: list[
     if tokens[0] == tokens[1] and this.T > 1 and fits(me, both, f"Both losses of {this.T:,} tokens"):
         with server.turn():
             one, two = kept("losses", (this, run), lambda _: (token_loss.of_trace(this), token_loss.of_trace(run)))
-        first = _lines(me, offered, this)
         code = f"{first}\nfound = [[each.loss for each in token_loss.of_trace(run).guesses[:-1]] for run in runs]"
         code = code.replace("import gptcore;", "import gptcore; from gptcore.analysis import token_loss;", 1)
         grids.append(model_pair.losses(one, two, tokens[0], names, code))
     components.grids(grids, key=WORDS, text=me.shown.text, origin=origin(), label="What both say", narrowest=50)
 
 
-def _lines(me: Explorer, offered: Offered, this: Trace) -> str:
+def _lines(me: Explorer, offered: Offered, this: Trace, run: Trace) -> str:
     """Write Python that has both models, and their runs of the prompt."""
     first = f"import gptcore; {opening(me)}" if not opening(me).startswith("#") else f"import gptcore;\n{opening(me)}"
-    ids = this.ids[0].tolist()
-    return f"{first}\n{offered.code}\nruns = [gptcore.capture(each.model, {ids}) for each in (ckpt, other)]"
+    ids, others = this.ids[0].tolist(), run.ids[0].tolist()
+    runs = f"[gptcore.capture(each.model, {ids}) for each in (ckpt, other)]"
+    if ids != others:
+        runs = f"[gptcore.capture(ckpt.model, {ids}), gptcore.capture(other.model, {others})]"
+    return f"{first}\n{offered.code}\nruns = {runs}"
 
 
 def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Offered) -> None:
@@ -125,7 +128,7 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
         st.text(sentence(found.trouble))
         return
     tensors, changed = found.result
-    lines = _lines(me, offered, this)
+    lines = _lines(me, offered, this, run)
     maps = model_pair.tensor_maps(me.arch, tensors, f"{lines}\nfound = gptcore.analysis.tensor_differences(*runs)")
     loaded = lines.rpartition("\n")[0]
     code = f"{loaded}\nfound = gptcore.analysis.weight_differences(ckpt.model, other.model)"
@@ -140,7 +143,7 @@ def _maps(me: Explorer, this: Trace, run: Trace, other: Checkpoint, offered: Off
         chosen = max(patterns, key=tensors.__getitem__)
     grids = [each.mark(chosen) for each in maps]
     components.grids(grids, key=MAPS, text=me.shown.text, origin=origin(), label="Differences", told=HOW, narrowest=50)
-    one_tensor(me, this, run, other, chosen)
+    one_tensor(me, this, run, other, chosen, lines)
 
 
 def _progress(key: object) -> None:

@@ -11,14 +11,24 @@ from app.session import events, lab_costs
 from app.session.explorer import Explorer
 from app.state import lab, reports
 from app.views.lab.fitting import fits
+from app.views.markdown import escaped
 from gptcore import Checkpoint, Trace
 
 KEY = "lab difference"
 HEIGHT = 460
 
 
-def one_tensor(me: Explorer, this: Trace, run: Trace, other: Checkpoint, name: str) -> None:
-    """Draw a tensor of the run, or a weight, of the other model minus that of the model on the screen."""
+def one_tensor(me: Explorer, this: Trace, run: Trace, other: Checkpoint, name: str, lines: str) -> None:
+    """Draw a tensor of the run, or a weight, of the other model minus that of the model on the screen.
+
+    Args:
+        me: the model on the screen.
+        this: its run.
+        run: that of the other model.
+        other: the other model.
+        name: the tensor or weight.
+        lines: Python that leaves both models in `ckpt` and `other`, and their runs in `runs`.
+    """
     if not fits(me, lab_costs.of_one_difference(me.arch, name, this.T), f"{name} of both models"):
         return
     if name in me.arch.nodes.names():
@@ -29,7 +39,9 @@ def one_tensor(me: Explorer, this: Trace, run: Trace, other: Checkpoint, name: s
         part = model_pair.weight_difference(name, axes, *weights)
     else:
         return
-    _draw(me, part, name)
+    weight = name not in me.arch.nodes.names()
+    loaded = lines.rpartition("\n")[0] if weight else lines
+    _draw(me, part, name, f"{loaded}\n{model_pair.difference_code(part, name, weight)}")
 
 
 def _tensor(me: Explorer, this: Trace, run: Trace, name: str) -> Slice:
@@ -51,7 +63,7 @@ def _tensor(me: Explorer, this: Trace, run: Trace, name: str) -> Slice:
     return model_pair.difference(this, run, name, head, me.position)
 
 
-def _draw(me: Explorer, part: Slice, name: str) -> None:
+def _draw(me: Explorer, part: Slice, name: str, code: str) -> None:
     title = f"{part.name}: other minus here"
     hover = events.cell(reports.last(KEY), title)
     tokens, tokenizer = me.shown.tokens, me.checkpoint.tokenizer
@@ -60,7 +72,13 @@ def _draw(me: Explorer, part: Slice, name: str) -> None:
         for axis, size in zip((part.rows, part.cols), part.matrix.shape, strict=True)
     )
     of = part.statistics
-    st.caption(f"{title}. Mean {of.mean:.4g}, smallest {of.low:.4g}, largest {of.high:.4g}.")
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    with right:
+        components.copy_code(code, key="lab difference code")
+    left.markdown(f"**Where {escaped(part.name)} differs**")
+    st.caption(
+        f"The other model's numbers minus those here. Mean {of.mean:.4g}, smallest {of.low:.4g}, largest {of.high:.4g}."
+    )
     components.matrix_alone(
         components.matrix(
             text=None,
