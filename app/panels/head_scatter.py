@@ -11,6 +11,7 @@ from torch import Tensor
 from app.panels.figures import look_of
 from app.panels.head_axes import BASES, EFFECTS, NAMES, Measured, by_chance, needs, sinks, values
 from app.theme import ACCENT, CONCEPTS, TEXT, Pair
+from gptcore.analysis.head_card import ACTIVE
 from gptcore.analysis.head_scores import SCORES
 
 APART = 0.055
@@ -69,6 +70,25 @@ def scatter(
     revision = f"{x} {y} {basis} {measured.trace.ids[0].tolist() if basis not in needs(x, basis) else ''}"
     figure.update_layout(height=height, uirevision=revision, dragmode="zoom", **look_of(dark))
     return figure
+
+
+def highest(x: str, y: str, basis: str, measured: Measured) -> str:
+    """Tell the head with the largest number of each score, and if no head is active in either of them."""
+    told, active = [], False
+    for name in dict.fromkeys((x, y)):
+        found = values(name, basis, measured)
+        if found is None or not found.isfinite().any():
+            continue
+        at = int(found.nan_to_num(-math.inf, -math.inf, -math.inf).argmax())
+        layer, head = divmod(at, found.shape[1])
+        level = by_chance(name, basis, measured)
+        by = f", chance {level:.2f}" if math.isfinite(level) and name not in EFFECTS else ""
+        told.append(f"{NAMES[name]} head {layer}.{head} ({float(found[layer, head]):.2f}{by})")
+        active |= name not in SCORES or float(found[layer, head]) >= ACTIVE
+    said = f"Highest: {'; '.join(told)}." if told else ""
+    if told and not active:
+        said += f" No head pays {ACTIVE:.0%} of its attention so: ask another question above."
+    return said
 
 
 def axis_title(name: str, basis: str) -> str:

@@ -93,9 +93,13 @@ def _maps(
     if layers:
         names = [rows[layer] for layer in layers]
         labels = [f"block {layer}" for layer in layers]
-        maps.append(_map(f"{kind} of blocks", f"{title}: blocks", labels, names, layers[0], found, code))
+        maps.append(_map(f"{kind} of blocks", f"{title}, in the blocks", labels, names, layers[0], found, code))
     if None in rows:
-        maps.append(_map(f"{kind} of model", f"{title}: around them", ["model"], [rows[None]], None, found, code))
+        maps.append(
+            _map(
+                f"{kind} of model", f"{title.split()[0]} outside the blocks", ["model"], [rows[None]], None, found, code
+            )
+        )
     return maps
 
 
@@ -252,19 +256,41 @@ def _shares(run: Trace, at: int) -> Tensor:
     return torch.softmax(logits.double(), dim=-1).cpu()
 
 
-def losses(one: Lesson, other: Lesson, tokens: Sequence[str], names: Sequence[str], code: str) -> Grid:
-    """Return the loss of each target of the prompt under both models, and the second minus the first."""
+def losses(one: Lesson, other: Lesson, tokens: Sequence[str], names: Sequence[str], code: str) -> list[Grid]:
+    """Return the loss of each target of the prompt under both models; and the second minus the first.
+
+    Args:
+        one: the losses of the first.
+        other: those of the second.
+        tokens: the labels of the prompt.
+        names: what each model is called.
+        code: Python that leaves both losses in `found`.
+    """
     rows = [[math.nan if guess.loss is None else guess.loss for guess in told.guesses[:-1]] for told in (one, other)]
-    rows.append([second - first for first, second in zip(*rows, strict=True)])
-    known = [abs(value) for row in rows for value in row if value == value]
-    return {
+    known = [value for row in rows for value in row if value == value]
+    away = [second - first for first, second in zip(*rows, strict=True)]
+    far = [abs(value) for value in away if value == value]
+    both: Grid = {
         "id": "losses",
         "title": "Loss of each token, in nats",
         "note": f"mean {one.mean:.3f} and {other.mean:.3f}",
-        "rows": [*names, "difference"],
+        "rows": list(names),
         "cols": list(tokens[1:]),
         "values": rows,
+        "scale": "sequential",
         "high": max([1e-9, *known]),
         "wide": True,
         "code": code,
     }
+    difference: Grid = {
+        "id": "loss difference",
+        "title": f"What {names[1]} loses more than {names[0]}, in nats",
+        "note": "blue: it loses less",
+        "rows": ["difference"],
+        "cols": list(tokens[1:]),
+        "values": [away],
+        "high": max([1e-9, *far]),
+        "wide": True,
+        "code": f"{code}\nfound = [[second - first for first, second in zip(*found)]]",
+    }
+    return [both, difference]

@@ -1332,6 +1332,34 @@ BUGS: Final = (
         "f\"node {names[event['row'] - 1]}\"",
         f"{PARTS}::test_a_cell_leads_to_its_state_and_position",
     ),
+    Bug(
+        "the row beside the attention is that of the last position",
+        "views/lab/parts/attention.py",
+        "row = numbers[me.position, : me.position + 1]",
+        "row = numbers[-1, : me.position + 1]",
+        f"{PARTS}::test_the_row_beside_the_attention_is_read_on_by_clicks",
+    ),
+    Bug(
+        "the token line forgets the tokens before those that the model sees",
+        "views/lab/prompt.py",
+        "me.apply(Lock(shown.cropped + at))",
+        "me.apply(Lock(at))",
+        f"{PARTS}::test_another_token_of_the_prompt_can_be_followed",
+    ),
+    Bug(
+        "copied code of a difference takes the first head",
+        "panels/model_pair.py",
+        'before = ", ".join(str(each) for each in part.place if isinstance(each, int))',
+        'before = ", ".join("0" for each in part.place if isinstance(each, int))',
+        f"{MODELS}::test_the_copied_code_of_one_tensor_gives_its_matrix",
+    ),
+    Bug(
+        "copied code of the predictions reads the last position of both",
+        "panels/model_pair.py",
+        'shares = f"[run.logits[0, {at}]',
+        'shares = f"[run.logits[0, {at} - 1]',
+        f"{MODELS}::test_the_copied_code_gives_the_same_numbers",
+    ),
     # ---- nothing of the server, nothing from elsewhere ----
     Bug(
         "a folder of the server in the name of the rail's model",

@@ -76,7 +76,7 @@ def test_the_metric_is_the_likeliest_token_of_each_prompt(page: Lab) -> None:
 
 
 def test_a_typed_token_and_a_position_make_another_metric(page: Lab) -> None:
-    page.app.selectbox(key="lab one").set_value("λ").run()
+    page.app.selectbox(key="lab one").set_value("the logit of λ").run()
     page.app.selectbox(key="lab at").set_value(3).run()
     run = run_of(page.me.checkpoint.model, OTHER)
     two = int(page.app.selectbox(key="lab two").value or 0)

@@ -1,15 +1,20 @@
-"""The pictures of the README, taken from the app: `python -m tests.browser.pictures` writes them to `assets/`."""
+"""The pictures of the README, taken from the app: `python -m tests.browser.pictures` writes them to `assets/`.
+
+With the word `lab` only those of the page Lab.
+"""
 
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.browser.driver import browser, open_page, server, wait_for_text
+from tests.browser.driver import DEEP_QUERY, browser, open_page, server, wait_for_text
 
 FOLDER = Path(__file__).parents[2] / "assets" / "screenshots"
 FRAME = 125
@@ -46,6 +51,35 @@ def stills() -> None:
             page.wait_for_timeout(1500)
             page.screenshot(path=FOLDER / f"timeline-{scheme}-1440.png")
             page.context.close()
+
+
+LAB = (
+    ("induction", "heads", {"head": "1.0"}, '[data-panel="head-card"]'),
+    ("fairytales", "lens", {"section": "parts", "part": "lens"}, '[data-panel="lens_table"]'),
+    ("two-names", "prompts", {"section": "prompts", "patches": "other.state.1.9.1.9"}, '[data-grid="gradient"]'),
+)
+"""Pictures of the Lab: the model, the picture's name, the choices of a link, and what is waited for."""
+
+
+def lab() -> None:
+    """Take the Lab: the head that repeats, what the model would say at each depth, a state put into another run."""
+    for model, name, choices, there in LAB:
+        with server(model) as (url, _), browser() as launched:
+            for scheme in ("light", "dark") if name == "heads" else ("light",):
+                page = lab_page(launched, f"{url}/lab?{urlencode({'lab': urlencode(choices)})}", scheme)
+                page.locator(there).first.wait_for(timeout=90_000)
+                page.wait_for_timeout(2500)
+                page.screenshot(path=FOLDER / f"lab-{name}-{scheme}-1440.png")
+                page.context.close()
+
+
+def lab_page(launched: Browser, url: str, scheme: str) -> Page:
+    """Return the page of a link."""
+    page = launched.new_page(viewport={"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.add_init_script(DEEP_QUERY)
+    page.goto(url)
+    return page
 
 
 def film() -> None:
@@ -100,5 +134,7 @@ def shot(page: Page) -> Image.Image:
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
-    stills()
-    film()
+    lab()
+    if "lab" not in sys.argv[1:]:
+        stills()
+        film()

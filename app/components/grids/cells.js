@@ -57,7 +57,7 @@ export function drawCells(view, part, grid) {
   for (const { row, col, word } of marks) marked.set(`${row} ${col}`, [...(marked.get(`${row} ${col}`) ?? []), word]);
   const apart = new Set(grid.apart ?? []);
   part.heads.forEach((head, col) => {
-    write(head, visible(cols[col]));
+    write(head, visible(cols[col]).replace(/(\w)\.(?=\w)/g, "$1.\u200b")); // a long name may break behind its points
     put(head, "title", `${visible(cols[col])} (${col})`);
     head.classList.toggle("apart", apart.has(col));
   });

@@ -52,7 +52,7 @@ async function copyCode(view, button) {
     said = "not allowed";
   }
   write(button, said);
-  setTimeout(() => write(button, "copy code"), TOLD);
+  setTimeout(() => write(button, "Copy code"), TOLD);
 }
 
 // ---- what was put --------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ function drawListed(view) {
 function newPart(grid) {
   const title = el("h2", {});
   const note = el("span", { class: "soft note" });
-  const copy = el("button", { type: "button", class: "quiet push", "data-copy": grid.id, title: "Python that makes these numbers" }, "copy code");
+  const copy = el("button", { type: "button", class: "quiet push", "data-copy": grid.id, title: "Python that makes these numbers" }, "Copy code");
   const cells = el("div", { class: "cells", role: "group" });
   const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, copy), el("div", { class: "scroll wide" }, cells));
   return { node, title, note, copy, cells, shape: "", buttons: [], heads: [] };

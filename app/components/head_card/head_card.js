@@ -16,7 +16,14 @@ function build(root, view) {
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
   const { parts } = view;
   const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section("Loss without it", parts.loss));
-  const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes, parts.ratios), section("Reads from earlier heads", parts.writers));
+  const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes, parts.ratios));
+  const earlier = section("Reads from earlier heads", parts.writers);
+  right.append(earlier);
+  view.arrange = () => {
+    const to = isTall() ? left : right; // beside a large pattern there is room at the left
+    if (earlier.parentElement !== to) to.append(earlier);
+    view.root.classList.toggle("tall", isTall());
+  };
   root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);
   root.addEventListener("click", (event) => {
@@ -52,7 +59,7 @@ export default function (component) {
   parts.writers.replaceChildren(writers(data.writers));
   parts.loss.replaceChildren(...loss(data.loss));
   view.curve.replaceChildren(curve(data.by_distance));
-  view.root.classList.toggle("tall", isTall());
+  view.arrange();
   drawPattern(view);
   return cleanup(component);
 }

@@ -65,6 +65,7 @@ def _points(me: Explorer, height: int) -> None:
         return
     found = measuring.measured(me)
     selected = choices.chosen_head(me)
+    st.caption(head_scatter.highest(x, y, on, found))
     figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
     components.plot(figure, key=PLOT, points=True, below=62, bar=False, label="All heads")
     _hover(me, found, on, (x, y))

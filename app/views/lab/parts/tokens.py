@@ -42,7 +42,7 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
         on_change=_keep,
         args=(name, str(usual)),
         label_visibility="collapsed",
-        width=210,
+        width=172,
     )
     if refused := reports.taken(f"{key} refused"):
         st.warning(refused, icon=":material/warning:")

@@ -24,7 +24,8 @@ from gptcore.analysis import tensor_differences, token_loss, weight_differences
 MAPS, WORDS = "lab maps", "lab words"
 SOON, PAUSE = 0.5, 0.4
 HOW = (
-    "|difference| / |here|: 0 where both have the same numbers, 1 where they are as far apart as they are large. "
+    "Length of the difference, as a share of the length of what is here: 0 where both have the same numbers, 1 where "
+    "they are as far apart as they are large. "
     "Click a cell to see where they differ."
 )
 
@@ -89,7 +90,7 @@ def _said(me: Explorer, this: Trace, run: Trace, other: Checkpoint, names: list[
             one, two = kept("losses", (this, run), lambda _: (token_loss.of_trace(this), token_loss.of_trace(run)))
         code = f"{first}\nfound = [[each.loss for each in token_loss.of_trace(run).guesses[:-1]] for run in runs]"
         code = code.replace("import gptcore;", "import gptcore; from gptcore.analysis import token_loss;", 1)
-        grids.append(model_pair.losses(one, two, tokens[0], names, code))
+        grids += model_pair.losses(one, two, tokens[0], names, code)
     components.grids(grids, key=WORDS, text=me.shown.text, origin=origin(), label="What both say", narrowest=50)
 
 

@@ -53,10 +53,11 @@ def _tensor(me: Explorer, this: Trace, run: Trace, name: str) -> Slice:
         head = int(told) if told.isdecimal() and int(told) in heads else farthest
         reports.set_widget("lab tensor head", head)
         st.selectbox(
-            f"Head of {name}",
+            "Head",
             heads,
             format_func=lambda each: f"head {each}{' (differs most)' if each == farthest else ''}",
             key="lab tensor head",
+            label_visibility="collapsed",
             on_change=lambda: lab.choose("tensor head", str(reports.widget("lab tensor head"))),
             width=240,
         )

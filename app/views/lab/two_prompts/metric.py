@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.panels.logit_difference import LogitDifference, signed, telling
 from app.panels.prompt_pair import PromptPair
+from app.panels.token_words import visible
 from app.session.explorer import Explorer
 from app.state import lab, reports
 from app.views.markdown import escaped
@@ -14,7 +15,7 @@ from gptcore.tokenizer import Tokenizer
 
 OFFERED = 8
 """Most likely tokens of each prompt that are offered."""
-NAMES = {"one": "Metric: the logit of", "two": "minus the logit of"}
+NAMES = {"one": "the logit of", "two": "minus that of"}
 
 
 def metric_of(me: Explorer, pair: PromptPair) -> LogitDifference:
@@ -23,7 +24,8 @@ def metric_of(me: Explorer, pair: PromptPair) -> LogitDifference:
     position = int(at) if pair.equal and at.isdecimal() and int(at) < pair.plain["this"].T else -1
     usual = telling(pair.plain["this"], pair.plain["other"], position)
     found = LogitDifference(_token(me, "one", usual.one), _token(me, "two", usual.other), position)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="lab-metric"):
+    with st.container(horizontal=True, vertical_alignment="center", key="lab-metric"):
+        st.markdown("**Metric**", width="content")
         options = _offered(pair, found)
         for name, chosen in (("one", found.one), ("two", found.other)):
             _choice(me, name, options, chosen)
@@ -66,13 +68,13 @@ def _choice(me: Explorer, name: str, options: list[int], chosen: int) -> None:
     st.selectbox(
         NAMES[name],
         options,
-        format_func=lambda token: label(token).replace(" ", "␣") if isinstance(token, int) else str(token),
+        format_func=lambda token: f"{NAMES[name]} {visible(label(token))}" if isinstance(token, int) else str(token),
         key=f"lab {name}",
         accept_new_options=True,
         on_change=_chosen,
         args=(me, name),
-        width=190,
-        help="One of the likely tokens, or type another one",
+        label_visibility="collapsed",
+        width=215,
     )
 
 
@@ -106,10 +108,11 @@ def _position(me: Explorer, pair: PromptPair, position: int) -> None:
     st.selectbox(
         "after",
         range(trace.T),
-        format_func=lambda t: f"{t} {label(ids[t]).replace(' ', '␣')}{' (last)' if t == trace.T - 1 else ''}",
+        format_func=lambda t: f"after {visible(label(ids[t]))} {t}{' (last)' if t == trace.T - 1 else ''}",
         key="lab at",
         on_change=lambda: _placed(trace.T),
-        width=170,
+        label_visibility="collapsed",
+        width=200,
     )
 
 

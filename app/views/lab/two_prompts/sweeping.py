@@ -171,7 +171,7 @@ def _draw(me: Explorer, pair: PromptPair, metric: LogitDifference, question: Que
         origin=origin(),
         label="The sweep",
         told=_most(pair, me, question, answer),
-        widest=64,
+        widest=110 if question.by_head else 64,
     )
 
 
