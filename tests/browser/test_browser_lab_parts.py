@@ -139,29 +139,76 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     page.close()
 
 
-def test_a_click_on_a_bar_leads_to_its_head(launched: BrowserContext, fairytales: str) -> None:
+def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserContext, fairytales: str) -> None:
+    for by_mouse in (True, False):
+        page = opened(launched, fairytales, by="head")
+        bars = page.locator('[data-panel="bars"] button.row')
+        bars.first.wait_for(timeout=30_000)
+        expect(page.locator('[data-panel="bars"] button.row:not([tabindex="-1"])')).to_have_count(1)
+        kind, layer, head = str(bars.nth(2).get_attribute("data-place")).split()
+        assert kind == "head"
+        assert f"head {layer}.{head}: " in (bars.nth(2).get_attribute("aria-label") or "")
+        if by_mouse:
+            bars.nth(2).click()
+        else:
+            bars.first.focus()
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Enter")
+        on_explore(page, f"transformer.h.{layer}.attn.pattern")
+        assert page.locator('[data-role="plot"]').get_attribute("data-head") == head
+        page.close()
+
+
+def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, fairytales: str) -> None:
     page = opened(launched, fairytales, by="head")
-    bar = page.locator(".js-plotly-plot .bars .point path").nth(2)
-    bar.wait_for(timeout=30_000)
-    place = page.evaluate("document.querySelector('.js-plotly-plot').data[0].customdata[2]")
-    kind, layer, head = place.split()
-    assert kind == "head"
-    box = bar.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    on_explore(page, f"transformer.h.{layer}.attn.pattern")
-    assert page.locator('[data-role="plot"]').get_attribute("data-head") == head
+    page.locator('[data-panel="bars"] button.row').first.wait_for(timeout=30_000)
+    rows = page.locator('[data-panel="bars"] button.row').evaluate_all(
+        """all => all.map((row) => {
+            const [bar, zero] = [".bar", ".zero"].map((name) => row.querySelector(name).getBoundingClientRect());
+            return [Number(row.dataset.value), bar.left - zero.left, bar.right - zero.left];
+        })"""
+    )
+    scale = max(abs(right if value > 0 else left) / abs(value) for value, left, right in rows if abs(value) > 0.05)
+    for value, left, right in rows:
+        assert (right if value > 0 else left) == pytest.approx(value * scale, abs=1.5)
+    page.close()
+
+
+def test_points_and_cells_go_by_keyboard(launched: BrowserContext, fairytales: str) -> None:
+    page = opened(launched, fairytales, part="residual")
+    plot = page.locator('[data-role="figure"][tabindex="0"]').first
+    plot.wait_for(timeout=30_000)
+    plot.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    label = plot.get_attribute("aria-label") or ""
+    assert label.startswith("Lengths: 10 points") and "depth: the embedding, then after each block 0; length" in label
+    page.keyboard.press("ArrowUp")  # the other line, at the same depth
+    other = plot.get_attribute("aria-label") or ""
+    assert other != label and "each block 0; length" in other
+    page.keyboard.press("Enter")
+    on_explore(page, "transformer.h.0.resid_post")
+    page.close()
+    page = opened(launched, fairytales, part="attention")
+    cells = page.locator("canvas.over").first
+    cells.wait_for(timeout=30_000)
+    cells.focus()
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Show on Explore").click(timeout=30_000)
+    on_explore(page, "transformer.h.3.attn")
     page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_pictures(launched: BrowserContext, fairytales: str, scheme: str) -> None:
     for part, drawn in {
-        "logit": ".js-plotly-plot",
+        "logit": '[data-panel="bars"]',
         "lens": TABLE,
         "neurons": '[data-panel="token_marks"]',
         "residual": ".js-plotly-plot",
-        "attention": ".js-plotly-plot",
+        "attention": '[data-panel="summed attention"]',
     }.items():
         page = opened(launched, fairytales, scheme=scheme, part=part)
         page.locator(drawn).first.wait_for(timeout=60_000)
