@@ -713,6 +713,13 @@ BUGS: Final = (
     ),
     # ---- in the browser: tokens ----
     Bug(
+        "a text that was typed into a box that was taken away is lost",
+        "components/prompt/prompt.js",
+        "view.area.value = left.text;",
+        "view.area.value = view.data.text;",
+        f"{DRAWN}::test_a_box_that_was_taken_away_gives_its_text_to_the_next",
+    ),
+    Bug(
         "the hovered chip one off when the prompt is cropped",
         "components/prompt/prompt.js",
         '[data-token-index="${position + view.data.cropped}"]',

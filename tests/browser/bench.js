@@ -2,6 +2,7 @@
 (() => {
   window.reports = [];
   const mounted = (window.mounted = new Map()); // name -> the element that holds its shadow root
+  const gone = new Map(); // name -> what is called when it has left the page
 
   /** An array of the payload as Arrow hands it over. */
   function column({ dtype, values }) {
@@ -31,9 +32,16 @@
     }
     const setStateValue = (field, value) => window.reports.push([field, value]);
     const parentElement = mounted.get(name).shadowRoot;
-    window.gptscopeModules.get(name)({ name, key: name, data: unpacked(data), parentElement, setStateValue });
+    gone.set(name, window.gptscopeModules.get(name)({ name, key: name, data: unpacked(data), parentElement, setStateValue }));
     // What has found its size is drawn again: in the next frame, or in the one behind it.
     return new Promise((settled) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(settled))));
+  };
+
+  /** Takes a component away; the next time it is shown it is another one. */
+  window.takeAway = (name) => {
+    mounted.get(name).remove();
+    mounted.delete(name);
+    gone.get(name)();
   };
 
   // What is drawn on canvases, with its place in CSS pixels from the canvas's own corner.

@@ -54,6 +54,36 @@ def screen(launched: BrowserContext, page: Page) -> Iterator[Screen]:
         yield opened
 
 
+# ---- the box -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("since", "kept"), [(0, True), (1, False)])
+def test_a_box_that_was_taken_away_gives_its_text_to_the_next(screen: Screen, since: int, kept: bool) -> None:
+    """Streamlit may mount the screen anew when a line was cut; what the server has not read by then is not lost."""
+    box, typed = screen.tab.locator("[data-role=prompt]"), f"{LONG}a"
+    box.fill(typed)
+    assert screen.reported("prompt")["text"] == typed
+    screen.tab.evaluate("takeAway('live')")
+    screen.forget()
+    data = screen.page.data("live")
+    data["panels"]["prompt"]["rev"] += since  # texts that the server has had from elsewhere
+    screen.draw("live", data)
+    assert box.input_value() == (typed if kept else LONG)
+    if kept:
+        assert screen.reported("prompt")["text"] == typed
+
+
+def test_a_box_whose_text_was_read_leaves_none_behind(screen: Screen) -> None:
+    box = screen.tab.locator("[data-role=prompt]")
+    box.fill("ab")
+    data = screen.page.data("live")
+    data["panels"]["prompt"] |= {"text": "ab", "ack": screen.reported("prompt")["seq"]}
+    screen.draw("live", data)
+    screen.tab.evaluate("takeAway('live')")
+    screen.draw("live", screen.page.data("live"))  # it was changed on another page
+    assert box.input_value() == LONG
+
+
 # ---- tokens ------------------------------------------------------------------------------------------------------
 
 
