@@ -225,7 +225,15 @@ def test_it_is_killed_while_it_opens_a_file(tmp_path: Path) -> None:
     load_undamaged(tmp_path)
 
 
-def test_ctrl_c_ends_the_load_and_all_its_processes(tmp_path: Path) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have SIGINT raise: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_load_and_all_its_processes(tmp_path: Path, interruptible: None) -> None:
     load_undamaged(tmp_path)
     hostile.write_zip(tmp_path / "a.pt", SLOW)
     process = opener_process()
