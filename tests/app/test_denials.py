@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from app.state import server
 from app.stores.settings import KEY_SECONDS
+from tests.app.stranger import finished
 from tests.benchmarks.denials import ATTACKS, GROWTH, Attack, measured
 
 SIZE = {"a prompt of 10 MB": 0.3, "400,000 tokens in the vocabulary, their logits by a click": 0.2}
@@ -18,6 +17,6 @@ SMALL = 0.1
 def test_what_would_take_the_server_from_all_is_refused(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(server.SHARED, "1")
     monkeypatch.setenv(KEY_SECONDS.name, "0.05")
-    found = asyncio.run(measured(attack, SIZE.get(attack.what, SMALL)))
+    found = finished(measured(attack, SIZE.get(attack.what, SMALL)))
     assert "this server" in found.told
     assert found.growth <= GROWTH

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.guard import uploads
 from tests.app import forged
-from tests.app.stranger import Stranger, stranger
+from tests.app.stranger import Stranger, finished, stranger
 from tests.browser.driver import server
 
 TEXTS = ("To be", "or not", "to be,", "that is", "the question")
@@ -106,7 +106,7 @@ async def _forge_messages(url: str) -> None:
 
 
 def test_no_message_breaks_the_page_or_reaches_another(address: str) -> None:
-    asyncio.run(_forge_messages(address))
+    finished(_forge_messages(address))
 
 
 def _states(page: Stranger) -> list[WidgetState]:
@@ -137,7 +137,7 @@ async def _forge_states(url: str) -> None:
 
 
 def test_no_state_in_a_fragment_breaks_the_page_or_reaches_another(address: str) -> None:
-    asyncio.run(_forge_states(address))
+    finished(_forge_states(address))
 
 
 async def _cut(url: str, data: bytes | str) -> None:
@@ -157,7 +157,7 @@ async def _listen(page: Stranger) -> None:
 
 @pytest.mark.parametrize("what", FRAMES)
 def test_a_frame_that_is_no_message_ends_its_own_connection(address: str, what: str) -> None:
-    asyncio.run(_cut(address, FRAMES[what]))
+    finished(_cut(address, FRAMES[what]))
 
 
 # Files without their widget
@@ -203,7 +203,7 @@ def test_one_person_has_so_many_files_waiting_and_the_others_are_served(address:
         assert put(address, mine, "f99", 10) == 204
         assert put(address, "no-such-session", "f0", 10) == 400
 
-    asyncio.run(_with_files(address, act))
+    finished(_with_files(address, act))
 
 
 def test_a_server_can_take_no_uploads_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,4 +218,4 @@ def test_a_server_can_take_no_uploads_at_all(monkeypatch: pytest.MonkeyPatch) ->
                 assert not any("file_uploader" in name for name in me.widgets)
                 assert me.errors == []
 
-        asyncio.run(act())
+        finished(act())
