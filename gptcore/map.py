@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gptcore.checkpoint import CheckpointError, load
 from gptcore.config import PRESETS, ConfigError, GPTConfig
-from gptcore.export.whole_file import checked_suffix, write_whole
+from gptcore.export.target import checked_suffix, write_target
 from gptcore.graph.architecture import Architecture, architecture
 from gptcore.graph.mermaid import to_mermaid
 from gptcore.graph.node import ATTENTION, SDPA
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         arch = architecture(config_of(options.config))
         view = view_named(arch, options.view)
         text = _drawn(arch, target.suffix.lower(), options.config, view, options.layer, options.unfold, options.T)
-        write_whole(target, lambda file: file.write(text.encode()))
+        write_target(target, lambda file: file.write(text.encode()))
     except CheckpointError as error:
         return _sorry(f"{error}; or give a preset: {', '.join(PRESETS)}")
     except (ValueError, IndexError) as error:

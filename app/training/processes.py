@@ -22,6 +22,7 @@ import psutil
 from app.training import lock
 from app.training.learning_curves import read_json
 from gptcore.checkpoint.training_files import SETTINGS
+from gptcore.whole_file import write_whole
 
 NOTE, LOG = "training.json", "log.txt"
 MOST_LOG = 2**14
@@ -94,9 +95,7 @@ def read_note(folder: Path) -> Note | None:
 
 def write_note(folder: Path, note: Note) -> None:
     """Replace the note in a folder atomically: a reader finds the old one or the new one."""
-    temporary = folder / f"{NOTE}.{threading.get_ident()}.tmp"
-    temporary.write_text(json.dumps(note, indent=2), encoding="utf-8")
-    os.replace(temporary, folder / NOTE)
+    write_whole(folder / NOTE, lambda file: file.write(json.dumps(note, indent=2).encode()))
 
 
 def find(folder: Path, note: Note) -> psutil.Process | None:

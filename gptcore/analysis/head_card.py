@@ -209,7 +209,7 @@ class _Made:
         pattern = self.trace.rows(architecture(self.config).named("pattern", layer), 0, self.trace.T)[0, head]
         pattern = pattern.float().cpu()  # (T, T)
         ids, at = self.trace.ids[0], self.position
-        read = int(ids[int(pattern[at].argmax())])
+        token, read = int(ids[at]), int(ids[int(pattern[at].argmax())])
         facts, losses = self.facts, self.losses
         return HeadCard(
             layer,
@@ -219,8 +219,8 @@ class _Made:
             position=at,
             looks_here=self._edges(pattern[at], at, at + 1),
             by_distance=torch.stack([pattern.diagonal(-back).mean() for back in range(self.trace.T)]),
-            prefers=Tokens.top(_qk(self.model, self.weights, layer, head, int(ids[at])), self.count),
-            writes=Tokens.top(_ov(self.model, self.weights, layer, head, read), self.count),
+            prefers=Tokens.top(_circuit("qk", self.model, self.weights, layer, head, token), self.count),
+            writes=Tokens.top(_circuit("ov", self.model, self.weights, layer, head, read), self.count),
             read_token=read,
             copying=float(facts.copying[layer, head]),
             copying_of_tokens=float(facts.copying_of_tokens[layer, head]),
@@ -264,8 +264,7 @@ def qk_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, 
     >>> qk_logits(GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)), 1, 0, 3).shape
     torch.Size([5])
     """
-    gpt = model_of(model)
-    return _qk(gpt, head_weights(gpt), layer, head, token)
+    return _circuit("qk", model_of(model), head_weights(model), layer, head, token)
 
 
 def ov_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, " V"]:
@@ -280,26 +279,19 @@ def ov_logits(model: Model, layer: int, head: int, token: int) -> Float[Tensor, 
     >>> ov_logits(GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)), 1, 0, 3).shape
     torch.Size([5])
     """
-    gpt = model_of(model)
-    return _ov(gpt, head_weights(gpt), layer, head, token)
+    return _circuit("ov", model_of(model), head_weights(model), layer, head, token)
 
 
 @torch.no_grad()
-def _qk(gpt: GPT, weights: HeadWeights, layer: int, head: int, token: int) -> Tensor:
+def _circuit(
+    kind: Literal["qk", "ov"], gpt: GPT, weights: HeadWeights, layer: int, head: int, token: int
+) -> Float[Tensor, " V"]:
+    """Return a token's row of a head's circuit: from the embedding to the embedding (qk), or to the logits (ov)."""
     tokens = embedding(gpt)
-    _in_model(weights, layer, head, token, len(tokens))
-    return tokens @ (weights.k[layer, head] @ (tokens[token] @ weights.q[layer, head]))
-
-
-@torch.no_grad()
-def _ov(gpt: GPT, weights: HeadWeights, layer: int, head: int, token: int) -> Tensor:
-    tokens = embedding(gpt)
-    _in_model(weights, layer, head, token, len(tokens))
-    return tokens[token] @ weights.v[layer, head] @ weights.o[layer, head] @ unembedding(gpt)
-
-
-def _in_model(weights: HeadWeights, layer: int, head: int, token: int, V: int) -> None:
-    sizes = {"layer": (layer, weights.q.size(0)), "head": (head, weights.q.size(1)), "token": (token, V)}
+    sizes = {"layer": (layer, weights.q.size(0)), "head": (head, weights.q.size(1)), "token": (token, len(tokens))}
     for name, (index, size) in sizes.items():
         if not 0 <= index < size:
             raise IndexError(f"there is no {name} {index}; choose one from 0 to {size - 1}")
+    q, k, v, o = (each[layer, head] for each in (weights.q, weights.k, weights.v, weights.o))
+    x = tokens[token]
+    return tokens @ (k @ (x @ q)) if kind == "qk" else x @ v @ o @ unembedding(gpt)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from gptcore.data.errors import DataError
+from gptcore.whole_file import unfinished, write_whole
 
 CACHE_FOLDER = "GPTSCOPE_CACHE"
 """Environment variable with the path of the cache folder, in place of the user's usual one."""
@@ -25,7 +24,7 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("gptscope"))
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_kept(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write the file atomically: a reader, or a crash, finds the whole file or none.
 
     Raises:
@@ -33,17 +32,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", suffix=".part", delete=False) as file:
-            try:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(file.name)
-                raise
-        _sync_folder(path.parent)
+        write_whole(path, write)
     except OSError as error:
         raise DataError(
             f"{path} could not be written ({error.strerror or error}); make room, or set {CACHE_FOLDER} to another "
@@ -78,18 +67,8 @@ def write_once(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     try:
         if path.exists():
             return
-        for left in path.parent.glob(f"{path.name}.*.part"):
+        for left in unfinished(path):
             left.unlink(missing_ok=True)
-        write_whole(path, write)
+        write_kept(path, write)
     finally:
         lock.release()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new file name survive a crash of the machine, if the operating system can."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gptcore.data import fairytales
-from gptcore.data.cache import cache_folder, write_whole
+from gptcore.data.cache import cache_folder, write_kept
 from gptcore.data.errors import DataError
 
 DATA_FOLDER = "GPTSCOPE_DATA"
@@ -118,7 +118,7 @@ def _download(dataset: DataSet) -> Path:
             f"{dataset.url} does not give the published {dataset.file}: SHA-256 {found}, expected {dataset.sha256}; "
             f"{_by_hand(dataset)}"
         )
-    write_whole(kept, lambda file: file.write(text))
+    write_kept(kept, lambda file: file.write(text))
     return kept
 
 

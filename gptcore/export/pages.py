@@ -10,7 +10,7 @@ from gptcore.capture.trace import Trace
 from gptcore.export import page_facts, page_stores
 from gptcore.export.page_source import page
 from gptcore.export.page_stores import Array, Store, Stores
-from gptcore.export.whole_file import Place, checked_suffix, write_whole
+from gptcore.export.target import Place, checked_suffix, write_target
 from gptcore.graph.architecture import architecture
 from gptcore.tokenizer import Tokenizer
 
@@ -63,7 +63,7 @@ def html(
     """
     target = checked_suffix(path, SUFFIXES)
     text, left_out = document(trace, tokenizer=tokenizer, title=title, sequence=sequence, most_bytes=most_bytes)
-    write_whole(target, lambda file: file.write(text))
+    write_target(target, lambda file: file.write(text))
     return Page(len(text), left_out)
 
 

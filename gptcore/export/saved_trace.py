@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gptcore.config import ConfigError, GPTConfig
 from gptcore.export.metadata import PROGRAM, VERSION
-from gptcore.export.whole_file import Place
+from gptcore.export.target import Place
 from gptcore.graph.architecture import Architecture, architecture
 from gptcore.graph.ops import Axes
 

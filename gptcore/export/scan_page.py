@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gptcore.analysis.scan import AT_STAKE, TITLES, Finding, rank_findings
 from gptcore.capture.trace import Trace
-from gptcore.export.whole_file import Place, checked_suffix, write_whole
+from gptcore.export.target import Place, checked_suffix, write_target
 from gptcore.graph.architecture import architecture
 from gptcore.notebook.html_text import Html, element, joined
 from gptcore.notebook.picture import picture, pooled
@@ -56,7 +56,7 @@ def scan_html(
     """
     target = checked_suffix(path, SUFFIXES)
     made = scan_document(findings, trace, tokenizer=tokenizer, title=title)
-    write_whole(target, lambda file: file.write(made))
+    write_target(target, lambda file: file.write(made))
 
 
 def scan_document(

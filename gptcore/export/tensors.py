@@ -13,7 +13,7 @@ from gptcore.capture.trace import Trace
 from gptcore.export import safetensors_writer
 from gptcore.export.metadata import metadata
 from gptcore.export.saved_trace import SavedTrace
-from gptcore.export.whole_file import Place, checked_suffix, write_whole
+from gptcore.export.target import Place, checked_suffix, write_target
 from gptcore.graph.ops import Axes
 
 LINES_AT_ONCE = 2**16
@@ -55,7 +55,7 @@ def tensor(trace: Trace | SavedTrace, name: str, path: Place) -> None:
     """
     target = checked_suffix(path, [*WRITERS])
     found = trace[name].cpu()
-    write_whole(target, lambda file: WRITERS[target.suffix.lower()](file, trace, name, found))
+    write_target(target, lambda file: WRITERS[target.suffix.lower()](file, trace, name, found))
 
 
 def columns(axes: Axes) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import torch
 from gptcore.capture.trace import Trace
 from gptcore.export import safetensors_writer
 from gptcore.export.metadata import metadata
-from gptcore.export.whole_file import Place, checked_suffix, write_whole
+from gptcore.export.target import Place, checked_suffix, write_target
 from gptcore.graph.architecture import architecture
 from gptcore.tokenizer import Tokenizer
 
@@ -59,7 +59,7 @@ def trace(trace: Trace, path: Place, *, names: Sequence[str] | None = None, toke
     labels = None if tokenizer is None else [[tokenizer.label(each) for each in row] for row in ids]
     texts = metadata("trace", trace.config, {name: shapes[name][0] for name in wanted}, ids, labels, trace.edits)
     entries = {name: (dtype, shapes[name][1]) for name, dtype in _dtypes(trace, wanted)}
-    write_whole(target, lambda file: _write(file, trace, entries, texts))
+    write_target(target, lambda file: _write(file, trace, entries, texts))
 
 
 def _write(

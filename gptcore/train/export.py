@@ -19,7 +19,8 @@ from gptcore.checkpoint.training_files import LOSS_TABLE
 from gptcore.train.card import card
 from gptcore.train.loop import Trainer
 from gptcore.train.settings import OF_INIT_FROM, Settings
-from gptcore.train.training_folder import TEMPORARY, TrainingFolder, write_whole
+from gptcore.train.training_folder import TrainingFolder
+from gptcore.whole_file import PART, write_whole
 
 COLUMNS = ("step", "loss", "train_loss", "val_loss", "val_accuracy", "lr", "tokens_per_s", "grad_norm")
 OF_THIS_MACHINE = ("out", "export", "resume", "init_from")
@@ -86,10 +87,10 @@ def curve(folder: TrainingFolder) -> str:
 
 def _copy_snapshots(made: Path, target: Path) -> None:
     """Copy the training's snapshots, in place of those of an older export, which belong to other weights."""
-    new = target.with_name(f".{target.name}{TEMPORARY}")
+    new = target.with_name(f".{target.name}{PART}")
     shutil.rmtree(new, ignore_errors=True)
     if made.is_dir():
-        shutil.copytree(made, new, ignore=shutil.ignore_patterns(f"*{TEMPORARY}"))
+        shutil.copytree(made, new, ignore=shutil.ignore_patterns(f"*{PART}"))
     if target.is_dir():
         shutil.rmtree(target)
     if new.is_dir():

@@ -13,7 +13,8 @@ from gptcore.analysis.head_scores import KINDS, head_scores
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from gptcore.model import GPT
 from gptcore.skip_init import twin
-from gptcore.train.training_folder import whole_lines, write_whole
+from gptcore.train.training_folder import whole_lines
+from gptcore.whole_file import write_whole
 
 
 def write(run: Path, model: GPT, step: int, losses: dict[str, float], dtype: torch.dtype) -> None:

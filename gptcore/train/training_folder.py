@@ -9,21 +9,19 @@ atomically: a reader, or a crash, finds the old one or the new one.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 from gptcore.checkpoint.training_files import BEST, LAST, METRICS, SETTINGS
 from gptcore.train.settings import Settings
+from gptcore.whole_file import PART, write_whole
 
 LOCK = "run.lock"
-TEMPORARY = ".tmp"
 PATIENCE = 2.0
 """Seconds to wait for the lock: the system may need a moment to free the lock of a killed process."""
 
@@ -120,7 +118,7 @@ class TrainingFolder:
         """Remove the metrics of steps that a resumed training repeats, and unfinished files of a killed one."""
         kept = [json.dumps(line) + "\n" for line in self.read_metrics() if line["step"] <= step]
         write_whole(self.metrics, lambda file: file.write("".join(kept).encode()))
-        for left in self.path.rglob(f"*{TEMPORARY}"):
+        for left in self.path.rglob(f"*{PART}"):
             left.unlink(missing_ok=True)
 
 
@@ -135,19 +133,3 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return found
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file atomically: write it under a temporary name, flush it to disk, and rename it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
-            raise error.__context__ from None  # torch.save reports a full disk as a RuntimeError
-        raise

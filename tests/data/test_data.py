@@ -27,7 +27,7 @@ from gptcore import data
 from gptcore.data import DataError, fairytales, text
 from gptcore.data import source as sources
 from gptcore.data import tokens as on_disk
-from gptcore.data.cache import write_once, write_whole
+from gptcore.data.cache import write_kept, write_once
 from gptcore.data.text import END_OF_TEXT, Span, SplitText, find_split, pieces, split_bytes
 from gptcore.data.tokens import tokenized
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, Tokenizer
@@ -551,7 +551,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(DataError, match=r"file could not be written \(No space left on device\)"):
-        write_whole(tmp_path / "file", fail)
+        write_kept(tmp_path / "file", fail)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "old")]
 
 

@@ -147,7 +147,7 @@ def test_a_run_folder_opens_while_it_is_written(tmp_path: Path, text: Path) -> N
         gptcore.load(settings.out)
     trainer.run()
     best, last = settings.out / "best.pt", settings.out / "last.pt"
-    (settings.out / "last.pt.1.tmp").write_bytes(b"half")
+    (settings.out / "last.pt.1.part").write_bytes(b"half")
     assert gptcore.load(settings.out).info["source"] == str(best)
     best.unlink()
     assert gptcore.load(settings.out).info["source"] == str(last)

@@ -194,7 +194,7 @@ def test_snapshots_are_shipped_and_older_ones_are_not(tmp_path: Path, text: Path
     assert (target / "notes.txt").read_text() == "mine"  # `save` leaves other files alone
     exported(small(tmp_path, text, "third", export=target, steps=2))
     assert snapshots(target) == ()
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
     assert native.is_ours(target)
 
 

@@ -17,10 +17,11 @@ import torch
 
 import gptcore
 from gptcore.checkpoint.snapshots import snapshots
-from gptcore.train import finite, training_folder
+from gptcore.train import finite
 from gptcore.train.__main__ import main
 from gptcore.train.loop import Trainer
-from gptcore.train.training_folder import TrainingFolder, write_whole
+from gptcore.train.training_folder import TrainingFolder
+from gptcore.whole_file import write_whole
 from tests.conftest import random_model
 from tests.training import a_text, ended, forked, metrics, options, resumed, same_weights, small, train, until, weights
 
@@ -56,8 +57,8 @@ def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(
             for file in (parts / "metrics.jsonl", parts / "snapshots" / "index.jsonl"):
                 with file.open("a") as opened:
                     opened.write('{"step": 5')
-            (parts / "last.pt.77.tmp").write_bytes(b"half")
-            (parts / "snapshots" / "0000300.safetensors.77.tmp").write_bytes(b"half")
+            (parts / "last.pt.77.part").write_bytes(b"half")
+            (parts / "snapshots" / "0000300.safetensors.77.part").write_bytes(b"half")
     status, _, errors = ended(train("--out", str(parts), "--resume"))
     assert status == 0, errors
     assert ended(uninterrupted)[0] == 0
@@ -80,33 +81,6 @@ def test_killed_before_its_first_save_it_begins_again(tmp_path: Path, text: Path
     assert [line["step"] for line in metrics(settings.out)] == [0, 1, 2, 3, 4, 4]
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "last.pt"
-    write_whole(target, lambda file: file.write(b"old"))
-
-    def fail(file: object) -> None:
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(target, fail)
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_full_disk_as_pytorch_tells_it_is_told_as_the_system_did(tmp_path: Path) -> None:
-    """PyTorch's writer fails once more when it is closed, with another error."""
-
-    def fail(file: object) -> None:
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        finally:
-            raise RuntimeError("PytorchStreamWriter failed writing central directory")
-
-    with pytest.raises(OSError, match="No space left on device"):
-        write_whole(tmp_path / "last.pt", fail)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("what", ["last.pt", "best.pt", "metrics.jsonl", "snapshots"])
 def test_a_full_disk_keeps_the_last_save(
     what: str, tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -114,7 +88,7 @@ def test_a_full_disk_keeps_the_last_save(
     """The disk is full from step 20 on, for one of the files."""
     out = tmp_path / "run"
     full = OSError(errno.ENOSPC, "No space left on device", what)
-    write, log = training_folder.write_whole, TrainingFolder.log
+    write, log = write_whole, TrainingFolder.log
 
     def written(path: Path, content: object) -> None:
         if what in str(path) and (out / "last.pt").exists() and len(metrics(out)) > 15:
@@ -137,7 +111,7 @@ def test_a_full_disk_keeps_the_last_save(
     assert "error: the disk is full ([Errno 28] No space left on device" in errors
     assert "Make room, then continue with: python -m gptcore.train" in errors
     assert torch.load(out / "last.pt", weights_only=True)["iter_num"] == 0
-    assert not list(out.rglob("*.tmp"))
+    assert not list(out.rglob("*.part"))
     assert main(["--out", str(out), "--resume"]) == 0
     whole = small(tmp_path, text, "whole", snapshots=(20,))
     Trainer(whole).run()

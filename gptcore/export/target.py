@@ -1,21 +1,20 @@
-"""A file that is written whole or not at all. This file knows no format."""
+"""The file that an export is written to: the end of its name, its folder. This file knows no format."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
+
+from gptcore.whole_file import write_whole
 
 Place = str | os.PathLike[str]
 """The path of a file."""
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under a temporary name beside it, then rename it: nobody ever finds a part of it.
-
-    A file that was there is replaced; a missing folder is made.
+def write_target(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write the file whole or not at all; a missing folder is made.
 
     Raises:
         OSError: it cannot be written; what was there is unchanged, and nothing else is left.
@@ -23,16 +22,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the path of a file in it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, write)
 
 
 def checked_suffix(place: Place, suffixes: Sequence[str]) -> Path:
