@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gptcore", "app")
+TESTS = "tests"
+"""The folder whose functions may be called by a noun: what they hold true, or what they give."""
 FORBIDDEN = frozenset({"of", "whether", "what", "who", "whose", "whom", "where", "how", "why", "when"})
 NO_VERBS = frozenset(
     {"a", "an", "the", "one", "all", "each", "every", "any", "this", "these", "those", "it", "its", "no", "both"}
@@ -62,10 +64,10 @@ def _is_value(node: ast.AST) -> bool:
 def faults(root: Path) -> list[str]:
     """Return each docstring that begins wrongly, as "file:line begins with ..."."""
     found = []
-    for file in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+    for file in sorted(path for room in (*PACKAGES, TESTS) for path in (root / room).rglob("*.py")):
         name = file.relative_to(root).as_posix()
         for line, text, is_function in sorted(docstrings(ast.parse(file.read_text(encoding="utf-8")))):
-            if why := fault(text, is_function):
+            if why := fault(text, is_function and not name.startswith(TESTS)):
                 found.append(f"{name}:{line} {why}")
     return found
 
@@ -76,6 +78,10 @@ def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
 
 def test_the_check_finds_each_kind_of_docstring(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text(
+        '"""A noun."""\ndef test_it():\n    """The side is open."""\ndef side():\n    """Where it ends."""\n'
+    )
     (tmp_path / "gptcore" / "graph").mkdir(parents=True)
     (tmp_path / "gptcore" / "graph" / "draw.py").write_text(
         '"""How it is drawn."""\n'
@@ -95,4 +101,5 @@ def test_the_check_finds_each_kind_of_docstring(tmp_path: Path) -> None:
         "gptcore/graph/draw.py:12 begins with 'The', no verb",
         "gptcore/graph/draw.py:14 begins with 'Draws', no imperative",
         "gptcore/graph/draw.py:16 begins with 'Whether'",
+        "tests/test_a.py:5 begins with 'Where'",
     ]

@@ -94,7 +94,7 @@ class Run:
 
     @property
     def problem(self) -> str:
-        """Why the run is not as it should be; empty where it is."""
+        """Return why the run is not as it should be; empty where it is."""
         try:
             outcomes = json.loads((self.copy / "outcomes").read_text())
         except OSError:

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from tests.browser.driver import ROOT
 
 ARROW = "__streamlit_arrow_ref__"
-"""Where Streamlit's JSON names an array that travels beside it."""
+"""The key by which Streamlit's JSON names an array that travels beside it."""
 
 
 def decoded(proto: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Page(Sent):
     # What comes out
 
     def panel(self, name: str) -> dict[str, Any]:
-        """What a panel of the fragment was sent, its arrays among it."""
+        """Return the data that a panel of the fragment was sent, its arrays among it."""
         sent = self.data()
         arrays = {key.partition(".")[2]: value for key, value in sent.items() if key.startswith(f"{name}.")}
         return {**sent["panels"][name], **arrays}
@@ -134,7 +134,7 @@ class Page(Sent):
         return lines
 
     def about(self) -> tuple[str, str, int]:
-        """What is said of the inspected node: all that can be read, its formula, and how many heads are offered."""
+        """Return what is said of the inspected node: all that can be read, its formula, and the number of heads."""
         sent = self.panel("node")
         return "\n".join([sent["label"], sent["id"], sent["summary"]]), sent["formula"], sent["n_head"]
 

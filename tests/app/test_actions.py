@@ -1,4 +1,4 @@
-"""What a person can do: each action as a whole or not at all, reports of the browser as actions, one way to change."""
+"""Actions of a person: each as a whole or not at all, reports of the browser as actions, one way to change."""
 
 from __future__ import annotations
 

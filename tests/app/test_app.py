@@ -1,4 +1,4 @@
-"""What the screen is made of, without a browser: the explorer's actions, its pictures and slices, its page."""
+"""The screen without a browser: the explorer's actions, its pictures and slices, its page."""
 
 from __future__ import annotations
 

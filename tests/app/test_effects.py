@@ -1,4 +1,4 @@
-"""What changes of the run do, as it is sent: the loss of each token, and attribution's prediction beside the actual."""
+"""The effects of changes, as they are sent: the loss of each token, attribution's prediction beside the actual."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ DRAWN = {
 
 
 RAW = re.compile(r"(?<!\\)(?:!\[m\]|<img|<script|<style|\[l\]|:material/home|\$\\+frac|:streamlit:)")
-"""What hostile texts hold, where it is not escaped."""
+"""The marks of hostile texts that were not escaped."""
 
 
 def markdown_of(at: AppTest) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What each panel of the main screen is sent, against what gptcore computes for the same prompt.
+"""The data that each panel of the main screen is sent, against what gptcore computes for the same prompt.
 
 The model is lopsided (tests/lopsided.py), the prompt mostly longer than its context, the head and the layer never the
 first: a swapped axis, another head, the wrong end of the prompt or stale weights then give other numbers.

@@ -1,4 +1,4 @@
-"""What the page Training is sent, against what gptcore computes: losses of a prompt, curves of a run, a head."""
+"""The data of the page Training, against what gptcore computes: losses of a prompt, curves of a run, a head."""
 
 from __future__ import annotations
 

@@ -439,7 +439,7 @@ class Page:
         self.app.run()
 
     def data(self, name: str = "live") -> dict[str, Any]:
-        """What a component gets."""
+        """Return the data that a component gets."""
         assert not self.app.exception
         proto = next(
             element.proto

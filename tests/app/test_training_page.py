@@ -57,7 +57,7 @@ def section(at: AppTest, name: str) -> AppTest:
 
 
 def payload(at: AppTest) -> dict[str, Any]:
-    """What the losses view was sent."""
+    """Return the data that the losses view was sent."""
     (proto,) = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "gptscope_losses"]
     return json.loads(proto.json)
 

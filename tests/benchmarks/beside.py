@@ -1,4 +1,4 @@
-"""What a key costs in Chromium while a training that the page started runs: `python -m tests.benchmarks.beside`.
+"""The cost of a key in Chromium while a training that the page started runs: `python -m tests.benchmarks.beside`.
 
 The training is the largest that the page offers, for text; it is held and let go in turn, a few keys each.
 """

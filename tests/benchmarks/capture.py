@@ -1,4 +1,4 @@
-"""What a trace costs, in time and memory, on GPT-2 small's shape: `python -m tests.benchmarks.capture`."""
+"""The cost of a trace, in time and memory, on GPT-2 small's shape: `python -m tests.benchmarks.capture`."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def memory() -> bool:
 
 
 def stated(model: gptcore.GPT) -> bool:
-    """What a full trace of GPT-2 small holds, and what `capture_cost` said before."""
+    """Print what a full trace of GPT-2 small holds, and what `capture_cost` said before."""
     held = gptcore.capture(model, ids(1024)).nbytes()
     said = gptcore.capture_cost(model.config, T=1024)
     good = report("GB held by a trace of GPT-2 small at T = 1024", held / 1e9, 0.75)

@@ -1,4 +1,4 @@
-"""What edits and explanations cost, on GPT-2 small's shape: `python -m tests.benchmarks.edits`. With `--browser`, in
+"""The cost of edits and explanations, on GPT-2 small's shape: `python -m tests.benchmarks.edits`. With `--browser`, in
 Chromium: a head switched off and on until all panels show it, and a key with one edit on against one without; with
 `--large` the same at GPT-2 small's size."""
 

@@ -72,7 +72,7 @@ class KneserNey:
         return p
 
     def nats(self, tokens: Tokens) -> float:
-        """Of all tokens of a row but the first."""
+        """The losses of all tokens of a row but the first."""
         row = np.concatenate([np.full(self.order - 1, -1), tokens.astype(np.int64)])
         behind = _behind(row, self.order)[1:]
         return float(-np.log(self.probabilities(behind[:, :-1], behind[:, -1])).sum())
@@ -106,7 +106,7 @@ def _joined(rows: Ints, V: int) -> Ints:
 
 
 def _find(known: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Where each stands in a sorted row, and whether it does."""
+    """The place of each in a sorted row, and True where it is there."""
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     return at, known[at] == wanted
 
@@ -126,7 +126,7 @@ def sliding(tokens: Tokens, block_size: int, batch_size: int = 16) -> Iterator[t
 
 @torch.no_grad()
 def nats(model: GPT, windows: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """Of all targets, in float32."""
+    """The losses of all targets, in float32."""
     total = 0.0
     for x, y in windows:
         logits, _ = model(x, y)
@@ -135,7 +135,7 @@ def nats(model: GPT, windows: Iterable[tuple[Tensor, Tensor]]) -> float:
 
 
 def text_bytes(tokenizer: Tokenizer, tokens: Tokens) -> int:
-    """How many bytes of text the targets stand for, all tokens but the first; an end of text for none."""
+    """The number of bytes of text that the targets stand for, all tokens but the first; an end of text for none."""
     special = tokenizer.special.values() if isinstance(tokenizer, BPETokenizer) else ()
     lengths = [0 if i in special else len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
     return sum(lengths[i] for i in tokens[1:])

@@ -1,4 +1,4 @@
-"""What a key costs in Chromium: `python -m tests.benchmarks.keystroke`. From the input event to the frame after every
+"""The cost of a key in Chromium: `python -m tests.benchmarks.keystroke`. From the input event to the frame after every
 visible panel has painted this prompt's numbers; bytes that the server sends for it; and the start of the app."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What it costs to load a GPT-2 of 124M parameters, in time and memory: `python -m tests.benchmarks.loading`.
+"""The cost of loading a GPT-2 of 124M parameters, in time and memory: `python -m tests.benchmarks.loading`.
 
 The weights are random, in float32, in a temporary folder that transformers writes; its own loading is the other side
 of the ratio. Both have imported all they need, and the file is in the kernel's cache. Memory is measured on Linux only.
@@ -28,7 +28,7 @@ Loader = Callable[[str], torch.nn.Module]
 
 
 def loader(library: str) -> Loader:
-    """How a library loads a folder; it is imported here, before anything is measured."""
+    """Return how a library loads a folder; it is imported here, before anything is measured."""
     if library == "gptcore":
         import gptcore
 

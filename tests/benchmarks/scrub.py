@@ -1,4 +1,4 @@
-"""What a move of the timeline costs in Chromium: `python -m tests.benchmarks.scrub`.
+"""The cost of a move of the timeline in Chromium: `python -m tests.benchmarks.scrub`.
 
 From the slider's event to the frame after every panel has painted that step's numbers; in turn with keys at the final
 model and at a snapshot.
@@ -24,7 +24,7 @@ MODELS = {
     "nano-sort": GPTConfig.preset("nano-sort"),
     "induction": GPTConfig(block_size=128, vocab_size=64, n_layer=2, n_head=4, n_embd=128),
 }
-"""Of the shapes of the shipped models; the cost does not ask what the weights are."""
+"""Snapshots in the shapes of the shipped models; the cost does not ask what the weights are."""
 SNAPSHOTS, MOVES = 20, 60
 LETTERS = "".join(chr(c) for c in range(65, 65 + 64))
 WATCH_SLIDER = """

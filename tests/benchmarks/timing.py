@@ -42,7 +42,7 @@ def report(what: str, measured: float, bound: float, detail: str = "") -> bool:
 
 @contextmanager
 def absolute() -> Iterator[None]:
-    """Of times that are no ratios: prints in the end what the machine was like, which they hang upon.
+    """Print in the end what the machine was like, for times that are no ratios, which hang upon it.
 
     That is the share of the time that a virtual machine's host gave to others (Linux tells it), and what a fixed loop
     took before and after: both can double on a shared host.

@@ -1,4 +1,4 @@
-"""What it costs to make ids of texts larger than memory: `python -m tests.benchmarks.tokens [text]`.
+"""The cost of making ids of texts larger than memory: `python -m tests.benchmarks.tokens [text]`.
 
 Files of 0.1, 0.3 and 1 GB of sentences of the text (default: fairytales) in random order with other numbers between,
 a vocabulary of 2,048 ids learnt from the text itself, each file in a fresh process. Peak memory is the kernel's

@@ -1,4 +1,4 @@
-"""How fast training is: `python -m tests.benchmarks.training`. Tokens per second against a plain loop over a plain
+"""The speed of training: `python -m tests.benchmarks.training`. Tokens per second against a plain loop over a plain
 model of the same sizes, precision and optimizer, as nanoGPT's `train.py` is built; and what torch.compile brings.
 
 Both run in this process and take turns, `--steps` steps at a time. `--size baby` is nanoGPT's baby GPT.
@@ -120,7 +120,7 @@ def ours(settings: Settings) -> tuple[Trainer, Callable[[], None]]:
 
 
 def tokens_per_second(trainer: Trainer, step: Callable[[], None], steps: int) -> float:
-    """Of so many steps, waited for."""
+    """The time of so many steps, waited for."""
     start = time.perf_counter()
     for _ in range(steps):
         step()
@@ -131,7 +131,7 @@ def tokens_per_second(trainer: Trainer, step: Callable[[], None], steps: int) ->
 
 
 def flops_per_token(trainer: Trainer) -> float:
-    """Of training, forward and backward: 6 for each weight but the positions', and the attention's products.
+    """FLOPs of training, forward and backward: 6 for each weight but the positions', and the attention's products.
 
     Source: Chowdhery et al. 2022 (PaLM), appendix B, as nanoGPT's `estimate_mfu`.
     """

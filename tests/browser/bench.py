@@ -60,7 +60,7 @@ class Bench(Generic[Shown]):
         return f'[data-panel="{name}"]'
 
     def all(self, selector: str, script: str) -> list[Any]:
-        """What a script tells of each element that is found."""
+        """Return what a script tells of each element that is found."""
         found: list[Any] = self.tab.locator(selector).evaluate_all(f"all => all.map({script})")
         return found
 
@@ -70,7 +70,7 @@ class Bench(Generic[Shown]):
         return [call for call in found if (call["panel"], call["canvas"]) == (panel, canvas)]
 
     def reported(self, name: str) -> dict[str, Any]:
-        """What a panel, or a component, said last."""
+        """Return what a panel, or a component, said last."""
         self.tab.wait_for_function("(name) => reports.some(([field]) => field === name)", arg=name)
         found: list[Any] = self.tab.evaluate("(name) => reports.filter(([field]) => field === name).at(-1)", name)
         event: dict[str, Any] = found[1]

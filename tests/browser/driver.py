@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PANELS = ("map", "attention", "inspector", "prediction")
-"""What must show the numbers of the prompt; the prompt itself has its own panel."""
+"""Panels that must show the numbers of the prompt; the prompt itself has its own."""
 
 DEEP_QUERY = """
 window.deepQuery = (selector) => {

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
 ARTEFACTS = Path(os.environ.get("GPTSCOPE_ARTEFACTS", ROOT / "tests" / "artefacts"))
-"""Where screenshots are kept."""
+"""The folder of screenshots."""
 
 
 def run_of(checkpoint: Checkpoint, text: str) -> Trace:
@@ -53,7 +53,7 @@ def test_the_first_second_shows_the_truth(page: Page, shakespeare: Checkpoint) -
 
 
 def boxes(page: Page) -> dict[str, dict[str, float]]:
-    """Where the panels and the plot stand."""
+    """Return where the panels and the plot stand."""
     script = """() => Object.fromEntries(["map", "attention", "inspector", "prediction", "lens", "node"].map((name) => [
         name, deepQuery(`[data-panel="${name}"]`)[0].getBoundingClientRect().toJSON(),
     ]).concat([["plot", deepQuery('[data-role="plot"]')[0].getBoundingClientRect().toJSON()]]))"""

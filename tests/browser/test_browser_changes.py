@@ -26,7 +26,7 @@ ROW = '[data-role="next-token"]'
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of the app with the lopsided model, instead of the default."""
+    """Address of the app with the lopsided model, instead of the default."""
     folder: Path = write_folder(tmp_path_factory.mktemp("models") / "lopsided", lopsided(), prompt=FITS)
     with server(str(folder)) as (url, _):
         yield url

@@ -1,4 +1,4 @@
-"""What each part says, in the browser: a table that stays small however long the prompt is, by mouse and by keyboard;
+"""The words of each part in the browser: a table that stays small however long the prompt is, by mouse and by keyboard;
 clicks that lead to Explore."""
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ QUIET = 1.0
 
 
 class Wire:
-    """What the server sends to a page."""
+    """The messages that the server sends to a page."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -54,12 +54,12 @@ class Wire:
 
 
 def runs(messages: list[ForwardMsg]) -> int:
-    """How many times the script was begun."""
+    """The number of times that the script was begun."""
     return sum(message.WhichOneof("type") == "new_session" for message in messages)
 
 
 def drawings(messages: list[ForwardMsg]) -> int:
-    """How many drawings were sent: maps and formulas."""
+    """The number of drawings that were sent: maps and formulas."""
     return b"".join(message.SerializeToString() for message in messages).count(b"<svg")
 
 

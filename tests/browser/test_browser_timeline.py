@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    """Of the app with the model that has snapshots, instead of the default."""
+    """Address of the app with the model that has snapshots, instead of the default."""
     with server(str(folder)) as (url, _):
         yield url
 

@@ -30,7 +30,7 @@ SLOW = 300_000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the server's runs lie; no training outlives the tests."""
+    """The folder of the server's runs; no training outlives the tests."""
     with pytest.MonkeyPatch.context() as patch:
         made = tmp_path_factory.mktemp("runs")
         patch.setenv(jobs.FOLDER, str(made))
@@ -152,7 +152,7 @@ VIEW = """() => {
     const { xaxis, yaxis } = _fullLayout;
     return { x: xaxis.range, y: yaxis.range, hidden: data.map((trace) => trace.visible === 'legendonly') };
 }"""
-"""What a person has chosen of the first plot."""
+"""Return what a person has chosen of the first plot."""
 
 
 def test_zoom_and_legend_stay_while_a_run_is_written(page: Page, tmp_path: Path) -> None:

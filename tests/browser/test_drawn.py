@@ -1,4 +1,4 @@
-"""What the scripts make of what they are sent: order of heads, places of chips, hover, hit tests, axes, rows, stops.
+"""The scripts' drawings of what they are sent: order of heads, places of chips, hover, hit tests, axes, rows, stops.
 
 Each test runs the app without a browser (tests/app/sent.py), draws what it sent in Chromium without a server
 (bench.py), and compares pixels, texts and reports with what gptcore computes, on a lopsided model.
@@ -113,7 +113,7 @@ Box = tuple[float, float, float, float]
 
 
 def plot_of(screen: Screen) -> Box:
-    """Where the heatmap stands on its canvas: x, y, width, height."""
+    """Return where the heatmap stands on its canvas: x, y, width, height."""
     sent = screen.page.panel("matrix")
     images = screen.drawn("drawImage", "inspector")
     (found,) = [image for image in images if image["pixels"] == [sent["p_cols"], sent["p_rows"]]]
@@ -121,7 +121,7 @@ def plot_of(screen: Screen) -> Box:
 
 
 def strips_of(screen: Screen) -> dict[str, Box]:
-    """Where each strip of the map stands on the canvas, by its tensor."""
+    """Return where each strip of the map stands on the canvas, by its tensor."""
     lines = [line for line in screen.page.panel("map")["lines"] if line["rows"]]
     images = screen.drawn("drawImage", "map")
     assert [image["pixels"][1] for image in images] == [line["rows"] for line in lines]
@@ -333,7 +333,7 @@ def test_the_strips_are_drawn_in_the_colours_of_their_numbers(screen: Screen, tr
 
 
 def arcs(screen: Screen) -> dict[float, float]:
-    """Where each arc begins, and the weight that its width tells."""
+    """Return where each arc begins, and the weight that its width tells."""
     starts, curves = screen.drawn("moveTo", "map"), screen.drawn("bezierCurveTo", "map")
     return {round(start["at"][0], 2): (curve["width"] - 0.75) / 5 for start, curve in zip(starts, curves, strict=True)}
 
@@ -878,7 +878,7 @@ def test_the_slider_tells_the_temperature(screen: Screen) -> None:
 
 
 def acknowledged(screen: Screen, panel: str) -> dict[str, object]:
-    """What was sent last, as the answer to what the panel reported last."""
+    """Return what was sent last, as the answer to what the panel reported last."""
     sent = screen.page.data()
     sent["panels"][panel]["ack"] = screen.reported(panel)["seq"]
     return sent

@@ -62,7 +62,7 @@ def test_every_tensor_at_once(metric: Callable[[Tensor], Tensor]) -> None:
 
 @pytest.mark.parametrize("name", NODES)
 def test_each_tensor_alone(name: str) -> None:
-    """What is asked for along with it does not change a tensor's gradient."""
+    """A tensor's gradient does not change with what is asked for along with it."""
     model = twin(reference())
     for wanted in ([name], [name, "transformer.embed"], ["lm_head", name], ["transformer.h.0.attn.scores", name]):
         found = gptcore.gradients(model, IDS[:1], entropy_of_all, wanted)

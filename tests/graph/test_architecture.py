@@ -42,7 +42,7 @@ def configs(draw: st.DrawFn) -> GPTConfig:
 
 
 def run(config: GPTConfig, B: int, T: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """What every module of a real model with random weights read and made, by its path; logits at all positions."""
+    """Return what every module of a random model read and made, by its path; logits at all positions."""
     torch.manual_seed(0)
     model = GPT(config).eval()
     read: dict[str, torch.Tensor] = {}
