@@ -15,6 +15,7 @@ from app.panels.weight_number import WeightNumber
 from app.session import costs
 from app.session.actions import Action, Type, sentence
 from app.session.allowed import check_look, multiplications
+from app.session.carried_changes import carried
 from app.session.changes import Change, ChangeList, to_text
 from app.session.drawn import Writing
 from app.session.first_prompt import own_prompt
@@ -46,6 +47,7 @@ class Explorer:
         past: Past | None = None,
         rev: int = 0,
         limits: Limits = ALONE,
+        before: Explorer | None = None,
     ) -> None:
         """Look at a model.
 
@@ -57,12 +59,15 @@ class Explorer:
             past: where the snapshots of its training are found.
             rev: one more than that of the explorer before, so that its text is written into the input.
             limits: what each action may cost.
+            before: the explorer of the model before; its changes of the run are kept, as far as they fit this one.
 
         Raises:
             TooMuch: this model costs too much, whatever its prompt.
         """
         self._model = Model(checkpoint, source, past or NoPast(), limits)
         self._screen = first_screen(checkpoint, text, rev, refused, limits)
+        if before is not None:
+            self._screen = carried(self._screen, self._model, before._screen, before._model)
         self._untouched = True
         self._refusal: Notice | None = None
         self._asked: tuple[Action, ...] = ()

@@ -79,10 +79,13 @@ def open_model(wanted: Wanted, listener: Callable[[float, str], None], files: Se
     rev = before.rev + 1 if before else 0
     limits = server.limits()
     tokens = min(len(refused or text or own_prompt(checkpoint)), limits.prompt)  # or fewer
-    work = float(tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters()))
+    runs = 2 if before and before.changes else 1
+    work = float(runs * tokens * sum(parameter.numel() for parameter in checkpoint.model.parameters()))
     with server.turn(work, waiting=lambda wait: listener(1.0, "waiting for others who compute")):
         source = names.shown(wanted.source)
-        after = Explorer(checkpoint, text, refused=refused, source=source, past=past, rev=rev, limits=limits)
+        after = Explorer(
+            checkpoint, text, refused=refused, source=source, past=past, rev=rev, limits=limits, before=before
+        )
     offer(wanted)
     origin.renew()
     memory = megabytes, models.memory()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import components
 from app.panels import strips
-from app.panels.formulas import formula_svg
+from app.panels.formulas import equation_svgs, formula_svg
 from app.session import comparison, events
 from app.session.actions import LookBack
 from app.session.changes import words
@@ -101,7 +101,7 @@ def _texts(me: Explorer) -> dict[str, str]:
         texts[formula] = formula_svg(me.node.formula)
     asked = (reports.last("explain") or {}).get("formula")  # drawing it takes as long as the card: that comes first
     if (found := me.explanation()) and (numbers := key(found.formula)) not in kept and numbers == asked:
-        texts[numbers] = formula_svg(found.formula)
+        texts[numbers] = json.dumps(equation_svgs(found.formula))
     return texts
 
 

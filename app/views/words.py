@@ -36,7 +36,7 @@ def words() -> None:
     if event and event.get("kind") in OUTWARDS:
         st.switch_page(st.Page(explore, default=True))
     view, run = me.location.view, run_of(me)
-    if any(change.on for change in me.changes):
+    if me.shown.without is not None:
         st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
     try:
         me.limits.check(costs.of_sentences(me.arch.config, run.T), f"The sentences of {run.T:,} tokens")

@@ -128,7 +128,7 @@ def explain(trace: Trace, name: str, index: Sequence[int]) -> Explanation:
         recomputed=recomputed,
         operands=operands,
         edits=tuple(edit.edit for edit in touched),
-        formula=f"{symbol} = {formula} = {number(value)}",
+        formula=" = ".join([symbol, *([] if formula == number(value) else [formula]), number(value)]),
         source=node.source,
         code="\n".join(["import torch", "", "import gptcore", "", *captures.lines, *lines, "print(value)"]),
     )

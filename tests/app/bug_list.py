@@ -12,6 +12,7 @@ WHAT_IF = "tests/app/test_what_if.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
+CARRIED = "tests/app/test_carried_changes.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS, LAB_LIMITS = "tests/app/test_lab_heads.py", "tests/app/test_lab_limits.py"
@@ -1445,5 +1446,19 @@ BUGS: Final = (
         "from: Number(value) < 0 ? half - width : half",
         "from: Number(value) < 0 ? 0 : half",
         f"{DRAWN_MARGINS}::test_a_bar_is_as_long_as_its_part_and_on_the_side_of_its_sign",
+    ),
+    Bug(
+        "another model drops the changes of the one before",
+        "state/opening.py",
+        "limits=limits, before=before",
+        "limits=limits, before=None",
+        f"{CARRIED}::test_another_model_is_opened_under_the_changes",
+    ),
+    Bug(
+        "changes are taken back to what the other model lacks",
+        "session/carried_changes.py",
+        "listed = _fitting(each, arch)",
+        "listed = each",
+        f"{CARRIED}::test_undo_goes_on_over_the_model_and_skips_what_does_not_fit",
     ),
 )

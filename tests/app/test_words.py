@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("streamlit", reason="needs the extra `app`")
 
@@ -13,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.lessons import Letter, Number, Part, Question, Sentence, Token, lesson
 from app.session.actions import Lock, Type
-from app.session.change_actions import AddChange
+from app.session.change_actions import AddChange, MuteChanges
 from app.session.explorer import Explorer
 from app.session.map_actions import Open, PickHead, Walk
 from app.views.words import run_of
@@ -22,6 +25,7 @@ from gptcore.graph.node import ATTENTION, INSIDE, MLP, MODEL, SDPA, VIEWS
 from gptcore.tokenizer import CharTokenizer
 from tests.app.sent import Sent
 from tests.lopsided import LETTERS, LONG, lopsided, seen
+from tests.lopsided import run_of as plain_run
 
 BLOCK = "transformer.h.2"
 
@@ -209,3 +213,26 @@ def test_it_says_that_changes_are_on_and_not_told_of(page: Told) -> None:
     page.app.run()
     (said,) = page.app.caption
     assert "without them" in said.value
+    name, plain = "transformer.h.2.resid_post", plain_run(page.me.final.model, LONG)
+    torch.testing.assert_close(run_of(page.me).trace[name], plain[name])
+    assert not torch.equal(page.me.shown.trace[name], plain[name])
+    page.me.apply(MuteChanges(True))
+    page.app.run()
+    assert not page.app.caption  # Explore shows the model as it is, too
+
+
+def test_the_sentences_are_made_within_a_turn(page: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long prompt's scores are computed while nobody else computes."""
+    inside: list[bool] = []
+
+    @contextmanager
+    def turn(work: float) -> Iterator[None]:
+        inside.append(True)
+        yield
+        inside.pop()
+
+    monkeypatch.setattr("app.views.words.server.turn", turn)
+    made: list[bool] = []
+    monkeypatch.setattr("app.views.words.lesson", lambda run, view: made.append(bool(inside)) or lesson(run, view))
+    page.app.run()
+    assert made == [True]

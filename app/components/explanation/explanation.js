@@ -4,11 +4,13 @@ import { el, parsed, write } from "../shared/dom.js";
 import { focusedElement } from "../shared/focus.js";
 import { light } from "../shared/lit.js";
 import { short } from "../shared/numbers.js";
+import { onPinned } from "../shared/pinned.js";
 import { nextNumber } from "../shared/sending.js";
 import { chooseLook } from "../shared/segments.js";
 import { onResize } from "../shared/size.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { buildBars, drawBars, paint } from "./bars.js";
+import { keepBeside } from "./beside.js";
 
 const TOLD = 1500; // ms that a word on what was done stays
 const WAY = 8; // numbers of the way back that are in sight, the last ones
@@ -21,7 +23,7 @@ function build(root, view) {
   view.value = el("strong", { class: "number" });
   view.place = el("code", { class: "place" });
   view.sentence = el("p", { class: "sentence" });
-  view.formula = el("div", { class: "formula scroll", role: "math" });
+  view.formula = el("div", { class: "formula", role: "math" });
   view.uses = el("h3", {});
   view.operands = el("div", { class: "operands" });
   view.check = el("p", { class: "soft number" });
@@ -58,6 +60,11 @@ function build(root, view) {
   });
   view.redraw = () => paint(view);
   onResize(view, root, () => paint(view));
+  onPinned(view, () => keepBeside(view));
+  keepBeside(view);
+  const area = new ResizeObserver(() => keepBeside(view));
+  area.observe(root.getRootNode().host);
+  view.cleanups.push(() => area.disconnect());
   view.cleanups.push(() => light(view, [], "feeds")); // the tensors that it is made from are lit as long as it is open
 }
 
@@ -122,9 +129,16 @@ function drawFormula(view, formula, formula_key) {
     return;
   }
   view.pictured = formula_key;
-  view.formula.replaceChildren(parsed(picture));
-  view.formula.scrollLeft = 0;
+  view.formula.replaceChildren(...JSON.parse(picture).map(onLine));
   view.formula.setAttribute("aria-label", formula);
+}
+
+/** A piece of the equation; all stand on one line, whatever goes below it. */
+function onLine(svg) {
+  const piece = parsed(svg);
+  const [, top, , height] = piece.getAttribute("viewBox").split(" ").map(Number);
+  piece.style.verticalAlign = `${-(top + height)}px`;
+  return piece;
 }
 
 /** Of a sum of products a click leads to the place that counts most. */

@@ -3,6 +3,7 @@
 import { fitCanvas } from "../shared/canvas.js";
 import { CODE } from "../shared/codes.js";
 import { property } from "../shared/colours.js";
+import { tellPinned } from "../shared/pinned.js";
 import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
 import { drawLegend, paintLegend } from "./legend.js";
@@ -21,6 +22,7 @@ export function draw(view) {
   drawLegend(view);
   view.farther.disabled = view.all.disabled = view.sight.whole;
   drawOver(view);
+  tellWherePinned(view);
 }
 
 /** The plot with its labels, on the screen or in a file. */
@@ -111,4 +113,13 @@ export function drawOver(view) {
     frame(view.cell, 2);
   }
   if (view.pinned && view.pinned.row < data.rows && view.pinned.col < data.cols) frame(view.pinned, 3);
+}
+
+/** Tells where the pinned cell stands in the window. */
+export function tellWherePinned({ data, pinned, plot, sight, over }) {
+  if (!data.explains) return;
+  const [row, col] = [(pinned?.row ?? -1) - sight.row, (pinned?.col ?? -1) - sight.col];
+  if (!pinned || data.plot === "links" || row < 0 || col < 0 || row >= sight.rows || col >= sight.cols) return tellPinned(null);
+  const { left, top } = over.getBoundingClientRect();
+  tellPinned(new DOMRect(left + plot.x + col * plot.cellW, top + plot.y + row * plot.cellH, plot.cellW, plot.cellH));
 }

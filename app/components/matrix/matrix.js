@@ -39,7 +39,7 @@ function build(root, view) {
   view.largest = el("div", { class: "largest", hidden: true });
   view.texts = el("div", { class: "texts", hidden: true });
   view.box = el("div", { class: "box" }, view.base, view.place, view.over, view.tip);
-  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, view.readout, zoomButtons(view), view.legend), el("div", { class: "body" }, view.box, view.texts, view.largest));
+  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, el("div", { class: "rest" }, view.readout), zoomButtons(view), view.legend), el("div", { class: "body" }, view.box, view.texts, view.largest));
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   listenToPointer(view);

@@ -5,7 +5,7 @@ import { hover } from "../shared/hover.js";
 import { clamp } from "../shared/numbers.js";
 import { nextNumber } from "../shared/sending.js";
 import { tokenIndex } from "../shared/tokens.js";
-import { draw, drawOver } from "./drawing.js";
+import { draw, drawOver, tellWherePinned } from "./drawing.js";
 import { queryAt } from "./links.js";
 import { beginRow, dragRow, draws, endRow, pressedOnRow } from "./row.js";
 import { moved, whole, zoomed } from "./sight.js";
@@ -125,6 +125,7 @@ function pin(view, cell) {
   tellServer(view);
   if (view.data.explains) view.send("explain", { ...(view.pinned ?? { row: null, col: null }), name: view.data.name, seq: nextNumber() });
   drawOver(view);
+  tellWherePinned(view);
   showValue(view);
 }
 

@@ -39,7 +39,7 @@ export function showValue(view) {
   root.dataset.col = inside ? cell.col : "";
   write(view.readout, data.note);
   view.readout.title = data.note;
-  view.tip.hidden = !inside;
+  view.tip.hidden = !inside || (data.explains && same(cell, view.pinned)); // its card tells it
   if (!inside) {
     root.dataset.value = "";
     return;

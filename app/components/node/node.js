@@ -6,8 +6,6 @@ import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 
-const MOST = 250; // px of a formula in this line
-
 function build(root, view) {
   view.label = el("strong", {});
   view.name = el("code", {});
@@ -21,9 +19,10 @@ function build(root, view) {
   view.tools.form = toolButton(view, "form", "open-change", "change…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
   view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
   listenForUndo(view);
-  view.code = toggle(view, "drawer", ["closed", "code"], "{ } code", "the formula and the lines that make this tensor");
+  const rest = el("div", { class: "rest" }, view.formula, view.name); // what finds no room in the line is not there
+  view.code = toggle(view, "drawer", ["closed", "code"], ["{ }", el("span", { class: "word" }, " code")], "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
-  root.append(view.label, view.head, view.axes, view.parts, view.name, view.formula, view.changing, view.code, view.wide);
+  root.append(view.label, view.head, view.axes, view.parts, rest, view.changing, view.code, view.wide);
   arrowsMove(view.parts);
   arrowsMove(view.changing);
   listen(view, "gptscope:preview", ({ detail }) => write(view.head, detail ? `head ${detail.layer}.${detail.head}` : headOf(view)));
@@ -50,7 +49,7 @@ function listenForUndo(view) {
 
 /** A button that goes from one of two looks to the other. */
 function toggle(view, name, [off, on], text, title) {
-  const button = el("button", { type: "button", class: "quiet", title }, text);
+  const button = el("button", { type: "button", class: "quiet", title }, ...[text].flat());
   button.addEventListener("click", () => chooseLook(view, name, view.data[name] === on ? off : on));
   if (text === "⤢") button.setAttribute("aria-label", "whole window");
   return button;
@@ -74,9 +73,7 @@ function changed(view, name, ...values) {
 
 /** The formula is an SVG in the colour of the text. */
 function drawFormula(view, text) {
-  const picture = parsed(text);
-  view.formula.classList.toggle("long", Number(picture.getAttribute("width")) > MOST); // the drawer has it
-  view.formula.replaceChildren(picture);
+  view.formula.replaceChildren(parsed(text));
   view.formula.setAttribute("aria-label", view.data.formula);
 }
 
@@ -134,7 +131,7 @@ export default function (component) {
   const name = weight ?? id;
   if (changed(view, "words", label, name, axes, summary)) {
     view.label.textContent = label;
-    view.label.title = `${name}: ${summary}`;
+    view.label.title = `${label} (${name}): ${summary}`;
     view.name.textContent = name;
     view.name.title = name;
     drawAxes(view);
