@@ -44,6 +44,7 @@ interface Picture {
 interface WindowEventMap {
   "gptscope:hover": CustomEvent<Pointed & { source: View }>;
   "gptscope:light": CustomEvent<{ ids: string[]; why: "lit" | "feeds"; parts: any[]; source: View }>;
+  "gptscope:pinned": Event;
   "gptscope:lock": CustomEvent<number | null>;
   "gptscope:lens": CustomEvent<any>;
   "gptscope:point": CustomEvent<{ key: string; point: string | null; place: { x: number; y: number } | null }>;

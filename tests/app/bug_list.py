@@ -304,7 +304,7 @@ BUGS: Final = (
     ),
     Bug(
         "a logit of the map by the tokens that are likely elsewhere",
-        "session/explorer.py",
+        "session/looking.py",
         "self.shown.likely(followed, strips.LIKELY)",
         "self.shown.likely(position, strips.LIKELY)",
         f"{STRIPS}::test_the_number_of_a_pixel_is_explained",

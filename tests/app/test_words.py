@@ -14,7 +14,7 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from streamlit.testing.v1 import AppTest
 
-from app.lessons import Letter, Number, Part, Question, Sentence, Token, lesson
+from app.lessons import Lesson, Letter, Number, Part, Question, Run, Sentence, Token, lesson
 from app.session.actions import Lock, Type
 from app.session.change_actions import AddChange, MuteChanges
 from app.session.explorer import Explorer
@@ -233,6 +233,11 @@ def test_the_sentences_are_made_within_a_turn(page: Told, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("app.views.words.server.turn", turn)
     made: list[bool] = []
-    monkeypatch.setattr("app.views.words.lesson", lambda run, view: made.append(bool(inside)) or lesson(run, view))
+
+    def told(run: Run, view: str) -> Lesson:
+        made.append(bool(inside))
+        return lesson(run, view)
+
+    monkeypatch.setattr("app.views.words.lesson", told)
     page.app.run()
     assert made == [True]

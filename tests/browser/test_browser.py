@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -317,6 +318,8 @@ def test_the_other_page_and_back(page: Page) -> None:
     page.keyboard.type("ee")
     wait_for_text(page, PROMPT + "ee")
     page.get_by_text("About this model").first.click()
+    page.locator("table").first.wait_for()
+    assert not page.locator("thead:visible").filter(has_not_text=re.compile(r"\w")).count()  # Markdown's empty header
     page.get_by_text("parameters").first.wait_for()
     page.locator(".js-plotly-plot").first.wait_for()
     page.get_by_text("Explore").first.click()

@@ -10,6 +10,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,8 @@ def check(trace: Trace, state: dict[str, Tensor], name: str, index: Index, bound
     assert close(mine, expected, bound), f"{name}{index}: its operands give {mine}, and the trace has {expected}"
     assert found.formula.strip() and any(letter.isdigit() for letter in found.formula)
     assert found.formula.count("{") == found.formula.count("}")
+    steps = found.formula.split(" = ")
+    assert all(step != before for before, step in pairwise(steps)), "a step that says again what stands before it"
     return found
 
 

@@ -51,7 +51,7 @@ function listenForUndo(view) {
 function toggle(view, name, [off, on], text, title) {
   const button = el("button", { type: "button", class: "quiet", title }, ...[text].flat());
   button.addEventListener("click", () => chooseLook(view, name, view.data[name] === on ? off : on));
-  if (text === "⤢") button.setAttribute("aria-label", "whole window");
+  button.setAttribute("aria-label", name === "width" ? "whole window" : "{ } code");
   return button;
 }
 

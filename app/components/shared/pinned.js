@@ -10,10 +10,19 @@ let told = null;
  * @param {DOMRect | null} place - in the window, or null where none is in sight
  */
 export function tellPinned(place) {
-  const same = told && place && ["x", "y", "width", "height"].every((side) => Math.abs(told[side] - place[side]) < 0.5);
-  if (same || told === place) return;
+  if (alike(told, place)) return;
   told = place;
   window.dispatchEvent(new CustomEvent("gptscope:pinned"));
+}
+
+/**
+ * @param {DOMRect | null} one
+ * @param {DOMRect | null} other
+ */
+function alike(one, other) {
+  if (!one || !other) return one === other;
+  const apart = [one.x - other.x, one.y - other.y, one.width - other.width, one.height - other.height];
+  return apart.every((each) => Math.abs(each) < 0.5);
 }
 
 /** @returns {DOMRect | null} where it is, in the window */

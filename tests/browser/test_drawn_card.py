@@ -1,0 +1,109 @@
+"""The card of a number and the stage's line: the card stands beside its cell, and neither cuts what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+pytest.importorskip("streamlit", reason="needs the extra `app`")
+
+from playwright.sync_api import BrowserContext
+
+from tests.app.sent import Page
+from tests.browser.bench import Bench, bench
+from tests.browser.driver import chromium
+from tests.lopsided import LONG
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+BLOCK = "transformer.h.2"
+SIZES = [(1440, 900), (1280, 720), (900, 1000), (390, 844)]
+TITLES = (
+    f"{BLOCK}.attn.sdpa",
+    f"{BLOCK}.attn.pattern",
+    f"{BLOCK}.attn.c_attn",
+    f"{BLOCK}.attn.c_proj",
+    f"{BLOCK}.mlp.c_proj",
+    f"{BLOCK}.resid_mid",
+    "transformer.h",
+    "transformer.wpe",
+)
+"""Nodes with long names, and with many choices beside them."""
+Screen = Bench[Page]
+
+
+@pytest.fixture
+def screen(launched: BrowserContext, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with bench(launched, Page(trained, monkeypatch, LONG, (2, 3))) as opened:
+        yield opened
+
+
+def explained(screen: Screen, row: int, col: int) -> None:
+    """Draw the card of a cell of what is on the stage, with its equation."""
+    screen.page.report("explain", name=screen.page.panel("matrix")["name"], row=row, col=col)
+    screen.page.report("explain", formula=screen.page.panel("explanation")["formula_key"])
+    screen.show()
+
+
+def box(screen: Screen, selector: str) -> dict[str, float]:
+    """Return where an element stands."""
+    found: Any = screen.tab.locator(selector).bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("node", ["attn.pattern", "resid_post"])
+def test_the_card_covers_no_part_of_its_cell(screen: Screen, node: str, size: tuple[int, int]) -> None:
+    screen.tab.set_viewport_size({"width": size[0], "height": size[1]})
+    screen.page.select(f"{BLOCK}.{node}")
+    screen.show()
+    sent = screen.page.panel("matrix")
+    for row, col in [(0, 0), (6, 6), (9, 4), (sent["rows"] - 1, 0), (sent["rows"] - 1, sent["cols"] - 1)]:
+        explained(screen, row, col)
+        screen.tab.wait_for_timeout(50)  # for the size of its place to be told
+        plot, card = box(screen, '[data-role="plot"]'), box(screen, screen.panel("explanation"))
+        wide, tall = plot["width"] / sent["cols"], plot["height"] / sent["rows"]
+        x, y = plot["x"] + col * wide, plot["y"] + row * tall
+        beside = card["x"] >= x + wide or card["x"] + card["width"] <= x
+        assert beside or card["y"] >= y + tall or card["y"] + card["height"] <= y, (row, col)
+        assert card["width"] >= 240 and card["x"] >= 0 and card["x"] + card["width"] <= size[0]
+
+
+def test_the_card_moves_with_its_cell(screen: Screen) -> None:
+    explained(screen, 9, 1)
+    right = box(screen, screen.panel("explanation"))["x"]
+    explained(screen, 9, 9)
+    assert box(screen, screen.panel("explanation"))["x"] < right
+
+
+@pytest.mark.parametrize("width", [1440, 1280])
+@pytest.mark.parametrize("node", ["attn.pattern", "attn.scores", "mlp.c_proj", "ln_1"])
+def test_an_equation_goes_on_in_the_next_line_and_stays_legible(screen: Screen, node: str, width: int) -> None:
+    screen.tab.set_viewport_size({"width": width, "height": 900})
+    screen.page.select(f"{BLOCK}.{node}")
+    explained(screen, 9, 4)
+    formula = f"{screen.panel('explanation')} .formula"
+    scrolls = "(f) => [f.scrollWidth - f.clientWidth, f.scrollHeight - f.clientHeight]"
+    assert screen.all(formula, scrolls) == [[0, 0]]
+    scale = "(svg) => svg.getBoundingClientRect().width / Number(svg.getAttribute('width'))"
+    pieces = screen.all(f"{formula} svg", scale)
+    assert len(pieces) >= 3
+    assert min(pieces) * 18 >= 12  # px of a letter
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 900])
+def test_the_title_of_the_stage_and_its_buttons_are_never_cut(screen: Screen, width: int) -> None:
+    screen.tab.set_viewport_size({"width": width, "height": 900})
+    for name in TITLES:
+        screen.page.select(name)
+        screen.show()
+        panel = screen.panel("node")
+        title = screen.all(f"{panel} strong", "(s) => [s.textContent, s.scrollWidth - s.clientWidth]")
+        assert title == [[screen.page.panel("node")["label"], 0]]
+        edge = box(screen, panel)
+        for right in screen.all(f"{panel} button:not([hidden])", "(b) => b.getBoundingClientRect().right"):
+            assert right <= edge["x"] + edge["width"] + 0.5, name
