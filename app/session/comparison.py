@@ -109,7 +109,17 @@ def _first(run: Shown, position: int) -> Fact:
     token = int(before.argmax())
     after = run.logits_at(position).double().softmax(dim=-1)
     meaning = "the most likely token without the changes: its probability without → with them, at temperature 1"
-    return "was", f"{run.checkpoint.tokenizer.label(token)} {before[token]:.1%} → {after[token]:.1%}", meaning
+    told = f"{run.checkpoint.tokenizer.label(token)} {_share(float(before[token]))} → {_share(float(after[token]))}"
+    return "was", told, meaning
+
+
+def _share(probability: float) -> str:
+    """Write a probability; a small one is not written as none.
+
+    >>> _share(0.322), _share(0.0004), _share(0.0)
+    ('32.2%', '< 0.1%', '0.0%')
+    """
+    return "< 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
 
 
 def _logits_before(run: Shown, position: int) -> torch.Tensor:

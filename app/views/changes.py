@@ -148,7 +148,7 @@ def _listed(me: Explorer, change: Change) -> components.ListedChange:
     edit = change.edit
     return {
         "key": change.key,
-        "words": changes.words(edit, me.arch),
+        "words": changes.words(edit, me.arch) + (" (without effect)" if changes.overruled(edit, me.shown.here) else ""),
         "title": _title(me, change),
         "on": change.on,
         "waits": change.on and not me.listed.muted and edit not in me.shown.here,
@@ -167,8 +167,10 @@ def _factor(change: Change) -> float | None:
 
 
 def _title(me: Explorer, change: Change) -> str:
-    """Tell of a change that takes its values from another text which text that is, and how far it goes."""
+    """Tell from which other text a change takes its values, and how far it goes; or why it does nothing."""
     edit = change.edit
+    if changes.overruled(edit, me.shown.here):
+        return "it has no effect, because the row is drawn, and that row tells where its token looks"
     if isinstance(edit, Edit) or edit not in me.shown.here:
         return ""
     text = me.shown.references.text(edit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -394,3 +395,18 @@ def test_the_card_of_a_number_leads_to_the_form_for_it(page: Page) -> None:
     assert part["words"] == "h.1.resid_post, position 3, channel 7"
     page.report("change", kind="add", part=part["place"], how="set", number=2, text="", draw=0)
     assert page.matrix()[1][7, 3] == 2.0
+
+
+def test_a_cut_edge_of_a_row_that_is_drawn_is_said_to_do_nothing(page: Page) -> None:
+    me: Explorer = page.app.session_state["explorer"]
+    node = me.arch.nodes["transformer.h.1.attn.pattern"]
+    row = row_drawn(me.arch, node, 2, 5, [0.5, 0, 0, 0, 0.2, 0.3])
+    assert row is not None
+    cuts = [Edit("transformer.h.1.attn.masked", "set", -math.inf, head=2, position=at, key=1) for at in (5, 4)]
+    for edit in (cuts[0], cuts[1], row):
+        me.apply(AddChange(edit))
+    alone = capture(me.final.model, ids_of(FITS), edits=[row, cuts[1]])
+    torch.testing.assert_close(me.shown.trace[node.id], alone[node.id])  # nothing is left of the first cut
+    page.app.run()
+    said = [each["words"].endswith("(without effect)") for each in page.panel("changes")["listed"]]
+    assert said == [True, False, False]

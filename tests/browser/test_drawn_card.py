@@ -107,3 +107,35 @@ def test_the_title_of_the_stage_and_its_buttons_are_never_cut(screen: Screen, wi
         edge = box(screen, panel)
         for right in screen.all(f"{panel} button:not([hidden])", "(b) => b.getBoundingClientRect().right"):
             assert right <= edge["x"] + edge["width"] + 0.5, name
+
+
+def test_a_trained_number_offers_no_change_of_the_run(screen: Screen) -> None:
+    offer = f"{screen.panel('explanation')} [data-role=change-number]"
+    explained(screen, 9, 4)
+    assert screen.tab.locator(offer).is_visible()
+    screen.page.select(f"{BLOCK}.attn.c_proj")
+    screen.page.choose_part("weight")
+    screen.page.report("explain", name=screen.page.panel("matrix")["name"], row=3, col=4)
+    screen.show()
+    assert screen.tab.locator(screen.panel("explanation")).get_attribute("data-name") == f"{BLOCK}.attn.c_proj.weight"
+    assert not screen.tab.locator(offer).is_visible()
+
+
+def test_on_a_projector_all_changes_stand_in_one_line_and_the_wheel_moves_along_it(screen: Screen) -> None:
+    screen.tab.set_viewport_size({"width": 1280, "height": 720})
+    for head in (0, 1, 2, 3):
+        screen.page.choose_head(head)
+        screen.page.report("node", kind="off", id=screen.page.panel("node")["id"])
+    screen.show()
+    panel = screen.panel("changes")
+    assert box(screen, panel)["height"] <= 36
+    buttons = screen.all(f"{panel} .buttons button", "(b) => b.getBoundingClientRect().right")
+    assert max(buttons) <= box(screen, panel)["x"] + box(screen, panel)["width"]
+    last = screen.tab.locator(f"{panel} .cross").last
+    edge = box(screen, f"{panel} .list")
+    assert (last.bounding_box() or {"x": 0})["x"] > edge["x"] + edge["width"]
+    screen.tab.mouse.move(edge["x"] + 20, edge["y"] + 10)
+    screen.tab.mouse.wheel(0, 2000)
+    screen.tab.wait_for_timeout(100)
+    end = last.bounding_box() or {"x": 9999.0, "width": 0.0}
+    assert end["x"] + end["width"] <= edge["x"] + edge["width"] - 20  # not where it fades

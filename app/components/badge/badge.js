@@ -15,7 +15,8 @@ function build(root, view) {
   view.moment = el("strong", { class: "moment number" });
   view.sign = el("span", { "aria-hidden": "true" });
   view.label = el("span", { class: "number" });
-  root.append(view.moment, view.sign, view.label);
+  view.without = el("span", { class: "without number", title: "measured on the run without the changes" });
+  root.append(view.moment, view.sign, view.label, view.without);
   onRest(view, (text) => askIfNew(view, text));
   view.cleanups.push(() => clearTimeout(view.again));
   onChanges(view, () => drawMeasured(view));
@@ -42,8 +43,8 @@ function drawMeasured(view) {
   if (!view.told) return;
   const holds = JSON.stringify([view.text, view.now]) === view.measured;
   tellParity(holds && view.told.difference ? { difference: view.told.difference, kind: view.told.kind } : null);
-  const without = isChanged() ? " unchanged" : "";
-  const [kind, label] = holds ? [view.told.kind, `${view.told.label}${without}`] : ["none", "parity …"];
+  write(view.without, holds && isChanged() ? "unchanged" : "");
+  const [kind, label] = holds ? [view.told.kind, view.told.label] : ["none", "parity …"];
   if (view.label.textContent === label && view.root.dataset.kind === kind) return;
   view.root.dataset.kind = kind;
   write(view.sign, SIGNS[kind]);

@@ -20,7 +20,7 @@ function build(root, view) {
   root.dataset.role = "change";
   view.part = el("select", { "aria-label": "Part of the run", onchange: () => choosePart(view) });
   view.channel = el("input", { type: "number", min: 0, step: 1, "aria-label": "Channel" });
-  view.ofChannel = el("label", {}, "number ", view.channel);
+  view.ofChannel = el("label", {}, "channel ", view.channel);
   view.ways = el("div", { class: "segments", role: "radiogroup", "aria-label": "Kind of change" });
   view.meaning = el("p", { class: "soft" });
   view.number = el("input", { type: "number", step: "any", value: "0", "aria-label": "Number" });

@@ -29,7 +29,15 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
   arrowsMove(view.list);
+  view.list.addEventListener("wheel", (event) => scrolled(view, event), { passive: false });
   onRest(view, () => askIfLate(view));
+}
+
+/** Where the changes stand in one line, the wheel moves along it. */
+function scrolled({ list }, event) {
+  if (list.scrollWidth <= list.clientWidth || event.deltaX !== 0) return;
+  event.preventDefault();
+  list.scrollLeft += event.deltaY;
 }
 
 /** The losses of a large model take longer than a key may: they are asked for when typing pauses. */

@@ -197,7 +197,7 @@ function mark(view, place) {
 /** What stands at a place, strip by strip. */
 function sayPlace(view, place) {
   const { axis, labels } = view.data.picture;
-  if (place === null || place === undefined) return `${view.count} places, each a ${axis}`;
+  if (place === null || place === undefined) return `${view.count} places, one for each ${axis}`;
   const name = axis === "token" ? tokenAt(view, place) : labels.length ? visible(labels[place]) : `${axis} ${place}`;
   return [name, ...view.strips.map(({ name: strip, values }) => `${strip} ${short(values[place])}`)].join(" · ");
 }

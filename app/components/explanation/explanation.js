@@ -30,7 +30,7 @@ function build(root, view) {
   view.back = el("nav", { class: "way", "aria-label": "The numbers before" });
   const close = el("button", { type: "button", class: "quiet", "aria-label": "close", onclick: () => tell(view, { row: null }) }, "×");
   view.code = el("button", { type: "button", class: "link", onclick: () => chooseLook(view, "drawer", "code") });
-  const change = el("button", { type: "button", class: "link", "data-role": "change-number", title: "set this number, or change what it is a part of", onclick: () => tell(view, { change: true }) }, "change…");
+  view.change = el("button", { type: "button", class: "link", "data-role": "change-number", title: "set this number, or change what it is a part of", onclick: () => tell(view, { change: true }) }, "change…");
   view.copy = el("button", { type: "button", class: "link copy", onclick: () => copy(view) }, "copy code");
   const picture = buildBars(view, (name, cell) => tell(view, { open: name, cell }));
   root.append(
@@ -42,7 +42,7 @@ function build(root, view) {
     view.operands,
     ...picture,
     view.check,
-    el("div", { class: "foot" }, view.code, change, view.copy),
+    el("div", { class: "foot" }, view.code, view.change, view.copy),
   );
   view.operands.addEventListener("click", (event) => {
     const row = event.target.closest("[data-open]");
@@ -164,6 +164,7 @@ export default function (component) {
   write(view.sentence, sentence);
   drawFormula(view, formula, formula_key);
   drawBars(view);
+  view.change.hidden = trained; // a change is one of the run
   write(view.uses, trained ? "used by" : data.operands.length ? madeFrom(data) : "");
   const key = JSON.stringify(data.operands);
   if (view.operandsKey !== key) {

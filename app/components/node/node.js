@@ -11,7 +11,7 @@ function build(root, view) {
   view.name = el("code", {});
   view.axes = el("span", { class: "axes number" });
   view.formula = el("div", { class: "formula", role: "math" });
-  view.head = el("span", { class: "soft number" });
+  view.head = el("span", { class: "head soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
   view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂", "cut edges: a click on a cell keeps its query from reading its key") };

@@ -55,6 +55,20 @@ def check(changes: Sequence[Change], arch: Architecture) -> None:
             raise ValueError(f"the token at position {position} would read nothing at all; leave it one edge")
 
 
+def overruled(wish: Wish, wishes: Sequence[Wish]) -> bool:
+    """Tell whether a row that is drawn leaves a change of the same row's scores without any effect.
+
+    Args:
+        wish: the change.
+        wishes: the changes of the run, in any order.
+    """
+    if wish.key is None or is_row(wish):
+        return False
+    attention, _, _ = wish.name.rpartition(".")
+    row = (attention, wish.head, wish.position)
+    return any(is_row(each) and (each.name.rpartition(".")[0], each.head, each.position) == row for each in wishes)
+
+
 def _check(wish: Wish, arch: Architecture) -> None:
     config = arch.config
     if wish.name not in arch.nodes.names() or wish.name == "transformer.h":
