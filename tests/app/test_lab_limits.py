@@ -79,7 +79,7 @@ def one_tensor(it: Case, name: str) -> object:
 
 
 class Facts(dict[GPTConfig, analysis.HeadFacts]):
-    """What was measured of the weights, once for each shape."""
+    """The measurements of the weights, once for each shape."""
 
     def __missing__(self, config: GPTConfig) -> analysis.HeadFacts:
         found = analysis.head_facts(GPT(config).eval())
