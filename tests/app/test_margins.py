@@ -50,7 +50,7 @@ def ranked(run: Trace, position: int) -> list[int]:
 
 
 def summed(found: LogitAttribution, layer: int, *, attention: bool = True, mlp: bool = True) -> float:
-    """What a block adds, from the smallest parts."""
+    """Return what a block adds, from the smallest parts."""
     own = [part for part in found.parts if part.layer == layer]
     return sum(part.value for part in own if (mlp if part.name.endswith("mlp") else attention))
 
