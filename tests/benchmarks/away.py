@@ -1,5 +1,5 @@
 """Pages that were away, again and again: asleep for longer than the server remembers, before a server that was started
-anew, behind a line that was cut. With edits, an upload and a training; nothing may be lost, and no page may show an error.
+anew, behind a line that was cut. With edits, an upload, a training; nothing may be lost, and no page may show an error.
 
     python -m tests.benchmarks.away [--times 20] [--cut 10] [--only restart]
 """
@@ -208,7 +208,8 @@ def measured(times: int, kinds: tuple[str, ...], names: tuple[str, ...], seconds
                             raise Wrong("an error page")
                         found.back[kind] += 1
                     except Exception as error:  # whatever it is, the others are looked at, and it is told
-                        told = f"{kind} {turn + 1}, {each.name}: {type(error).__name__}: {str(error)[:700]}; {each.page.evaluate(APART)}"
+                        what = f"{type(error).__name__}: {str(error)[:700]}; {each.page.evaluate(APART)}"
+                        told = f"{kind} {turn + 1}, {each.name}: {what}"
                         found.wrong.append(told)
                         print(told, getattr(error, "__notes__", ""), file=sys.stderr, flush=True)
                         each.page.close()
