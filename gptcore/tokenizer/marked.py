@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 MARK = "\\"
 """Written before the name of a special token, or before the bytes of a token in angle brackets."""
-_BYTES = "<0x(?:[0-9A-Fa-f]{2})+>"
+MOST_NAME = 256
+"""Characters of a special token's name; one with a longer name has no mark, so that looking for names has an end."""
+ROUNDS = 8
+"""Times that a text is encoded to find where it needs marks; then all is marked that is still wrong."""
+_BYTES = re.compile("<0x(?:[0-9A-Fa-f]{2})+>")
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -28,23 +32,74 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     """
     if MARK not in text:
         return tokenizer.encode(text)
-    names = sorted(tokenizer.special_tokens, key=len, reverse=True)
-    found: list[int] = []
-    waiting = ""
-    for i, part in enumerate(re.split(f"{re.escape(MARK)}({'|'.join([*map(re.escape, names), _BYTES])})", text)):
-        index = _marked(tokenizer, part) if i % 2 else None  # text and marks by turns
-        if index is None:
-            waiting += MARK + part if i % 2 else part
-        else:
-            found += [*(tokenizer.encode(waiting) if waiting else []), index]
-            waiting = ""
-    return found + (tokenizer.encode(waiting) if waiting or not found else [])
+    return [index for ids, _ in _Marks(tokenizer).parts(text) for index in ids]
 
 
-def _marked(tokenizer: Tokenizer, part: str) -> int | None:
-    if part in tokenizer.special_tokens:
-        return tokenizer.special_tokens[part]
-    return tokenizer.token_of(bytes.fromhex(part[3:-1]))
+def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    """Return a text that `encode` gives these ids for, as far as there is one; with marks only where it needs them.
+
+    Where ever more of a text needs them, all of that part has them: the work grows no faster than the text.
+    """
+    marks, groups = _Marks(tokenizer), list(_groups(tokenizer, ids))
+    for turn in range(2 * ROUNDS):
+        text = _text(marks, groups)
+        wrong = list(_wrong(marks, text, groups))
+        chosen = [group for stretch in wrong for group in _choice(marks, groups, stretch, whole=turn >= ROUNDS)]
+        if not chosen:
+            break
+        for group in chosen:
+            group.marked = True
+    return _text(marks, groups)
+
+
+class _Marks:
+    """The marks of one vocabulary."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self._named = {name: index for name, index in tokenizer.special_tokens.items() if len(name) <= MOST_NAME}
+        self._lengths = sorted({len(name) for name in self._named}, reverse=True)
+        self._names: dict[int, str] = {}
+        for name, index in self._named.items():
+            self._names.setdefault(index, name)
+
+    def parts(self, text: str) -> Iterator[tuple[list[int], int]]:
+        """Yield the ids of the text between marks, and of each mark, with the bytes that the mark takes; 0 for none."""
+        start = at = 0
+        while (mark := text.find(MARK, at)) >= 0:
+            index, at = self._read(text, mark + 1)
+            if index is not None:
+                if start < mark:
+                    yield self.tokenizer.encode(text[start:mark]), 0
+                yield [index], len(text[mark:at].encode())
+                start = at
+        if start < len(text) or not text:
+            yield self.tokenizer.encode(text[start:]), 0
+
+    def _read(self, text: str, at: int) -> tuple[int | None, int]:
+        """Return the token whose mark goes on here, None for none; and where to go on."""
+        for length in self._lengths:
+            index = self._named.get(text[at : at + length])
+            if index is not None and at + length <= len(text):
+                return index, at + length
+        found = _BYTES.match(text, at)
+        if found is None:
+            return None, at
+        return self.tokenizer.token_of(bytes.fromhex(found[0][3:-1])), found.end()
+
+    def of(self, index: int) -> str | None:
+        """Return the mark of a token; None where it can have none."""
+        name = self._names.get(index)
+        if name is not None:
+            return MARK + name
+        raw = self.tokenizer.bytes_of(index)
+        if raw is None or self.tokenizer.token_of(raw) != index:
+            return None
+        return f"{MARK}<0x{raw.hex().upper()}>"
+
+    def width(self, index: int) -> int:
+        """Return the bytes that a token takes in a text without a mark."""
+        return len(self.tokenizer._shown_bytes(index))
 
 
 @dataclass
@@ -53,27 +108,6 @@ class _Group:
 
     ids: list[int]
     marked: bool = False
-
-
-def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """Return a text that `encode` gives these ids for, as far as there is one; with marks only where it needs them."""
-    groups = list(_groups(tokenizer, ids))
-    starts = [0]
-    for group in groups:
-        starts.append(starts[-1] + len(group.ids))
-    while True:
-        text = _text(tokenizer, groups)
-        wrong = _first_difference(tokenizer, text, ids)
-        if wrong is None:
-            return text
-        at = next((i for i in range(len(groups)) if starts[i] <= wrong < starts[i + 1]), len(groups) - 1)
-        own = _first_difference(tokenizer, tokenizer.decode(groups[at].ids), groups[at].ids) is not None
-        # Where it merges with the next token, a mark at that one keeps the text before as it is.
-        order = (at,) if own else (at + 1, at)
-        choices = [i for i in order if i < len(groups) and not groups[i].marked and _can_be(tokenizer, groups[i])]
-        if not choices:
-            return text
-        groups[choices[0]].marked = True
 
 
 def _groups(tokenizer: Tokenizer, ids: Sequence[int]) -> Iterator[_Group]:
@@ -107,41 +141,72 @@ def _groups(tokenizer: Tokenizer, ids: Sequence[int]) -> Iterator[_Group]:
     yield from (_Group([each], True) for each in open_ids)
 
 
-def _text(tokenizer: Tokenizer, groups: Sequence[_Group]) -> str:
+def _text(marks: _Marks, groups: Sequence[_Group]) -> str:
     """Return the text of the groups; neighbours without a mark are decoded together."""
-    found, waiting = "", list[int]()
+    found, waiting = list[str](), list[int]()
     for group in groups:
         if not group.marked:
             waiting += group.ids
             continue
-        found += tokenizer.decode(waiting) if waiting else ""
-        found += "".join(_mark(tokenizer, index) for index in group.ids)
+        found.append(marks.tokenizer.decode(waiting) if waiting else "")
+        found += [marks.of(index) or marks.tokenizer.decode([index]) for index in group.ids]
         waiting = []
-    return found + (tokenizer.decode(waiting) if waiting else "")
+    return "".join(found) + (marks.tokenizer.decode(waiting) if waiting else "")
 
 
-def _mark(tokenizer: Tokenizer, index: int) -> str:
-    """Return the mark of a token; its text where it can have none."""
-    name = next((name for name, each in tokenizer.special_tokens.items() if each == index), None)
-    if name is not None:
-        return MARK + name
-    raw = tokenizer.bytes_of(index)
-    if raw is None or tokenizer.token_of(raw) != index:
-        return tokenizer.decode([index])
-    return f"{MARK}<0x{raw.hex().upper()}>"
+def _choice(marks: _Marks, groups: Sequence[_Group], stretch: range, *, whole: bool) -> list[_Group]:
+    """Return the groups of a wrong stretch that get a mark now."""
+    free = [i for i in stretch if not groups[i].marked]
+    if whole:
+        return [groups[i] for i in free if _can_be(marks, groups[i])]
+    at = stretch.start
+    # Where it merges with the next token, a mark at that one keeps the text before as it is.
+    order = (at,) if _is_other(marks, groups[at].ids) else (at + 1, at)
+    choices = [i for i in order if i < len(groups) and not groups[i].marked and _can_be(marks, groups[i])]
+    return [groups[i] for i in choices[:1]]
 
 
-def _can_be(tokenizer: Tokenizer, group: _Group) -> bool:
-    return all(_mark(tokenizer, index).startswith(MARK) for index in group.ids)
-
-
-def _first_difference(tokenizer: Tokenizer, text: str, ids: Sequence[int]) -> int | None:
-    """Return the place of the first id that the text does not give; None if it gives them all."""
+def _is_other(marks: _Marks, ids: list[int]) -> bool:
+    """Tell if the text of some tokens gives others by itself."""
+    text = marks.tokenizer.decode(ids)
     try:
-        given = encode(tokenizer, text) if text else []
+        return [index for found, _ in marks.parts(text) for index in found] != ids
     except ValueError:
-        given = []
-    if given == list(ids):
-        return None
-    pairs = zip(given, ids, strict=False)
-    return next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(given), len(ids)))
+        return True
+
+
+def _can_be(marks: _Marks, group: _Group) -> bool:
+    return all(marks.of(index) is not None for index in group.ids)
+
+
+def _wrong(marks: _Marks, text: str, groups: Sequence[_Group]) -> Iterator[range]:
+    """Yield the groups between two places of the text at which its tokens agree with the groups, where they do not."""
+    try:
+        parts = list(marks.parts(text)) if text else []
+    except ValueError:
+        parts = []
+    given = [(index, width or marks.width(index)) for ids, width in parts for index in ids]
+    wanted = [
+        (index, len((marks.of(index) or "").encode()) if group.marked else 0, i)
+        for i, group in enumerate(groups)
+        for index in group.ids
+    ]
+    there = here = at = 0  # the bytes before the next token of each, and the place among the given ones
+    since: int | None = None
+    for index, marked, i in wanted:
+        while at < len(given) and there < here:  # of a wrong stretch
+            there += given[at][1]
+            at += 1
+        if since is not None and there == here:
+            yield range(since, i + (since == i))
+            since = None
+        width = marked or marks.width(index)
+        if since is None and at < len(given) and given[at][0] == index:
+            there, at = there + given[at][1], at + 1
+        elif since is None:
+            since = i
+        here += width
+    if since is not None:
+        yield range(since, len(groups))
+    elif at < len(given) and groups:
+        yield range(len(groups) - 1, len(groups))
