@@ -155,6 +155,19 @@ def test_another_page_and_back_keep_the_address(page: Page) -> None:
     wait_for_numbers(page, PROMPT + "e!")
 
 
+def test_the_link_that_is_copied_leads_to_the_page_on_the_screen(page: Page) -> None:
+    link = page.locator("[data-role=copy-link]")
+    for name, path in (("In words", "/words"), ("What if", "/what_if"), ("About this model", "/card")):
+        page.get_by_role("link", name=name).click()
+        page.wait_for_url(f"**{path}?*")
+        wait_for_address(page, model="shakespeare-char", prompt=PROMPT)
+        link.click()
+        assert urlsplit(link.get_attribute("data-link") or "").path == path
+    page.evaluate("history.replaceState(history.state, '', `/words${location.search}`)")  # before anything is drawn
+    link.click()
+    assert urlsplit(link.get_attribute("data-link") or "").path == "/words"
+
+
 def test_back_from_another_page_is_one_press_also_right_after_a_key(page: Page) -> None:
     type_at_the_end(page, "e y")
     wait_for_numbers(page, PROMPT + "e y")

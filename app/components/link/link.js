@@ -22,6 +22,7 @@ function follow(view) {
 }
 
 async function copy(view) {
+  follow(view); // another page has another path, of which nothing tells
   const { link } = view.button.dataset;
   if (!link) return say(view, view.data.refusal || "There is nothing to share yet.");
   try {
