@@ -209,7 +209,9 @@ def _repairs(trace: Trace, effects: HeadEffects, lead: float, first: str) -> Ite
         apart = abs(predicted - actual)
         if apart < LITTLE * max(1.0, abs(lead)):
             continue
-        if predicted * actual > 0 and abs(actual) < abs(predicted):
+        if predicted * actual < 0:
+            why = "later parts reverse it"
+        elif abs(actual) < abs(predicted):
             why = "later parts make up for the rest"
         else:
             why = "later parts build on it"

@@ -62,6 +62,21 @@ def test_a_scan_finds_what_the_single_analyses_say(induction: Checkpoint) -> Non
     assert len(of_kind(found, "repair")) == int((effects.repaired.abs() >= 0.1 * max(1, abs(split.total))).sum())
 
 
+def test_a_scan_tells_apart_what_later_parts_do_with_a_head() -> None:
+    ckpt = load("shakespeare-char")
+    trace = capture(ckpt, ckpt.tokenizer.encode("To be, or not to b"))
+    first, second = trace.logits[0, -1].topk(2).indices.tolist()
+    effects, told = head_effects(ckpt, trace, first, second), set()
+    for each in of_kind(scan(ckpt, trace, count=100), "repair"):
+        predicted, actual = (float(of[each.layer, each.head]) for of in (effects.predicted, effects.actual))  # type: ignore[index]
+        answer = (
+            "reverse it" if predicted * actual < 0 else "make up" if abs(actual) < abs(predicted) else "build on it"
+        )
+        assert f"later parts {answer}" in each.sentence
+        told.add(answer)
+    assert told == {"reverse it", "make up", "build on it"}
+
+
 def test_findings_are_ranked_within_their_kind_and_cut(induction: Checkpoint) -> None:
     trace = capture(induction, induction.tokenizer.encode("xurolifcxuro"))
     found = scan(induction, trace, count=2)
