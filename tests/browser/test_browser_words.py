@@ -185,7 +185,8 @@ def test_numbers_are_written_as_everywhere_and_told_in_full(launched: BrowserCon
             number = float(text.replace("−", "-").replace(",", "").removeprefix("< ").removesuffix(" %"))
             share = part["kind"] == "share"
             assert text.endswith(" %") == share
-            assert text.startswith("<") == (share and part["value"] < 1e-4)
+            assert (text == "0 %") == (share and part["value"] == 0)
+            assert text.startswith("<") == (share and 0 < part["value"] < 1e-4)
             assert number / (100 if share else 1) == pytest.approx(part["value"], abs=6e-4 if share else 0, rel=1e-3)
         assert {part["kind"] for part in parts} == {"count", "number", "share"}
         screen.forget()

@@ -30,6 +30,7 @@ function token({ token: label, position }) {
 function written({ value, kind }) {
   if (typeof value === "string") return short(value);
   if (kind === "count") return value.toLocaleString("en-US").replace("-", "−");
+  if (kind === "share" && value === 0) return "0 %"; // percent() would say that it is only small
   return kind === "share" ? percent(value) : short(value);
 }
 
