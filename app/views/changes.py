@@ -148,7 +148,7 @@ def _listed(me: Explorer, change: Change) -> components.ListedChange:
     edit = change.edit
     return {
         "key": change.key,
-        "words": changes.words(edit, me.arch) + (" (without effect)" if changes.overruled(edit, me.shown.here) else ""),
+        "words": changes.words(edit, me.arch) + _reach(me, change) + _without_effect(me, change),
         "title": _title(me, change),
         "on": change.on,
         "waits": change.on and not me.listed.muted and edit not in me.shown.here,
@@ -157,6 +157,11 @@ def _listed(me: Explorer, change: Change) -> components.ListedChange:
         "how": edit.how,
         "head": edit.head if isinstance(edit.head, int) else None,
     }
+
+
+def _without_effect(me: Explorer, change: Change) -> str:
+    """Tell that another change takes the place of this one."""
+    return " (without effect)" if changes.overruled(change.edit, me.shown.here) else ""
 
 
 def _factor(change: Change) -> float | None:
@@ -176,6 +181,19 @@ def _title(me: Explorer, change: Change) -> str:
     text = me.shown.references.text(edit)
     beyond = f"; positions from {text.length} on stay as they are" if text.length < me.shown.trace.T else ""
     return f"the values come, position by position, from {text.words}{beyond}"
+
+
+def _reach(me: Explorer, change: Change) -> str:
+    """Tell on the change itself how far another text goes, where its positions are not those of the prompt."""
+    edit = change.edit
+    if isinstance(edit, Edit) or edit not in me.shown.here:
+        return ""
+    text = me.shown.references.text(edit)
+    if text.left_out:
+        return f", its last {text.length} tokens"
+    if text.length < me.shown.trace.T and edit.position is None:
+        return f", at {text.length} of {me.shown.trace.T} positions"
+    return ""
 
 
 def _told(me: Explorer) -> str:

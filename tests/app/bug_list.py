@@ -1412,6 +1412,20 @@ BUGS: Final = (
         f"{KINDS}::test_a_pattern_that_is_changed_itself_is_not_kept",
     ),
     Bug(
+        "a change that does not say where another text ends",
+        "views/changes.py",
+        '"words": changes.words(edit, me.arch) + _reach(me, change),',
+        '"words": changes.words(edit, me.arch),',
+        f"{KINDS}::test_a_change_says_itself_how_far_another_text_goes",
+    ),
+    Bug(
+        "another prompt's start left out without a word",
+        "session/changes/references.py",
+        "if len(ids) <= room:",
+        "if len(ids) <= 9 * room:",
+        f"{KINDS}::test_a_change_says_itself_how_far_another_text_goes",
+    ),
+    Bug(
         "a slider taken back move by move",
         "session/changed_screen.py",
         "if same and same == screen.done else",

@@ -318,6 +318,25 @@ def test_the_form_makes_the_change_that_was_chosen(page: Page) -> None:
     assert listed["words"] == f"h.1.resid_post, position 5 from “{PROMPT}”" and "another prompt" in listed["title"]
 
 
+@pytest.mark.parametrize(
+    ("part", "text", "reach", "told"),
+    [
+        ({"head": 2}, "fij", ", at 3 of 6 positions", "positions from 3 on stay as they are"),
+        ({"head": 2}, 3 * PROMPT, ", its last 13 tokens", "the last 13 of the 18 tokens of another prompt"),
+        ({"head": 2, "position": 1}, "fij", "", "positions from 3 on stay as they are"),
+        ({"head": 2}, PROMPT, "", "from another prompt"),
+    ],
+)
+def test_a_change_says_itself_how_far_another_text_goes(
+    page: Page, part: dict[str, int], text: str, reach: str, told: str
+) -> None:
+    page.report("change", kind="add", part={"name": Z} | part, how="patch", number=0, text=text, draw=0)
+    (listed,) = page.panel("changes")["listed"]
+    assert listed["words"].partition("”")[2] == reach and told in listed["title"]
+    page.report("changes", kind="toggle", key=listed["key"], on=False)
+    assert page.panel("changes")["listed"][0]["words"].endswith("”")
+
+
 def test_the_code_takes_values_of_other_texts_from_their_runs(page: Page) -> None:
     part = form(page, "transformer.h.1.attn.pattern")["parts"][0]
     page.report("change", kind="add", part=part["place"], how="mean", number=0, text="", draw=0)

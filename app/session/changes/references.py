@@ -41,6 +41,8 @@ class Text:
     """Its sequences, all as long."""
     words: str
     """A phrase on which text it is."""
+    left_out: int = 0
+    """Tokens at its start for which the context has no room."""
 
     @property
     def length(self) -> int:
@@ -121,7 +123,10 @@ class References:
         ids = self.checkpoint.tokenizer.encode_marked(text)
         if not ids:
             raise ValueError("the other prompt holds no token; type one")
-        return Text([ids[-self.checkpoint.config.block_size :]], "another prompt")
+        room = self.checkpoint.config.block_size
+        if len(ids) <= room:
+            return Text([ids], "another prompt")
+        return Text([ids[-room:]], f"the last {room} of the {len(ids)} tokens of another prompt", len(ids) - room)
 
     def _sequences(self, text: str) -> Text:
         ids, words = own_text(self.checkpoint) if not text else (self._cut(text), "a text that was given")
