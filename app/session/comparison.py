@@ -50,7 +50,8 @@ def facts(run: Shown, position: int, losses: tuple[float, float] | None) -> list
         return found
     without, after = losses
     meaning = f"the mean loss of this prompt's own tokens: {without:.3f} without the changes, {after:.3f} with, in nats"
-    return [*found, ("Δ loss", f"{after - without:+.3f}".replace("-", "−"), meaning)]
+    change = f"{after - without:+.3f}".replace("-", "−")
+    return [*found, ("Δ prompt loss", "0.000" if change[1:] == "0.000" else change, meaning)]
 
 
 def effect(run: Shown, position: int) -> tuple[str, str] | None:

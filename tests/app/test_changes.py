@@ -240,7 +240,7 @@ def test_what_the_changes_do_is_told_of_the_followed_position(page: Page, temper
         np.mean([-np.log(shares(run, at)[ids[at + 1]].item()) for at in range(len(ids) - 1)])
         for run in (without, with_it)
     ]
-    assert float(facts["Δ loss"].replace("−", "-")) == pytest.approx(losses[1] - losses[0], abs=6e-4)
+    assert float(facts["Δ prompt loss"].replace("−", "-")) == pytest.approx(losses[1] - losses[0], abs=6e-4)
     rows = page.panel("prediction")["rows"]
     warm = (without.logits[0, 2].double() / temperature).softmax(-1)
     np.testing.assert_allclose(page.panel("prediction")["before"], warm[[row["id"] for row in rows]], rtol=1e-4)

@@ -101,6 +101,15 @@ def test_the_sentence_says_what_later_parts_did() -> None:
 
 
 @pytest.mark.parametrize(
+    ("after", "told"), [(2.0, "+1.000"), (0.5, "−0.500"), (1 - 2.4e-7, "0.000"), (1 + 2.4e-7, "0.000")]
+)
+def test_a_loss_that_hardly_changes_has_no_sign(after: float, told: str) -> None:
+    me = Explorer(checkpoint_of(lopsided()), FITS, source="lopsided")
+    me.apply(AddChange(Edit("transformer.h.2.mlp", "zero")))
+    assert comparison.facts(me.shown, me.position, (1.0, after))[-1][1] == told
+
+
+@pytest.mark.parametrize(
     ("predicted", "actual", "words"),
     [
         (-2.0, -0.38, "repaired 81 %"),
