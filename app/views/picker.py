@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -21,6 +22,8 @@ from gptcore.checkpoint import shipped_line
 from gptcore.checkpoint.assumptions import sentence
 
 MOST_NAMED = 6
+_QUOTED = re.compile(r"` *([^`]*)`")
+"""A text between backticks, which a button would show as such."""
 KINDS = ["pt", "pth", "bin", "safetensors", "json", "txt", "pkl"]
 
 
@@ -99,7 +102,7 @@ def _choose() -> None:
     why = st.container()
     st.caption("Shipped with gptscope")
     for name in shipped_models():
-        _offer(Wanted(name), shipped_line(name))
+        _offer(Wanted(name), _QUOTED.sub(r"“\1”", shipped_line(name)))
     if recent := opening.recent():
         st.caption("Opened before")
         for i, wanted in enumerate(recent):
