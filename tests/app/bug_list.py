@@ -715,7 +715,7 @@ BUGS: Final = (
     # ---- in the browser: tokens ----
     Bug(
         "a text that was typed into a box that was taken away is lost",
-        "components/prompt/prompt.js",
+        "components/prompt/unread.js",
         "view.area.value = left.text;",
         "view.area.value = view.data.text;",
         f"{DRAWN}::test_a_box_that_was_taken_away_gives_its_text_to_the_next",
@@ -1414,8 +1414,8 @@ BUGS: Final = (
     Bug(
         "a change that does not say where another text ends",
         "views/changes.py",
-        '"words": changes.words(edit, me.arch) + _reach(me, change),',
-        '"words": changes.words(edit, me.arch),',
+        "changes.words(edit, me.arch) + _reach(me, change) +",
+        "changes.words(edit, me.arch) +",
         f"{KINDS}::test_a_change_says_itself_how_far_another_text_goes",
     ),
     Bug(

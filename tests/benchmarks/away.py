@@ -142,7 +142,7 @@ Somebody = Actor | Uploader | Trainer
 
 @dataclass
 class Found:
-    """What became of all of them."""
+    """The outcome of all of them."""
 
     back: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)

@@ -12,13 +12,12 @@ import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { tooLong } from "./limit.js";
 import { buildOverview, drawOverview } from "./overview.js";
+import { remember, takeUp } from "./unread.js";
 
 const MOST_CHIPS = 64; // more than fit into a line
 const BAR = 12; // px of the highest bar of a loss
 const LEAST = 0.5; // nats of the highest bar at least, so that noise stays low
 const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
-/** @type {{ session: string, rev: number, text: string } | null} */
-let unread = null; // what stood in a box that was taken away before the server had it
 
 function build(root, view) {
   view.area = el("textarea", {
@@ -266,21 +265,6 @@ function keep(view, { text, rev }) {
   if (view.area.value !== text) typed(view);
 }
 
-/** Streamlit may take the box away while one types, and put a new one in its place with what the server had by then. */
-function remember(view) {
-  const { session, rev, area } = view;
-  unread = view.flight.idle() && !view.tooLong ? null : { session, rev, text: area.value };
-}
-
-/** Brings back what the box before had and the server has not, unless it has got another text since. */
-function takeUp(view, session) {
-  const left = unread;
-  unread = null;
-  if (!left || left.text === view.area.value || (left.session === session && left.rev !== view.rev)) return;
-  view.area.value = left.text;
-  typed(view);
-}
-
 export default function (component) {
   const view = viewOf(component, build);
   const { data } = view;
@@ -289,7 +273,7 @@ export default function (component) {
   const fresh = view.session === undefined;
   if (!fresh && view.session !== session) keep(view, data);
   else if (view.rev !== data.rev) bring(view, data);
-  if (fresh) takeUp(view, session);
+  if (fresh && takeUp(view, session)) typed(view);
   view.session = session;
   if (view.flight.idle()) view.settled = view.area.value; // the server has it, or has said why not
   view.locking = undefined;
