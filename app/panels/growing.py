@@ -17,8 +17,10 @@ from gptcore.capture.pauses import pause
 
 Matrix = NDArray[np.floating[Any]]
 
-PIECE: Final = 4_000_000
+PIECE: Final = 1_000_000
 """Numbers of a tensor that are computed at a time: a whole one may be many times what is drawn of it."""
+WIDE: Final = 4_000_000
+"""The same of a tensor with a number for each token of the vocabulary: its whole weight is read for each piece."""
 FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf}
 """Values above the diagonal of a tensor with this role, so that earlier rows are known in a longer run."""
 
@@ -48,9 +50,9 @@ def pieces(trace: Trace, name: str, start: int, stop: int) -> Iterator[tuple[int
     Between two of them, the one who computes may be held up.
     """
     axes, shape = trace.shapes()[name]
-    wide = architecture(trace.config).nodes[name].role == "loss"  # a number that is made of a row of logits
-    row = trace.config.vocab_size if wide else math.prod(shape) // shape[axes.index("T")]
-    count = max(1, PIECE // max(1, row))
+    loss = architecture(trace.config).nodes[name].role == "loss"  # a number that is made of a row of logits
+    row = trace.config.vocab_size if loss else math.prod(shape) // shape[axes.index("T")]
+    count = max(1, (WIDE if loss or axes[-1] == "V" else PIECE) // max(1, row))
     for at in range(start, stop, count):
         yield at, trace.rows(name, at, min(at + count, stop))
         pause()
@@ -76,15 +78,17 @@ def rows_of(trace: Trace, weights: object, name: str, head: int, before: DrawnRo
     old = before.rows[:keep] if before is not None else np.zeros((0, 0), np.float32)
     if keep == trace.T:
         return DrawnRows(trace, weights, name, head, old[:, : trace.T] if square else old)
-    made = []
-    for _, rows in pieces(trace, name, keep, trace.T):
+    found: Matrix | None = None
+    for at, rows in pieces(trace, name, keep, trace.T):
         rows = rows[0] if axes[0] == "B" else rows
-        made.append((rows[head] if "H" in axes else rows).float().cpu().numpy())
-    fresh = made[0] if len(made) == 1 else np.concatenate(made)
-    if not keep:
-        return DrawnRows(trace, weights, name, head, fresh)
-    if square:
-        wide = np.full((keep, trace.T), FUTURE[str(node.role)], fresh.dtype)
-        wide[:, :keep] = old[:, :keep]
-        old = wide
-    return DrawnRows(trace, weights, name, head, np.concatenate([old, fresh]))
+        made = (rows[head] if "H" in axes else rows).float().cpu().numpy()
+        if at == keep == 0 and len(made) == trace.T:
+            return DrawnRows(trace, weights, name, head, made)
+        if found is None:  # written in place, piece by piece: of a long prompt it is large
+            found = np.empty((trace.T, made.shape[1]), made.dtype)
+            if keep:
+                known = keep if square else made.shape[1]
+                found[:keep, :known], found[:keep, known:] = old[:, :known], FUTURE.get(str(node.role), 0.0)
+        found[at : at + len(made)] = made
+    assert found is not None, "there are rows behind those that are kept"
+    return DrawnRows(trace, weights, name, head, found)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.components.matrix.heatmap import encode, pool
-from app.panels.growing import common
+from app.panels.growing import PIECE, common
 from gptcore import Architecture, Trace, architecture
 from gptcore.graph.node import INSIDE, MLP, Role
 
@@ -201,9 +201,12 @@ def _extended(old: Pixels | None, trace: Trace, name: str, head: int, keep: int,
     start = 0 if old is None else keep
     if old is not None and start >= trace.T:
         return old[:, : -(-trace.T // block)]
-    cells = _cells(trace, name, head, start, trace.T)
-    fresh = pool(cells, _channels_in_a_row(cells.shape[0]), block, "diverging")
-    return fresh if old is None else np.concatenate([old[:, : start // block], fresh], axis=1)
+    parts = [] if old is None else [old[:, : start // block]]
+    at_once = max(1, PIECE // (4 * trace.config.n_embd) // block) * block
+    for at in range(start, trace.T, at_once):
+        cells = _cells(trace, name, head, at, min(at + at_once, trace.T))
+        parts.append(pool(cells, _channels_in_a_row(cells.shape[0]), block, "diverging"))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _cells(trace: Trace, name: str, head: int, start: int, stop: int) -> NDArray[np.floating[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.components import Heatmap, heatmap
+from app.components.matrix.heatmap import few_rows
 from app.panels.growing import DrawnRows, pieces, rows_of
 from gptcore import Trace, architecture
 from gptcore.analysis.value_weighted import value_weighted
@@ -262,11 +264,19 @@ class Statistics:
 
     @classmethod
     def of(cls, matrix: Matrix) -> Statistics:
-        """Measure a matrix in float64; NaN if no value is finite."""
-        known = np.isfinite(matrix)
-        finite = matrix if known.all() else matrix[known]
-        if not finite.size:
+        """Measure a matrix in float64, a few rows at a time; NaN if no value is finite."""
+        count = sum(part.size for part in _finite(matrix))
+        if not count:
             return cls(np.nan, np.nan, np.nan, np.nan, matrix.size)
-        mean, std = (float(f(finite, dtype=np.float64)) for f in (np.mean, np.std))
-        low, high = float(finite.min()), float(finite.max())
-        return cls(mean, std, low, high, matrix.size - finite.size)
+        mean = sum(float(part.sum(dtype=np.float64)) for part in _finite(matrix)) / count
+        squares = sum(float(np.square(part - np.float64(mean)).sum()) for part in _finite(matrix))
+        low, high = min(part.min() for part in _finite(matrix)), max(part.max() for part in _finite(matrix))
+        return cls(mean, math.sqrt(squares / count), float(low), float(high), matrix.size - count)
+
+
+def _finite(matrix: Matrix) -> Iterator[Matrix]:
+    """Yield the finite values of a matrix, of a few rows at a time."""
+    for rows in few_rows(matrix):
+        known = np.isfinite(rows)
+        if known.any():
+            yield rows if known.all() else rows[known]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from app.session.allowed import with_stage
 from app.session.changed_screen import under
 from app.session.changes import of_text
 from app.session.prompt_run import Shown, common, new_tokens
@@ -64,7 +65,8 @@ class Type(Action):
         except TooMuch as error:  # such a text is not even kept: the browser has it
             raise ValueError(f"Still shown: the last prompt. {sentence(str(error))}") from None
         try:
-            shown = Shown.of(screen.shown.checkpoint, self.text, screen.shown, limits=model.limits)
+            stage = with_stage(screen.location, screen.look.scale, model.arch, model.limits)
+            shown = Shown.of(screen.shown.checkpoint, self.text, screen.shown, limits=model.limits, stage=stage)
         except ValueError as error:
             why = f"Still shown: the last prompt that could be read. {sentence(str(error))}"
             return replace(entered, notice={"kind": "error", "text": why})
@@ -188,7 +190,8 @@ class MoveInTime(Action):
             here = screen.moment(model).name
             raise ValueError(f"Still shown: {here}. Step {self.step:,} cannot be. {sentence(str(error))}") from None
         run = screen.shown
-        shown = Shown.of(checkpoint, run.text, wishes=run.wishes, keeps=run.keeps, limits=model.limits)
+        stage = with_stage(screen.location, screen.look.scale, model.arch, model.limits)
+        shown = Shown.of(checkpoint, run.text, None, run.wishes, run.keeps, model.limits, stage)
         return replace(screen, shown=shown, step=self.step)
 
     def tokens(self, screen: Screen, model: Model) -> int:

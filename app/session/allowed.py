@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from app.session import costs
-from app.session.actions import Action
 from app.session.changes import changed_names
+from app.session.location import Location
 from app.session.screen import Model, Screen
-from app.stores.limits import TooMuch
+from app.stores.limits import Limits, TooMuch
 from app.stores.speed import Cost
+from gptcore import Architecture
+
+if TYPE_CHECKING:
+    from app.session.actions import Action
 
 
 def check_look(before: Screen, after: Screen, model: Model) -> None:
@@ -22,11 +29,30 @@ def check_look(before: Screen, after: Screen, model: Model) -> None:
     if run is not before.shown:
         known = before.shown.ids[before.shown.cropped :] == run.ids[run.cropped :]
         names = [edit.name for edit in run.trace.edits]
-        new = costs.of_run(model.final.config, run.trace.T, run.trace.T - run.trace.reused, names)
+        config, T = model.final.config, run.trace.T
+        kept = costs.kept(config, T, model.limits.memory)
+        new = costs.of_run(config, T, T - run.trace.reused, names, kept)
         new = Cost() if known and not names else new
     what = after.location.weight or after.location.selected
     stage = costs.of_stage(model.arch, after.location, run.trace.T, after.look.scale)
     model.limits.check(new + stage, f"{what} of {run.trace.T:,} tokens")
+
+
+def with_stage(place: Location, by: str, arch: Architecture, limits: Limits) -> Callable[[Cost, int], None]:
+    """Return what refuses a run that costs too much together with the stage, before it is made: see `Shown.of`.
+
+    Args:
+        place: the place in the map that is looked at.
+        by: the scale of a pattern.
+        arch: the map of the model.
+        limits: what both may cost.
+    """
+
+    def check(cost: Cost, T: int) -> None:
+        what = place.weight or place.selected
+        limits.check(cost + costs.of_stage(arch, place, T, by), f"{what} of {T:,} tokens")
+
+    return check
 
 
 def multiplications(action: Action, screen: Screen, model: Model) -> float:
@@ -37,7 +63,7 @@ def multiplications(action: Action, screen: Screen, model: Model) -> float:
     config = model.final.config
     T = min(config.block_size, T + tokens)
     names = changed_names(screen.shown.wishes, T, config, screen.shown.keeps)
-    cost = costs.of_run(config, T, min(tokens, T), names)
+    cost = costs.of_run(config, T, min(tokens, T), names, costs.kept(config, T, model.limits.memory))
     try:
         model.limits.check(cost, "")
     except TooMuch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.session.allowed import with_stage
 from app.session.changes import ChangeList, check
 from app.session.prompt_run import Shown
 from app.session.screen import Model, Screen
@@ -46,5 +47,7 @@ def under(screen: Screen, model: Model, listed: ChangeList) -> Screen:
     check(listed.changes, model.arch)
     run = screen.shown
     alike = (listed.wishes, listed.keeps) == (run.wishes, run.keeps)
-    shown = run if alike else Shown.of(run.checkpoint, run.text, run, listed.wishes, listed.keeps, model.limits)
+    stage = with_stage(screen.location, screen.look.scale, model.arch, model.limits)
+    made = (run.checkpoint, run.text, run, listed.wishes, listed.keeps, model.limits, stage)
+    shown = run if alike else Shown.of(*made)
     return replace(screen, shown=shown, listed=listed)

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from app.panels.growing import PIECE
+from app.panels.growing import PIECE, WIDE
 from app.session.location import Location
 from app.stores.speed import Cost
 from gptcore import Architecture, GPTConfig, architecture, capture_cost
 from gptcore.analysis.token_loss import ROWS
 from gptcore.graph.architecture import FOLDED
+from gptcore.graph.node import Role
 
 STAGES = 5
 """Tensors of scores that live at once where attention is computed stage by stage."""
@@ -20,11 +21,38 @@ SIMPLE = 15
 QUICK = 0.1
 """The share of a cell's time that such a number takes."""
 FLOAT = 4
-LARGEST_PAST = 200e6
+LARGEST_PAST = 60e6
 """Bytes of scores for which a run still goes on from an earlier one."""
+EVERYTHING = 64e6
+"""Bytes of a run up to which it keeps every tensor, on a server that limits its memory."""
+BLOCK = 12
+"""Numbers of a token and channel that live at once while a block is run, whatever is kept of them."""
 
 
-def of_run(config: GPTConfig, T: int, new: int, changed: Sequence[str] = ()) -> Cost:
+def kept(config: GPTConfig, T: int, most: float) -> tuple[str, ...] | None:
+    """Return the tensors that a run keeps; None for all: so it is where memory has no limit, and where they are small.
+
+    The others are computed from these when they are asked for, each within its block.
+
+    Args:
+        config: the model's sizes.
+        T: tokens that the model sees.
+        most: the memory that a run may take.
+    """
+    return None if most == math.inf or held(config, T) <= EVERYTHING else _sources(config)
+
+
+@lru_cache(maxsize=64)
+def _sources(config: GPTConfig) -> tuple[str, ...]:
+    arch, layers = architecture(config), range(config.n_layer)
+    of_all: tuple[Role, ...] = ("token embedding", "position embedding", "embedding", "final norm")
+    of_each: tuple[Role, ...] = ("residual in", "joint projection", "weighted values", "residual")
+    return tuple(map(arch.named, of_all)) + tuple(arch.named(role, layer) for layer in layers for role in of_each)
+
+
+def of_run(
+    config: GPTConfig, T: int, new: int, changed: Sequence[str] = (), names: tuple[str, ...] | None = None
+) -> Cost:
     """Return the cost of a run with its thumbnails; where it is changed, of the run as the model is, too.
 
     Args:
@@ -32,6 +60,7 @@ def of_run(config: GPTConfig, T: int, new: int, changed: Sequence[str] = ()) -> 
         T: tokens that the model sees.
         new: tokens of which nothing is known from an earlier run.
         changed: the tensors that are changed.
+        names: the tensors that it keeps; None for all.
     """
     if new <= 0 and not changed:
         return Cost()
@@ -41,15 +70,18 @@ def of_run(config: GPTConfig, T: int, new: int, changed: Sequence[str] = ()) -> 
     flops = arch.nodes[FOLDED].flops(T, 1) * rows / T + 2 * C * V
     scores = float(H) * rows * T
     cells = L * scores + QUICK * (SIMPLE * L * C * rows + 8 * V)
-    memory = held(config, T) + (STAGES + 1) * FLOAT * min(scores, max(PIECE, float(H) * T))
+    memory = held(config, T, names) + (STAGES + 1) * FLOAT * min(scores, max(PIECE, float(H) * T))
     if goes_on(config, T, rows):
         cells += L * scores
         memory += STAGES * FLOAT * scores
+    if names is not None:
+        memory += BLOCK * FLOAT * C * rows
     if not changed:
         return Cost(flops, cells, memory)
     staged = {arch.nodes[name].layer for name in changed if arch.nodes[name].axes[-2:] == ("T", "T")}
     stages = len(staged) * STAGES * FLOAT * scores
-    return Cost(2 * flops, 2 * cells + len(staged) * scores, 2 * memory + stages)
+    more = held(config, T) - held(config, T, names)  # a changed run has all of its tensors until its end
+    return Cost(2 * flops, 2 * cells + len(staged) * scores, 2 * memory + more + stages)
 
 
 def goes_on(config: GPTConfig, T: int, new: int) -> bool:
@@ -74,10 +106,10 @@ def of_stage(arch: Architecture, place: Location, T: int, by: str = "weight") ->
     C, H = float(config.n_embd), float(config.n_head)
     if node.axes[-1] == "V" or node.role == "loss":
         logits = float(T) * config.vocab_size
-        return Cost(2 * C * logits, logits, STAGES * FLOAT * min(logits, max(PIECE, float(config.vocab_size))))
+        return Cost(2 * C * logits, logits, STAGES * FLOAT * min(logits, max(WIDE, float(config.vocab_size))))
     if node.axes[-2:] == ("T", "T"):
         scores = H * T * T
-        memory = 3.0 * FLOAT * T * T + STAGES * FLOAT * (scores if by == "value" else min(scores, max(PIECE, H * T)))
+        memory = 2.0 * FLOAT * T * T + STAGES * FLOAT * (scores if by == "value" else min(scores, max(PIECE, H * T)))
         return Cost(2 * C * T * T, (2 if by == "value" else 1) * scores + T * T, memory)
     numbers = float(math.prod(sizes[axis] for axis in node.axes))
     return Cost(cells=numbers, memory=3 * FLOAT * numbers)
@@ -125,13 +157,13 @@ def of_attribution(config: GPTConfig) -> Cost:
     return Cost(2 * C * (V + L * C), V + 4 * L * C, FLOAT * (3 * V + C * C))
 
 
-def held(config: GPTConfig, T: int) -> float:
+def held(config: GPTConfig, T: int, names: tuple[str, ...] | None = None) -> float:
     """Return the bytes that a trace of T tokens holds, as `capture_cost` tells them: they grow evenly with T."""
-    first, more = _first_and_more(config)
+    first, more = _first_and_more(config, names)
     return first + more * (T - 1)
 
 
 @lru_cache(maxsize=64)
-def _first_and_more(config: GPTConfig) -> tuple[int, int]:
-    first = capture_cost(config, 1)
-    return first, (capture_cost(config, 2) - first if config.block_size > 1 else first)
+def _first_and_more(config: GPTConfig, names: tuple[str, ...] | None) -> tuple[int, int]:
+    first = capture_cost(config, 1, names=names)
+    return first, (capture_cost(config, 2, names=names) - first if config.block_size > 1 else first)

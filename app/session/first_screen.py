@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from app.components import Notice
 from app.session.actions import sentence
+from app.session.allowed import with_stage
 from app.session.first_prompt import own_prompt, readable
 from app.session.location import START
+from app.session.look import USUAL
 from app.session.prompt_run import Shown
 from app.session.screen import Screen
 from app.stores.limits import ALONE, Limits, TooMuch
@@ -23,28 +25,34 @@ def first_screen(
         TooMuch: not even one token can be run.
     """
     meant = own_prompt(checkpoint) if text is None else text
-    place = START.check(architecture(checkpoint.config))
+    arch = architecture(checkpoint.config)
+    place = START.check(arch)
+    stage = with_stage(place, USUAL.scale, arch, limits)
+
+    def run(words: str) -> Shown:
+        return Shown.of(checkpoint, words, limits=limits, stage=stage)
+
     why: Notice | None = None
     if refused is not None:
         try:
-            return Screen(Shown.of(checkpoint, refused, limits=limits), refused, refused, place, rev=rev)
+            return Screen(run(refused), refused, refused, place, rev=rev)
         except ValueError as error:
             why = _not_kept(error)
     try:
-        return Screen(Shown.of(checkpoint, meant, limits=limits), meant, meant, place, rev=rev, notice=why)
+        return Screen(run(meant), meant, meant, place, rev=rev, notice=why)
     except ValueError as error:
         if text is not None or rev:  # of a first model nobody has seen the prompt
             why = why or _not_kept(error)
     try:
         typed = own_prompt(checkpoint)
-        shown = Shown.of(checkpoint, typed, limits=limits)
+        shown = run(typed)
     except ValueError:
         try:
             typed = readable(checkpoint)
-            shown = Shown.of(checkpoint, typed, limits=limits)
+            shown = run(typed)
         except TooMuch:
             typed = readable(checkpoint, 1)
-            shown = Shown.of(checkpoint, typed, limits=limits)
+            shown = run(typed)
     return Screen(shown, typed, meant, place, rev=rev, notice=why)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from app.session.actions import Action, Write, sentence
+from app.session.allowed import with_stage
 from app.session.drawn import Drawn
 from app.session.prompt_run import Shown, new_tokens
 from app.session.screen import Model, Screen
@@ -111,5 +112,6 @@ def _with(screen: Screen, model: Model, ids: list[int]) -> Screen:
     if not faithful:
         label = tokenizer.label(ids[-1])
         raise ValueError(sentence(f"the token {label!r} is no text behind this prompt, so it cannot be typed"))
-    run = Shown.of(screen.shown.checkpoint, text, screen.shown, limits=model.limits)
+    stage = with_stage(screen.location, screen.look.scale, model.arch, model.limits)
+    run = Shown.of(screen.shown.checkpoint, text, screen.shown, limits=model.limits, stage=stage)
     return replace(screen, shown=run, typed=text, meant=text, notice=None, rev=screen.rev + 1)

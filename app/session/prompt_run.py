@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 
 import torch
@@ -19,12 +20,15 @@ from app.session import costs
 from app.session.changes import Wish, changed_names, made_of, of_other_texts
 from app.session.changes.references import References
 from app.stores.limits import ALONE, Limits
+from app.stores.speed import Cost
 from gptcore import Checkpoint, Edit, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
 from gptcore.analysis.token_loss import guess_at
 from gptcore.generation.sampling import STAGES, Sampling
 
+LARGE = 32e6
+"""Bytes of a run that is worth to be freed before the next one is made."""
 LENS_TOKENS = 10
 """Tokens of each depth."""
 ROUNDING = 1e-4
@@ -71,6 +75,7 @@ class Shown:
         wishes: tuple[Wish, ...] | None = None,
         keeps: bool | None = None,
         limits: Limits = ALONE,
+        stage: Callable[[Cost, int], None] = lambda cost, T: None,
     ) -> Shown:
         """Run the prompt. What is the same in `before`, a run of the same weights, is not computed again.
 
@@ -83,6 +88,7 @@ class Shown:
             wishes: the changes that are on; by default those of `before`.
             keeps: True to keep every later pattern as it is without the changes; by default as `before` does.
             limits: what the run may cost, with the runs of other texts that the changes need.
+            stage: raises TooMuch where a run of this cost and so many tokens costs too much with what is looked at.
 
         Raises:
             ValueError: the tokenizer cannot read the text, or that of a change, or there is none; nothing was run.
@@ -97,13 +103,18 @@ class Shown:
         T, config = len(seen), checkpoint.config
         references = _references(checkpoint, before)
         new = new_rows(checkpoint, seen, before)
-        cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping))
-        limits.check(cost + of_other_texts(asked, T, references, limits), f"A run of {T:,} tokens")
+        names = costs.kept(config, T, limits.memory)
+        cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping), names)
+        cost += of_other_texts(asked, T, references, limits)
+        limits.check(cost, f"A run of {T:,} tokens")
+        stage(cost, T)
         if before is not None and new and not costs.goes_on(config, T, new):
+            if limits.memory < math.inf:
+                before.let_go()
             before = None
-        trace = _unchanged(checkpoint, seen, before)
+        trace = _unchanged(checkpoint, seen, before, names)
         made = made_of(asked, trace, references, keeping)
-        changed = _changed(checkpoint, trace, made.edits, before) if made.here else trace
+        changed = _changed(checkpoint, trace, made.edits, before, names) if made.here else trace
         milliseconds = (time.perf_counter() - started) * 1e3
         alike = before is not None and before.trace.edits == made.edits  # else no row need be the same
         pictures = thumbnails.update(before.thumbnails if before and alike else None, changed)
@@ -126,6 +137,13 @@ class Shown:
     def unchanged(self) -> Trace:
         """The run of the model as it is, without any change."""
         return self.trace if self.without is None else self.without
+
+    def let_go(self) -> None:
+        """Free the tensors of a large run whose place another one takes. Whoever reads it after all has it run anew."""
+        for trace in {id(each): each for each in (self.trace, self.unchanged)}.values():
+            if trace.nbytes() > LARGE:
+                names = costs.kept(self.checkpoint.config, trace.T, 0.0)
+                trace.let_go(partial(capture, self.checkpoint.model, trace.ids, names=names, edits=trace.edits))
 
     @property
     def counter(self) -> str:
@@ -230,12 +248,16 @@ class Shown:
         return logits.topk(min(count, logits.numel())).indices.tolist()
 
 
-def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> Trace:
+Names = tuple[str, ...] | None
+"""The tensors that a run keeps; None for all."""
+
+
+def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None, names: Names) -> Trace:
     """Return the run of the model as it is; the very same one of the same tokens, as long as changes come and go."""
     if before is None:
-        return capture(checkpoint.model, ids)
+        return capture(checkpoint.model, ids, names=names)
     same = before.checkpoint is checkpoint and before.ids[before.cropped :] == ids
-    return before.unchanged if same else capture(checkpoint.model, ids, previous=before.unchanged)
+    return before.unchanged if same else capture(checkpoint.model, ids, names=names, previous=before.unchanged)
 
 
 def read(checkpoint: Checkpoint, text: str, limits: Limits) -> list[int]:
@@ -258,10 +280,13 @@ def new_rows(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> in
     return len(ids) - common(before.ids[before.cropped :], ids)
 
 
-def _changed(checkpoint: Checkpoint, trace: Trace, edits: tuple[Edit, ...], before: Shown | None) -> Trace:
+def _changed(
+    checkpoint: Checkpoint, trace: Trace, edits: tuple[Edit, ...], before: Shown | None, names: Names
+) -> Trace:
     """Return the run under edits, from the one before where it had the same, else from the run without them."""
     same = before is not None and before.trace.edits == edits
-    return capture(checkpoint.model, trace.ids, edits=edits, previous=before.trace if before and same else trace)
+    previous = before.trace if before and same else trace
+    return capture(checkpoint.model, trace.ids, names=names, edits=edits, previous=previous)
 
 
 def _references(checkpoint: Checkpoint, before: Shown | None) -> References:

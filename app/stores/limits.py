@@ -14,8 +14,9 @@ from app.stores.speed import Cost, Speed
 
 SHARED_SECONDS = 3.0
 """Seconds of a key on a shared server: on two cores, a whole context of GPT-2 small with the patterns of all heads."""
-SHARE = 1 / 8
-"""The share of the machine's memory that one person's run may take on a shared server."""
+SHARED_MEMORY, SHARE = 300e6, 1 / 8
+"""Bytes that one person's run may take on a shared server, and the share of the machine's memory where that is less:
+a whole context of GPT-2 small, of which a large run keeps what the rest is computed from."""
 FREE = 0.8
 """The share of the free memory that a run may take anywhere."""
 PROMPT = 20_000
@@ -78,7 +79,7 @@ class Limits:
             SettingError: a setting that is wrong.
         """
         seconds, megabytes, prompt = KEY_SECONDS.read(), KEY_MEMORY.read(), PROMPT_BYTES.read()
-        memory = megabytes * 1e6 if megabytes else all_memory() * SHARE if shared else math.inf
+        memory = megabytes * 1e6 if megabytes else min(SHARED_MEMORY, all_memory() * SHARE) if shared else math.inf
         time = seconds or (SHARED_SECONDS if shared else math.inf)
         return cls(time, memory, int(prompt) if prompt else PROMPT, speed)
 

@@ -62,7 +62,7 @@ KEY_MEMORY = Setting(
     16,
     1e9,
     "the memory that the run of one person may take",
-    "an eighth of the machine's",
+    "300, or an eighth of the machine's",
     "four fifths of what is free",
 )
 PROMPT_BYTES = Setting("GPTSCOPE_PROMPT_BYTES", "bytes", 100, 1e7, "the size of a prompt, in UTF-8", "20000", "20000")

@@ -81,15 +81,18 @@ def capture(
         return trace
 
 
-def capture_cost(config: GPTConfig, T: int, B: int = 1, dtype: str = "float32") -> int:
-    """Return the bytes that a trace of everything will hold, before the run.
+def capture_cost(
+    config: GPTConfig, T: int, B: int = 1, dtype: str = "float32", names: Sequence[str] | None = None
+) -> int:
+    """Return the bytes that a trace will hold, before the run: of everything, or as `capture` with these names.
 
     >>> capture_cost(GPTConfig.preset("gpt2"), T=1024) / 1e9 < 0.75
     True
     """
     shapes = architecture(config).shapes(B=B, T=T)
     size = getattr(torch, dtype).itemsize
-    numbers = sum(torch.Size(shapes[name]).numel() for name in stored.modules(config))
+    kept = stored.wanted(config, names) - {architecture(config).named("tokens")}
+    numbers = sum(torch.Size(shapes[name]).numel() for name in kept)
     return (numbers + B * config.vocab_size) * size + B * T * torch.int64.itemsize
 
 
@@ -113,6 +116,8 @@ class _Capture:
         common = self._common(previous) if previous is not None else 0
         if previous is None or not common:
             return self._fresh()
+        if self.wanted < previous._cached:
+            previous = previous.only(self.wanted)
         if previous.edits == self.edits:
             common = same_until(previous._bound, self.bound, common)
             return self._grown(previous, common) if common else self._fresh()
@@ -186,7 +191,7 @@ class _Capture:
         self, previous: Trace | None, start: int, cached: frozenset[str] | None = None
     ) -> tuple[dict[str, Tensor], Tensor | None, bool]:
         """Run positions `start` to T; return the cached tensors, the last logits, and whether hooks changed any."""
-        foreign = False
+        foreign, kept = False, self.wanted if cached is None else cached
         with torch.no_grad():
             if self.edits:
                 before = previous._values if previous else None
@@ -195,26 +200,29 @@ class _Capture:
                 made, logits = run.made, self._last_logits(run.made)
             else:
                 past = self._past(previous, start) if previous is not None else None
+                keep = stored.outputs(self.config, kept)
                 if self.foreign:
                     with third_party.watching(self.model, self.foreign) as changes:
-                        made, logits = self._record(start, past)
+                        made, logits = self._record(start, past, keep)
                     told = (*stored.modules(self.config), architecture(self.config).named("logits"))
                     third_party.check(changes, told)
                     foreign = bool(changes)
                 else:
-                    made, logits = self._record(start, past)
+                    made, logits = self._record(start, past, keep)
                 made[architecture(self.config).named("tokens")] = self.tokens[:, start:]
-            return self._cacheable(made, self.wanted if cached is None else cached), logits, foreign
+            return self._cacheable(made, kept), logits, foreign
 
-    def _record(self, start: int, past: list[list[KeysValues]] | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _record(
+        self, start: int, past: list[list[KeysValues]] | None, keep: frozenset[str] | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
         tokens, modules = self.tokens[:, start:], stored.modules(self.config)
-        with hooks.recording() as outputs:
+        with hooks.recording(keep) as recorder:
             logits, _ = self.model(tokens, past=past)
-        if len(outputs) < len(modules):
+        if len(recorder.passed) < len(modules):
             hooks.ready(self.model, modules, anew=True)  # a module was replaced since
-            with hooks.recording() as outputs:
+            with hooks.recording(keep) as recorder:
                 logits, _ = self.model(tokens, past=past)
-        return outputs, logits
+        return recorder.outputs, logits
 
     def _last_logits(self, made: dict[str, Tensor]) -> Tensor | None:
         """Return the logits of the last position of an edited run; None where they are edited themselves."""

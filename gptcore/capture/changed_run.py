@@ -75,9 +75,9 @@ class ChangedRun:
         arch = architecture(self.config)
         x = self._values.joined(arch.named("residual in", i), self.rows)
         past = self._past(i) if self.rows.start else ()
-        with hooks.recording() as outputs:
+        with hooks.recording() as recorder:
             self._model.transformer.h[i](x, past)
-        self.made |= outputs
+        self.made |= recorder.outputs
         self._close(arch.named("residual", i))
 
     def _close(self, name: str) -> None:

@@ -26,7 +26,19 @@ Table = OrderedDict[int, Any]
 Outputs = dict[str, Tensor]
 """The output of each module, by the module's path."""
 
-_recorder: ContextVar[Outputs | None] = ContextVar("gptcore_recorder", default=None)
+
+@dataclass(frozen=True)
+class Recorder:
+    """What has been recorded so far."""
+
+    outputs: Outputs
+    keep: Collection[str] | None
+    """Paths of the modules whose outputs are kept; None for all."""
+    passed: set[str]
+    """Paths of the modules that have run: an output that is not kept may be freed at once."""
+
+
+_recorder: ContextVar[Recorder | None] = ContextVar("gptcore_recorder", default=None)
 _installing = threading.Lock()
 _OURS, _LOOK = "_gptcore_hook", "_gptcore_hooks"
 
@@ -76,18 +88,20 @@ def _ids(tables: list[Table]) -> list[int]:
 
 
 def _record(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
-    outputs = _recorder.get()
-    if outputs is not None:
-        outputs[name] = output
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.passed.add(name)
+        if recorder.keep is None or name in recorder.keep:
+            recorder.outputs[name] = output
         pause()
 
 
 @contextmanager
-def recording() -> Iterator[Outputs]:
-    """Collect the outputs of hooked modules that run in this context, and in no other."""
-    outputs: Outputs = {}
-    token = _recorder.set(outputs)
+def recording(keep: Collection[str] | None = None) -> Iterator[Recorder]:
+    """Collect the outputs of hooked modules that run in this context, and in no other: of all, or of these paths."""
+    recorder = Recorder({}, keep, set())
+    token = _recorder.set(recorder)
     try:
-        yield outputs
+        yield recorder
     finally:
         _recorder.reset(token)

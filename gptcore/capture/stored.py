@@ -87,6 +87,15 @@ def wanted(config: GPTConfig, chosen: Sequence[str] | None) -> frozenset[str]:
 
 
 @cache
+def outputs(config: GPTConfig, cached: frozenset[str]) -> frozenset[str] | None:
+    """Return the modules whose outputs a run has to keep until its end to cache these names; None for all of them."""
+    if cached >= everything(config):
+        return None
+    pairs = zip(projections(config), keys_values(config), strict=True)
+    return cached.union(projection for projection, pair in pairs if not cached.isdisjoint(pair))
+
+
+@cache
 def covers(config: GPTConfig, cached: frozenset[str], wanted: frozenset[str]) -> bool:
     """Return True where a trace that caches some names serves for others: keys and values may be cut from theirs."""
     pairs = zip(projections(config), keys_values(config), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -59,7 +59,8 @@ class Trace(Mapping[str, Tensor]):
         """
         self.config, self.reused, self.edits = model.config, reused, edits
         self.B, self.T = batch, banks.rows
-        self._model, self._banks, self._weights, self._cached = model, banks, weights, cached
+        self._model, self._kept, self._weights, self._cached = model, banks, weights, cached
+        self._again: Callable[[], Trace] | None = None
         self._precision, self._last_logits, self._bound, self._foreign = precision, last_logits, bound, foreign
         arch = architecture(model.config)
         self._tokens, self._logits_name = arch.named("tokens"), arch.named("logits")
@@ -71,6 +72,42 @@ class Trace(Mapping[str, Tensor]):
         A trace in a cycle would keep its memory until Python's collector comes by; so it is freed with its last user.
         """
         return Values(self._model, self._bound, self.T, self._at_hand, self._check_weights)
+
+    # Its memory
+
+    def let_go(self, again: Callable[[], Trace]) -> None:
+        """Free the tensors of the run but its ids and last logits. If others are read after all, the run is made anew.
+
+        Args:
+            again: makes the same run: the same ids, edits and names.
+
+        >>> from gptcore import GPT, GPTConfig, capture
+        >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=1, n_head=1, n_embd=4)).eval()
+        >>> trace = capture(model, [3, 1, 4])
+        >>> held = trace.nbytes()
+        >>> trace.let_go(lambda: capture(model, [3, 1, 4]))
+        >>> trace.nbytes() < held / 10, trace.ids.tolist(), trace["transformer.ln_f"].shape, trace.nbytes() == held
+        (True, [[3, 1, 4]], torch.Size([1, 3, 4]), True)
+        """
+        self._again, self._kept = again, self._kept.only([self._tokens])
+
+    def only(self, cached: frozenset[str]) -> Trace:
+        """Return the same run with some of the cached tensors alone; views, and itself where it has no others."""
+        if self._cached <= cached:
+            return self
+        return Trace(
+            self._model, self._banks.only(cached), self._weights, self.B, self._precision, cached, self._last_logits,
+            self.reused, self.edits, self._bound, self._foreign,
+        )  # fmt: skip
+
+    @property
+    def _banks(self) -> Banks:
+        """Return the cached tensors; of a run that was let go, once it is made anew."""
+        if self._again is not None:
+            self._check_weights()
+            made = self._again()
+            self._kept, self._cached, self._again = made._banks, made._cached, None
+        return self._kept
 
     # What is there
 
@@ -115,7 +152,7 @@ class Trace(Mapping[str, Tensor]):
 
         Those that it shares with other traces count, and the traces and tensors that its edits take values from.
         """
-        own = self._banks.nbytes() + (0 if self._last_logits is None else self._last_logits.nbytes)
+        own = self._kept.nbytes() + (0 if self._last_logits is None else self._last_logits.nbytes)
         values = {id(edit.value): edit.value for edit in self.edits}.values()
         tensors = sum(value.nbytes for value in values if isinstance(value, Tensor))
         return own + tensors + sum(value.nbytes() for value in values if isinstance(value, Trace))
@@ -207,13 +244,13 @@ class Trace(Mapping[str, Tensor]):
     def _at_hand(self, name: str, rows: Rows) -> list[Tensor] | None:
         if name == self._logits_name and self._last_logits is not None and rows == (self.T - 1, self.T):
             return [self._last_logits.clone()]
-        return self._banks.read(name, *rows)
+        return (self._kept if name == self._tokens else self._banks).read(name, *rows)
 
     def _check_weights(self) -> None:
         if self._weights.stale(self._model):
             raise RuntimeError(
-                "the logits are derived from lm_head's weight, and the model's weights have changed since this "
-                "trace was captured; capture again"
+                "this is derived from weights of the model, such as the logits from lm_head's, and they have changed "
+                "since this trace was captured; capture again"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +16,9 @@ MAX_VALUES: Final = 16_384
 
 MAX_PIXELS: Final = (256, 320)
 """Largest numbers of rows and columns of pixels, for larger matrices."""
+
+AT_ONCE: Final = 1_000_000
+"""Number of cells that are computed at a time: a large matrix is not to be there several times."""
 
 _MASKED, _NAN, _FIRST = 0, 1, 2  # codes of a pixel; _FIRST to 255 are the scale
 
@@ -70,10 +74,9 @@ def heatmap(
     if matrix.size <= MAX_VALUES:
         flat = np.ascontiguousarray(matrix, dtype=np.float32).ravel()
         return Heatmap(rows, cols, rows, cols, scale, low, high, values=flat)
-    if by_row:
-        top = matrix.max(axis=1, keepdims=True)
-        matrix = matrix / np.where(top > 0, top, 1)
-    pooled = pool(matrix, -(-rows // MAX_PIXELS[0]), -(-cols // MAX_PIXELS[1]), scale)
+    down, across = -(-rows // MAX_PIXELS[0]), -(-cols // MAX_PIXELS[1])
+    scaled = (_by_row(part) if by_row else part for part in few_rows(matrix, down))
+    pooled = np.concatenate([pool(part, down, across, scale) for part in scaled])
     p_rows, p_cols = pooled.shape
     return Heatmap(rows, cols, p_rows, p_cols, scale, low, high, pixels=encode(pooled, low, high, scale).ravel())
 
@@ -84,12 +87,38 @@ def _limits(
     if scale == "sequential":
         return (0.0 if vmin is None else float(vmin)), (1.0 if vmax is None else float(vmax))
     if vmax is None:
-        high, low = float(matrix.max()), float(matrix.min())
-        if not np.isfinite((high, low)).all():
-            finite = matrix[np.isfinite(matrix)]
-            high, low = (float(finite.max()), float(finite.min())) if finite.size else (0.0, 0.0)
-        vmax = max(abs(high), abs(low)) or 1.0
+        vmax = max(map(_farthest, few_rows(matrix))) or 1.0
     return -float(vmax) if vmin is None else float(vmin), float(vmax)
+
+
+def few_rows(matrix: NDArray[np.floating[Any]], together: int = 1) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yield the rows of a matrix, so many at a time that what is computed of them takes little memory; views.
+
+    Args:
+        matrix: (rows, cols).
+        together: rows that stay together: each part but the last has a multiple of them.
+
+    >>> [len(part) for part in few_rows(np.zeros((5, AT_ONCE // 4)), together=2)]
+    [4, 1]
+    """
+    count = max(1, AT_ONCE // matrix.shape[1] // together) * together
+    for start in range(0, matrix.shape[0], count):
+        yield matrix[start : start + count]
+
+
+def _farthest(matrix: NDArray[np.floating[Any]]) -> float:
+    """Return the largest size of the finite values; 0 where there is none."""
+    high, low = float(matrix.max()), float(matrix.min())
+    if not np.isfinite((high, low)).all():
+        finite = matrix[np.isfinite(matrix)]
+        high, low = (float(finite.max()), float(finite.min())) if finite.size else (0.0, 0.0)
+    return max(abs(high), abs(low))
+
+
+def _by_row(matrix: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Divide each row by its largest value."""
+    top = matrix.max(axis=1, keepdims=True)
+    return matrix / np.where(top > 0, top, 1)
 
 
 def pool(matrix: NDArray[np.floating[Any]], down: int, across: int, scale: Scale) -> NDArray[np.floating[Any]]:

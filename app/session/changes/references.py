@@ -86,7 +86,7 @@ class References:
             many, tokens = len(text.ids), text.length
         else:
             many, tokens = _own_size(self.checkpoint), min(LONGEST, self.checkpoint.config.block_size)
-        one = of_run(self.checkpoint.config, tokens, tokens)
+        one = of_run(self.checkpoint.config, tokens, tokens, names=(wish.name,))
         return Cost(many * one.flops, many * one.cells, many * one.memory)
 
     def values(self, wish: Other, T: int) -> Tensor | None:
