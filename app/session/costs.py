@@ -23,10 +23,26 @@ QUICK = 0.1
 FLOAT = 4
 LARGEST_PAST = 60e6
 """Bytes of scores for which a run still goes on from an earlier one."""
+LONG, LONG_FLOPS = 16e6, 50e9
+"""Scores of a block, and FLOPs of its largest product, that are computed by one operation: nothing interrupts it."""
+PART = 2e6
+"""Scores of a block in a part of a longer run."""
 EVERYTHING = 64e6
 """Bytes of a run up to which it keeps every tensor, on a server that limits its memory."""
 BLOCK = 12
 """Numbers of a token and channel that live at once while a block is run, whatever is kept of them."""
+
+
+def at_once(config: GPTConfig, T: int) -> int:
+    """Return how many of T tokens a fresh run takes at a time: all, or so few that others get their turns meanwhile.
+
+    >>> at_once(GPTConfig.preset("gpt2"), 1024), at_once(GPTConfig(60_000, 27, 1, 4, 4), 5000)
+    (1024, 100)
+    """
+    H, product = config.n_head, 8.0 * config.n_embd**2
+    if H * T * T <= LONG and product * T <= LONG_FLOPS:
+        return T
+    return max(1, min(int(PART // (H * T)), int(LONG_FLOPS // product)))
 
 
 def kept(config: GPTConfig, T: int, most: float) -> tuple[str, ...] | None:
@@ -65,15 +81,15 @@ def of_run(
     if new <= 0 and not changed:
         return Cost()
     arch = architecture(config)
-    rows = T if changed else new
+    rows = new if goes_on(config, T, new) and not changed else T
     L, H, C, V = config.n_layer, config.n_head, config.n_embd, config.vocab_size
     flops = arch.nodes[FOLDED].flops(T, 1) * rows / T + 2 * C * V
     scores = float(H) * rows * T
     cells = L * scores + QUICK * (SIMPLE * L * C * rows + 8 * V)
     memory = held(config, T, names) + (STAGES + 1) * FLOAT * min(scores, max(PIECE, float(H) * T))
-    if goes_on(config, T, rows):
+    if (part := min(rows, at_once(config, T))) < T:  # stage by stage
         cells += L * scores
-        memory += STAGES * FLOAT * scores
+        memory += STAGES * FLOAT * float(H) * part * T
     if names is not None:
         memory += BLOCK * FLOAT * C * rows
     if not changed:

@@ -112,7 +112,7 @@ class Shown:
             if limits.memory < math.inf:
                 before.let_go()
             before = None
-        trace = _unchanged(checkpoint, seen, before, names)
+        trace = _unchanged(checkpoint, seen, before, names, limits.seconds < math.inf)
         made = made_of(asked, trace, references, keeping)
         changed = _changed(checkpoint, trace, made.edits, before, names) if made.here else trace
         milliseconds = (time.perf_counter() - started) * 1e3
@@ -252,10 +252,16 @@ Names = tuple[str, ...] | None
 """The tensors that a run keeps; None for all."""
 
 
-def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None, names: Names) -> Trace:
-    """Return the run of the model as it is; the very same one of the same tokens, as long as changes come and go."""
+def _unchanged(checkpoint: Checkpoint, ids: list[int], before: Shown | None, names: Names, fair: bool) -> Trace:
+    """Return the run of the model as it is; the very same one of the same tokens, as long as changes come and go.
+
+    A `fair` one goes on in parts where it is long: between any two operations, others may have their turns.
+    """
     if before is None:
-        return capture(checkpoint.model, ids, names=names)
+        part, trace = costs.at_once(checkpoint.config, len(ids)) if fair else len(ids), None
+        for stop in range(part, len(ids), part):
+            trace = capture(checkpoint.model, ids[:stop], names=names, previous=trace)
+        return capture(checkpoint.model, ids, names=names, previous=trace)
     same = before.checkpoint is checkpoint and before.ids[before.cropped :] == ids
     return before.unchanged if same else capture(checkpoint.model, ids, names=names, previous=before.unchanged)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from app.session.explorer import Explorer
 from app.session.map_actions import Select
 from app.stores.limits import Limits
 from app.stores.speed import Speed
-from gptcore import Edit, architecture, capture
+from gptcore import Edit, GPTConfig, Trace, architecture, capture
 from tests.lopsided import LONG, checkpoint_of, lopsided
 
 LITTLE = Limits(memory=1e9)
+LONG_CONTEXT = GPTConfig(block_size=60_000, vocab_size=27, n_layer=1, n_head=4, n_embd=4)
 heatmaps = import_module("app.components.matrix.heatmap")  # a function has its name, too
 
 
@@ -147,3 +149,33 @@ def test_a_matrix_that_grows_is_that_of_a_fresh_run(role: str) -> None:
         before = growing.rows_of(trace, model, name, 1, before)
         fresh = growing.rows_of(trace, model, name, 1, None)
         np.testing.assert_allclose(before.rows, fresh.rows, atol=1e-6)
+
+
+def test_a_long_run_is_made_in_parts_where_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    ckpt, made = checkpoint_of(lopsided()), list[int]()
+    config = ckpt.config
+    monkeypatch.setattr(costs, "LONG", config.n_head * 9.0 * 9)
+    monkeypatch.setattr(costs, "PART", config.n_head * 10 * 4.0)
+    real = prompt_run.capture
+
+    def counted(model: Any, ids: list[int], **more: Any) -> Trace:
+        made.append(len(ids))
+        return real(model, ids, **more)
+
+    monkeypatch.setattr(prompt_run, "capture", counted)
+    fair = Limits(seconds=1e9, speed=lambda: Speed(1e9, 1e9))
+    me = Explorer(ckpt, "abcabcabc", limits=fair)
+    assert made == [9]
+    me.apply(Type("cabcabcabb"))
+    assert made == [9, 4, 8, 10]
+    whole = Explorer(ckpt, "cabcabcabb")
+    assert made == [9, 4, 8, 10, 10]
+    for name in whole.shown.trace:
+        torch.testing.assert_close(me.shown.trace[name], whole.shown.trace[name], atol=1e-5, rtol=1e-5, equal_nan=True)
+    np.testing.assert_allclose(me.shown.thumbnails.weights, whole.shown.thumbnails.weights, atol=1e-5)
+
+
+def test_a_run_in_parts_costs_its_scores_twice_and_the_memory_of_a_part() -> None:
+    short, long = (costs.of_run(LONG_CONTEXT, T, T) for T in (1900, 2100))
+    assert long.cells > 1.7 * short.cells
+    assert long.memory < short.memory + 6 * 4 * costs.PART

@@ -154,7 +154,7 @@ def test_a_long_prompt_is_refused_before_it_runs(long: Checkpoint, monkeypatch: 
     assert me.typed == text  # nothing of it is lost
     assert me.notice is not None
     assert me.notice["text"] == (
-        "Still shown: the last prompt that could be read. A run of 9,000 tokens would compute for about 6.5 s, and "
+        "Still shown: the last prompt that could be read. A run of 9,000 tokens would compute for about 13 s, and "
         "this server gives one key 2 s; take a shorter prompt or a smaller model, or set GPTSCOPE_KEY_SECONDS on a "
         "machine of your own."
     )
