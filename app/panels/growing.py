@@ -17,8 +17,11 @@ from gptcore.capture.pauses import pause
 
 Matrix = NDArray[np.floating[Any]]
 
-PIECE: Final = 1_000_000
-"""Numbers of a tensor that are computed at a time: a whole one may be many times what is drawn of it."""
+PIECE: Final = 500_000
+"""Numbers of a tensor that are computed at a time: a whole one may be many times what is drawn of it.
+
+They take less memory than what `app.stores.allocator` has given back at once: each piece finds the last one's again.
+"""
 WIDE: Final = 4_000_000
 """The same of a tensor with a number for each token of the vocabulary: its whole weight is read for each piece."""
 FUTURE = {"pattern": 0.0, "pattern after dropout": 0.0, "masked scores": -np.inf}

@@ -26,6 +26,9 @@ PANELS = ("map", "heads", "matrix", "prediction")
 class Session:
     """One browser's connection: what the server told it, and the keys it sends."""
 
+    patience = 60.0
+    """Seconds to wait for a message."""
+
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.live = self.fragment = ""
@@ -67,7 +70,7 @@ class Session:
         """Reads messages to the end of a run."""
         while True:
             message = ForwardMsg()
-            message.ParseFromString(await asyncio.wait_for(self.socket.recv(decode=False), 60))
+            message.ParseFromString(await asyncio.wait_for(self.socket.recv(decode=False), self.patience))
             kind = message.WhichOneof("type")
             if kind == "script_finished":
                 return

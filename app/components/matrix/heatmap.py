@@ -17,7 +17,7 @@ MAX_VALUES: Final = 16_384
 MAX_PIXELS: Final = (256, 320)
 """Largest numbers of rows and columns of pixels, for larger matrices."""
 
-AT_ONCE: Final = 1_000_000
+AT_ONCE: Final = 250_000
 """Number of cells that are computed at a time: a large matrix is not to be there several times."""
 
 _MASKED, _NAN, _FIRST = 0, 1, 2  # codes of a pixel; _FIRST to 255 are the scale
