@@ -13,6 +13,7 @@ PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explai
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
 CARRIED = "tests/app/test_carried_changes.py"
+LARGE_RUNS = "tests/app/test_large_runs.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS, LAB_LIMITS = "tests/app/test_lab_heads.py", "tests/app/test_lab_limits.py"
@@ -58,8 +59,8 @@ BUGS: Final = (
     Bug(
         "another head than the chosen one",
         "panels/growing.py",
-        "made.append((rows[head] if",
-        "made.append((rows[-1 - head] if",
+        "made = (rows[head] if",
+        "made = (rows[-1 - head] if",
         f"{SENT}::test_the_heatmap_is_the_tensor_with_its_axes",
     ),
     Bug(
@@ -86,8 +87,8 @@ BUGS: Final = (
     Bug(
         "masked cells count in the statistics",
         "panels/tensor_slice.py",
-        "known = np.isfinite(matrix)",
-        "known = ~np.isnan(matrix)",
+        "known = np.isfinite(rows)",
+        "known = ~np.isnan(rows)",
         f"{SENT}::test_the_heatmap_is_the_tensor_with_its_axes",
     ),
     Bug(
@@ -1136,9 +1137,44 @@ BUGS: Final = (
     Bug(
         "a run is made before it is costed",
         "session/prompt_run.py",
-        "cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping))",
-        "cost = costs.Cost()",
+        "cost = costs.of_run(config, T, new, changed_names(asked, T, config, keeping), names)",
+        "cost = Cost()",
         f"{LIMITS}::test_a_long_prompt_is_refused_before_it_runs",
+    ),
+    Bug(
+        "a run is made although the stage will be refused",
+        "session/prompt_run.py",
+        "stage(cost, T)",
+        "assert callable(stage)",
+        f"{LARGE_RUNS}::test_a_run_is_not_made_where_the_stage_would_cost_too_much",
+    ),
+    Bug(
+        "a large run is kept beside the one that takes its place",
+        "session/prompt_run.py",
+        "before.let_go()",
+        "pass",
+        f"{LARGE_RUNS}::test_a_run_whose_place_another_one_takes_is_freed_and_made_anew_for_whoever_reads_it",
+    ),
+    Bug(
+        "a run that was let go is made anew without its changes",
+        "session/prompt_run.py",
+        "trace.ids, names=names, edits=trace.edits))",
+        "trace.ids, names=names))",
+        f"{LARGE_RUNS}::test_a_changed_run_is_made_anew_with_its_changes",
+    ),
+    Bug(
+        "a long run in parts ends with the last whole part",
+        "session/prompt_run.py",
+        "for stop in range(part, len(ids), part):",
+        "for stop in range(part, len(ids) - part, part):",
+        f"{LARGE_RUNS}::test_a_long_run_is_made_in_parts_where_others_wait",
+    ),
+    Bug(
+        "what is known of earlier rows goes on behind the diagonal",
+        "panels/growing.py",
+        "FUTURE.get(str(node.role), 0.0)",
+        "0.0",
+        f"{LARGE_RUNS}::test_a_matrix_that_grows_is_that_of_a_fresh_run",
     ),
     Bug(
         "the run of another text costs nothing",

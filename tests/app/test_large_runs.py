@@ -79,6 +79,18 @@ def test_a_run_whose_place_another_one_takes_is_freed_and_made_anew_for_whoever_
     assert me.shown.trace.reused == 5  # of which nothing is let go
 
 
+def test_a_changed_run_is_made_anew_with_its_changes() -> None:
+    ckpt, edit = checkpoint_of(lopsided()), Edit("transformer.h.1.attn.z", "zero", head=1)
+    me = Explorer(ckpt, "abcab", limits=LITTLE)
+    me.apply(AddChange(edit))
+    old, ids = me.shown, me.shown.ids
+    me.apply(Type("cabab"))
+    whole = capture(ckpt.model, ids, edits=[edit])
+    for name in ("transformer.h.1.mlp.gelu", "transformer.h.2.attn.pattern"):
+        torch.testing.assert_close(old.trace[name], whole[name], atol=1e-5, rtol=1e-5)
+    assert old.unchanged["transformer.h.1.mlp.gelu"].allclose(capture(ckpt.model, ids)["transformer.h.1.mlp.gelu"])
+
+
 def test_a_run_is_not_made_where_the_stage_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     ckpt = checkpoint_of(lopsided())
     me = Explorer(ckpt, "ab")
