@@ -249,7 +249,7 @@ class Trace(Mapping[str, Tensor]):
     def _check_weights(self) -> None:
         if self._weights.stale(self._model):
             raise RuntimeError(
-                "this is derived from weights of the model, such as the logits from lm_head's, and they have changed "
+                "this tensor is derived, as the logits are from lm_head's weight, and the model's weights have changed "
                 "since this trace was captured; capture again"
             )
 
