@@ -1,4 +1,4 @@
-"""How this process keeps memory that was freed, on Linux with glibc; elsewhere nothing is done. No Streamlit.
+"""The memory that this process keeps when it was freed, on Linux with glibc; elsewhere as it is. No Streamlit.
 
 By default glibc learns from large tensors that are freed to keep the next ones in its heaps, one of each thread, and
 gives those back only from their ends: after one person's large run, a server held a gigabyte that nobody used.

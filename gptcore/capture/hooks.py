@@ -29,7 +29,7 @@ Outputs = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Recorder:
-    """What has been recorded so far."""
+    """The outputs that were recorded so far."""
 
     outputs: Outputs
     keep: Collection[str] | None

@@ -168,11 +168,10 @@ def test_a_long_run_is_made_in_parts_where_others_wait(monkeypatch: pytest.Monke
     config = ckpt.config
     monkeypatch.setattr(costs, "LONG", config.n_head * 9.0 * 9)
     monkeypatch.setattr(costs, "PART", config.n_head * 10 * 4.0)
-    real = prompt_run.capture
 
     def counted(model: Any, ids: list[int], **more: Any) -> Trace:
         made.append(len(ids))
-        return real(model, ids, **more)
+        return capture(model, ids, **more)
 
     monkeypatch.setattr(prompt_run, "capture", counted)
     fair = Limits(seconds=1e9, speed=lambda: Speed(1e9, 1e9))

@@ -90,7 +90,7 @@ def test_a_run_with_changes_costs_both() -> None:
 
 def test_the_run_of_another_text_is_costed_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     config = GPTConfig(block_size=4000, vocab_size=24, n_layer=2, n_head=4, n_embd=16)
-    me = Explorer(checkpoint_of(GPT(config).eval()), "cab", limits=Limits(memory=20e6))
+    me = Explorer(checkpoint_of(GPT(config).eval()), "cab", limits=Limits(memory=10e6))
     name, kept = "transformer.h.0.mlp", me.shown
     me.apply(AddChange(Other(name, "patch", "cab")))
     assert me.notice is None
@@ -99,7 +99,7 @@ def test_the_run_of_another_text_is_costed_before_it_is_made(monkeypatch: pytest
     monkeypatch.setattr(references, "capture", lambda *_, **__: pytest.fail("it was run"))
     me.apply(AddChange(Other(name, "patch", "cab" * 330)))
     assert me.notice is not None
-    assert "20 MB" in me.notice["text"]
+    assert "10 MB" in me.notice["text"]
     assert me.shown is short
 
 
