@@ -77,6 +77,8 @@ async def run(users: int, keys: int, pause: float, alone: bool) -> bool:
     what = f"{users - 1} others, a key in {pause:g} s{', nobody at the large model' if alone else ''}: p95 ms"
     detail = f"median {middle:.0f}, max {worst:.0f} ms, {len(times)} keys"
     good = report(what, quantile(times, 0.95), 600, detail)
+    if own and not taken:
+        print("\nnone of its own keys was done meanwhile")
     if taken:
         print(f"\nits own keys: {len(taken)}, median {statistics.median(taken):.1f} s; told: {told[-1][:150]}")
     print(f"memory: {before:.0f} MB, at most {peak - before:.0f} more")
