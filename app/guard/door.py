@@ -3,11 +3,14 @@
 Streamlit compares the name of a host only where a page opens its live connection: by then a browser has drawn an empty
 page, which never says why. Its numbers about the server, below `/_stcore/metrics`, are there for anybody who asks.
 Streamlit takes such a layer for an `st.App` alone (`app/served.py`), so plain `streamlit run app/main.py` has no door.
+Who opens hundreds of pages is told, too. A school has one address for all of its classes, so the number is a large one
+(`GPTSCOPE_PAGES`); behind a server in front on another machine, all have that server's address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections import Counter
 
 import streamlit as st
 from starlette.requests import HTTPConnection
@@ -15,43 +18,76 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from app.guard.sharing import shared
+from app.stores.settings import PAGES, SettingError
+
 HEALTH = "/_stcore/health"
 """The address that a watcher on the same machine asks, by whatever name."""
 CLOSED = ("/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent")
 """Addresses that no page asks for, and what lies below them."""
 
 
+PARTS = ("/_stcore", "/static/", "/media/", "/component/")
+"""Addresses that a page asks for once it is there."""
+
+
 class Door:
     """The application behind a look at each request; what is let in passes as it is."""
 
-    def __init__(self, app: ASGIApp, shared: Callable[[], bool]) -> None:
-        """Stand before an application.
-
-        Args:
-            app: what is let in goes to it.
-            shared: tells if this server is one that strangers reach.
-        """
-        self._app, self._shared = app, shared
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before an application: what is let in goes to it."""
+        self._app = app
+        self._open: Counter[str] = Counter()  # live connections by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it here; a connection that is not HTTP is for Streamlit to judge."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        path = _below(scope["path"])
-        host = HTTPConnection(scope).headers.get("host")
-        if path != HEALTH and not is_host_allowed(host):
-            await PlainTextResponse(refusal(host), 400)(scope, receive, send)
-        elif path.startswith(CLOSED) and self._shared():
-            await PlainTextResponse("no page of this server asks for that\n", 404)(scope, receive, send)
+        """Let a request in, or answer it here."""
+        address = (scope.get("client") or ("",))[0]
+        if scope["type"] == "websocket":
+            await self._live(address, scope, receive, send)
+        elif scope["type"] == "http" and (found := self._refused(address, scope)):
+            await PlainTextResponse(*found)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
+    async def _live(self, address: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a page have its live connection, by a name that Streamlit knows, and not too many from an address."""
+        if self._is_full(address):
+            await send({"type": "websocket.close", "code": 1013})
+            return
+        self._open[address] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open[address] -= 1
+            self._open += Counter()  # without those that have none
 
-def refusal(host: str | None) -> str:
+    def _refused(self, address: str, scope: Scope) -> tuple[str, int] | None:
+        """Return the sentence and the status with which a request is refused; None for one that is let in."""
+        path = _below(scope["path"])
+        if path != HEALTH and not is_host_allowed(HTTPConnection(scope).headers.get("host")):
+            return refusal(), 400
+        if path.startswith(CLOSED) and shared():
+            return "no page of this server asks for that\n", 404
+        if not path.startswith(PARTS) and self._is_full(address):
+            return f"{_pages():,} pages are open from your address, and this server takes no more: close one.\n", 429
+        return None
+
+    def _is_full(self, address: str) -> bool:
+        return self._open[address] >= _pages()
+
+
+def _pages() -> float:
+    """Return how many pages an address may have open; nobody counts on a server for people who know each other."""
+    try:
+        return PAGES.read() or (float(PAGES.shared) if shared() else math.inf)
+    except SettingError:
+        return float(PAGES.shared)  # each page tells that the setting is wrong
+
+
+def refusal() -> str:
     """Return the sentence for who has come by a wrong name.
 
-    >>> print(refusal("evil.example").splitlines()[0])
+    >>> print(refusal().splitlines()[0])
     This server is not known by the name in your address.
     """
     known = ", ".join(st.get_option("server.allowedHosts"))

@@ -2,7 +2,8 @@
 
 Streamlit keeps each upload in memory for as long as its page is open, even when the widget is gone, and takes any
 number of them; a client needs no widget to send one. So the object that keeps them gets budgets here. What is on its
-way, before it comes to be kept, only a proxy can bound (`client_max_body_size`, and connections by address).
+way, before it comes to be kept, only a proxy can bound (`client_max_body_size`, and connections by address). Streamlit
+keeps files by session, so a person is a page here; pages are bounded by their address (`door.py`).
 """
 
 from __future__ import annotations

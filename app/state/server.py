@@ -7,21 +7,22 @@ browser can have them emptied, and everybody's next page would load the model an
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 
-import streamlit as st
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.guard.sharing import SHARED as SHARED
+from app.guard.sharing import person_of
+from app.guard.sharing import shared as shared
 from app.stores.computations import Computations
 from app.stores.limits import Limits
 from app.stores.models import Models
+from app.stores.settings import PAGES
 from app.stores.snapshots import Snapshots
 from app.stores.speed import Cost, Measured, measure
 from app.stores.turns import Turn, Turns, Wait
@@ -29,10 +30,6 @@ from gptcore import Checkpoint, CheckpointError, load
 from gptcore.capture.pauses import pausing
 from gptcore.checkpoint.snapshots import snapshots as snapshots_of
 from gptcore.checkpoint.training_files import LAST
-
-SHARED = "GPTSCOPE_SHARED"
-"""Environment variable of a server for a class, of which nobody opens paths, nor has it download anything: 1, or 0 for
-a server that is not one, although others can reach it."""
 
 MUCH = 1e9
 """Multiplications of a run from which it takes all threads. Below, one is as fast, and on a machine where others
@@ -42,30 +39,6 @@ _MODELS, _SNAPSHOTS, _TURNS = Models(), Snapshots(), Turns()
 _LOADING, _MEASURING = threading.Lock(), threading.Lock()
 _MEASURED = Measured()
 _THREADS = torch.get_num_threads()
-
-
-def shared() -> bool:
-    """Return True if this server is for people who should not read its files.
-
-    The environment decides; where it says nothing, each server that others can reach is shared.
-    """
-    if told := os.environ.get(SHARED, "").strip().lower():
-        return told not in ("0", "false", "no", "off")
-    return not all(map(_is_this_machine, [st.get_option("server.address"), *st.get_option("server.allowedHosts")]))
-
-
-def _is_this_machine(host: str | None) -> bool:
-    """Tell if a host or an address is the machine's own name for itself; no address is all of its addresses.
-
-    >>> [_is_this_machine(host) for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "::", "class.edu", None)]
-    [True, True, True, False, False, False, False]
-    """
-    if not host or host.lower() == "localhost":
-        return bool(host)
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def models() -> Models:
@@ -89,6 +62,7 @@ def limits() -> Limits:
     Raises:
         SettingError: a setting in the environment is wrong.
     """
+    PAGES.read()  # the door's, which can tell nobody
     found = Limits.of(shared(), lambda: _MEASURED.speed)
     if found.seconds < math.inf and _MEASURED.due:
         with _MEASURING:  # a session waits for another that measures
@@ -147,9 +121,9 @@ def _having(
 
 
 def _person() -> str:
-    """Return the name of the session that computes; asking `st.session_state` could end an overtaken run here."""
+    """Return the name of the person who computes; asking `st.session_state` could end an overtaken run here."""
     context = get_script_run_ctx(suppress_warning=True)
-    return context.session_id if context else f"thread {threading.get_ident()}"
+    return person_of(context.session_id) if context else f"thread {threading.get_ident()}"
 
 
 _COMPUTATIONS = Computations(lambda work: background_turn(f"thread {threading.get_ident()}", work))

@@ -66,4 +66,7 @@ KEY_MEMORY = Setting(
     "four fifths of what is free",
 )
 PROMPT_BYTES = Setting("GPTSCOPE_PROMPT_BYTES", "bytes", 100, 1e7, "the size of a prompt, in UTF-8", "20000", "20000")
-SETTINGS = (KEY_SECONDS, KEY_MEMORY, PROMPT_BYTES)
+PAGES = Setting(
+    "GPTSCOPE_PAGES", "pages", 1, 1e5, "the pages that may be open at once from one address", "200", "no limit"
+)
+SETTINGS = (KEY_SECONDS, KEY_MEMORY, PROMPT_BYTES, PAGES)

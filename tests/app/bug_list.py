@@ -1219,6 +1219,20 @@ BUGS: Final = (
         "tests/app/test_door.py::test_who_is_let_in",
     ),
     Bug(
+        "a page that was closed counts on",
+        "guard/door.py",
+        "self._open[address] -= 1",
+        "self._open[address] -= 0",
+        "tests/app/test_door.py::test_an_address_has_so_many_pages",
+    ),
+    Bug(
+        "all who send a cookie are one person",
+        "guard/sharing.py",
+        'return f"browser {token.hex()}" if token else session',
+        'return "browser" if token else session',
+        "tests/app/test_persons.py::test_the_pages_of_one_browser_are_one_person",
+    ),
+    Bug(
         "a picture of the Lab asks no limits",
         "views/lab/fitting.py",
         "        me.limits.check(cost, what)",

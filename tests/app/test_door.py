@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import math
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit import config
 
 from app.guard import door
+from app.stores.settings import PAGES
 from tests.browser.driver import ROOT, free_port, wait_for
 
 
@@ -48,35 +50,79 @@ def ask(port: int, path: str, host: str = "localhost", **headers: str) -> tuple[
     return found.status, str(found.getheader("Content-Type")).partition(";")[0], text
 
 
-def status_at(path: str, host: str, *, shared: bool) -> int:
-    """Return the status with which the door answers; 200 for what it lets in."""
-    sent: list[Any] = []
+class Inside:
+    """An application; a live connection stays open until it is let go."""
 
-    async def inside(scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self) -> None:
+        self.stay = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
+        if scope["type"] == "websocket":
+            await self.stay.wait()
+
+
+async def status_at(at: door.Door, path: str, host: str = "class.test", kind: str = "http", client: str = "a") -> int:
+    """Return the status with which the door answers; 200 for what it lets in, 0 for what it closes."""
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", host.encode())]}
-    asyncio.run(door.Door(inside, lambda: shared)(scope, None, send))  # type: ignore[arg-type]
-    return int(sent[0]["status"])
+    headers = [(b"host", host.encode())]
+    scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": (client, 1)}
+    await at(scope, None, send)  # type: ignore[arg-type]
+    return int(sent[0].get("status", 0))
+
+
+@pytest.fixture
+def class_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_config_options", None)
+    config.set_option("server.allowedHosts", ["class.test"])
 
 
 @pytest.mark.parametrize("prefix", ["", "/a/b"])
-def test_who_is_let_in(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_config_options", None)
+def test_who_is_let_in(prefix: str, class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     config.set_option("server.baseUrlPath", prefix)
-    config.set_option("server.allowedHosts", ["class.test"])
     for path, host, shared, status in (
-        ("/", "class.test", True, 200),
-        ("/lab", "other.test", True, 400),
-        ("/_stcore/health", "other.test", True, 200),
-        ("/_stcore/metrics", "class.test", True, 404),
-        ("/_stcore/metrics", "class.test", False, 200),
-        ("/_stcore/metrics", "other.test", False, 400),
+        ("/", "class.test", "1", 200),
+        ("/lab", "other.test", "1", 400),
+        ("/_stcore/health", "other.test", "1", 200),
+        ("/_stcore/metrics", "class.test", "1", 404),
+        ("/_stcore/metrics", "class.test", "0", 200),
+        ("/_stcore/metrics", "other.test", "0", 400),
     ):
-        assert status_at(prefix + path, host, shared=shared) == status, (path, host)
+        monkeypatch.setenv("GPTSCOPE_SHARED", shared)
+        assert asyncio.run(status_at(door.Door(Inside()), prefix + path, host)) == status, (path, host)
+
+
+def test_an_address_has_so_many_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPTSCOPE_SHARED", "1")
+    monkeypatch.setenv(PAGES.name, "3")
+
+    async def comes_and_goes() -> None:
+        inside = Inside()
+        at = door.Door(inside)
+        pages = [asyncio.create_task(status_at(at, "/_stcore/stream", kind="websocket")) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert await status_at(at, "/_stcore/stream", kind="websocket") == 0
+        assert await status_at(at, "/") == 429
+        assert await status_at(at, "/static/some.js") == 200  # of a page that is open
+        assert await status_at(at, "/", client="b") == 200
+        inside.stay.set()
+        assert await asyncio.gather(*pages) == [200] * 3
+        assert await status_at(at, "/") == 200
+        assert not at._open
+
+    asyncio.run(comes_and_goes())
+
+
+def test_no_class_meets_the_number_of_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PAGES.name, raising=False)
+    monkeypatch.setenv("GPTSCOPE_SHARED", "1")
+    assert door._pages() == float(PAGES.shared) > 100
+    monkeypatch.setenv("GPTSCOPE_SHARED", "0")
+    assert door._pages() == math.inf
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,10 @@ APART = """() => {
 """Returns what a page tells that did not come back."""
 
 
+ANEW = "if (sessionStorage.getItem('gptscope:anew')) window.away = true;"
+"""A page that got no answer opens itself anew, which is how it says that it was away."""
+
+
 class Wrong(Exception):
     """A page is not as it was."""
 
@@ -151,9 +155,8 @@ class Found:
 
 def opened(launched: BrowserContext, url: str, name: str, folder: Path) -> Somebody:
     """Return somebody with a page of their own."""
-    page = open_page(launched, url)
+    page = open_page(launched, url, script=WATCH + ANEW)
     page.set_default_timeout(PATIENCE / 2)
-    page.evaluate(WATCH)
     if name == "upload":
         return Uploader(page, folder)
     return Trainer(page) if name == "training" else Actor(page, name)
