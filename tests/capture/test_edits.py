@@ -28,12 +28,14 @@ from tests.capture.reference_edits import (
     twin,
 )
 
+pytestmark = pytest.mark.usefixtures("shapes_by_hand")
 BOUND = 1e-9
 A1 = "transformer.h.1.attn"
 
 
 def assert_as_by_hand(trace: Trace, ids: Tensor, made: Sequence[Change], bound: float = BOUND, **options: Any) -> None:
-    expected = run(reference(**options), ids, made)
+    with torch.no_grad():
+        expected = run(reference(**options), ids, made)
     assert not any(tensor[..., :-1].isnan().any() for tensor in expected.values()), "a test of NaN proves nothing"
     off = differing(trace, expected, bound, only=trace)
     assert not off, f"{made}: {off}"

@@ -24,6 +24,7 @@ from gptcore.tokenizer import IdTokenizer
 from tests.capture.edit_cases import CUT, IDS, LONG, NODES, T, change, edit_of, edited
 from tests.capture.reference_edits import AXES, AXES_IN_BLOCK, Change, axes_of, names, reference, run, split, twin
 
+pytestmark = pytest.mark.usefixtures("shapes_by_hand")
 FLOAT64, FLOAT32 = 1e-11, 1e-5
 A1 = "transformer.h.1.attn"
 KINDS = [*AXES, *(f"transformer.h.1.{rest}".rstrip(".") for rest in AXES_IN_BLOCK)]

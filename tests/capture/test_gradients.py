@@ -18,6 +18,7 @@ from gptcore import GPT, capture
 from tests.capture.edit_cases import IDS, NODES, T, changes, edit_of, edited
 from tests.capture.reference_edits import FIXED, Change, difference, names, reference, run, twin
 
+pytestmark = pytest.mark.usefixtures("shapes_by_hand")
 BOUND = 1e-9
 ALL = [name for name in names(3) if name not in FIXED]
 A1 = "transformer.h.1.attn"
