@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 import pickle
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+from gptcore import GPT
 from gptcore.checkpoint import save
 from gptcore.checkpoint.formats import native
 from tests.lopsided import LETTERS, checkpoint_of, lopsided, write_folder
@@ -62,12 +65,33 @@ def changed(content: dict[str, Any], fields: Fields) -> dict[str, Any]:
     return made
 
 
+@functools.cache
+def usual() -> GPT:
+    """The model of all of them, which no one changes."""
+    return lopsided()
+
+
+@functools.cache
+def files_of(snapshots: bool) -> Mapping[str, bytes]:
+    """The files of its folder, by their paths in it."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_folder(Path(place), usual(), snapshots=snapshots)
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write_usual(folder: Path, snapshots: bool = False) -> None:
+    """Write them; making them anew takes ten times as long."""
+    for name, raw in files_of(snapshots).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(raw)
+
+
 # ---- a function for each kind: it writes the files and returns what is to be opened --------------------------------
 
 
 def nanogpt(folder: Path, fields: Fields) -> Path:
     """Write nanoGPT's file."""
-    model = lopsided()
+    model = usual()
     content = {
         "model": model.state_dict(),
         "model_args": model.config.to_dict(),
@@ -83,7 +107,7 @@ def nanogpt(folder: Path, fields: Fields) -> Path:
 def ours(folder: Path, fields: Fields) -> Path:
     """Write a folder of `save`, sealed anew."""
     info = {"prompt": "abc", "iter_num": 450, "train_config": {"steps": 450}}
-    save(checkpoint_of(lopsided(), info), folder)
+    save(checkpoint_of(usual(), info), folder)
     content = json.loads((folder / native.CONFIG).read_bytes())
     content.pop("sha256")
     (folder / native.CONFIG).write_bytes(native._sealed(changed(content, fields)))
@@ -92,7 +116,7 @@ def ours(folder: Path, fields: Fields) -> Path:
 
 def our_tokenizer(folder: Path, fields: Fields) -> Path:
     """Write such a folder, whose vocabulary is a table of tokens."""
-    save(checkpoint_of(lopsided()), folder)
+    save(checkpoint_of(usual()), folder)
     table = {"format": "gptscope-tokenizer", "version": 1, "kind": "table", "tokens": [*LETTERS]}
     whole = changed(table, {name: value for name, value in fields.items() if not name.startswith("tokens.")})
     for name, value in fields.items():
@@ -108,13 +132,13 @@ def our_tokenizer(folder: Path, fields: Fields) -> Path:
 
 def huggingface(folder: Path, fields: Fields) -> Path:
     """Write a folder of transformers' kind; what is no GPT-2 by then is bare weights beside a config."""
-    config = lopsided().config
+    config = usual().config
     content = {
         **{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"},
         **{"n_positions": config.block_size, "n_embd": config.n_embd, "n_layer": config.n_layer},
         **{"n_head": config.n_head, "vocab_size": config.vocab_size, "layer_norm_epsilon": 1e-5},
     }
-    state = dict(lopsided().state_dict())
+    state = dict(usual().state_dict())
     for name in state:
         if name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")):
             state[name] = state[name].t().contiguous()
@@ -125,7 +149,7 @@ def huggingface(folder: Path, fields: Fields) -> Path:
 
 def mingpt(folder: Path, fields: Fields) -> Path:
     """Write minGPT's weights with its config."""
-    model = lopsided()
+    model = usual()
     torch.save(model.state_dict(), folder / "model.pt")
     content = {"model": {"model_type": None, "n_head": model.config.n_head}, "trainer": {}, "system": {}, "data": {}}
     (folder / "config.json").write_text(json.dumps(changed(content, fields)))
@@ -142,7 +166,7 @@ def meta_pkl(folder: Path, fields: Fields) -> Path:
 
 def snapshot_index(folder: Path, fields: Fields) -> Path:
     """Write a folder with snapshots, whose last line of the index is hostile."""
-    write_folder(folder, lopsided(), snapshots=True)
+    write_usual(folder, snapshots=True)
     index = folder / "snapshots" / "index.jsonl"
     *lines, last = index.read_text().splitlines()
     index.write_text("\n".join([*lines, json.dumps(changed(json.loads(last), fields))]) + "\n")
@@ -151,7 +175,7 @@ def snapshot_index(folder: Path, fields: Fields) -> Path:
 
 def run_folder(folder: Path, fields: Fields) -> Path:
     """Write the folder of a training: its settings and its curves; and a card."""
-    write_folder(folder, lopsided())
+    write_usual(folder)
     of_lines = {name[6:]: value for name, value in fields.items() if name.startswith("lines.")}
     settings = {"steps": 100, "batch_size": 4, "accumulate": 1, "block_size": 8, "eval_interval": 10, "data": "sort"}
     others = {name: value for name, value in fields.items() if not name.startswith(("lines.", "card"))}
