@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,16 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.driver import chromium, open_page, server
+from tests.browser.driver import chromium, open_page
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(scope="module")
-def fairytales() -> Iterator[str]:
-    """The default model: it has snapshots, so all panels are there."""
-    with server("fairytales") as (url, _):
-        yield url
+@pytest.fixture
+def fairytales(address: str) -> str:
+    """The address of the default model: it has snapshots, so all panels are there."""
+    return f"{address}/?model=fairytales"
 
 
 def findings(page: Page) -> list[tuple[str, Any]]:
@@ -32,43 +30,63 @@ def findings(page: Page) -> list[tuple[str, Any]]:
     return [(each["id"], each["nodes"][0]["target"]) for each in found if each["impact"] in SERIOUS]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(launched: BrowserContext, fairytales: str, scheme: str) -> None:
-    page = open_page(launched, fairytales, scheme=scheme)
-    assert findings(page) == []
+GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+"""The colour behind all of a page."""
+
+
+def turn(page: Page) -> str:
+    """Go over to the other theme, dark from light and light from dark; return its name."""
+    other = "light" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "dark"
+    before = page.evaluate(GROUND)
+    page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
+    page.wait_for_function(f"before => {GROUND} !== before", arg=before)
+    page.wait_for_timeout(300)  # for what draws itself anew
+    return other
+
+
+def findings_in_both(page: Page) -> list[tuple[str, Any]]:
+    """Return the findings in the theme that the page is in and in the other one, in which it stays."""
+    first = findings(page)
+    other = turn(page)
+    return first + [(f"{name} ({other})", target) for name, target in findings(page)]
+
+
+def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairytales: str) -> None:
+    page = open_page(launched, fairytales)
+    assert findings_in_both(page) == []
     for word in ("lead", "diagram", "heads"):
         page.locator(f'[data-word="{word}"] >> visible=true').click()
         page.wait_for_timeout(600)
-        assert findings(page) == [], word
+        assert findings_in_both(page) == [], word
     page.get_by_role("button", name="{ } code").click()
     for tab in ("model", "teaching", "loss", "generation"):
         page.locator(f'[data-panel="code"] button[data-tab="{tab}"]').click()
         page.locator(f'[data-panel="code"][data-tab="{tab}"]').wait_for()
         page.wait_for_timeout(300)
-        assert findings(page) == [], tab
+        assert findings_in_both(page) == [], tab
     page.get_by_role("link", name="In words").click()
     for view in ("model", "block", "self-attention", "scaled dot-product attention", "MLP"):
         page.locator(f'[data-panel="words"] [data-word="{view}"]').click()
         page.locator(f'[data-panel="words"][data-view="{view}"]').wait_for()
         for question in page.locator('[data-panel="words"] summary').all():
             question.click()
-        assert findings(page) == [], view
+        assert findings_in_both(page) == [], view
     page.get_by_role("link", name="What if").click()
     page.locator('[data-panel="what_if"]').wait_for()
     page.wait_for_timeout(600)
-    assert findings(page) == [], "What if"
+    assert findings_in_both(page) == [], "What if"
     page.locator('input[data-number="n_head"]').fill("5")
     page.locator('[data-role="impossible"]').wait_for()
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
-    assert findings(page) == [], "What if, impossible sizes"
+    assert findings_in_both(page) == [], "What if, impossible sizes"
     page.get_by_role("link", name="Training").click()
     page.locator(".js-plotly-plot").first.wait_for()
-    assert findings(page) == [], "Training"
+    assert findings_in_both(page) == [], "Training"
     page.get_by_role("link", name="About this model").click()
     page.get_by_text("parameters").first.wait_for()
     page.wait_for_timeout(600)
-    assert findings(page) == [], "About this model"
+    assert findings_in_both(page) == [], "About this model"
     page.close()
 
 
@@ -79,4 +97,12 @@ def test_axe_would_find_something(launched: BrowserContext, fairytales: str) -> 
         deepQuery('[data-panel="map"]')[0].append(button);
     }""")
     assert [name for name, _ in findings(page)] == ["button-name"]
+    page.evaluate("""() => {
+        deepQuery('[data-panel="map"] button:empty').forEach((button) => button.remove());
+        const words = document.createElement("p");
+        words.append("dark words");
+        words.style.color = "#333333";
+        document.querySelector('[data-testid="stMain"]').prepend(words);
+    }""")
+    assert [name for name, _ in findings_in_both(page)] == ["color-contrast (dark)"]
     page.close()

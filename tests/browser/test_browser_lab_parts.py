@@ -3,7 +3,6 @@ clicks that lead to Explore."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -14,8 +13,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 import gptcore
 from gptcore import analysis
-from tests.browser.driver import DEEP_QUERY, chromium, server
-from tests.browser.test_browser_accessible import findings
+from tests.browser.driver import DEEP_QUERY, chromium
+from tests.browser.test_browser_accessible import findings_in_both
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -26,17 +25,11 @@ LONG = "Once upon a time the king said to his son that he should go into the woo
 TABLE = '[data-panel="lens_table"]'
 
 
-@pytest.fixture(scope="module")
-def fairytales() -> Iterator[str]:
-    with server("fairytales") as (url, _):
-        yield url
-
-
-def opened(launched: BrowserContext, url: str, prompt: str = PROMPT, scheme: str = "light", **choices: str) -> Page:
+def opened(launched: BrowserContext, url: str, prompt: str = PROMPT, **choices: str) -> Page:
     """Open a picture by a link."""
     page = launched.new_page()
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.emulate_media(color_scheme="light")
     page.add_init_script(DEEP_QUERY)
     lab = urlencode({"section": "parts", **choices})
     page.goto(f"{url}/lab?model=fairytales&prompt={quote(prompt)}&lab={quote(lab)}")
@@ -58,8 +51,8 @@ def point(page: Page, row: int, column: int) -> None:
     canvas.hover(position={"x": (column + 0.5) * wide, "y": 28 + tall * (row + 0.5)})
 
 
-def test_the_table_draws_what_is_in_sight_alone(launched: BrowserContext, fairytales: str) -> None:
-    page = opened(launched, fairytales, LONG, part="lens")
+def test_the_table_draws_what_is_in_sight_alone(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, LONG, part="lens")
     table = page.locator(TABLE)
     table.wait_for(timeout=60_000)
     ckpt = gptcore.load("fairytales")
@@ -86,8 +79,8 @@ def test_the_table_draws_what_is_in_sight_alone(launched: BrowserContext, fairyt
     page.close()
 
 
-def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserContext, fairytales: str) -> None:
-    page = opened(launched, fairytales, part="lens")
+def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, part="lens")
     table = page.locator(TABLE)
     table.wait_for(timeout=60_000)
     told = table.locator(".told")
@@ -109,8 +102,8 @@ def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserCon
     page.close()
 
 
-def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContext, fairytales: str) -> None:
-    page = opened(launched, fairytales, part="lens")
+def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, part="lens")
     table = page.locator(TABLE)
     table.wait_for(timeout=60_000)
     stop = table.locator("canvas.over")
@@ -139,9 +132,9 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     page.close()
 
 
-def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserContext, fairytales: str) -> None:
+def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserContext, address: str) -> None:
     for by_mouse in (True, False):
-        page = opened(launched, fairytales, by="head")
+        page = opened(launched, address, by="head")
         bars = page.locator('[data-panel="bars"] button.row')
         bars.first.wait_for(timeout=30_000)
         expect(page.locator('[data-panel="bars"] button.row:not([tabindex="-1"])')).to_have_count(1)
@@ -160,8 +153,8 @@ def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserConte
         page.close()
 
 
-def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, fairytales: str) -> None:
-    page = opened(launched, fairytales, by="head")
+def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, by="head")
     page.locator('[data-panel="bars"] button.row').first.wait_for(timeout=30_000)
     rows = page.locator('[data-panel="bars"] button.row').evaluate_all(
         """all => all.map((row) => {
@@ -175,8 +168,8 @@ def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, fairytales:
     page.close()
 
 
-def test_points_and_cells_go_by_keyboard(launched: BrowserContext, fairytales: str) -> None:
-    page = opened(launched, fairytales, part="residual")
+def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, part="residual")
     plot = page.locator('[data-role="figure"][tabindex="0"]').first
     plot.wait_for(timeout=30_000)
     plot.focus()
@@ -190,7 +183,7 @@ def test_points_and_cells_go_by_keyboard(launched: BrowserContext, fairytales: s
     page.keyboard.press("Enter")
     on_explore(page, "transformer.h.0.resid_post")
     page.close()
-    page = opened(launched, fairytales, part="attention")
+    page = opened(launched, address, part="attention")
     cells = page.locator("canvas.over").first
     cells.wait_for(timeout=30_000)
     cells.focus()
@@ -201,8 +194,7 @@ def test_points_and_cells_go_by_keyboard(launched: BrowserContext, fairytales: s
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_the_pictures(launched: BrowserContext, fairytales: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious_in_the_pictures_light_or_dark(launched: BrowserContext, address: str) -> None:
     for part, drawn in {
         "logit": '[data-panel="bars"]',
         "lens": TABLE,
@@ -210,8 +202,8 @@ def test_axe_finds_nothing_serious_in_the_pictures(launched: BrowserContext, fai
         "residual": ".js-plotly-plot",
         "attention": '[data-panel="summed attention"]',
     }.items():
-        page = opened(launched, fairytales, scheme=scheme, part=part)
+        page = opened(launched, address, part=part)
         page.locator(drawn).first.wait_for(timeout=60_000)
         page.wait_for_timeout(300)
-        assert findings(page) == [], part
+        assert findings_in_both(page) == [], part
         page.close()

@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Edit, capture, load, logit_lens
-from tests.browser.driver import chromium, open_page, server
+from tests.browser.driver import DEEP_QUERY, chromium
+from tests.browser.test_browser_accessible import findings_in_both
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -29,21 +29,14 @@ LINK = "/lab?model=two-names&lab=section%3D"
 LONG = 60_000  # ms
 
 
-@pytest.fixture(scope="module")
-def names() -> Iterator[str]:
-    """The address of a server with the model of two names."""
-    with server("two-names") as (url, _):
-        yield url
-
-
 @pytest.fixture
-def section(launched: BrowserContext, names: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page Lab, at the section Two prompts or another one, in the light or the dark theme."""
-    scheme, name = cast(Any, getattr(request, "param", ("light", "prompts")))
+def section(launched: BrowserContext, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page Lab, at the section Two prompts or another one."""
+    name = cast(str, getattr(request, "param", "prompts"))
     page = launched.new_page()
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.goto(names + LINK + name)
+    page.emulate_media(color_scheme="light")
+    page.goto(address + LINK + name)
     page.locator("[data-grid]").first.wait_for(timeout=LONG)
     yield page
     page.close()
@@ -142,23 +135,20 @@ def test_which_head_moves_the_name_is_found_by_mouse_alone(section: Page) -> Non
     expect(plot).to_have_attribute("data-head", head[2])
 
 
-@pytest.mark.parametrize(
-    "section", [(scheme, name) for scheme in ("light", "dark") for name in ("prompts", "models")], indirect=True
-)
-def test_axe_finds_nothing_serious(section: Page) -> None:
+@pytest.mark.parametrize("section", ["prompts", "models"], indirect=True)
+def test_axe_finds_nothing_serious_light_or_dark(section: Page) -> None:
     last = "exact" if section.locator('[data-grid="this"]').count() else "tensors of blocks"
     section.locator(f'[data-grid="{last}"]').wait_for(timeout=LONG)
     section.wait_for_timeout(500)
-    found = Axe().run(section).response["violations"]
-    assert [
-        (each["id"], each["nodes"][0]["target"]) for each in found if each["impact"] in ("serious", "critical")
-    ] == []
+    assert findings_in_both(section) == []
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (900, 1000)])
-def test_nothing_stands_beyond_the_page(launched: BrowserContext, names: str, size: tuple[int, int]) -> None:
-    page = open_page(launched, names, *size)
-    page.goto(names + LINK + "prompts")
+def test_nothing_stands_beyond_the_page(launched: BrowserContext, address: str, size: tuple[int, int]) -> None:
+    page = launched.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.add_init_script(DEEP_QUERY)
+    page.goto(address + LINK + "prompts")
     page.locator('[data-grid="exact"]').wait_for(timeout=LONG)
     wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - innerWidth")
     right = "(each) => each.getBoundingClientRect().right > innerWidth"

@@ -6,7 +6,6 @@ lengths of prompt into `tests/artefacts/`, and measures each; the quick ones mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,10 @@ PLACES = """() => "map inspector prediction lens prompt timeline attention node"
 }))"""
 
 
-@pytest.fixture(scope="module")
-def fairytales() -> Iterator[str]:
-    """The default model."""
-    with server("fairytales") as (url, _):
-        yield url
+@pytest.fixture
+def fairytales(address: str) -> str:
+    """The address of the default model."""
+    return f"{address}/?model=fairytales"
 
 
 def opened(launched: BrowserContext, url: str, size: tuple[int, int], scheme: str = "light") -> Page:
