@@ -1,4 +1,4 @@
-"""What the tests of capture share."""
+"""Things that the tests of capture share."""
 
 from __future__ import annotations
 
