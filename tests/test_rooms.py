@@ -15,8 +15,8 @@ ROOMS = {
     "gptcore": (
         *(
             "whole_file",
-            "inert",
-            "apart",
+            "stand_ins",
+            "other_process",
             "notebook",
             "config",
             "model",

@@ -64,7 +64,7 @@ def from_stranger(data: object) -> Tokenizer:
     seconds = _SECONDS.get()
     if seconds is None or not isinstance(data, Mapping) or data.get("format") != FORMAT or is_bounded(data):
         return tokenizer_from_json(data)
-    from gptcore.tokenizer.apart.client import ApartTokenizer
+    from gptcore.tokenizer.sandbox.client import ApartTokenizer
 
     return ApartTokenizer(data, seconds)
 

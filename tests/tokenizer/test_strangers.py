@@ -15,9 +15,9 @@ import torch
 
 from gptcore import Checkpoint, load, save
 from gptcore.tokenizer import BPETokenizer, CharTokenizer, IdTokenizer, LibraryTokenizer, TableTokenizer, Tokenizer
-from gptcore.tokenizer.apart import client
-from gptcore.tokenizer.apart.client import ApartTokenizer, TooSlowError
 from gptcore.tokenizer.bpe import GPT2_PATTERN
+from gptcore.tokenizer.sandbox import client
+from gptcore.tokenizer.sandbox.client import ApartTokenizer, TooSlowError
 from gptcore.tokenizer.strangers import CL100K_PATTERN, deadline, from_stranger, guarded
 from tests.conftest import random_model
 

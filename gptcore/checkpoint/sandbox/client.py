@@ -19,10 +19,10 @@ from typing import IO, Any
 
 from torch import Tensor
 
-from gptcore.apart import close_pipes, environment, python
 from gptcore.checkpoint import progress
 from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.safetensors_file import SafetensorsFile
+from gptcore.other_process import close_pipes, environment, python
 
 SECONDS = 6.0
 """Time limit for a small file; a large one gets a second more for each 20 MB."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from gptcore.apart import close_pipes, environment, python
+from gptcore.other_process import close_pipes, environment, python
 from gptcore.tokenizer.base import Tokenizer, not_negative, refuse_surrogates
 
 START = 10.0

@@ -1,1 +1,0 @@
-"""A stranger's vocabulary in a process apart: `worker` encodes there, `client` waits here, but not for ever."""
