@@ -386,4 +386,7 @@ def test_a_model_that_was_uploaded_is_told_to_be_gone_and_the_text_is_kept(
     page.get_by_text("Still shown").first.wait_for()  # this model has no figures
     area.fill("To be")
     wait_for_numbers(page, "To be")
+    expect(page.locator(LINE)).to_be_visible()
+    upload(page, tmp_path)
+    expect(page.locator(LINE)).to_be_hidden()
     page.close()

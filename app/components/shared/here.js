@@ -29,6 +29,7 @@ export function whereabouts() {
  */
 export function tellHere(origin, state) {
   if (sessionOf(origin) !== sessionOf(here.origin)) settle(); // what was reported to another session is lost
+  if (origin !== here.origin && here.note) tellNote(""); // it was of the model before
   Object.assign(here, { origin, state });
   window.dispatchEvent(new Event("gptscope:here"));
 }
