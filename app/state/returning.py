@@ -55,11 +55,14 @@ def follow(asked: object) -> None:
     def listener(share: float, what: str) -> None:
         place.progress(share, f"Loading the model: {what} …")
 
-    trouble = _open(aim, listener) or _restore(aim)
+    gone = _open(aim, listener)
+    trouble = gone or _restore(aim)
     if trouble:
         _tell(trouble)
-    if aim.typed is not None:
-        _keep(aim.typed, listener)
+    # A page that opened itself anew has its text in its address alone.
+    text = aim.typed if aim.typed is not None else (gone and aim.state.prompt) or None
+    if text is not None:
+        _keep(text, listener)
     place.empty()
     st.session_state["aim"] = None
 

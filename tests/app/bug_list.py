@@ -1233,6 +1233,13 @@ BUGS: Final = (
         "tests/app/test_persons.py::test_the_pages_of_one_browser_are_one_person",
     ),
     Bug(
+        "a page that opens itself anew loses its text with its model",
+        "state/returning.py",
+        "(gone and aim.state.prompt) or None",
+        "(gone and aim.state.model) or None",
+        "tests/app/test_returning.py::test_a_text_that_the_first_model_cannot_read_is_kept_in_its_box",
+    ),
+    Bug(
         "a picture of the Lab asks no limits",
         "views/lab/fitting.py",
         "        me.limits.check(cost, what)",

@@ -212,3 +212,16 @@ def test_a_page_whose_upload_is_gone_keeps_its_text(app: AppTest) -> None:
     assert note(app) == (
         "mine.pt was uploaded, and this server no longer has it: drop its files on the page again. Your text is kept."
     )
+
+
+def test_a_page_that_was_opened_anew_keeps_its_text_though_its_upload_is_gone(app: AppTest) -> None:
+    """Its text is then in its address alone."""
+    me = linked(app, State("mine.pt", "To be", upload="0" * 64))
+    assert (me.source, me.typed, me.shown.text) == (FIRST, "To be", "To be")
+    assert "this server no longer has it" in note(app)
+
+
+def test_a_text_that_the_first_model_cannot_read_is_kept_in_its_box(app: AppTest) -> None:
+    me = linked(app, State("mine.pt", "1 2 3", upload="0" * 64))
+    assert (me.source, me.typed) == (FIRST, "1 2 3")
+    assert me.notice is not None

@@ -11,7 +11,7 @@ import { closeErrors } from "./dialog.js";
 
 const LOST = "Connection lost: trying again. Your text is kept.";
 const PATIENCE = 3000; // ms until the page asks again
-const TRIES = 3; // then it is opened anew
+const TRIES = 6; // then it is opened anew; a server that has just begun may take long over its first page
 const LONG = 60_000; // ms for which a run is waited for; a line that leads nowhere tells of no end
 const ONCE = 60_000; // ms in which it is opened anew once
 
