@@ -27,6 +27,7 @@ def cookie(token: bytes) -> str:
         ("2|" * 5000, "2|" * 5000, False),
         (cookie(b""), cookie(b""), False),
     ],
+    ids=["equal", "another", "none", "nonsense", "long", "empty"],  # a cookie has its time in it
 )
 def test_the_pages_of_one_browser_are_one_person(
     one: str | None, other: str | None, same: bool, monkeypatch: pytest.MonkeyPatch
