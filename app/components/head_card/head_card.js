@@ -24,7 +24,7 @@ function build(root, view) {
     if (earlier.parentElement !== to) to.append(earlier);
     view.root.classList.toggle("tall", isTall());
   };
-  root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll" }, view.summary, el("div", { class: "columns" }, left, right)));
+  root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-to]");
