@@ -10,6 +10,8 @@ import streamlit as st
 _KEY: Final = "lab"
 MOST: Final = 40
 """Choices that are kept; a link with more is cut."""
+LONGEST: Final = 4000
+"""Characters of one: Python reads no number of more than 4,300 digits."""
 
 
 def get(name: str, usual: str = "") -> str:
@@ -34,7 +36,7 @@ def text() -> str:
 def follow(told: str) -> None:
     """Take the choices of an address."""
     if told != text():
-        st.session_state[_KEY] = dict(parse_qsl(told[:8192], max_num_fields=None)[:MOST])
+        st.session_state[_KEY] = {name: value[:LONGEST] for name, value in parse_qsl(told[:8192])[:MOST]}
 
 
 def _choices() -> dict[str, str]:

@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from app.session.actions import Lock, MoveInTime, Type
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
+from app.state import lab as choices
 from gptcore import Trace, analysis, logit_attribution, logit_lens
 from tests.app.sent import Sent, decoded
 from tests.lopsided import LONG, write_folder
@@ -436,3 +437,11 @@ def test_another_token_of_the_prompt_can_be_followed(lab: Lab) -> None:
     assert lab.me.position == 2 and lab.me.lock == len(LONG) - 13 + 2
     lab.report("lab prompt line", position=13)
     assert lab.me.position == 2 and lab.data("token_line")["position"] == 2
+
+
+def test_a_number_of_a_link_is_no_longer_than_python_reads() -> None:
+    choices.follow(f"token={'7' * 6000}")
+    try:
+        assert int(choices.get("token")) == int("7" * choices.LONGEST)
+    finally:
+        choices.follow("")
