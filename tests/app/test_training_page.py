@@ -50,10 +50,19 @@ def at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
 
 
 def section(at: AppTest, name: str) -> AppTest:
-    at.session_state["training section"] = name
-    at.run()
+    if "explorer" not in at.session_state:
+        at.run()
+    at.segmented_control(key="training section").set_value(name).run()
     assert not at.exception
     return at
+
+
+def test_a_link_carries_the_section(at: AppTest) -> None:
+    section(at, START)
+    assert at.session_state["lab"] == {"training": "start"}
+    for name, title in (("prompt", LESSON), ("nothing", CURVES)):
+        at.session_state["lab"] = {"training": name}
+        assert at.run().segmented_control(key="training section").value == title
 
 
 def payload(at: AppTest) -> dict[str, Any]:
