@@ -107,6 +107,7 @@ class Trainer:
             self.page.get_by_role("link", name="Training").click()
             self.page.get_by_text("Train a small model").first.click()
             self.page.get_by_role("button", name="Pause").wait_for(timeout=PATIENCE)
+            self.page.wait_for_url(re.compile("lab=training"), timeout=PATIENCE)  # it has told where it is
         self.before = self._step()
 
     def is_back(self, kind: str) -> None:
