@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,11 @@ def server(*arguments: str) -> Iterator[tuple[str, int]]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def link_to(url: str, model: str | Path) -> str:
+    """The address of a model, shipped or in a folder of this machine, on a server that began with another one."""
+    return f"{url}/?{urllib.parse.urlencode({'model': model})}"
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes] | None = None, seconds: float = 90) -> None:

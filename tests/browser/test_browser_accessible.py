@@ -12,7 +12,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.driver import chromium, open_page
+from tests.browser.driver import chromium, link_to, open_page
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 SERIOUS = ("serious", "critical")
@@ -21,7 +21,7 @@ SERIOUS = ("serious", "critical")
 @pytest.fixture
 def fairytales(address: str) -> str:
     """The address of the default model: it has snapshots, so all panels are there."""
-    return f"{address}/?model=fairytales"
+    return link_to(address, "fairytales")
 
 
 def findings(page: Page) -> list[tuple[str, Any]]:

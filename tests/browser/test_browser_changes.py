@@ -13,7 +13,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import Edit, capture
-from tests.browser.driver import chromium, open_page, server, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, wait_for_text
 from tests.browser.test_browser_accessible import findings
 from tests.lopsided import FITS, encode, lopsided, write_folder
 
@@ -24,12 +24,10 @@ pytestmark = [
 ROW = '[data-role="next-token"]'
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def address(address: str, tmp_path: Path) -> str:
     """Address of the app with the lopsided model, instead of the default."""
-    folder: Path = write_folder(tmp_path_factory.mktemp("models") / "lopsided", lopsided(), prompt=FITS)
-    with server(str(folder)) as (url, _):
-        yield url
+    return link_to(address, write_folder(tmp_path / "lopsided", lopsided(), prompt=FITS))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser.driver import chromium, open_page, server, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, wait_for_text
 from tests.export.page_reader import data_of
 from tests.lopsided import FITS, LETTERS, encode, lopsided, write_folder
 
@@ -22,13 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
 OTHER = "→λ木 ж"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = write_folder(tmp_path_factory.mktemp("models") / "lopsided", lopsided(), prompt=FITS)
-    with server(str(folder)) as (url, _):
-        yield url
 
 
 def status(url: str) -> int:
@@ -41,7 +33,8 @@ def status(url: str) -> int:
 
 
 def test_the_page_as_a_file(launched: BrowserContext, address: str, tmp_path: Path) -> None:
-    page = open_page(launched, address)
+    folder = write_folder(tmp_path / "lopsided", lopsided(), prompt=FITS)
+    page = open_page(launched, link_to(address, folder))
     fetched: list[str] = []
     frames: list[int] = []
     page.on("request", lambda request: fetched.append(request.url) if f"{address}/media/" in request.url else None)

@@ -8,7 +8,7 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.driver import chromium, open_page
+from tests.browser.driver import chromium, link_to, open_page
 from tests.browser.test_browser_accessible import findings, turn
 
 pytestmark = [
@@ -22,7 +22,7 @@ PATIENCE = 60_000
 @pytest.fixture
 def induction(address: str) -> str:
     """The address of the model that repeats."""
-    return f"{address}/?model=induction"
+    return link_to(address, "induction")
 
 
 def to_lab(page: Page) -> None:

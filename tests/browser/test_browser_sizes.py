@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import IdTokenizer
-from tests.browser.driver import chromium, open_page, server, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, server, wait_for_text
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "sizes"
@@ -70,7 +70,7 @@ PLACES = """() => "map inspector prediction lens prompt timeline attention node"
 @pytest.fixture
 def fairytales(address: str) -> str:
     """The address of the default model."""
-    return f"{address}/?model=fairytales"
+    return link_to(address, "fairytales")
 
 
 def opened(launched: BrowserContext, url: str, size: tuple[int, int], scheme: str = "light") -> Page:

@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
-from tests.browser.driver import PANELS, chromium, open_page, pick_head, server, wait_for_text
+from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, server, wait_for_text
 from tests.browser.test_browser import ARTEFACTS, cell
 from tests.browser.test_browser_models import last_years_checkpoint, upload
 from tests.conftest import random_model
@@ -36,16 +36,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_history(tmp_path_factory.mktemp("timeline") / "model")
 
 
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    """Address of the app with the model that has snapshots, instead of the default."""
-    with server(str(folder)) as (url, _):
-        yield url
+@pytest.fixture
+def history(address: str, folder: Path) -> str:
+    """The address of the model that has snapshots."""
+    return link_to(address, folder)
 
 
 @pytest.fixture
-def page(launched: BrowserContext, address: str) -> Iterator[Page]:
-    opened = open_page(launched, address)
+def page(launched: BrowserContext, history: str) -> Iterator[Page]:
+    opened = open_page(launched, history)
     opened.locator("[data-role=prompt]").fill(PROMPT)
     wait_for_text(opened, PROMPT)
     yield opened
@@ -470,7 +469,7 @@ def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> 
 def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, tmp_path: Path) -> None:
     folder = write_history(tmp_path / "model")
     (folder / FOLDER / "0000010.safetensors").write_bytes(b"nonsense")
-    with server(str(folder)) as (url, _):
+    with server(str(folder)) as (url, _):  # the other has the whole snapshot, by its hash
         page = open_page(launched, url)
         page.locator("[data-role=prompt]").fill(PROMPT)
         wait_for_text(page, PROMPT)
@@ -490,20 +489,19 @@ def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, t
         page.close()
 
 
-def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, tmp_path: Path) -> None:
+def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, address: str, tmp_path: Path) -> None:
     folder = write_history(tmp_path / "model")
     (folder / "metrics.jsonl").touch()
-    with server(str(folder)) as (url, _):
-        page = open_page(launched, url)
-        page.locator("[data-role=prompt]").fill(PROMPT)
-        wait_for_text(page, PROMPT)
-        write_snapshot(folder, 250)
-        page.wait_for_function("() => deepQuery('[data-role=timeline]')[0].max === '4'")
-        slider(page)
-        page.keyboard.press("End")
-        wait_for_step(page, 250)
-        assert_shows(page, model_at(250), PROMPT)
-        page.close()
+    page = open_page(launched, link_to(address, folder))
+    page.locator("[data-role=prompt]").fill(PROMPT)
+    wait_for_text(page, PROMPT)
+    write_snapshot(folder, 250)
+    page.wait_for_function("() => deepQuery('[data-role=timeline]')[0].max === '4'")
+    slider(page)
+    page.keyboard.press("End")
+    wait_for_step(page, 250)
+    assert_shows(page, model_at(250), PROMPT)
+    page.close()
     assert load(folder).config == FINAL.config
 
 
@@ -519,8 +517,8 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
-def test_nothing_needs_scrolling(launched: BrowserContext, address: str, scheme: str, width: int, height: int) -> None:
-    page = open_page(launched, address, width, height, scheme)
+def test_nothing_needs_scrolling(launched: BrowserContext, history: str, scheme: str, width: int, height: int) -> None:
+    page = open_page(launched, history, width, height, scheme)
     slider(page)
     page.keyboard.press("Home")
     wait_for_step(page, 0)
