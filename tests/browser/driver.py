@@ -165,6 +165,17 @@ def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
     )
 
 
+def wait_for_rest(page: Page) -> None:
+    """Until the run that was just asked for has ended and each plot of the page is drawn."""
+    page.wait_for_timeout(300)  # for its beginning
+    page.wait_for_function(
+        """() => document.querySelector('[data-test-script-state="notRunning"]') &&
+            !document.querySelector('[data-testid="stSkeleton"]') &&
+            [...document.querySelectorAll('.js-plotly-plot')].every((plot) => plot.querySelector('.main-svg'))"""
+    )
+    page.wait_for_timeout(200)  # for what follows a drawing
+
+
 def draw_diagram(page: Page) -> None:
     """Have the map drawn as a diagram; without it, the map is strips."""
     page.get_by_role("button", name="Diagram", exact=True).click()

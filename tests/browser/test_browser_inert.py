@@ -19,7 +19,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext
 
 from app.views.markdown import JOINER
-from tests.browser.driver import ROOT, chromium, open_page, wait_for
+from tests.browser.driver import ROOT, chromium, open_page, wait_for, wait_for_rest
 from tests.hostile_fields import MARK, MARKUP, TEXTS
 from tests.lopsided import LETTERS, checkpoint_of, lopsided
 
@@ -128,9 +128,11 @@ def test_no_page_asks_another_computer(
     try:
         page.wait_for_timeout(1000)  # the toast
         assert page.evaluate(DRAWN) == []
-        for name in ("Lab", "In words", "What if", "Training", "About this model"):
+        places = ("lab", "words", "what_if", "training", "card")
+        for name, place in zip(("Lab", "In words", "What if", "Training", "About this model"), places, strict=True):
             page.get_by_role("link", name=name).click()
-            page.wait_for_timeout(1500)
+            page.wait_for_url(f"{url}/{place}**")
+            wait_for_rest(page)
             assert page.evaluate(DRAWN) == [], name
         assert listener[0] in page.locator("table").first.inner_text().replace(JOINER, "")  # drawn as text
         page.get_by_role("link", name="Training").click()

@@ -17,7 +17,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.browser.driver import DEEP_QUERY, chromium, wait_for_text
+from tests.browser.driver import DEEP_QUERY, chromium, wait_for_rest, wait_for_text
 from tests.browser.test_browser_models import MODEL, upload
 from tests.deploy.front import DEPLOY, HOST, PASSWORD, USER, Front, front, missing
 from tests.export.page_reader import data_of
@@ -100,10 +100,10 @@ def test_the_page_works_wholly_under_a_prefix_and_the_policy(deployed: Front, ch
             page.locator(f'header a[href="{path}"], header a[href$="{path}"]').first.click()
             page.wait_for_url(lambda url, path=path: urlsplit(url).path == path)  # type: ignore[misc]
             page.locator(MODEL).first.wait_for()
-            page.wait_for_timeout(1000)  # plotly complains of a plot that leaves the page while it is drawn
+            wait_for_rest(page)  # plotly complains of a plot that leaves the page while it is drawn
             page.reload()  # the address of each page is answered as well
             page.locator(MODEL).first.wait_for()
-            page.wait_for_timeout(1000)
+            wait_for_rest(page)
         ready(page)
         page.locator("[data-role=prompt]").fill("The fox")
         wait_for_text(page, "The fox")
@@ -162,7 +162,7 @@ def test_what_a_browser_asks_for_goes_to_the_process_of_its_page(
         visitors = [stack.enter_context(visitor(chrome)) for _ in range(4)]
         pages = [opened(each, deployed.address) for each in visitors]
         assert sorted(map(process_of, visitors)) == sorted(deployed.ports * 2), "the processes take turns"
-        for page in pages:
+        for page in {process_of(page.context): page for page in pages}.values():
             upload(page, *sorted(folder.iterdir()))
             expect(page.locator(MODEL).first).to_contain_text("model.safetensors", timeout=30_000)
             page.locator("[data-role=save]").click()
