@@ -325,6 +325,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             process.kill()
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start trainings at the usual priority: at a lower one they take minutes beside other tests."""
+    monkeypatch.setattr(processes, "NICE", 0)
+
+
 def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -383,7 +389,7 @@ def same_weights(one: gptcore.GPT, other: gptcore.GPT) -> bool:
     return all(a.equal(b) for a, b in pairs)
 
 
-def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
+def test_a_finished_training_is_kept_and_deleted(folder: Path, hurried: None) -> None:
     job = jobs.start("sort", "sort", 40, [*TINY, "--eval-interval=20", "--log-interval=10"])
     wait_until(lambda: not now(job).alive)
     finished = now(job)
@@ -403,7 +409,7 @@ def test_a_finished_training_is_kept_and_deleted(folder: Path) -> None:
     assert history.curves["loss"].steps == [10, 20, 30, 40]
 
 
-def test_a_training_that_fails_tells_why(folder: Path) -> None:
+def test_a_training_that_fails_tells_why(folder: Path, hurried: None) -> None:
     job = jobs.start("text", "", 10, [*TINY, "--block-size=64"], text="far too short")
     wait_until(lambda: not now(job).alive)
     assert now(job).state == "failed"
