@@ -183,8 +183,8 @@ BUGS = (
     Bug(
         "the loss of the prompt's last guess, which has no target",
         "head_losses",
-        "0, trace.T - 1).double()",
-        "0, trace.T - 2).double()",
+        'named("loss"), trace.T - 1',
+        'named("loss"), trace.T - 2',
         test_head_card.test_a_card_holds_what_is_measured_of_its_head,
     ),
 )

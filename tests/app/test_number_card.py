@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,8 @@ def test_the_equation_is_drawn_when_the_card_is_there_and_asks_for_it(page: Page
     name = show(page, f"{BLOCK}.attn.scores", 9, 4)["formula_key"]
     assert name not in page.data()["kept"]
     page.report("explain", formula=name)
-    assert page.data()["kept"][name].startswith("<svg")
+    lines = json.loads(page.data()["kept"][name])
+    assert lines and all(line.startswith("<svg") for line in lines)
     assert page.panel("explanation")["index"] == [0, HEAD, 9, 4]
     other = show(page, f"{BLOCK}.attn.scores", 9, 5)["formula_key"]
     assert other != name and not {other, name} & set(page.data()["kept"])
