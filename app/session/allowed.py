@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from app.session import costs
 from app.session.changes import changed_names
@@ -12,9 +11,6 @@ from app.session.screen import Model, Screen
 from app.stores.limits import Limits, TooMuch
 from app.stores.speed import Cost
 from gptcore import Architecture
-
-if TYPE_CHECKING:
-    from app.session.actions import Action
 
 
 def check_look(before: Screen, after: Screen, model: Model) -> None:
@@ -55,13 +51,12 @@ def with_stage(place: Location, by: str, arch: Architecture, limits: Limits) -> 
     return check
 
 
-def multiplications(action: Action, screen: Screen, model: Model) -> float:
-    """Return the multiplications of an action's run, parameters times tokens; 0 if it will be refused."""
-    tokens, T = action.tokens(screen, model), screen.shown.trace.T
+def multiplications(tokens: int, screen: Screen, model: Model) -> float:
+    """Return the multiplications of a run of so many new tokens, parameters times tokens; 0 if it will be refused."""
     if not tokens:
         return 0.0
     config = model.final.config
-    T = min(config.block_size, T + tokens)
+    T = min(config.block_size, screen.shown.trace.T + tokens)
     names = changed_names(screen.shown.wishes, T, config, screen.shown.keeps)
     cost = costs.of_run(config, T, min(tokens, T), names, costs.kept(config, T, model.limits.memory))
     try:

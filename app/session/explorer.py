@@ -96,7 +96,8 @@ class Explorer(Looking):
 
     def work(self, actions: Sequence[Action]) -> float:
         """Return the multiplications of the largest run among these actions, as far as they are known before."""
-        return max((multiplications(action, self._screen, self._model) for action in actions), default=0.0)
+        seen = self._screen, self._model
+        return max((multiplications(action.tokens(*seen), *seen) for action in actions), default=0.0)
 
     @property
     def untouched(self) -> bool:
