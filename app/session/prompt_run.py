@@ -17,7 +17,7 @@ import torch
 from app.components import LensRow, NextToken
 from app.panels import thumbnails
 from app.session import costs
-from app.session.changes import Wish, changed_names, made_of, of_other_texts
+from app.session.changes import Made, Wish, changed_names, made_of, of_other_texts
 from app.session.changes.references import References
 from app.stores.limits import ALONE, Limits
 from app.stores.speed import Cost
@@ -25,6 +25,7 @@ from gptcore import Checkpoint, Edit, Trace, architecture, capture
 from gptcore.analysis.lens import logit_lens
 from gptcore.analysis.parity import parity
 from gptcore.analysis.token_loss import guess_at
+from gptcore.capture.capture import capture_both
 from gptcore.generation.sampling import STAGES, Sampling
 
 LARGE = 32e6
@@ -112,9 +113,14 @@ class Shown:
             if limits.memory < math.inf:
                 before.let_go()
             before = None
-        trace = _unchanged(checkpoint, seen, before, names, limits.seconds < math.inf)
-        made = made_of(asked, trace, references, keeping)
-        changed = _changed(checkpoint, trace, made.edits, before, names) if made.here else trace
+        made = made_of(asked, T, references)
+        if not keeping and before is not None and _goes_on(before, checkpoint, seen, made):
+            previous = before.unchanged, before.trace
+            trace, changed = capture_both(checkpoint.model, seen, made.edits, names=names, previous=previous)
+        else:
+            trace = _unchanged(checkpoint, seen, before, names, limits.seconds < math.inf)
+            made = made_of(asked, T, references, trace) if keeping else made
+            changed = _changed(checkpoint, trace, made.edits, before, names) if made.here else trace
         milliseconds = (time.perf_counter() - started) * 1e3
         alike = before is not None and before.trace.edits == made.edits  # else no row need be the same
         pictures = thumbnails.update(before.thumbnails if before and alike else None, changed)
@@ -284,6 +290,12 @@ def new_rows(checkpoint: Checkpoint, ids: list[int], before: Shown | None) -> in
     if before is None or before.checkpoint is not checkpoint:
         return len(ids)
     return len(ids) - common(before.ids[before.cropped :], ids)
+
+
+def _goes_on(before: Shown, checkpoint: Checkpoint, ids: list[int], made: Made) -> bool:
+    """Tell whether both runs are other texts' under the changes that were there before: they go on together."""
+    other = before.checkpoint is not checkpoint or before.ids[before.cropped :] != ids
+    return other and bool(made.here) and before.trace.edits == made.edits
 
 
 def _changed(

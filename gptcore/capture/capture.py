@@ -14,6 +14,7 @@ from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
 from gptcore.capture.exchanged import eagerly, exchanged, refuse_untrue
 from gptcore.capture.models import Model, model_of
+from gptcore.capture.paired_run import PairedRun
 from gptcore.capture.trace import Precision, Trace, precision
 from gptcore.capture.values import Piece
 from gptcore.capture.weight_fingerprint import WeightsSeen
@@ -96,6 +97,70 @@ def capture_cost(
     return (numbers + B * config.vocab_size) * size + B * T * torch.int64.itemsize
 
 
+def capture_both(
+    model: Model,
+    ids: Ids,
+    edits: Sequence[Edit],
+    *,
+    names: Sequence[str] | None = None,
+    previous: tuple[Trace, Trace],
+) -> tuple[Trace, Trace]:
+    """Run the model on the ids without edits and under them; the traces are those of two calls of `capture`.
+
+    Where both go on from the traces before by the same new tokens, they run together and each weight is read once:
+    the second one then costs little. Sums of floats are rounded otherwise in a run of two rows than in one of one.
+
+    Args:
+        model: as for `capture`.
+        ids: as for `capture`.
+        edits: the changes of the second run.
+        names: as for `capture`.
+        previous: earlier traces, one without edits and one that may have them.
+
+    Raises:
+        ValueError: as `capture`.
+        KeyError: as `capture`.
+
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> edits = [Edit("transformer.h.0.attn.z", "zero", head=1)]
+    >>> before = capture(model, [3, 1, 4]), capture(model, [3, 1, 4], edits=edits)
+    >>> plain, changed = capture_both(model, [3, 1, 4, 1], edits, previous=before)
+    >>> plain.reused, changed.reused, changed.edits == tuple(edits)
+    (3, 3, True)
+    """
+    with torch.inference_mode(False):
+        gpt = model_of(model)
+        if exchanged(gpt):
+            plain = capture(model, ids, names=names, previous=previous[0])
+            return plain, capture(model, ids, names=names, edits=edits, previous=_nearer(previous[1], plain, edits))
+        tokens, wanted = checked_ids(gpt, ids), stored.wanted(gpt.config, names)
+        with eagerly(gpt):
+            return _both(_Capture(gpt, tokens, wanted, ()), _Capture(gpt, tokens, wanted, tuple(edits)), previous)
+
+
+def _both(one: _Capture, other: _Capture, previous: tuple[Trace, Trace]) -> tuple[Trace, Trace]:
+    starts = one.goes_on(previous[0]), other.goes_on(previous[1])
+    if not starts[0] or starts[0] != starts[1]:
+        plain = one.after(previous[0])
+        return plain, other.after(_nearer(previous[1], plain, other.edits))
+    layer = min(_layer(one.config, name) for name in other.bound)
+    before = previous[0]._values, previous[1]._values
+    run = PairedRun(one.model, one.tokens, other.bound, layer, before, starts[0])
+    with torch.no_grad():
+        run.run()
+        logits = run.last_logits()
+    edited = architecture(one.config).named("logits") in other.bound
+    return (
+        one.longer(previous[0], starts[0], run.plain.made, logits[0]),
+        other.longer(previous[1], starts[1], run.changed.made, None if edited else logits[1]),
+    )
+
+
+def _nearer(changed: Trace, plain: Trace, edits: Sequence[Edit]) -> Trace:
+    """Return the run that one under these edits has more in common with."""
+    return changed if changed.edits == tuple(edits) else plain
+
+
 class _Capture:
     """One call of `capture`, its arguments checked."""
 
@@ -148,6 +213,19 @@ class _Capture:
             return self._trace(banks, logits, common, previous._weights, cached)
         made, logits, _ = self._run(previous, common, cached)
         return self._trace(banks.grown(made, self.T - common), logits, common, previous._weights, cached)
+
+    def goes_on(self, previous: Trace) -> int:
+        """Return the rows that are taken over where only new ones follow, of the same tensors and edits; else 0."""
+        if previous.edits != self.edits or previous._cached != self.wanted:
+            return 0
+        common = same_until(previous._bound, self.bound, self._common(previous))
+        return common if common < self.T else 0
+
+    def longer(self, previous: Trace, common: int, made: dict[str, Tensor], logits: Tensor | None) -> Trace:
+        """Return the trace of a text that goes on from another one, whose new rows were made."""
+        banks = previous._banks.cut(common) if common < previous.T else previous._banks
+        rows = self._cacheable(made, self.wanted)
+        return self._trace(banks.grown(rows, self.T - common), logits, common, previous._weights, self.wanted)
 
     def _changed(self, previous: Trace) -> Trace:
         """Return the trace of other edits: of the same ids, once `previous` was brought to them."""

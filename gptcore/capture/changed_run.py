@@ -4,7 +4,7 @@ and stage by stage, by the table, where something is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 
 import torch
@@ -58,27 +58,43 @@ class ChangedRun:
 
     def run(self) -> None:
         """Run all that is left of the model, up to the last norm."""
-        config = self.config
-        first, blocks, last = _order(config)
         if self._layer == 0:
-            self._stage_by_stage(first)
-        for i in range(self._layer, config.n_layer):
-            if i in self._staged:
-                fused = frozenset[str]() if i in self._opened else _fused(config, i, self._values.edits)
-                self._stage_by_stage(blocks[i], fused)
-            else:
-                self._block(i)
-        self._stage_by_stage(last)
+            self.embed()
+        for i in range(self._layer, self.config.n_layer):
+            self.block(i)
+        self.finish()
 
-    def _block(self, i: int) -> None:
-        """Run one block as it is."""
-        arch = architecture(self.config)
-        x = self._values.joined(arch.named("residual in", i), self.rows)
-        past = self._past(i) if self.rows.start else ()
+    def embed(self) -> None:
+        """Make what stands before the blocks."""
+        self._stage_by_stage(_order(self.config)[0])
+
+    def block(self, i: int) -> None:
+        """Run one block: stage by stage where something in it is edited, else as it is."""
+        if self.opens(i):
+            fused = frozenset[str]() if i in self._opened else _fused(self.config, i, self._values.edits)
+            self._stage_by_stage(_order(self.config)[1][i], fused)
+            return
         with hooks.recording() as recorder:
-            self._model.transformer.h[i](x, past)
-        self.made |= recorder.outputs
-        self._close(arch.named("residual", i))
+            self._model.transformer.h[i](*self.entering(i))
+        self.passed(i, recorder.outputs)
+
+    def finish(self) -> None:
+        """Make what stands behind the blocks, up to the last norm."""
+        self._stage_by_stage(_order(self.config)[2])
+
+    def opens(self, i: int) -> bool:
+        """Tell whether a block is run stage by stage."""
+        return i in self._staged
+
+    def entering(self, i: int) -> tuple[Tensor, list[KeysValues]]:
+        """Return what block `i` is called with: its residual stream (B, t, C), and keys and values of the past."""
+        x = self._values.joined(architecture(self.config).named("residual in", i), self.rows)
+        return x, self._past(i) if self.rows.start else []
+
+    def passed(self, i: int, outputs: Mapping[str, Tensor]) -> None:
+        """Take over the outputs of the modules of block `i`, which was run as it is."""
+        self.made |= outputs
+        self._close(architecture(self.config).named("residual", i))
 
     def _close(self, name: str) -> None:
         """Make the edited containers whose output this is: what reads them then reads these very tensors."""

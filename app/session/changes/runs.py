@@ -28,14 +28,14 @@ class Made:
     edits: tuple[Edit, ...]
 
 
-def made_of(wishes: Sequence[Wish], clean: Trace, references: References, keeps: bool) -> Made:
+def made_of(wishes: Sequence[Wish], T: int, references: References, kept: Trace | None = None) -> Made:
     """Return the edits that changes ask for.
 
     Args:
         wishes: the changes that are on.
-        clean: the run without them.
+        T: tokens that the model sees.
         references: where values of other texts come from, under the same weights.
-        keeps: True to keep every later pattern as it is in `clean`.
+        kept: the run without them, to keep every later pattern as it is there; None to let patterns follow.
 
     Raises:
         ValueError: another text that cannot be read.
@@ -43,11 +43,11 @@ def made_of(wishes: Sequence[Wish], clean: Trace, references: References, keeps:
     here: list[Wish] = []
     edits: list[Edit] = []
     for wish in wishes:
-        made = _edits(wish, clean, references) if fits(wish, clean.T) else []
+        made = _edits(wish, T, references) if fits(wish, T) else []
         if made:
             here.append(wish)
             edits += made
-    return Made(tuple(here), (*edits, *(_kept(edits, clean) if keeps else ())))
+    return Made(tuple(here), (*edits, *(_kept(edits, kept) if kept else ())))
 
 
 def changed_names(wishes: Sequence[Wish], T: int, config: GPTConfig, keeps: bool) -> list[str]:
@@ -91,13 +91,13 @@ def whole(wish: Wish, config: GPTConfig) -> list[Wish]:
     return [replace(wish, name=arch.named(role, arch.nodes[wish.name].layer)) for role in WHOLE]
 
 
-def _edits(wish: Wish, clean: Trace, references: References) -> list[Edit]:
+def _edits(wish: Wish, T: int, references: References) -> list[Edit]:
     found: list[Edit] = []
-    for each in whole(wish, clean.config):
+    for each in whole(wish, references.checkpoint.config):
         if isinstance(each, Edit):
             found.append(each)
             continue
-        values = references.values(each, clean.T)
+        values = references.values(each, T)
         if values is None:
             return []
         found.append(_set(each, values))
