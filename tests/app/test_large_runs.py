@@ -91,6 +91,25 @@ def test_a_changed_run_is_made_anew_with_its_changes() -> None:
     assert old.unchanged["transformer.h.1.mlp.gelu"].allclose(capture(ckpt.model, ids)["transformer.h.1.mlp.gelu"])
 
 
+def test_a_token_is_run_without_and_with_the_changes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ckpt, edit = checkpoint_of(lopsided()), Edit("transformer.h.1.attn.z", "zero", head=1)
+    me = Explorer(ckpt, "abcab")
+    me.apply(AddChange(edit))
+    with monkeypatch.context() as patch:
+        patch.setattr(prompt_run, "capture", lambda *args, **more: pytest.fail("a run was made alone"))
+        me.apply(Type("abcabc"))
+        me.apply(Type("abcacba"))
+    ids, name = me.shown.ids, "transformer.h.2.mlp.gelu"
+    torch.testing.assert_close(me.shown.trace[name], capture(ckpt.model, ids, edits=[edit])[name], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(me.shown.unchanged[name], capture(ckpt.model, ids)[name], atol=1e-5, rtol=1e-5)
+    assert not me.shown.trace[name].allclose(me.shown.unchanged[name], atol=1e-3)
+    me.apply(AddChange(Edit("transformer.h.0.mlp", "zero")))
+    me.apply(Type("abc"))
+    both = [edit, Edit("transformer.h.0.mlp", "zero")]
+    after = capture(ckpt.model, me.shown.ids, edits=both)
+    torch.testing.assert_close(me.shown.trace[name], after[name], atol=1e-5, rtol=1e-5)
+
+
 def test_a_run_is_not_made_where_the_stage_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     ckpt = checkpoint_of(lopsided())
     me = Explorer(ckpt, "ab")

@@ -16,6 +16,7 @@ import torch
 from playwright.sync_api import Page
 
 import gptcore
+from gptcore.capture.capture import capture_both
 from gptcore.tokenizer import IdTokenizer
 from tests.benchmarks.capture import ids
 from tests.benchmarks.keystroke import SONNET, WATCH, quantile
@@ -67,6 +68,23 @@ def few_names(model: gptcore.GPT) -> bool:
     reused = traces["few"].reused == lengths["few"] - 1
     detail = f"{few:.1f} / {everything:.1f} ms; {'each reuses the last' if reused else 'nothing is reused'}"
     return report("one more token with two names / with everything", few / everything, 1.1, detail) and reused
+
+
+def beside(model: gptcore.GPT) -> bool:
+    """One more token without and with a head of the first block off, together, against one without alone."""
+    good, edits = True, [gptcore.Edit("transformer.h.0.attn.z", "zero", head=3)]
+    for T, bound in ((64, 1.5), (900, 1.7)):
+        plain = gptcore.capture(model, ids(T))
+        previous = plain, gptcore.capture(model, ids(T), edits=edits, previous=plain)
+        longer = ids(T + 1)
+        together, alone = ratio(
+            partial(capture_both, model, longer, edits, previous=previous),
+            partial(gptcore.capture, model, longer, previous=plain),
+            repeats=31,
+        )
+        what = f"one more token without and with a head off / without, T = {T}"
+        good &= report(what, together / alone, bound, f"{together:.1f} / {alone:.1f} ms")
+    return good
 
 
 def explained(model: gptcore.GPT) -> bool:
@@ -165,7 +183,7 @@ def library() -> bool:
     model = gptcore.GPT(gptcore.GPTConfig.preset("gpt2")).eval()
     gc.collect()
     gc.freeze()  # as the app does once its libraries are loaded
-    return all([slider(model), few_names(model), explained(model)])
+    return all([slider(model), few_names(model), beside(model), explained(model)])
 
 
 def main() -> int:
