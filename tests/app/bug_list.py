@@ -722,6 +722,20 @@ BUGS: Final = (
         f"{DRAWN}::test_a_box_that_was_taken_away_gives_its_text_to_the_next",
     ),
     Bug(
+        "the box takes keys from whoever has left it by a click",
+        "components/prompt/keyboard.js",
+        "if (!event.composedPath().includes(area)) holds = false;",
+        "if (!event.composedPath().includes(area)) holds = holds;",
+        f"{DRAWN}::test_a_box_that_somebody_has_left_takes_no_key",
+    ),
+    Bug(
+        "keys are lost when the page has moved the box",
+        "components/prompt/keyboard.js",
+        "focused === null || focused === document.body",
+        "focused === area",
+        f"{DRAWN}::test_a_box_that_the_page_has_moved_is_typed_into_all_the_same",
+    ),
+    Bug(
         "the hovered chip one off when the prompt is cropped",
         "components/prompt/prompt.js",
         '[data-token-index="${position + view.data.cropped}"]',

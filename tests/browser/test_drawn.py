@@ -73,6 +73,35 @@ def test_a_box_that_was_taken_away_gives_its_text_to_the_next(screen: Screen, si
         assert screen.reported("prompt")["text"] == typed
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["the same box", "a new box"])
+def test_a_box_that_the_page_has_moved_is_typed_into_all_the_same(screen: Screen, anew: bool) -> None:
+    box = screen.tab.locator("[data-role=prompt]")
+    box.focus()
+    screen.tab.keyboard.press("End")
+    if anew:
+        screen.tab.evaluate("takeAway('live')")
+        screen.draw("live", screen.page.data("live"))
+    else:
+        box.evaluate("(box) => { const place = box.parentElement; box.remove(); place.prepend(box); }")
+    if not anew:  # a new one asks for the keyboard by itself
+        assert screen.tab.evaluate("document.activeElement === document.body")
+    screen.tab.keyboard.type("ab")
+    assert box.input_value() == f"{LONG}ab"
+
+
+@pytest.mark.parametrize("way", ["a click", "the key Tab"])
+def test_a_box_that_somebody_has_left_takes_no_key(screen: Screen, way: str) -> None:
+    box = screen.tab.locator("[data-role=prompt]")
+    box.focus()
+    if way == "a click":
+        screen.tab.mouse.click(2, 2)
+    else:
+        screen.tab.keyboard.press("Tab")
+    screen.tab.evaluate("document.activeElement.blur()")
+    screen.tab.keyboard.type("ab")
+    assert box.input_value() == LONG
+
+
 def test_a_box_whose_text_was_read_leaves_none_behind(screen: Screen) -> None:
     box = screen.tab.locator("[data-role=prompt]")
     box.fill("ab")

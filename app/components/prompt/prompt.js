@@ -10,6 +10,7 @@ import { restSoon } from "../shared/rest.js";
 import { oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
 import { buildOverview, drawOverview } from "./overview.js";
 import { remember, takeUp } from "./unread.js";
@@ -42,6 +43,7 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => remember(view), () => view.flight.stop(), () => restSoon(null), () => tellBox(null));
   listenToChips(view);
+  keepKeyboard(view);
   onHover(view, (at) => mark(view, at));
   onLock(view, (token) => showLock(view, token));
   view.redraw = () => drawOverview(view);
