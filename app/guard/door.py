@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from app.guard.sharing import shared
+from app.state.sharing import shared
 from app.stores.settings import PAGES, SettingError
 
 HEALTH = "/_stcore/health"

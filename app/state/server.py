@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.guard.sharing import SHARED as SHARED
-from app.guard.sharing import person_of
-from app.guard.sharing import shared as shared
+from app.state.sharing import SHARED as SHARED
+from app.state.sharing import person_of
+from app.state.sharing import shared as shared
 from app.stores.computations import Computations
 from app.stores.limits import Limits
 from app.stores.models import Models

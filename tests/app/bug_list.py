@@ -1241,7 +1241,7 @@ BUGS: Final = (
     ),
     Bug(
         "all who send a cookie are one person",
-        "guard/sharing.py",
+        "state/sharing.py",
         'return f"browser {token.hex()}" if token else session',
         'return "browser" if token else session',
         "tests/app/test_persons.py::test_the_pages_of_one_browser_are_one_person",

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.guard import sharing
-from app.guard.sharing import person_of
+from app.state import sharing
+from app.state.sharing import person_of
 
 
 def cookie(token: bytes) -> str:
