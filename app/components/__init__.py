@@ -16,6 +16,7 @@ from app.components.findings import FindingsEvent, findings
 from app.components.generate import GenerateEvent, generate
 from app.components.grids import Grid, GridsEvent, Listed, Mark, grids
 from app.components.head_card import HeadCardEvent, head_card
+from app.components.head_ranking import HeadRankingEvent, head_ranking
 from app.components.head_table import TableEvent, head_table
 from app.components.heads import HeadEvent, heads
 from app.components.hint import hint
@@ -72,6 +73,7 @@ __all__ = [
     "GridsEvent",
     "HeadCardEvent",
     "HeadEvent",
+    "HeadRankingEvent",
     "Heatmap",
     "LensEvent",
     "LensRow",
@@ -120,6 +122,7 @@ __all__ = [
     "generate",
     "grids",
     "head_card",
+    "head_ranking",
     "head_table",
     "heads",
     "heatmap",

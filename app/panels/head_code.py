@@ -43,6 +43,13 @@ def card(layer: int, head: int, told: Told, with_losses: bool) -> str:
     return _code(told, [f"card = analysis.head_card(ckpt, {layer}, {head}, trace, position={told.position}{losses})"])
 
 
+def ranking(told: Told) -> str:
+    """Return code that leaves the heads in `heads`, the one that the prediction would miss most first."""
+    called = "analysis.loss_without_heads(ckpt, trace, token, position=position)"
+    ordered = "heads = [divmod(at, ckpt.config.n_head) for at in order.tolist()]"
+    return _code(told, [f"lost = {called}", "order = lost.abs().flatten().argsort(descending=True)", ordered])
+
+
 def scan(told: Told, together: bool) -> str:
     """Return code that leaves the findings in `findings`, ranked together or kind by kind."""
     found = f"analysis.scan(ckpt, trace, position={told.position})"

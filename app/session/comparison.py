@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from app.panels.token_words import visible
 from app.session.prompt_run import Shown
 from gptcore import architecture
 from gptcore.analysis.direct_effect import direct_effect
@@ -74,7 +75,8 @@ def effect(run: Shown, position: int) -> tuple[str, str] | None:
         "read through the final norm with the scale of the run without them, as if nothing behind them answered. "
         "Actual: the logit with the changes minus without them. Repaired: 1 − actual / predicted."
     )
-    told = f"attribution predicted {_signed(predicted)}, actual {_signed(actual)}: {_answer(predicted, actual)}"
+    of = f"logit of {visible(run.checkpoint.tokenizer.label(token))}"
+    told = f"{of}: attribution predicted {_signed(predicted)}, actual {_signed(actual)}: {_answer(predicted, actual)}"
     return told, meaning
 
 

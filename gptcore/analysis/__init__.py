@@ -18,7 +18,7 @@ from gptcore.analysis.differences import tensor_differences, weight_differences
 from gptcore.analysis.direct_effect import direct_effect
 from gptcore.analysis.edge_attribution import EdgeAttribution, edge_attribution
 from gptcore.analysis.head_card import HeadCard, head_card, head_cards, ov_logits, qk_logits
-from gptcore.analysis.head_effects import HeadEffects, head_effects
+from gptcore.analysis.head_effects import HeadEffects, head_effects, loss_without_heads
 from gptcore.analysis.head_facts import HeadFacts, head_facts
 from gptcore.analysis.head_losses import HeadLosses, head_losses
 from gptcore.analysis.head_scores import head_scores, prefix_matching, prompt_chance, prompt_scores, repeated
@@ -86,6 +86,7 @@ __all__ = [
     "letter_scores",
     "logit_attribution",
     "logit_lens",
+    "loss_without_heads",
     "mean_ablation",
     "most_active",
     "neuron_attribution",

@@ -1,4 +1,4 @@
-"""Predicted against actual: what a head adds to a logit, beside what is lost without it."""
+"""The worth of a head: what a logit loses without it beside what it adds, and the loss of a token without it."""
 
 from __future__ import annotations
 
@@ -67,3 +67,35 @@ def head_effects(
 
     gained = ablation_sweep(model, trace, metric, keep_patterns=keep_patterns, progress=progress)
     return HeadEffects(predicted, -gained)
+
+
+def loss_without_heads(
+    model: Model, trace: Trace, token: int, position: int = -1, row: int = 0, *, progress: Progress | None = None,
+) -> Float[Tensor, "L H"]:  # fmt: skip
+    """Return for every head the loss of a token at a position, in nats, that is gained with the head switched off.
+
+    It is ln(p / p_without): e to the power of minus it, times p, is the token's probability without the head. The
+    loss counts what a head takes from other tokens as well as what it adds to this one, which a logit does not.
+
+    Args:
+        model: the model of the run.
+        trace: the run; its edits stay.
+        token: the token.
+        position: the position that predicts it, negative ones from the end. A head is switched off at all positions.
+        row: the sequence of the batch.
+        progress: as for `patch_sweep`; heads that are left out are NaN.
+
+    Raises:
+        ValueError: a token, position or row that is not there.
+
+    >>> from gptcore import GPT, GPTConfig, capture
+    >>> model = GPT(GPTConfig(block_size=8, vocab_size=5, n_layer=2, n_head=2, n_embd=4)).eval()
+    >>> loss_without_heads(model, capture(model, [3, 1, 4]), token=2).shape
+    torch.Size([2, 2])
+    """
+    at = logit_attribution(trace, token, None, position, row).position  # which checks all three
+
+    def metric(logits: Float[Tensor, "B T V"]) -> Tensor:
+        return logits[row, at].double().log_softmax(dim=-1)[token]
+
+    return -ablation_sweep(model, trace, metric, progress=progress)

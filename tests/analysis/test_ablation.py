@@ -15,6 +15,7 @@ from gptcore.analysis import (
     head_effects,
     knock_out,
     logit_attribution,
+    loss_without_heads,
     mean_ablation,
     pattern_preserving,
     resample,
@@ -169,6 +170,25 @@ def test_predicted_stands_beside_actual(pair: tuple[Any, Checkpoint]) -> None:
             assert effects.actual[layer, head].item() == pytest.approx(lost.item(), abs=1e-9)
     assert torch.equal(effects.repaired, effects.predicted - effects.actual)
     assert effects.repaired.abs().max() > 0.1
+
+
+@torch.no_grad()
+def test_the_loss_without_a_head_is_that_of_a_run_without_it(pair: tuple[Any, Checkpoint]) -> None:
+    theirs, ckpt = pair
+    trace = capture(ckpt, torch.cat([IDS, OTHERS[:1, :6]]))
+    found = loss_without_heads(ckpt, trace, 60, position=-2, row=1)
+    plain = run(theirs, trace.ids)["logits", -1][1, -2].log_softmax(-1)[60]
+    for layer in range(3):
+        for head in range(2):
+
+            def off(z: Tensor, head: int = head) -> Tensor:
+                z[:, head] = 0
+                return z
+
+            without = run(theirs, trace.ids, changing("z", layer, off))["logits", -1][1, -2].log_softmax(-1)[60]
+            assert found[layer, head].item() == pytest.approx((plain - without).item(), abs=1e-9)
+    with pytest.raises(ValueError, match="position"):
+        loss_without_heads(ckpt, trace, 60, position=6)
 
 
 def test_a_head_of_the_last_layer_without_norm_and_mlp_does_what_its_attribution_says() -> None:

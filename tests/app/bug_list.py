@@ -17,6 +17,7 @@ LARGE_RUNS = "tests/app/test_large_runs.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
 LAB_HEADS, LAB_LIMITS = "tests/app/test_lab_heads.py", "tests/app/test_lab_limits.py"
+RANKING = "tests/app/test_lab_ranking.py"
 PROMPTS, MODELS = "tests/app/test_two_prompts.py", "tests/app/test_two_models.py"
 PARTS = "tests/app/test_lab_parts.py"
 MARGINS = "tests/app/test_margins.py"
@@ -1352,6 +1353,20 @@ BUGS: Final = (
         "me.apply(Lock(finding.position + me.shown.cropped))",
         "me.apply(Lock(finding.position))",
         f"{LAB_HEADS}::test_findings_are_those_of_the_scan_and_lead_there",
+    ),
+    Bug(
+        "the head that is missed least stands first",
+        "panels/head_ranking.py",
+        "found = sizes.flatten().argsort(descending=True, stable=True).tolist()",
+        "found = sizes.flatten().argsort(descending=False, stable=True).tolist()",
+        f"{RANKING}::test_heads_are_ranked_by_the_loss_of_the_likeliest_token_without_each",
+    ),
+    Bug(
+        "a switch of the list changes the head beside it",
+        "views/lab/heads/switching.py",
+        'return Edit(me.arch.named("weighted values", layer), "zero", head=head)',
+        'return Edit(me.arch.named("weighted values", layer), "zero", head=me.location.head)',
+        f"{RANKING}::test_a_switch_is_a_change_of_the_run_that_the_list_tells_of",
     ),
     # ---- two prompts, two models ----
     Bug(

@@ -116,6 +116,7 @@ def as_points(x: torch.Tensor, y: torch.Tensor) -> dict[str, tuple[float, float]
 def test_points_are_the_scores_of_the_probe_and_of_the_prompt(page: Lab) -> None:
     model = lopsided()
     probe = analysis.head_scores(model)
+    page.choose(view="points")
     assert page.points() == as_points(probe["previous"], probe["induction"])
     page.choose(basis=HERE, x="duplicate", y="first")
     here = analysis.prompt_scores(run_of(model, LONG))
@@ -132,6 +133,7 @@ def test_sinks_are_a_mark_of_their_own(induction: Lab) -> None:
 
 
 def test_lines_stand_at_the_levels_by_chance(page: Lab) -> None:
+    page.choose(view="points")
     across, up = page.figure()["layout"]["shapes"]
     assert (across["x0"], up["y0"]) == (chance.previous(12), chance.induction(6))
     page.choose(basis=HERE, x="copying", y="induction")
@@ -324,10 +326,9 @@ def test_code_does_not_name_weights_that_no_name_brings(page: Lab, monkeypatch: 
 
 @pytest.mark.parametrize("name", ["induction", "two-names"])
 def test_the_questions_of_the_shipped_circuits_are_answered(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head that repeats is up at the first look, and the one that moves the name is up behind the prediction."""
+    """The head that repeats is up among the scores, and the one that moves the name is up among the effects."""
     lab, ckpt = Lab(name, monkeypatch), load(name)
-    if name == "two-names":
-        lab.choose(x="predicted", y="actual")
+    lab.choose(**({"view": "points"} if name == "induction" else {"x": "predicted", "y": "actual"}))
     best: Callable[[str], float] = lambda head: lab.points()[head][1]  # noqa: E731
     answer = "1.0" if name == "induction" else "0.2"
     assert max(lab.points(), key=best) == answer

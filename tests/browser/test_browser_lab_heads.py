@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
-CARD, FOUND = '[data-panel="head-card"]', '[data-panel="findings"]'
+CARD, FOUND, LIST = '[data-panel="head-card"]', '[data-panel="findings"]', '[data-panel="head-ranking"]'
 PATIENCE = 60_000
 
 
@@ -26,9 +26,38 @@ def induction(address: str) -> str:
 
 
 def to_lab(page: Page) -> None:
+    """Go to the heads as points."""
     page.get_by_role("link", name="Lab").click()
     page.locator(CARD).wait_for(timeout=PATIENCE)
+    page.get_by_text("Scatter", exact=True).click()
     page.locator(".scatterlayer path.point").first.wait_for(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(("model", "head", "says"), [("induction", "1.0", "l"), ("two-names", "0.2", "␣Anna")])
+def test_the_closing_questions_take_two_clicks(
+    launched: BrowserContext, address: str, model: str, head: str, says: str
+) -> None:
+    """Which head does it, and what happens without it: the page, then the first switch; the link has both."""
+    page = open_page(launched, link_to(address, model))
+    page.get_by_role("link", name="Lab").click()
+    first = page.locator(f'{LIST} [data-role="ranked-head"]').first
+    first.wait_for(timeout=PATIENCE)
+    assert first.get_attribute("data-name") == head
+    assert says in first.locator(".reads").inner_text()
+    page.locator(f'{CARD}[data-head="{head}"]').wait_for(timeout=PATIENCE)
+    first.locator('[data-role="switch"]').click()
+    said = page.locator(f'{LIST} [data-role="said"]').first
+    expect(said).to_contain_text("→")
+    assert says in said.inner_text()
+    assert float(str(said.get_attribute("data-before"))) > 0.9 > 0.02 > float(str(said.get_attribute("data-after")))
+    page.wait_for_url(f"**attn.z_zero_h{head[-1]}**head%3D{head}**")
+    page.reload()
+    expect(page.locator(f'{LIST} [data-role="ranked-head"]').first.locator('[data-role="switch"]')).to_have_attribute(
+        "aria-pressed", "true", timeout=PATIENCE
+    )
+    page.locator(f'{LIST} [data-role="all-back"]').click()
+    expect(page.locator(f'{LIST} [data-role="said"]').first).not_to_contain_text("→")
+    page.close()
 
 
 def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induction: str) -> None:
@@ -103,6 +132,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: 
     page = open_page(launched, induction)
     to_lab(page)
     for form, there in (
+        ("Behind this prediction", LIST),
         ("Scatter", ".scatterlayer"),
         ("Table", '[data-panel="head-table"]'),
         ("Scan the prompt", FOUND),
@@ -112,7 +142,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: 
         page.wait_for_timeout(800)
         for _ in ("this theme", "the other one"):
             assert findings(page) == [], form
-            wide = page.locator(f'{CARD}, [data-panel="head-table"], {FOUND}').evaluate_all(
+            wide = page.locator(f'{CARD}, [data-panel="head-table"], {FOUND}, {LIST}').evaluate_all(
                 "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.dataset.panel)"
             )
             assert wide == [], form

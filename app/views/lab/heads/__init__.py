@@ -1,4 +1,4 @@
-"""The section Find a head: all heads as points, as a table or by what is remarkable, and the card of one beside."""
+"""The section Find a head: behind the prediction, as points, as a table, by a scan; the card of one beside."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 import streamlit as st
 
 from app.session.explorer import Explorer
-from app.views.lab.heads import card, choices, finder, scan
-from app.views.lab.heads.choices import VIEWS, chosen_head
+from app.views.lab.heads import card, choices, finder, ranking, scan
+from app.views.lab.heads.choices import RANKED, VIEWS, chosen_head
 from app.views.lab.segments import segments
 
 HEIGHT: Final = 430
@@ -17,27 +17,30 @@ HEIGHT: Final = 430
 
 def heads(me: Explorer) -> None:
     """Draw the section."""
+    ranking.hear(me)
     finder.hear(me)
     scan.hear(me)
     card.hear(me)
-    if any(change.on for change in me.changes):
+    if choices.view() != RANKED and any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
     with st.container(key="lab heads"):
         left, right = st.columns([1, 1.06], gap="small")
         with left:
             view = _view()
-            if view == "scan":
+            if view == RANKED:
+                ranking.ranking(me)
+            elif view == "scan":
                 scan.scan(me)
             else:
                 finder.finder(me, view, HEIGHT)
         with right:
-            card.card(me, *chosen_head(me))
+            card.card(me, *chosen_head(me, ranking.first(me) if view == RANKED else None))
 
 
 def _view() -> str:
     name = choices.view()
     with st.container(horizontal=True, vertical_alignment="center", key="lab views"):
-        segments("Form", VIEWS, "view", name)
-        if name != "scan":
+        segments("Form", VIEWS, "view", name, usual="")
+        if name in ("points", "table"):
             finder.basis()
     return name

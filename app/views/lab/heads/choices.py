@@ -8,7 +8,8 @@ from app.panels.head_axes import BASES, NAMES, PROBE
 from app.session.explorer import Explorer
 from app.state import lab
 
-VIEWS: Final = {"points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
+RANKED: Final = "ranked"
+VIEWS: Final = {RANKED: "Behind this prediction", "points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
 X, Y = "previous", "induction"
 """The scores that are drawn first."""
 OWN: Final = "Two scores of my choice"
@@ -24,7 +25,9 @@ QUESTIONS: Final = {
 def view() -> str:
     """Return the form in which all heads are shown."""
     told = lab.get("view")
-    return told if told in VIEWS else next(iter(VIEWS))
+    if told in VIEWS:
+        return told
+    return "points" if any(lab.get(which) for which in ("x", "y", "basis")) else RANKED  # a link to scores means these
 
 
 def basis() -> str:
@@ -46,10 +49,9 @@ def question() -> str:
     return next((question for question, scores in QUESTIONS.items() if scores == asked), OWN)
 
 
-def chosen_head(me: Explorer) -> tuple[int, int]:
-    """Return the head whose card is shown: the one that was clicked, or the one on Explore."""
-    there = place(lab.get("head"), me)
-    return there or (me.location.layer, me.location.head)
+def chosen_head(me: Explorer, first: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Return the head whose card is shown: the one that was clicked, or `first`, or the one on Explore."""
+    return place(lab.get("head"), me) or first or (me.location.layer, me.location.head)
 
 
 def choose_head(layer: int, head: int) -> None:

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from torch import Tensor
+
 from app.panels.head_axes import Measured
 from app.panels.thumbnails import Thumbnails, update
 from app.session import lab_costs
@@ -28,6 +30,7 @@ LITTLE: Final = 1e11
 WORDS: Final = {
     "facts": "scores on the probe, copying and composition of all heads",
     "losses": "the loss of the held-out text without each head",
+    "missed": "the prediction without each head",
     "effects": "the effect of each head on the likely next token",
     "prefix": "prefix matching of all heads",
     "top1": "the tokens that each head copies",
@@ -76,6 +79,14 @@ def work(me: Explorer, name: str) -> Work:
 
             cost, one = lab_costs.of_effects(config, len(ids)), of_run * len(ids)
             return Work((name, weights, ids, position), effects, one, one * heads, cost)
+        case "missed":
+            token, position = likely(trace, me.position), me.position
+
+            def missed(progress: Progress) -> Tensor:
+                return analysis.loss_without_heads(model, trace, token, position, progress=progress)
+
+            cost, one = lab_costs.of_effects(config, len(ids)), of_run * len(ids)
+            return Work((name, weights, ids, position), missed, one, one * heads, cost)
         case "prefix":
             one, cost = of_run * 1000, lab_costs.of_prefix(config)
             return Work((name, weights), lambda _: analysis.prefix_matching(model), one, one, cost)
