@@ -47,7 +47,7 @@ interface WindowEventMap {
   "gptscope:pinned": Event;
   "gptscope:lock": CustomEvent<number | null>;
   "gptscope:lens": CustomEvent<any>;
-  "gptscope:point": CustomEvent<{ key: string; point: string | null; place: { x: number; y: number } | null }>;
+  "gptscope:point": CustomEvent<{ key: string; point: string | null; place: { x: number; y: number } | null; here?: string[] }>;
   "gptscope:preview": CustomEvent<{ layer: number; head: number } | null>;
   "gptscope:moment": CustomEvent<string>;
   "gptscope:shown": CustomEvent<string>;

@@ -250,8 +250,17 @@ class Shown:
 
     def likely(self, position: int, count: int) -> list[int]:
         """Return the most likely tokens after a position, best first."""
-        logits = self.logits_at(position)
-        return logits.topk(min(count, logits.numel())).indices.tolist()
+        return _best(self.logits_at(position), count)
+
+    def likely_unchanged(self, position: int, count: int) -> list[int]:
+        """Return the most likely tokens after a position in the run without the changes, best first."""
+        logits = architecture(self.trace.config).named("logits")
+        return _best(self.unchanged.rows(logits, position, position + 1)[0, 0], count)
+
+
+def _best(logits: torch.Tensor, count: int) -> list[int]:
+    found: list[int] = logits.topk(min(count, logits.numel())).indices.tolist()
+    return found
 
 
 Names = tuple[str, ...] | None

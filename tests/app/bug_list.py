@@ -1406,6 +1406,13 @@ BUGS: Final = (
         f"{PARTS}::test_bars_are_the_parts_and_add_up",
     ),
     Bug(
+        "the lab asks for the winners of the changed run",
+        "views/lab/parts/attribution.py",
+        "likely = me.shown.likely_unchanged(me.position, 2)",
+        "likely = me.shown.likely(me.position, 2)",
+        f"{PARTS}::test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for",
+    ),
+    Bug(
         "the neurons that are not shown are counted twice",
         "panels/logit_parts.py",
         "others = added.sum().item() - sum(bar.value for bar in neurons)",

@@ -164,6 +164,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "generate",
         "grids",
         "head_card",
+        "head_ranking",
         "head_table",
         "heads",
         "hint",
@@ -521,6 +522,30 @@ def _page() -> None:
         rows=[{"layer": 0, "head": 1, "kind": "", "sink": True, "values": [ui.number(float("nan"))]}],
         selected=(0, 1),
     )
+    ui.head_ranking(
+        key="ranking",
+        text="ab",
+        origin="o",
+        token="c",
+        after="b",
+        position=1,
+        said=[{"token": "c", "before": 0.5, "after": None}],
+        changes="",
+        told="how",
+        heads=[
+            {
+                "layer": 0,
+                "head": 1,
+                "kind": "",
+                "reads": [],
+                "lost": ui.number(float("nan")),
+                "without": 0.5,
+                "off": False,
+            }
+        ],
+        left_out=0,
+        selected=(0, 1),
+    )
     ui.findings(
         key="findings",
         groups=[{"title": "Heads", "found": [{"sentence": "One.", "kind": "", "amount": "1.00", "head": [0, 1]}]}],
@@ -589,7 +614,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert not at.exception
     found = _payloads(at)
     alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
-    alone |= {"bars", "token_line"}
+    alone |= {"bars", "head_ranking", "token_line"}
     alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "point_picture", "token_marks"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {

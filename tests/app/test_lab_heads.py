@@ -132,6 +132,19 @@ def test_sinks_are_a_mark_of_their_own(induction: Lab) -> None:
     assert heads["marker"]["symbol"] != rest["marker"]["symbol"] and rest["showlegend"] and "sinks" in rest["name"]
 
 
+def test_the_choice_of_what_attention_is_measured_on_stands_where_attention_is_shown(page: Lab) -> None:
+    for choices, there in (
+        ({"view": "points"}, True),
+        ({"view": "points", "x": "predicted", "y": "actual"}, False),
+        ({"view": "points", "x": "sink", "y": "actual"}, True),
+        ({"view": "table", "x": "predicted", "y": "actual"}, True),
+        ({"view": "scan"}, False),
+        ({}, False),
+    ):
+        page.choose(**choices)
+        assert ("lab basis" in [each.key for each in page.app.get("button_group")]) is there, choices
+
+
 def test_lines_stand_at_the_levels_by_chance(page: Lab) -> None:
     page.choose(view="points")
     across, up = page.figure()["layout"]["shapes"]

@@ -18,10 +18,11 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit.testing.v1 import AppTest
 
 from app.session.actions import Lock, MoveInTime, Type
+from app.session.change_actions import AddChange
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
 from app.state import lab as choices
-from gptcore import Trace, analysis, logit_attribution, logit_lens
+from gptcore import Edit, Trace, analysis, architecture, logit_attribution, logit_lens
 from tests.app.sent import Sent, decoded
 from tests.lopsided import LONG, write_folder
 from tests.lopsided import lopsided as lopsided_model
@@ -121,6 +122,21 @@ def numbers(values: Any) -> np.ndarray:
         flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
         return flat.reshape([int(n) for n in values["shape"].split(",")]) if "shape" in values else flat
     return np.array([np.nan if value is None else value for value in values], float)
+
+
+def test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for(lab: Lab) -> None:
+    """The pictures are of the model as it is, and so are the two tokens that they begin with."""
+    before = lab.run.logits[0, AT].topk(2).indices.tolist()
+    name = architecture(lab.run.config).named("residual", 1)
+    for channel in range(lab.run.config.n_embd):
+        lab.me.apply(AddChange(Edit(name, "set", 9.0, position=AT, channel=channel)))
+        if lab.me.shown.likely(AT, 2) != before:
+            break
+    assert lab.me.shown.likely(AT, 2) != before == lab.me.shown.likely_unchanged(AT, 2)
+    lab.show("logit")
+    assert lab.rows()[-1]["value"] == pytest.approx(logit_attribution(lab.run, *before, AT).total, abs=2e-5)
+    assert [box.value for box in lab.app.selectbox][:2] == before
+    assert [box.label for box in lab.app.selectbox][:2] == ["The logit of token", "against token"]
 
 
 # ---- attribution ---------------------------------------------------------------------------------------------------

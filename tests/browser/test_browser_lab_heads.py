@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import dist
+
 import pytest
 
 pytest.importorskip("playwright", reason="needs the extra `dev`")
@@ -83,10 +85,67 @@ def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induc
     page.close()
 
 
+def test_points_below_each_other_are_told_and_each_is_reached(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, link_to(address, "two-names"))
+    to_lab(page)
+    page.wait_for_timeout(500)
+    names = page.locator(".js-plotly-plot").evaluate(
+        """plot => {
+          const [at, [x, y]] = [[], [plot._fullLayout.xaxis, plot._fullLayout.yaxis]];
+          for (const each of plot.calcdata) for (const point of each) {
+            const name = each[0].trace.customdata?.[point.i];
+            if (name) at.push([name, x._offset + x.c2p(point.x), y._offset + y.c2p(point.y)]);
+          }
+          return at;
+        }"""
+    )
+    own = min(names, key=lambda one: sorted(dist(one[1:], other[1:]) for other in names)[1])
+    together = sorted(name for name, *place in names if dist(own[1:], place) < 9)
+    assert len(together) > 1
+    box = page.locator(".js-plotly-plot").bounding_box()
+    assert box
+    x, y = box["x"] + own[1], box["y"] + own[2]
+    page.mouse.move(x - 30, y - 30)
+    page.mouse.move(x, y)
+    told = page.locator('[data-role="heads-here"]')
+    expect(told).to_contain_text(f"{len(together)} heads here: {' '.join(together)}")
+    reached = set()
+    for _ in together:
+        before = page.locator(CARD).get_attribute("data-head")
+        page.mouse.click(x, y)
+        page.locator(f'{CARD}:not([data-head="{before}"])').wait_for()
+        reached.add(page.locator(CARD).get_attribute("data-head"))
+        page.wait_for_timeout(500)  # two clicks at once are a double click, which brings the zoom back
+    assert reached == set(together)
+    page.close()
+
+
+def test_the_longest_bar_of_each_column_is_its_largest_number(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, link_to(address, "two-names"))
+    to_lab(page)
+    page.get_by_text("Table", exact=True).click()
+    page.locator('[data-panel="head-table"] tr[data-head]').first.wait_for(timeout=PATIENCE)
+    rows = page.locator('[data-panel="head-table"] tr[data-head]').evaluate_all(
+        """rows => rows.map(row => [...row.querySelectorAll("td.number")].map(
+          cell => [Number(cell.dataset.value), parseFloat(cell.style.getPropertyValue("--part"))]))"""
+    )
+    titles = page.locator('[data-panel="head-table"] th button[title*="longest bar"]').all()
+    assert len(titles) == len(rows[0])
+    for at, title in enumerate(titles):
+        column = [row[at] for row in rows]
+        largest = max(abs(value) for value, _ in column)
+        assert [part for _, part in column] == pytest.approx(
+            [100 * abs(value) / largest for value, _ in column], abs=0.06
+        )
+        assert f"to {largest:.2f}" in title.inner_text()
+    assert min(value for row in rows for value, _ in row) < -0.9  # copying: one that writes the opposite has a bar too
+    page.close()
+
+
 def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, induction: str) -> None:
     page = open_page(launched, induction)
     to_lab(page)
-    page.get_by_text("Scan the prompt", exact=True).click()
+    page.get_by_text("Scan", exact=True).click()
     first = page.locator(f'{FOUND} [data-role="finding"]').first
     first.wait_for(timeout=PATIENCE)
     with page.expect_download() as saved:
@@ -132,10 +191,10 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: 
     page = open_page(launched, induction)
     to_lab(page)
     for form, there in (
-        ("Behind this prediction", LIST),
+        ("This prediction", LIST),
         ("Scatter", ".scatterlayer"),
         ("Table", '[data-panel="head-table"]'),
-        ("Scan the prompt", FOUND),
+        ("Scan", FOUND),
     ):
         page.get_by_text(form, exact=True).click()
         page.locator(there).first.wait_for(timeout=PATIENCE)

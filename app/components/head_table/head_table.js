@@ -50,11 +50,19 @@ function sortBy(view, column) {
   fill(view);
 }
 
+/** Returns the largest size in each column, which the longest bar stands for. */
+function sizes({ columns, rows }) {
+  return columns.map((_, i) => Math.max(1e-9, ...rows.map(({ values }) => (typeof values[i] === "number" ? Math.abs(values[i]) : 0))));
+}
+
 function titles(view) {
   const { column: sorted, down } = view.sort;
+  const longest = sizes(view.data);
   const title = (label, column, about) => {
     const on = sorted === column;
-    const button = el("button", { type: "button", title: about, onclick: () => sortBy(view, column) }, label, on ? (down ? " ↓" : " ↑") : "");
+    const scale = column >= 0 ? `longest bar: ${short(longest[column])}` : "";
+    const told = [about, scale].filter(Boolean).join("; ");
+    const button = el("button", { type: "button", title: told, onclick: () => sortBy(view, column) }, label, on ? (down ? " ↓" : " ↑") : "", scale ? el("small", { "aria-hidden": "true" }, `to ${shown(longest[column])}`) : null);
     return el("th", { scope: "col", "aria-sort": on ? (down ? "descending" : "ascending") : "none", class: column === -2 ? "kind" : null }, button);
   };
   const focused = [...view.head.children].findIndex((cell) => cell.matches(":focus-within"));
@@ -102,8 +110,8 @@ function ordered(view, rows) {
 }
 
 function fill(view) {
-  const { columns, selected, rows } = view.data;
-  const largest = columns.map((_, i) => Math.max(1e-9, ...rows.map(({ values }) => (typeof values[i] === "number" ? values[i] : 0))));
+  const { selected, rows } = view.data;
+  const largest = sizes(view.data);
   const found = ordered(view, kept(view));
   view.body.replaceChildren(...found.map((row) => line(row, largest, `${row.layer}.${row.head}` === selected.join("."))));
   view.count.textContent = `${found.length} of ${rows.length}`;
@@ -113,8 +121,8 @@ function fill(view) {
 function line({ layer, head, kind, sink, values }, largest, on) {
   const name = `${layer}.${head}`;
   const cells = values.map((value, i) => {
-    const part = typeof value === "number" ? Math.max(0, (100 * value) / largest[i]) : 0;
-    return el("td", { class: "number", style: `--part: ${part.toFixed(1)}%`, "data-value": value, title: short(value) }, shown(value));
+    const part = typeof value === "number" ? (100 * Math.abs(value)) / largest[i] : 0;
+    return el("td", { class: value < 0 ? "number against" : "number", style: `--part: ${part.toFixed(1)}%`, "data-value": value, title: short(value) }, shown(value));
   });
   const button = el("button", { type: "button", "aria-pressed": String(on) }, name);
   return el("tr", { "data-head": name, class: on ? "on" : null }, el("td", {}, button), el("td", { class: "kind" }, [kind, sink ? "sink" : ""].filter(Boolean).join(" · ")), ...cells);

@@ -39,7 +39,14 @@ def plotly_js(*, key: str = "plotly") -> None:
 
 
 def plot(
-    figure: go.Figure, *, key: str, bar: bool = True, points: bool = False, below: int | None = None, label: str = ""
+    figure: go.Figure,
+    *,
+    key: str,
+    bar: bool = True,
+    points: bool = False,
+    chosen: str = "",
+    below: int | None = None,
+    label: str = "",
 ) -> None:
     """Mount a plot.
 
@@ -52,11 +59,19 @@ def plot(
         key: key of the plot; another figure with the same key is drawn in the same plot.
         bar: True to show plotly's buttons on hover.
         points: True to report points.
+        chosen: the point that is chosen; a click on several that cover each other reports the next one after it.
         below: pixels that stay free below the plot in a window that is higher than the figure needs, where columns
             stand beside each other; None for the figure's own height.
     """
     if not figure.layout.height:
         raise ValueError(f"the figure of {key!r} has no height; give it one with update_layout(height=...)")
     config = {"displayModeBar": None if bar else False, "displaylogo": False, "responsive": True}
-    data = {"figure": figure.to_json(), "config": config, "points": points, "below": below, "label": label}
+    data = {
+        "figure": figure.to_json(),
+        "config": config,
+        "points": points,
+        "chosen": chosen,
+        "below": below,
+        "label": label,
+    }
     _PLOT(key=key, data=check_payload(data))

@@ -4,6 +4,7 @@ import { put } from "../shared/dom.js";
 import { clamp, short } from "../shared/numbers.js";
 
 const RING = 22; // px
+const DOT = 9; // px between two points of which one covers much of the other
 /** @type {Record<string, [string, number]>} */
 const STEPS = { ArrowLeft: ["x", -1], ArrowRight: ["x", 1], ArrowUp: ["y", -1], ArrowDown: ["y", 1] };
 
@@ -79,6 +80,19 @@ function next(all, here, key) {
 function inOrder(all, axis) {
   const other = axis === "x" ? "y" : "x";
   return [...all].sort((one, two) => one[axis] - two[axis] || one[other] - two[other]);
+}
+
+/**
+ * Returns the names of the points that a dot covers, itself too: those whose middle lies within it.
+ * @param {any} plot
+ * @param {string} name
+ */
+export function pointsAt(plot, name) {
+  const all = pointsOf(plot).filter(({ line }) => !line);
+  const own = all.find((point) => point.name === name);
+  if (!own) return [name];
+  const here = all.filter(({ x, y }) => Math.hypot(x - own.x, y - own.y) < DOT).map((point) => point.name);
+  return [...new Set(here)].sort((one, two) => one.localeCompare(two, "en", { numeric: true }));
 }
 
 /** The points that can be chosen, with their places in px. */

@@ -5,7 +5,7 @@ import { typedArray } from "../shared/numbers.js";
 import { nextNumber } from "../shared/sending.js";
 import { inTurn } from "../shared/turns.js";
 import { whenGone } from "../shared/view.js";
-import { hearKeys, name } from "./keys.js";
+import { hearKeys, name, pointsAt } from "./keys.js";
 
 const STACKED = 1100; // px of a window in which columns stand below each other (page.css)
 const plots = new WeakMap(); // the element of a mounted component -> its plot
@@ -48,16 +48,24 @@ function hear(drawn) {
   const told = ({ points }) => points.find(({ customdata }) => typeof customdata === "string");
   drawn.plot.on("plotly_click", (event) => {
     const point = drawn.component.data.points && told(event)?.customdata;
-    if (point) choose(drawn, point);
+    if (point) choose(drawn, nextAt(drawn, point));
   });
   drawn.plot.on("plotly_hover", (event) => drawn.component.data.points && pointAt(drawn, told(event)));
   drawn.plot.on("plotly_unhover", () => pointAt(drawn, null));
 }
 
+/** Returns the point that a click on a dot chooses: of several below each other, each click the next. */
+function nextAt({ plot, component }, point) {
+  const here = pointsAt(plot, point);
+  const last = here.indexOf(component.data.chosen);
+  return last < 0 ? point : here[(last + 1) % here.length];
+}
+
 function pointAt({ component, plot }, found) {
   const { left, top } = plot.getBoundingClientRect();
   const place = found && { x: left + (found.bbox.x0 + found.bbox.x1) / 2, y: top + (found.bbox.y0 + found.bbox.y1) / 2 };
-  const detail = { key: component.key, point: found?.customdata ?? null, place };
+  const point = found?.customdata ?? null;
+  const detail = { key: component.key, point, place, here: point === null ? [] : pointsAt(plot, point) };
   window.dispatchEvent(new CustomEvent("gptscope:point", { detail }));
 }
 

@@ -30,7 +30,8 @@ function show(view, detail) {
   }
   view.name.textContent = `Head ${detail.point}`;
   view.box.dataset.head = detail.point;
-  view.lines.replaceChildren(...lines.map((line) => el("p", {}, line)), el("p", { class: "soft" }, view.data.caption));
+  const here = detail.here?.length > 1 ? el("p", { "data-role": "heads-here" }, `${detail.here.length} heads here: ${detail.here.join(" ")}. Each click chooses the next.`) : null;
+  view.lines.replaceChildren(...(here ? [here] : []), ...lines.map((line) => el("p", {}, line)), el("p", { class: "soft" }, view.data.caption));
   draw(view, ...detail.point.split(".").map(Number));
   if (!view.box.matches(":popover-open")) view.box.showPopover();
   place(view, detail.place);

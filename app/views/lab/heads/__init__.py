@@ -41,6 +41,6 @@ def _view() -> str:
     name = choices.view()
     with st.container(horizontal=True, vertical_alignment="center", key="lab views"):
         segments("Form", VIEWS, "view", name, usual="")
-        if name in ("points", "table"):
+        if finder.measures_attention(name):
             finder.basis()
     return name

@@ -9,7 +9,7 @@ from app.session.explorer import Explorer
 from app.state import lab
 
 RANKED: Final = "ranked"
-VIEWS: Final = {RANKED: "Behind this prediction", "points": "Scatter", "table": "Table", "scan": "Scan the prompt"}
+VIEWS: Final = {RANKED: "This prediction", "points": "Scatter", "table": "Table", "scan": "Scan"}
 X, Y = "previous", "induction"
 """The scores that are drawn first."""
 OWN: Final = "Two scores of my choice"

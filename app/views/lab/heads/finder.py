@@ -39,6 +39,11 @@ def basis() -> None:
     segments("Attention measured", BASES, "basis", choices.basis())
 
 
+def measures_attention(view: str) -> bool:
+    """Tell if a form shows scores of attention, which are of the probe or of the prompt."""
+    return view == "table" or (view == "points" and any(choices.axis(which) in SCORES for which in ("x", "y")))
+
+
 def finder(me: Explorer, view: str, height: int) -> None:
     """Draw the heads in one of both forms."""
     if view == "points":
@@ -67,7 +72,8 @@ def _points(me: Explorer, height: int) -> None:
     selected = choices.chosen_head(me)
     st.caption(head_scatter.highest(x, y, on, found))
     figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
-    components.plot(figure, key=PLOT, points=True, below=62, bar=False, label="All heads")
+    name = f"{selected[0]}.{selected[1]}"
+    components.plot(figure, key=PLOT, points=True, chosen=name, below=62, bar=False, label="All heads")
     _hover(me, found, on, (x, y))
     _below(_told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)))
 

@@ -29,10 +29,10 @@ def attribution(me: Explorer, row: DeltaGenerator) -> None:
     event = reports.new(PLOT)
     if event:
         go(me, event.get("point"))
-    likely = me.shown.likely(me.position, 2)
+    likely = me.shown.likely_unchanged(me.position, 2)
     with row:
-        token = token_select(me, "the logit of", "token", likely[0])
-        versus = token_select(me, "against", "versus", likely[-1] if len(likely) > 1 else NONE, "no other token")
+        token = token_select(me, "The logit of token", "token", likely[0])
+        versus = token_select(me, "against token", "versus", likely[-1] if len(likely) > 1 else NONE, "no other token")
         by = segments("by", BY, "Parts", shown=False)
     other = None if versus in (NONE, token) else versus
     run = me.shown.unchanged

@@ -31,29 +31,29 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
     chosen = int(told) if told.removeprefix("-").isdecimal() else usual
     if not (0 <= chosen < me.arch.config.vocab_size or (none and chosen == NONE)):
         chosen = usual
-    offered = list(dict.fromkeys([*([NONE] if none else []), *me.shown.likely(me.position, OFFERED), usual, chosen]))
+    offered = list(
+        dict.fromkeys([*([NONE] if none else []), *me.shown.likely_unchanged(me.position, OFFERED), usual, chosen])
+    )
     reports.set_widget(key, chosen)
     st.selectbox(
         label,
         offered,
-        format_func=lambda token: _said(me, label, token, none),
+        format_func=lambda token: _said(me, token, none),
         accept_new_options=True,
         key=key,
         on_change=_keep,
         args=(name, str(usual)),
-        label_visibility="collapsed",
-        width=172,
+        width=140,
     )
     if refused := reports.taken(f"{key} refused"):
         st.warning(refused, icon=":material/warning:")
     return chosen
 
 
-def _said(me: Explorer, label: str, token: object, none: str) -> str:
-    """Write a choice with its name, which so needs no line of its own."""
+def _said(me: Explorer, token: object, none: str) -> str:
     if not isinstance(token, int):
         return str(token)
-    return f"{label} {none if token == NONE else word(me, token)}"
+    return none if token == NONE else word(me, token)
 
 
 def _keep(name: str, usual: str) -> None:
