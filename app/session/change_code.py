@@ -41,6 +41,9 @@ def _taken(wish: Other, run: Shown, others: list[str]) -> str:
     number = numbers[0] if numbers else len(others)
     if not numbers:
         others.append(f"other_{number} = {line}")
+    if wish.at is not None:
+        rows = f"other_{number}.rows({wish.source!r}, {wish.at}, {wish.at + 1})[0, 0]"
+        return f"gptcore.Edit({wish.name!r}, 'set', {rows}, position={wish.position})"
     length = min(run.trace.T, text.length)
     axes = architecture(run.trace.config).nodes[wish.name].axes[1:]
     taken = "mean(dim=0)" if wish.how == "mean" else f"select(0, {wish.draw % len(text.ids)})"

@@ -1377,6 +1377,13 @@ BUGS: Final = (
         f"{PROMPTS}::test_a_cell_that_is_put_into_the_other_prompt_is_patched_there",
     ),
     Bug(
+        "a patch that stays forgets from where its value came",
+        "session/changes/references.py",
+        "return trace.rows(wish.source, wish.at, wish.at + 1)[0, 0].clone() if wish.at < trace.T else None",
+        "return trace.rows(wish.source, wish.position or 0, (wish.position or 0) + 1)[0, 0].clone()",
+        f"{PROMPTS}::test_a_patch_stays_on_explore_as_a_change_of_the_run",
+    ),
+    Bug(
         "the causal cone begins a token late",
         "panels/patches.py",
         "return position >= start and row > self.layer",

@@ -32,7 +32,8 @@ def wishes(draw: some.DrawFn) -> Wish:
     if kind in ("mean", "resample", "patch"):
         text = draw(some.text(max_size=60))
         number_of = draw(some.integers(0, 999)) if kind == "resample" else 0
-        return Other(name, kind, text, number_of, **places)  # type: ignore[arg-type]
+        source = draw(some.sampled_from(["", *NAMES])), draw(some.none() | some.integers(0, 999))
+        return Other(name, kind, text, number_of, **places, of=source[0], at=source[1])  # type: ignore[arg-type]
     if kind == "row":
         row = draw(some.lists(some.integers(0, 1000), min_size=1, max_size=40))
         return drawn("transformer.h.0.attn.pattern", row, draw(some.integers(0, 9)), len(row) - 1)
@@ -81,6 +82,9 @@ def test_links_of_before_still_read(text: str) -> None:
 @example("0.attn.pattern_row1000_h0_p0_c3")
 @example("0.attn.pattern_row500..500_h0_p2")
 @example("0.mlp_resample")
+@example("0.resid_post_patch:a_p1_f2_n0.resid_pre")
+@example("0.resid_post_patch:a_p1_f99_nnothing")
+@example("0.mlp_zero_f1")
 @example("0.mlp_mean3")
 @example("0.mlp_zero:a")
 @example("0.mlp_set1e999")
@@ -101,6 +105,12 @@ def test_any_text_is_changes_or_is_refused_in_a_sentence(text: str) -> None:
 REFUSED: dict[str, tuple[Wish, str]] = {
     "a patch of nothing": (Other("transformer.h.0.mlp", "patch"), "got none"),
     "half a character": (Other("transformer.h.0.mlp", "mean", "\ud800"), "half of one"),
+    "a place of a mean": (Other("transformer.h.0.mlp", "mean", "a", position=1, at=2), "leave that out"),
+    "a tensor of heads": (
+        Other("transformer.h.0.mlp", "patch", "a", position=1, of="transformer.h.0.attn.z", at=2),
+        "no tensor like",
+    ),
+    "a place behind the context": (Other("transformer.h.0.mlp", "patch", "a", position=1, at=13), "0 to 12"),
     "a book": (Other("transformer.h.0.mlp", "mean", "a" * 1001), "at most"),
     "another text's scores": (Other("transformer.h.0.attn.scores", "mean", "a", head=0), "a change switches"),
     "the layers as one": (Edit("transformer.h", "zero"), "no tensor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import torch
 pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from app.panels.patches import Patch, of_text, to_text
+from app.session.actions import Restore
+from app.session.change_actions import UndoChange
+from app.session.change_code import code
+from app.session.changes import Other
 from app.views.lab.two_prompts.metric import single_token
 from gptcore import Edit, analysis, capture, load, logit_lens
 from tests.app.lab_page import Lab, executed, marked, values
@@ -52,6 +57,53 @@ def lens_of(run: Any) -> tuple[np.ndarray, np.ndarray]:
 def difference(run: Any, one: int, other: int, position: int = -1) -> float:
     """Return the difference of two logits."""
     return float(run.logits[0, position, one] - run.logits[0, position, other])
+
+
+# ---- patches that stay on Explore ------------------------------------------------------------------------------------
+
+
+def test_a_patch_stays_on_explore_as_a_change_of_the_run(page: Lab) -> None:
+    """One from the same place and one from elsewhere, of which the link tells."""
+    page.report(PAIR, kind="put", at=["other", 2, 2], to=["this", 2, 2])
+    page.report(PAIR, kind="put", at=["other", 1, 4], to=["this", 3, 3])
+    assert page.grid(PAIR, "this")["action"] == "Keep on Explore" and "action" not in page.grid(PAIR, "other")
+    patched, lens = run_of(page.me.checkpoint.model, FITS), page.grid(PAIR, "this")
+    page.report(PAIR, kind="keep", key="this")
+    assert page.left and page.me.shown.text == FITS
+    one, other = (change.edit for change in page.me.changes)
+    assert one == Other("transformer.h.1.resid_post", "patch", OTHER, position=2)
+    name, source = "transformer.h.2.resid_post", "transformer.h.0.resid_post"
+    assert other == Other(name, "patch", OTHER, position=3, of=source, at=4)
+    from_other = run_of(page.me.checkpoint.model, OTHER)
+    edits = [
+        Edit(one.name, "set", from_other[one.name][0, 2], position=2),
+        Edit(name, "set", from_other[source][0, 4], position=3),
+    ]
+    wanted = capture(page.me.checkpoint.model, patched.ids, edits=edits)
+    torch.testing.assert_close(page.me.shown.trace.logits, wanted.logits)
+    _, shares = lens_of(wanted)
+    assert values(lens) == pytest.approx(shares, abs=1e-6)
+    kept = page.me.state.changes
+    page.me.apply(UndoChange())
+    assert not page.me.changes
+    page.me.apply(Restore(replace(page.me.state, changes=kept)))
+    assert [change.edit for change in page.me.changes] == [one, other]
+    torch.testing.assert_close(page.me.shown.trace.logits, wanted.logits)
+    names: dict[str, Any] = {"ckpt": page.me.checkpoint}
+    exec(code(page.me.shown, None), names)
+    torch.testing.assert_close(names["trace"].logits, wanted.logits)
+
+
+def test_a_patch_of_the_other_prompt_brings_that_prompt_to_explore(page: Lab) -> None:
+    page.report(PAIR, kind="put", at=["this", 1, 2], to=["other", 1, 2])
+    page.report(PAIR, kind="keep", key="this")
+    assert not page.me.changes and not page.left
+    page.report(PAIR, kind="keep", key="other")
+    assert page.left and page.me.shown.text == OTHER
+    assert [change.edit for change in page.me.changes] == [
+        Other("transformer.h.0.resid_post", "patch", FITS, position=2)
+    ]
+    assert page.choices["other"] == FITS and page.choices["patches"] == "this.state.1.2.1.2"
 
 
 # ---- both lenses -----------------------------------------------------------------------------------------------------

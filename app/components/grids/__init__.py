@@ -52,6 +52,8 @@ class Grid(TypedDict):
     """True for a grid that stands in a line of its own."""
     code: NotRequired[str]
     """Python that makes the numbers."""
+    action: NotRequired[str]
+    """The word of a button beside the title, which keeps what was put into the grid."""
 
 
 class Listed(TypedDict):
@@ -65,7 +67,7 @@ class GridsEvent(TypedDict):
     """The value of `st.session_state[key]["event"]`; act once per `seq`.
 
     cell: the cell at `at` was clicked. put: what stands at `at` was put down at `to`. remove: `key` is to be taken
-    away. clear: all of them. Places are [grid, row, col].
+    away. clear: all of them. keep: what was put into the grid `key` is to stay. Places are [grid, row, col].
     """
 
     kind: str

@@ -27,6 +27,8 @@ function build(root, view) {
 }
 
 function clicked(view, event) {
+  const keep = event.target.closest("[data-keep]");
+  if (keep) return tell(view, { kind: "keep", key: keep.dataset.keep });
   const copy = event.target.closest("[data-copy]");
   if (copy) return copyCode(view, copy);
   const cell = cellAt(event.target);
@@ -83,10 +85,11 @@ function drawListed(view) {
 function newPart(grid) {
   const title = el("h2", {});
   const note = el("span", { class: "soft note" });
-  const copy = el("button", { type: "button", class: "quiet push", "data-copy": grid.id, title: "Python that makes these numbers" }, "Copy code");
+  const keep = el("button", { type: "button", class: "quiet push", "data-keep": grid.id, title: "have what was put here stay as a change of the run, listed on Explore" });
+  const copy = el("button", { type: "button", class: "quiet", "data-copy": grid.id, title: "Python that makes these numbers" }, "Copy code");
   const cells = el("div", { class: "cells", role: "group" });
-  const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, copy), el("div", { class: "scroll wide" }, cells));
-  return { node, title, note, copy, cells, shape: "", buttons: [], heads: [] };
+  const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, keep, copy), el("div", { class: "scroll wide" }, cells));
+  return { node, title, note, keep, copy, cells, shape: "", buttons: [], heads: [] };
 }
 
 function draw(view) {
@@ -106,7 +109,10 @@ function draw(view) {
     put(part.cells, "aria-label", `${grid.title}: cells`);
     write(part.title, grid.title);
     write(part.note, grid.note ?? "");
+    part.keep.hidden = !grid.action;
+    write(part.keep, grid.action ?? "");
     part.copy.hidden = !grid.code;
+    part.copy.classList.toggle("push", !grid.action);
     part.node.dataset.code = grid.code ?? "";
     part.cells.style.setProperty("--cols", String(aligned ? most : grid.cols.length));
     part.cells.style.setProperty("--narrowest", `${narrowest}px`);

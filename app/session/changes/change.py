@@ -44,6 +44,15 @@ class Other:
     head: int | None = None
     position: int | None = None
     channel: int | None = None
+    of: str = ""
+    """The tensor that a patch of a position takes its value from; "" for the same one."""
+    at: int | None = None
+    """The position of the other prompt that a patch of a position takes; None for the same one."""
+
+    @property
+    def source(self) -> str:
+        """The tensor of the other text."""
+        return self.of or self.name
 
     @property
     def key(self) -> None:

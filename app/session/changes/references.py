@@ -86,7 +86,7 @@ class References:
             many, tokens = len(text.ids), text.length
         else:
             many, tokens = _own_size(self.checkpoint), min(LONGEST, self.checkpoint.config.block_size)
-        one = of_run(self.checkpoint.config, tokens, tokens, names=(wish.name,))
+        one = of_run(self.checkpoint.config, tokens, tokens, names=(wish.source,))
         return Cost(many * one.flops, many * one.cells, many * one.memory)
 
     def values(self, wish: Other, T: int) -> Tensor | None:
@@ -95,9 +95,11 @@ class References:
         None where the text has no such position.
         """
         trace = self._run(wish)
+        if wish.at is not None:
+            return trace.rows(wish.source, wish.at, wish.at + 1)[0, 0].clone() if wish.at < trace.T else None
         length = min(T, trace.T)
-        axes = trace.shapes()[wish.name][0]
-        rows = trace.rows(wish.name, 0, length)
+        axes = trace.shapes()[wish.source][0]
+        rows = trace.rows(wish.source, 0, length)
         if wish.how == "mean":
             rows = rows.mean(dim=0)
         else:
@@ -116,7 +118,7 @@ class References:
             self._runs,
             _key(wish),
             RUNS,
-            lambda: capture(self.checkpoint.model, self.text(wish).ids, names=[wish.name]),
+            lambda: capture(self.checkpoint.model, self.text(wish).ids, names=[wish.source]),
         )
 
     def _prompt(self, text: str) -> Text:
@@ -174,7 +176,7 @@ def _own_size(checkpoint: Checkpoint) -> int:
 
 
 def _key(wish: Other) -> tuple[str, str, bool]:
-    return wish.name, wish.text, wish.how == "patch"
+    return wish.source, wish.text, wish.how == "patch"
 
 
 def _kept(kept: dict[K, V], key: K, most: int, make: Callable[[], V]) -> V:

@@ -78,7 +78,7 @@ def _check(wish: Wish, arch: Architecture) -> None:
     places = [getattr(wish, which) for which in chosen if not (which == "key" and is_row(wish))]
     if chosen not in _choices(node, wish) or not all(type(place) is int for place in places):
         raise ValueError(f"{KINDS}; got {wish.how} of {'_'.join([wish.name[:60], *selectors(wish)])[:80]}")
-    _check_value(wish)
+    _check_value(wish, arch)
     if "head" in chosen and not 0 <= wish.head < config.n_head:  # type: ignore[operator]
         raise ValueError(f"this model has heads 0 to {config.n_head - 1}, got {wish.head}; choose one of them")
     width = arch.sizes().get(node.axes[-1], 0)
@@ -117,8 +117,9 @@ def _choices(node: Node, wish: Wish) -> list[set[str]]:
     return [*whole, *neuron, {"position"}, {"position", "channel"}]
 
 
-def _check_value(wish: Wish) -> None:
+def _check_value(wish: Wish, arch: Architecture) -> None:
     if isinstance(wish, Other):
+        _check_source(wish, arch)
         if len(wish.text) > MOST_TEXT:
             raise ValueError(f"another text has {MOST_TEXT:,} characters at most, got {len(wish.text):,}; take a part")
         if wish.how == "patch" and not wish.text:
@@ -137,6 +138,20 @@ def _check_value(wish: Wish) -> None:
             raise ValueError(f"the weights of a row are thousandths that add up to {PARTS_OF_ONE}; got {sum(weights)}")
         return
     _check_number(wish)
+
+
+def _check_source(wish: Other, arch: Architecture) -> None:
+    """Refuse another place of the other prompt for all but a position of the stream or of what is added to it."""
+    if not wish.of and wish.at is None:
+        return
+    named = {which for which in ("head", "position", "channel") if getattr(wish, which) is not None}
+    if wish.how != "patch" or wish.at is None or named != {"position"}:
+        raise ValueError("only a patch of one position takes its value from another place; leave that out")
+    shapes = [arch.nodes[name].axes for name in (wish.name, wish.source) if name in arch.nodes.names()]
+    if len(shapes) != 2 or shapes[0] != shapes[1]:
+        raise ValueError(f"{wish.source[:60]!r} is no tensor like {wish.name!r}; choose one with the same axes")
+    if not 0 <= wish.at < arch.config.block_size:
+        raise ValueError(f"positions are from 0 to {arch.config.block_size - 1}, got {wish.at}; choose one of them")
 
 
 def _check_number(edit: Edit) -> None:

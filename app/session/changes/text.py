@@ -1,7 +1,8 @@
 """Changes as a short text that a link can carry, and back.
 
 `2.attn.z_zero_h1 0.mlp_zero_off` is head 1 of block 2 switched off, and the MLP of block 0, which is not on at present.
-`1.attn.z_mean_h0` takes the mean over the model's own text, `1.attn.z_patch:Once~upon_h0` the values of a prompt.
+`1.attn.z_mean_h0` takes the mean over the model's own text, `1.attn.z_patch:Once~upon_h0` the values of a prompt;
+`1.resid_post_patch:Once~upon_p4_f1_n0.resid_post` those of its position 1 in another tensor.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ LONGEST: Final = len(str(PARTS_OF_ONE))
 PART: Final = re.compile(
     r"(?P<name>[A-Za-z0-9._]{1,100}?)_(?P<how>zero|scale|set|row|mean|resample|patch)"
     r"(?P<value>-inf|-?[0-9.]{1,30}(e-?[0-9]{1,3})?|[0-9.]{1,9000})?(:(?P<text>[A-Za-z0-9.~%-]{1,9000}))?"
-    r"(_h(?P<head>\d{1,6}))?(_p(?P<position>\d{1,6}))?(_k(?P<key>\d{1,6}))?(_c(?P<channel>\d{1,6}))?(?P<off>_off)?",
+    r"(_h(?P<head>\d{1,6}))?(_p(?P<position>\d{1,6}))?(_k(?P<key>\d{1,6}))?(_c(?P<channel>\d{1,6}))?"
+    r"(_f(?P<at>\d{1,6}))?(_n(?P<of>[A-Za-z0-9._]{1,100}?))?(?P<off>_off)?",
     re.ASCII,
 )
 
@@ -55,7 +57,15 @@ def to_text(listed: ChangeList) -> str:
 def _part(change: Change) -> str:
     wish = change.edit
     name = wish.name.removeprefix(BLOCKS)
-    return "_".join([name, _how(wish), *selectors(wish), *([] if change.on else ["off"])])
+    return "_".join([name, _how(wish), *selectors(wish), *_from(wish), *([] if change.on else ["off"])])
+
+
+def _from(wish: Wish) -> list[str]:
+    """Return the place of the other prompt, where it is another one than that which is changed."""
+    if not isinstance(wish, Other):
+        return []
+    position = [] if wish.at is None else [f"f{wish.at}"]
+    return [*position, *([f"n{wish.of.removeprefix(BLOCKS)}"] if wish.of else [])]
 
 
 def _how(wish: Wish) -> str:
@@ -109,7 +119,7 @@ def _of_part(part: str) -> Change:
     found = PART.fullmatch(part)
     if found is None:
         raise ValueError(f"a change is written like 2.attn.z_zero_h1, got {part[:60]!r}; take the link as it was given")
-    name = f"{BLOCKS}{found['name']}" if found["name"][0].isdigit() else found["name"]
+    name = _name(found["name"])
     chosen: dict[str, Any] = {which: int(found[which]) for which in LETTERS.values() if found[which] is not None}
     try:
         wish = _wish(name, found, chosen)
@@ -117,6 +127,11 @@ def _of_part(part: str) -> Change:
         wanted = "zero takes no number, scale and set take one; mean, resample and patch take a text"
         raise ValueError(f"{wanted}, got {part[:60]!r}; take the link as it was given") from None
     return Change(wish, not found["off"])
+
+
+def _name(short: str) -> str:
+    """Return the tensor of a name that may begin with its block."""
+    return f"{BLOCKS}{short}" if short[:1].isdigit() else short
 
 
 def _wish(name: str, found: re.Match[str], chosen: dict[str, Any]) -> Wish:
@@ -132,8 +147,9 @@ def _wish(name: str, found: re.Match[str], chosen: dict[str, Any]) -> Wish:
         told = "" if text is None else unquote(text.replace("~", " "), errors="strict")
         if len(told) > MOST_TEXT:
             raise ValueError
-        return Other(name, how, told, 0 if value is None else int(value), **chosen)  # type: ignore[arg-type]
-    if text is not None:
+        place = {"of": _name(found["of"] or ""), "at": None if found["at"] is None else int(found["at"])}
+        return Other(name, how, told, 0 if value is None else int(value), **chosen, **place)  # type: ignore[arg-type]
+    if text is not None or found["of"] or found["at"]:
         raise ValueError
     if how == "row":
         weights = str(value).split(".")

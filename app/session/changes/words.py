@@ -45,6 +45,9 @@ def phrase(wish: Wish, arch: Architecture) -> str:
 def _from(wish: Other) -> str:
     text = wish.text if len(wish.text) <= LONGEST else f"{wish.text[: LONGEST - 1]}…"
     if wish.how == "patch":
-        return f"from “{text}”"
+        where = ([wish.of.removeprefix("transformer.")] if wish.of else []) + (
+            [] if wish.at is None else [f"position {wish.at}"]
+        )
+        return f"from {', '.join(where)} of “{text}”" if where else f"from “{text}”"
     of = f"“{text}”" if text else "the model's own text"
     return f"mean of {of}" if wish.how == "mean" else f"from draw {wish.draw} of {of}"

@@ -19,8 +19,9 @@ from app.stores.speed import Cost
 from app.views.lab.code import opening
 from app.views.lab.fitting import fits
 from app.views.lab.two_prompts import events
+from app.views.lab.two_prompts.keeping import KEPT, draw_trouble, keep_on_explore
 from app.views.lab.two_prompts.metric import metric_of
-from app.views.lab.two_prompts.prompts import other_run, prompts
+from app.views.lab.two_prompts.prompts import other_run, other_text, prompts
 from app.views.lab.two_prompts.sweeping import sweeping
 from gptcore import Trace
 
@@ -33,14 +34,19 @@ HOW = (
 
 def two_prompts(me: Explorer) -> None:
     """Draw both prompts and their lenses, then the sweeps."""
+    event = reports.new(KEY)
+    match event:
+        case {"kind": "keep", "key": str(side)}:
+            keep_on_explore(me, side, patches.of_text(lab.get("patches")), other_text(me))
     prompts(me)
+    draw_trouble()
     other = other_run(me)
     if other is None:
         return
     this = me.shown.unchanged
     if any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. Here stands the model as it is, without them.")
-    events.put(reports.new(KEY), this, other)
+    events.put(event, this, other)
     events.swept(reports.new(events.SWEEP), me, this, other)
     asked = patches.of_text(lab.get("patches"))
     if not fits(me, _cost(me, this, other, asked), f"Both prompts, of {this.T:,} and {other.T:,} tokens,"):
@@ -52,7 +58,7 @@ def two_prompts(me: Explorer) -> None:
     metric = metric_of(me, pair)
     label = me.checkpoint.tokenizer.label
     components.grids(
-        pair.grids(label, metric, lambda side: _code(me, pair, side)),
+        [_keeping(grid, pair) for grid in pair.grids(label, metric, lambda side: _code(me, pair, side))],
         key=KEY,
         text=me.shown.text,
         origin=origin(),
@@ -89,6 +95,13 @@ def _tell(pair: PromptPair) -> None:
         st.info("Both prompts are the same. Change a word of the other one.", icon=":material/edit:")
     if pair.start:
         st.caption(f"Drawn: the last {MOST_COLUMNS} tokens.")
+
+
+def _keeping(grid: components.Grid, pair: PromptPair) -> components.Grid:
+    """Return the grid of a prompt with a button that keeps what was put into it, if that can be a change."""
+    if any(patch.into == grid["id"] and patch.kind in KEPT for patch in pair.patches):
+        grid["action"] = "Keep on Explore"
+    return grid
 
 
 def _code(me: Explorer, pair: PromptPair, side: str) -> str:
