@@ -44,7 +44,7 @@ def on_explore(page: Page, node: str) -> None:
 
 def point(page: Page, row: int, column: int) -> None:
     """Point at a cell of the lens' table, by its place on the screen."""
-    canvas = page.locator(f"{TABLE} canvas.over")
+    canvas = page.locator(f"{TABLE} .over")
     wide, tall = (
         float(page.locator(f"{TABLE} .scroller").get_attribute(f"data-{side}") or 0) for side in ("wide", "tall")
     )
@@ -106,7 +106,7 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     page = opened(launched, address, part="lens")
     table = page.locator(TABLE)
     table.wait_for(timeout=60_000)
-    stop = table.locator("canvas.over")
+    stop = table.locator(".over")
     stop.focus()
     for key in ("ArrowUp", "ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)

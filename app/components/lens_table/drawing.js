@@ -107,18 +107,22 @@ export function drawCells(view) {
 }
 
 /**
- * Draws the frames of the cell that is chosen, and of the one that is pointed at.
+ * Puts the frames on the cell that is chosen and on the one that is pointed at. They are elements that only move: to draw
+ * them on a canvas would have all of it painted at each move of the pointer.
  * @param {View} view
  */
 export function drawFrames(view) {
   const { width, left } = view.sight;
-  const pen = fitCanvas(view.over, width, HEAD + view.tall * view.data.depths.length);
-  const frame = (place, colour, line) => {
-    if (!place) return;
-    pen.strokeStyle = colour;
-    pen.lineWidth = line;
-    pen.strokeRect(place.position * view.wide - left + line / 2, HEAD + place.row * view.tall + line / 2, view.wide - 1 - line, view.tall - 1 - line);
-  };
-  frame(view.chosen, property(view, "--gs-chosen"), 3);
-  frame(view.at, property(view, "--gs-accent"), 2);
+  const size = `width: ${width}px; height: ${HEAD + view.tall * view.data.depths.length}px;`;
+  if (view.over.style.cssText !== size) view.over.style.cssText = size;
+  const cell = `${view.wide - 1} ${view.tall - 1}`;
+  for (const [frame, place] of [[view.kept, view.chosen], [view.pointed, view.at]]) {
+    frame.hidden = !place;
+    if (!place) continue;
+    if (frame.dataset.cell !== cell) {
+      frame.dataset.cell = cell;
+      [frame.style.width, frame.style.height] = cell.split(" ").map((side) => `${side}px`);
+    }
+    frame.style.transform = `translate(${place.position * view.wide - left}px, ${HEAD + place.row * view.tall}px)`;
+  }
 }

@@ -27,7 +27,8 @@ function build(root, view) {
   root.classList.add("card");
   view.depths = el("div", { class: "depths", "aria-hidden": "true" });
   view.base = el("canvas", { "aria-hidden": "true" });
-  view.over = el("canvas", { class: "over", tabindex: 0, role: "application" });
+  [view.kept, view.pointed] = ["kept", "pointed"].map((word) => el("i", { class: `frame ${word}`, hidden: true }));
+  view.over = el("div", { class: "over", tabindex: 0, role: "application" }, view.kept, view.pointed);
   view.window = el("div", { class: "window" }, view.base, view.over);
   view.inner = el("div", { class: "inner" }, view.window);
   view.scroller = el("div", { class: "scroller scroll" }, view.inner);
