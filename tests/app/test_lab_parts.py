@@ -136,7 +136,7 @@ def test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for(lab
     lab.show("logit")
     assert lab.rows()[-1]["value"] == pytest.approx(logit_attribution(lab.run, *before, AT).total, abs=2e-5)
     assert [box.value for box in lab.app.selectbox][:2] == before
-    assert [box.label for box in lab.app.selectbox][:2] == ["The logit of token", "against token"]
+    assert ["the logit of token", "against token"] == [each.value for each in lab.app.caption][:2]
 
 
 # ---- attribution ---------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def stills() -> None:
 
 
 LAB = (
-    ("induction", "heads", {"head": "1.0"}, '[data-panel="head-card"]'),
+    ("induction", "heads", {"head": "1.0", "view": "points"}, '[data-panel="head-card"]'),
     ("fairytales", "lens", {"section": "parts", "part": "lens"}, '[data-panel="lens_table"]'),
     ("two-names", "prompts", {"section": "prompts", "patches": "other.state.1.9.1.9"}, '[data-grid="gradient"]'),
 )

@@ -56,7 +56,9 @@ function saidLine({ token, before, after }) {
 
 /** Writes a loss that is gained without a head; what is below 0 is a gain of the token. */
 function signed(value) {
-  return typeof value === "number" ? `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", "−") : short(value);
+  if (typeof value !== "number") return short(value);
+  const text = value.toFixed(2).replace("-", "−");
+  return /[1-9]/.test(text) ? `${value > 0 ? "+" : ""}${text}` : "0.00";
 }
 
 function reading({ reads, kind }) {

@@ -28,7 +28,7 @@ PICTURES: Final[dict[str, tuple[str, Callable[[Explorer, DeltaGenerator], None]]
 
 def parts(me: Explorer) -> None:
     """Draw the choice, and the picture that was chosen."""
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="lab choices")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="lab choices")
     with row:
         name = segments("part", {name: title for name, (title, _) in PICTURES.items()}, "Picture", shown=False)
     if any(change.on for change in me.changes):

@@ -31,7 +31,7 @@ def attribution(me: Explorer, row: DeltaGenerator) -> None:
         go(me, event.get("point"))
     likely = me.shown.likely_unchanged(me.position, 2)
     with row:
-        token = token_select(me, "The logit of token", "token", likely[0])
+        token = token_select(me, "the logit of token", "token", likely[0])
         versus = token_select(me, "against token", "versus", likely[-1] if len(likely) > 1 else NONE, "no other token")
         by = segments("by", BY, "Parts", shown=False)
     other = None if versus in (NONE, token) else versus

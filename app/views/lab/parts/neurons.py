@@ -36,7 +36,7 @@ def neurons(me: Explorer, row: DeltaGenerator) -> None:
         way = segments("neurons", WAYS, "Neurons that", shown=False)
         token = NONE
         if way != "active":
-            token = token_select(me, "The token", "neuron_token", me.shown.likely_unchanged(me.position, 1)[0])
+            token = token_select(me, "the token", "neuron_token", me.shown.likely_unchanged(me.position, 1)[0])
     model, run = me.checkpoint.model, me.shown.unchanged
     if not fits(me, lab_costs.of_neurons(me.arch.config, COUNT), "The neurons, and what each promotes,"):
         return

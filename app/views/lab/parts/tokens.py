@@ -35,6 +35,7 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
         dict.fromkeys([*([NONE] if none else []), *me.shown.likely_unchanged(me.position, OFFERED), usual, chosen])
     )
     reports.set_widget(key, chosen)
+    st.caption(label, width="content")  # beside it: a label above would move the whole row
     st.selectbox(
         label,
         offered,
@@ -43,6 +44,7 @@ def token_select(me: Explorer, label: str, name: str, usual: int, none: str = ""
         key=key,
         on_change=_keep,
         args=(name, str(usual)),
+        label_visibility="collapsed",
         width=140,
     )
     if refused := reports.taken(f"{key} refused"):
