@@ -134,9 +134,11 @@ def test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for(lab
             break
     assert lab.me.shown.likely(AT, 2) != before == lab.me.shown.likely_unchanged(AT, 2)
     lab.show("logit")
-    assert lab.rows()[-1]["value"] == pytest.approx(logit_attribution(lab.run, *before, AT).total, abs=2e-5)
+    assert lab.rows()[-1]["value"] == pytest.approx(
+        logit_attribution(lab.run, before[0], before[1], AT).total, abs=2e-5
+    )
     assert [box.value for box in lab.app.selectbox][:2] == before
-    assert ["the logit of token", "against token"] == [each.value for each in lab.app.caption][:2]
+    assert [each.value for each in lab.app.caption][:2] == ["the logit of token", "against token"]
 
 
 # ---- attribution ---------------------------------------------------------------------------------------------------

@@ -85,6 +85,25 @@ def test_a_cell_is_dragged_from_one_prompt_into_the_other(section: Page) -> None
     expect(page.locator(".chip-put")).to_have_count(0, timeout=LONG)
 
 
+def test_what_was_dragged_stays_on_explore_and_in_the_link(section: Page) -> None:
+    """The prompt that it was put into is then the one on Explore."""
+    page = section
+    page.mouse.move(*middle(cell(page, "this", 1, 9)))
+    page.mouse.down()
+    page.mouse.move(*middle(cell(page, "other", 1, 9)), steps=6)
+    page.mouse.up()
+    page.locator('[data-keep="other"]').click(timeout=LONG)
+    edit = page.locator('[data-role="edit"][data-how="patch"]')
+    expect(edit).to_have_attribute("data-name", "transformer.h.0.resid_post", timeout=LONG)
+    expect(page.locator('[data-role="map"]')).to_have_attribute("data-text", NAMES[1])
+    shares = shares_of_patched(1, 9)
+    first = page.locator('[data-role="next-token"]').first
+    assert float(first.get_attribute("data-probability") or "nan") == pytest.approx(shares[-1], abs=1e-5)
+    page.wait_for_url("**changes=0.resid_post_patch**")
+    page.reload()
+    expect(edit).to_have_count(1, timeout=LONG)
+
+
 def test_a_drag_outlives_a_drawing_of_the_same_cells(section: Page) -> None:
     page = section
     before = cell(page, "this", 1, 9).evaluate("node => getComputedStyle(node).backgroundColor")
