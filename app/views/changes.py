@@ -179,6 +179,8 @@ def _title(me: Explorer, change: Change) -> str:
     if isinstance(edit, Edit) or edit not in me.shown.here:
         return ""
     text = me.shown.references.text(edit)
+    if edit.at is not None:
+        return f"the value of {edit.source} at position {edit.at} of {text.words}"
     beyond = f"; positions from {text.length} on stay as they are" if text.length < me.shown.trace.T else ""
     return f"the values come, position by position, from {text.words}{beyond}"
 
