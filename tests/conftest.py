@@ -25,9 +25,11 @@ from jaxtyping import install_import_hook
 _hook = install_import_hook("gptcore.model", "beartype.beartype")
 
 from gptcore import GPT, Checkpoint, GPTConfig, load, shipped_models  # noqa: E402
+from tests.sharing import ByFile, place  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
+    from xdist.remote import Producer
 
     from gptcore import Trace
 
@@ -37,19 +39,15 @@ torch.set_num_threads(1)  # small models; many threads, each with a team of work
 settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-SPREAD = {
-    *("test_edits", "test_edits_reuse", "test_explain", "test_fuzz", "test_trace"),
-    *("test_train", "test_train_distributed", "test_train_export", "test_train_faults"),
-}
-"""Long files whose tests share nothing: any process may run any of them. Tests of another file stay in one process."""
 
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests of each file, so that its server, browser and models are made once."""
-    for item in items:
-        if item.path.stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    """Put the files that take long first, and those last whose tests any process may take."""
+    items.sort(key=lambda item: place(item.nodeid.partition("::")[0]))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share the tests by files."""
+    return ByFile(config, log)
 
 
 def random_model(seed: int = 0, dtype: torch.dtype = torch.float32, **sizes: object) -> GPT:
