@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 # Several processes test at once and start others: each of them, and each one that it starts, computes on one core.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop(
+    "PYTHONDONTWRITEBYTECODE", None
+)  # nor does each of them compile the whole project, in a third of its start
 
 import pytest
 import torch
@@ -139,11 +142,11 @@ def launched() -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     """Open the app in a new window."""
-    from tests.browser.driver import open_page
+    from tests.browser.driver import open_page, put_away
 
     opened = open_page(launched, address)
     yield opened
-    opened.close()
+    put_away(opened)
 
 
 @pytest.fixture

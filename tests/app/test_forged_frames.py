@@ -206,6 +206,7 @@ def test_one_person_has_so_many_files_waiting_and_the_others_are_served(address:
     finished(_with_files(address, act))
 
 
+@pytest.mark.slow
 def test_a_server_can_take_no_uploads_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(uploads.SWITCH, "0")
     with server("nano-sort") as (url, _):

@@ -111,8 +111,16 @@ def with_history(folder: Path, checkpoint: Any) -> None:
         learning_curves.as_table(curves)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shift", range(0, len(VALUES), 4))
+SHIFTS = range(0, len(VALUES), 4)
+PAGES = [
+    pytest.param(kind, shift, marks=() if i % len(SHIFTS) == j else pytest.mark.slow)
+    for i, kind in enumerate(KINDS)
+    for j, shift in enumerate(SHIFTS)
+]
+"""Usually each kind of file once, and each shift."""
+
+
+@pytest.mark.parametrize(("kind", "shift"), PAGES)
 def test_all_pages_are_drawn_with_hostile_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, shift: int
 ) -> None:

@@ -18,6 +18,7 @@ from tests.app.sent import Sent
 from tests.browser.driver import DEEP_QUERY
 
 Shown = TypeVar("Shown", bound=Sent)
+SOURCES = Path(app.components.__file__).parent
 PLACE = "http://bench.test/"
 LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
   --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
@@ -31,13 +32,8 @@ class Bench(Generic[Shown]):
 
     def __init__(self, tab: Tab, page: Shown) -> None:
         self.tab, self.page = tab, page
-        sources = Path(app.components.__file__).parent
-        look = LOOK.replace("@page.css", (sources.parent / "page.css").read_text(encoding="utf-8"))
-        tab.route(f"{PLACE}**", lambda route: route.fulfill(body=look, content_type="text/html"))
-        tab.add_init_script(DEEP_QUERY)
-        tab.add_init_script(path=Path(__file__).with_name("bench.js"))
         tab.goto(PLACE)
-        script = (sources / "runtime" / "runtime.js").read_text(encoding="utf-8")
+        script = (SOURCES / "runtime" / "runtime.js").read_text(encoding="utf-8")
         tab.evaluate("([script, data]) => start(script, data)", [script, page.data("runtime")])
         self.show()
 
@@ -96,14 +92,37 @@ class Bench(Generic[Shown]):
         return np.array(self.tab.locator(selector).evaluate(script, [list(map(float, place)) for place in places]))
 
 
+_FREE: list[Tab] = []
+"""Tabs of benches that are not in use."""
+
+
+def _tab(browser: BrowserContext) -> Tab:
+    """A tab in which there was a bench before, or a new one."""
+    for tab in _FREE:
+        if tab.context == browser:
+            _FREE.remove(tab)
+            return tab
+    tab = browser.new_page()
+    look = LOOK.replace("@page.css", (SOURCES.parent / "page.css").read_text(encoding="utf-8"))
+    tab.route(f"{PLACE}**", lambda route: route.fulfill(body=look, content_type="text/html"))
+    tab.add_init_script(DEEP_QUERY)
+    tab.add_init_script(path=Path(__file__).with_name("bench.js"))
+    return tab
+
+
 @contextmanager
 def bench(browser: BrowserContext, page: Shown) -> Iterator[Bench[Shown]]:
-    """A bench for as long as it is used."""
-    tab = browser.new_page()
+    """A bench for as long as it is used; its tab is kept for others, but not if its test has failed."""
+    tab = _tab(browser)
+    tab.set_viewport_size({"width": 1440, "height": 900})
     try:
         yield Bench(tab, page)
-    finally:
+    except BaseException:
         tab.close()
+        raise
+    tab.goto("about:blank")
+    tab.mouse.move(0, 0)
+    _FREE.append(tab)
 
 
 def on_ramp(stops: Sequence[str], share: np.ndarray) -> np.ndarray:

@@ -15,7 +15,17 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, Trace, capture, load
-from tests.browser.driver import ROOT, chromium, draw_diagram, open_page, pick_head, server, wait_for_text
+from tests.browser.driver import (
+    ROOT,
+    chromium,
+    draw_diagram,
+    open_address,
+    open_page,
+    pick_head,
+    put_away,
+    server,
+    wait_for_text,
+)
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -72,7 +82,7 @@ def test_nothing_needs_scrolling_and_the_tensor_has_the_room(
         assert box["bottom"] <= height and box["right"] <= width, name
     plot = boxes(page)["plot"]
     assert plot["width"] == plot["height"] >= side
-    page.close()
+    put_away(page)
 
 
 def test_nothing_moves_while_one_types(page: Page) -> None:
@@ -100,7 +110,7 @@ def test_what_was_appended_can_be_undone(page: Page) -> None:
     wait_for_text(page, PROMPT + "e")
 
 
-@pytest.mark.parametrize("temperature", [0.6, 1.7])
+@pytest.mark.parametrize("temperature", [0.6, pytest.param(1.7, marks=pytest.mark.slow)])
 def test_the_temperature_moves_the_prediction(page: Page, shakespeare: Checkpoint, temperature: float) -> None:
     row = page.locator("[data-role=next-token]").first
     before = row.get_attribute("data-probability")
@@ -267,6 +277,7 @@ def test_a_text_that_is_too_long_stays_in_its_box_and_is_not_sent(page: Page) ->
     assert not told.is_visible()
 
 
+@pytest.mark.slow
 def test_beyond_the_context_the_first_tokens_fade(page: Page, shakespeare: Checkpoint) -> None:
     text = "To be, or not to be, that is the question. " * 7
     page.locator("[data-role=prompt]").fill(text)
@@ -304,6 +315,7 @@ def test_the_keyboard_alone_reaches_a_head(page: Page) -> None:
     page.locator('g.node[data-node="transformer.h.1.attn.c_attn"]').wait_for()
 
 
+@pytest.mark.slow
 def test_weights_are_inspected_in_the_same_way(page: Page, shakespeare: Checkpoint) -> None:
     page.locator('[data-panel="map"] [data-node="lm_head"]').click()
     page.locator('[data-panel="node"]').get_by_role("button", name="weight", exact=True).click()
@@ -345,7 +357,7 @@ def test_screenshots(launched: BrowserContext, address: str, scheme: str, width:
     page.screenshot(path=target)
     assert target.stat().st_size > 30_000
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.close()
+    put_away(page)
 
 
 def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page) -> None:
@@ -364,8 +376,7 @@ def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page
 
 def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: BrowserContext) -> None:
     with server("no/such/model") as (url, _):
-        page = launched.new_page()
-        page.goto(url)
+        page = open_address(launched, url)
         page.get_by_text("could not be loaded").first.wait_for(timeout=60_000)
         assert "Traceback" not in page.content()
         page.get_by_role("button", name="Open fairytales instead").click()
@@ -374,4 +385,4 @@ def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offe
         expect(page.locator("[data-role=prompt]")).to_have_value(usual.info["prompt"])
         page.locator("[data-role=next-token]").last.wait_for(timeout=60_000)
         assert_prediction(page, usual, usual.info["prompt"])
-        page.close()
+        put_away(page)

@@ -1,4 +1,7 @@
-"""Findings of axe on each page, light and dark: nothing serious."""
+"""Findings of axe on each page, light and dark: nothing serious.
+
+Most are looked at in one of the two, by turns; `-m slow` looks at each in both, and at each tab and view.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.driver import chromium, link_to, open_page
+from tests.browser.driver import chromium, link_to, open_page, put_away
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 SERIOUS = ("serious", "critical")
@@ -51,43 +54,57 @@ def findings_in_both(page: Page) -> list[tuple[str, Any]]:
     return first + [(f"{name} ({other})", target) for name, target in findings(page)]
 
 
-def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairytales: str) -> None:
+BOTH = pytest.mark.parametrize("both", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["by turns", "both"])
+
+
+def findings_by_turns(page: Page, both: bool) -> list[tuple[str, Any]]:
+    """Return the findings in the theme that the page is in, on request in the other one too, in which it stays."""
+    if both:
+        return findings_in_both(page)
+    found = findings(page)
+    turn(page)
+    return found
+
+
+@BOTH
+def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairytales: str, both: bool) -> None:
     page = open_page(launched, fairytales)
     assert findings_in_both(page) == []
     for word in ("lead", "diagram", "heads"):
         page.locator(f'[data-word="{word}"] >> visible=true').click()
         page.wait_for_timeout(600)
-        assert findings_in_both(page) == [], word
+        assert findings_by_turns(page, both) == [], word
     page.get_by_role("button", name="{ } code").click()
-    for tab in ("model", "teaching", "loss", "generation"):
+    for tab in ("model", "teaching", "loss", "generation") if both else ("teaching", "generation"):
         page.locator(f'[data-panel="code"] button[data-tab="{tab}"]').click()
         page.locator(f'[data-panel="code"][data-tab="{tab}"]').wait_for()
         page.wait_for_timeout(300)
-        assert findings_in_both(page) == [], tab
+        assert findings_by_turns(page, both) == [], tab
     page.get_by_role("link", name="In words").click()
-    for view in ("model", "block", "self-attention", "scaled dot-product attention", "MLP"):
+    views = ("model", "block", "self-attention", "scaled dot-product attention", "MLP")
+    for view in views if both else views[::3]:
         page.locator(f'[data-panel="words"] [data-word="{view}"]').click()
         page.locator(f'[data-panel="words"][data-view="{view}"]').wait_for()
         for question in page.locator('[data-panel="words"] summary').all():
             question.click()
-        assert findings_in_both(page) == [], view
+        assert findings_by_turns(page, both) == [], view
     page.get_by_role("link", name="What if").click()
     page.locator('[data-panel="what_if"]').wait_for()
     page.wait_for_timeout(600)
-    assert findings_in_both(page) == [], "What if"
+    assert findings_by_turns(page, both) == [], "What if"
     page.locator('input[data-number="n_head"]').fill("5")
     page.locator('[data-role="impossible"]').wait_for()
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
-    assert findings_in_both(page) == [], "What if, impossible sizes"
+    assert findings_by_turns(page, both) == [], "What if, impossible sizes"
     page.get_by_role("link", name="Training").click()
     page.locator(".js-plotly-plot").first.wait_for()
-    assert findings_in_both(page) == [], "Training"
+    assert findings_by_turns(page, both) == [], "Training"
     page.get_by_role("link", name="About this model").click()
     page.get_by_text("parameters").first.wait_for()
     page.wait_for_timeout(600)
-    assert findings_in_both(page) == [], "About this model"
-    page.close()
+    assert findings_by_turns(page, both) == [], "About this model"
+    put_away(page)
 
 
 def test_axe_would_find_something(launched: BrowserContext, fairytales: str) -> None:
@@ -105,4 +122,4 @@ def test_axe_would_find_something(launched: BrowserContext, fairytales: str) -> 
         document.querySelector('[data-testid="stMain"]').prepend(words);
     }""")
     assert [name for name, _ in findings_in_both(page)] == ["color-contrast (dark)"]
-    page.close()
+    put_away(page)

@@ -214,7 +214,7 @@ def wire() -> Iterator[tuple[Line, ExitStack]]:
                 yield made, serving
 
 
-FEW, REST = ("typed", "head", "model", "change"), ("node", "block", "append", "other_page")
+FEW, REST = ("typed", "model", "change"), ("head", "node", "block", "append", "other_page")
 
 
 @pytest.fixture(

@@ -13,7 +13,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import Edit, capture
-from tests.browser.driver import chromium, link_to, open_page, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, put_away, wait_for_text
 from tests.browser.test_browser_accessible import findings
 from tests.lopsided import FITS, encode, lopsided, write_folder
 
@@ -34,7 +34,7 @@ def address(address: str, tmp_path: Path) -> str:
 def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     opened = open_page(launched, address)
     yield opened
-    opened.close()
+    put_away(opened)
 
 
 def first(*edits: Edit, text: str = FITS) -> float:
@@ -94,7 +94,7 @@ def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, la
     other = open_page(launched, link)
     expect_first(other, first(edit))
     expect(other.locator('[data-role="edit"]')).to_have_attribute("data-how", "set")
-    other.close()
+    put_away(other)
 
 
 def cell(page: Page, row: int, col: int) -> tuple[float, float]:

@@ -10,8 +10,8 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.driver import chromium, link_to, open_page
-from tests.browser.test_browser_accessible import findings, turn
+from tests.browser.driver import chromium, link_to, open_address, put_away
+from tests.browser.test_browser_accessible import BOTH, findings, turn
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -23,16 +23,17 @@ PATIENCE = 60_000
 
 @pytest.fixture
 def induction(address: str) -> str:
-    """The address of the model that repeats."""
-    return link_to(address, "induction")
+    """The address of the page Lab of the model that repeats."""
+    return f"{address}/lab?model=induction"
 
 
-def to_lab(page: Page) -> None:
-    """Go to the heads as points."""
-    page.get_by_role("link", name="Lab").click()
+def to_lab(launched: BrowserContext, address: str) -> Page:
+    """Open the page, and wait for the heads as points."""
+    page = open_address(launched, address)
     page.locator(CARD).wait_for(timeout=PATIENCE)
     page.get_by_text("Scatter", exact=True).click()
     page.locator(".scatterlayer path.point").first.wait_for(timeout=PATIENCE)
+    return page
 
 
 @pytest.mark.parametrize(("model", "head", "says"), [("induction", "1.0", "l"), ("two-names", "0.2", "␣Anna")])
@@ -40,7 +41,7 @@ def test_the_closing_questions_take_two_clicks(
     launched: BrowserContext, address: str, model: str, head: str, says: str
 ) -> None:
     """Which head does it, and what happens without it: the page, then the first switch; the link has both."""
-    page = open_page(launched, link_to(address, model))
+    page = open_address(launched, link_to(address, model))
     page.get_by_role("link", name="Lab").click()
     first = page.locator(f'{LIST} [data-role="ranked-head"]').first
     first.wait_for(timeout=PATIENCE)
@@ -59,12 +60,11 @@ def test_the_closing_questions_take_two_clicks(
     )
     page.locator(f'{LIST} [data-role="all-back"]').click()
     expect(page.locator(f'{LIST} [data-role="said"]').first).not_to_contain_text("→")
-    page.close()
+    put_away(page)
 
 
 def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induction: str) -> None:
-    page = open_page(launched, induction)
-    to_lab(page)
+    page = to_lab(launched, induction)
     points = page.locator(".scatterlayer .trace").first.locator("path.point").all()
     boxes = [box for point in points if (box := point.bounding_box())]
     top = min(boxes, key=lambda box: box["y"])
@@ -82,12 +82,11 @@ def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induc
     assert page.locator(f'{CARD} [data-score="previous token"] .state').inner_text() == "active here"
     page.locator(f'{CARD} [data-role="show-head"]').click()
     page.locator('[data-role="plot"][data-name="transformer.h.0.attn.pattern"][data-head="0"]').wait_for()
-    page.close()
+    put_away(page)
 
 
 def test_points_below_each_other_are_told_and_each_is_reached(launched: BrowserContext, address: str) -> None:
-    page = open_page(launched, link_to(address, "two-names"))
-    to_lab(page)
+    page = to_lab(launched, f"{address}/lab?model=two-names")
     page.wait_for_timeout(500)
     names = page.locator(".js-plotly-plot").evaluate(
         """plot => {
@@ -117,12 +116,11 @@ def test_points_below_each_other_are_told_and_each_is_reached(launched: BrowserC
         reached.add(page.locator(CARD).get_attribute("data-head"))
         page.wait_for_timeout(500)  # two clicks at once are a double click, which brings the zoom back
     assert reached == set(together)
-    page.close()
+    put_away(page)
 
 
 def test_the_longest_bar_of_each_column_is_its_largest_number(launched: BrowserContext, address: str) -> None:
-    page = open_page(launched, link_to(address, "two-names"))
-    to_lab(page)
+    page = to_lab(launched, f"{address}/lab?model=two-names")
     page.get_by_text("Table", exact=True).click()
     page.locator('[data-panel="head-table"] tr[data-head]').first.wait_for(timeout=PATIENCE)
     rows = page.locator('[data-panel="head-table"] tr[data-head]').evaluate_all(
@@ -139,12 +137,11 @@ def test_the_longest_bar_of_each_column_is_its_largest_number(launched: BrowserC
         )
         assert f"to {largest:.2f}" in title.inner_text()
     assert min(value for row in rows for value, _ in row) < -0.9  # copying: one that writes the opposite has a bar too
-    page.close()
+    put_away(page)
 
 
 def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, induction: str) -> None:
-    page = open_page(launched, induction)
-    to_lab(page)
+    page = to_lab(launched, induction)
     page.get_by_text("Scan", exact=True).click()
     first = page.locator(f'{FOUND} [data-role="finding"]').first
     first.wait_for(timeout=PATIENCE)
@@ -162,12 +159,11 @@ def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, in
     page.locator(f'{CARD}[data-head="1.0"]').wait_for()
     best.locator('[data-kind="explore"]').click()
     page.locator('[data-role="plot"][data-name="transformer.h.1.attn.pattern"][data-head="0"]').wait_for()
-    page.close()
+    put_away(page)
 
 
 def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> None:
-    page = open_page(launched, induction)
-    to_lab(page)
+    page = to_lab(launched, induction)
     plot = page.locator('[data-role="figure"][tabindex="0"]')
     plot.wait_for()
     plot.focus()
@@ -183,13 +179,15 @@ def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> 
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.locator(f'{CARD}[data-head="0.1"]').wait_for()
-    page.close()
+    put_away(page)
 
 
-def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: BrowserContext, induction: str) -> None:
+@BOTH
+def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(
+    launched: BrowserContext, induction: str, both: bool
+) -> None:
     """Light in a large window, and dark in a small one."""
-    page = open_page(launched, induction)
-    to_lab(page)
+    page = to_lab(launched, induction)
     for form, there in (
         ("This prediction", LIST),
         ("Scatter", ".scatterlayer"),
@@ -199,7 +197,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: 
         page.get_by_text(form, exact=True).click()
         page.locator(there).first.wait_for(timeout=PATIENCE)
         page.wait_for_timeout(800)
-        for _ in ("this theme", "the other one"):
+        for _ in ("this theme", "the other one")[: 1 + both]:
             assert findings(page) == [], form
             wide = page.locator(f'{CARD}, [data-panel="head-table"], {FOUND}, {LIST}').evaluate_all(
                 "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.dataset.panel)"
@@ -208,4 +206,4 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(launched: 
             dark = turn(page) == "dark"
             page.set_viewport_size({"width": 1280, "height": 720} if dark else {"width": 1440, "height": 900})
             page.wait_for_timeout(300)
-    page.close()
+    put_away(page)

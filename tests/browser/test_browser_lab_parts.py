@@ -13,8 +13,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 import gptcore
 from gptcore import analysis
-from tests.browser.driver import DEEP_QUERY, chromium
-from tests.browser.test_browser_accessible import findings_in_both
+from tests.browser.driver import chromium, open_address, put_away
+from tests.browser.test_browser_accessible import BOTH, findings_by_turns
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -27,14 +27,15 @@ TABLE = '[data-panel="lens_table"]'
 
 def opened(launched: BrowserContext, url: str, prompt: str = PROMPT, **choices: str) -> Page:
     """Open a picture by a link."""
-    page = launched.new_page()
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme="light")
-    page.add_init_script(DEEP_QUERY)
-    lab = urlencode({"section": "parts", **choices})
-    page.goto(f"{url}/lab?model=fairytales&prompt={quote(prompt)}&lab={quote(lab)}")
+    page = open_address(launched, link_of(url, prompt, **choices))
     page.get_by_text("Copy code").first.wait_for(timeout=90_000)
     return page
+
+
+def link_of(url: str, prompt: str = PROMPT, **choices: str) -> str:
+    """Return the address of a picture."""
+    lab = urlencode({"section": "parts", **choices})
+    return f"{url}/lab?model=fairytales&prompt={quote(prompt)}&lab={quote(lab)}"
 
 
 def on_explore(page: Page, node: str) -> None:
@@ -76,7 +77,7 @@ def test_the_table_draws_what_is_in_sight_alone(launched: BrowserContext, addres
             assert [word.replace("␣", " ") for word in words] == [word.replace("\n", "↵") for word in said]
             share = float(told.locator("li").first.get_attribute("data-probability") or 0)
             assert share == pytest.approx(found.probabilities[row, position, 0].item(), abs=1e-4)
-    page.close()
+    put_away(page)
 
 
 def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserContext, address: str) -> None:
@@ -99,7 +100,7 @@ def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserCon
     table.get_by_role("button", name="Show on Explore").click()
     on_explore(page, "transformer.h.1.resid_post")
     expect(page.locator('[data-token-index="3"][aria-pressed="true"]').first).to_be_visible()
-    page.close()
+    put_away(page)
 
 
 def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContext, address: str) -> None:
@@ -129,7 +130,7 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     page.keyboard.press("Enter")  # the way to Explore is the next stop
     on_explore(page, "transformer.h.2.resid_post")
     expect(page.locator('[data-token-index="1"][aria-pressed="true"]').first).to_be_visible()
-    page.close()
+    put_away(page)
 
 
 def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserContext, address: str) -> None:
@@ -150,7 +151,7 @@ def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserConte
             page.keyboard.press("Enter")
         on_explore(page, f"transformer.h.{layer}.attn.pattern")
         assert page.locator('[data-role="plot"]').get_attribute("data-head") == head
-        page.close()
+        put_away(page)
 
 
 def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, address: str) -> None:
@@ -165,7 +166,7 @@ def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, address: st
     scale = max(abs(right if value > 0 else left) / abs(value) for value, left, right in rows if abs(value) > 0.05)
     for value, left, right in rows:
         assert (right if value > 0 else left) == pytest.approx(value * scale, abs=1.5)
-    page.close()
+    put_away(page)
 
 
 def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str) -> None:
@@ -182,7 +183,7 @@ def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str)
     assert other != label and "each block 0; length" in other
     page.keyboard.press("Enter")
     on_explore(page, "transformer.h.0.resid_post")
-    page.close()
+    put_away(page)
     page = opened(launched, address, part="attention")
     cells = page.locator("canvas.over").first
     cells.wait_for(timeout=30_000)
@@ -191,10 +192,14 @@ def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str)
         page.keyboard.press(key)
     page.get_by_role("button", name="Show on Explore").click(timeout=30_000)
     on_explore(page, "transformer.h.3.attn")
-    page.close()
+    put_away(page)
 
 
-def test_axe_finds_nothing_serious_in_the_pictures_light_or_dark(launched: BrowserContext, address: str) -> None:
+@BOTH
+def test_axe_finds_nothing_serious_in_the_pictures_light_or_dark(
+    launched: BrowserContext, address: str, both: bool
+) -> None:
+    page = open_address(launched, link_of(address))
     for part, drawn in {
         "logit": '[data-panel="bars"]',
         "lens": TABLE,
@@ -202,8 +207,8 @@ def test_axe_finds_nothing_serious_in_the_pictures_light_or_dark(launched: Brows
         "residual": ".js-plotly-plot",
         "attention": '[data-panel="summed attention"]',
     }.items():
-        page = opened(launched, address, part=part)
+        page.goto(link_of(address, part=part))
         page.locator(drawn).first.wait_for(timeout=60_000)
         page.wait_for_timeout(300)
-        assert findings_in_both(page) == [], part
-        page.close()
+        assert findings_by_turns(page, both) == [], part
+    put_away(page)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -13,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, load, save
-from tests.browser.driver import chromium, open_page, server
+from tests.browser.driver import chromium, link_to, open_page, put_away, server
 from tests.conftest import random_model
 
 pytestmark = [
@@ -52,6 +53,7 @@ def type_at_the_end(page: Page, text: str) -> None:
     page.keyboard.type(text)
 
 
+@pytest.mark.slow
 def test_the_tab_of_the_source_is_in_the_address_and_comes_back(page: Page) -> None:
     source = page.locator('[data-panel="code"]')
     page.get_by_role("button", name="{ } code").click()
@@ -138,7 +140,7 @@ def test_a_reload_keeps_model_prompt_and_place_and_a_link_opens_them_for_another
     type_at_the_end(other, "x")
     wait_for_numbers(other, PROMPT + "ex")
     wait_for_numbers(page, PROMPT + "e")  # two tabs are two people
-    other.close()
+    put_away(other)
 
 
 def test_another_page_and_back_keep_the_address(page: Page) -> None:
@@ -199,7 +201,7 @@ def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
     wait_for_numbers(page, PROMPT)
     assert "Traceback" not in page.content()
     wait_for_address(page, model="shakespeare-char", prompt=PROMPT)
-    page.close()
+    put_away(page)
 
 
 @pytest.fixture
@@ -211,10 +213,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
+@pytest.mark.parametrize("first", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_model_of_this_machine_is_kept_by_a_reload_but_cannot_be_shared(
-    launched: BrowserContext, folder: Path
+    launched: BrowserContext, address: str, folder: Path, first: bool
 ) -> None:
-    with server(str(folder)) as (url, _):
+    """Opened by its path on a running server, or as the first model of its own."""
+    opened = f"{link_to(address, folder)}&prompt={quote(PROMPT)}"
+    with server(str(folder)) if first else nullcontext((opened, 0)) as (url, _):
         page = open_page(launched, url)
         type_at_the_end(page, "e")
         wait_for_address(page, prompt=PROMPT + "e")
@@ -225,7 +230,7 @@ def test_a_model_of_this_machine_is_kept_by_a_reload_but_cannot_be_shared(
         expect(page.get_by_text("cannot be shared")).to_be_visible()
         page.reload()
         wait_for_numbers(page, PROMPT + "e")
-        page.close()
+        put_away(page)
 
 
 @pytest.mark.slow
@@ -240,4 +245,4 @@ def test_a_link_on_a_shared_server_opens_no_path(
         page.goto(f"{url}/?model=induction&prompt=abc")
         wait_for_numbers(page, "abc")
         expect(page.locator(MODEL).first).to_contain_text("induction")
-        page.close()
+        put_away(page)

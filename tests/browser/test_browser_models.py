@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
-from tests.browser.driver import chromium, draw_diagram, open_page, server, wait_for_text
+from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server, wait_for_text
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -174,4 +174,4 @@ def test_a_shared_server_opens_no_paths(launched: BrowserContext, monkeypatch: p
         dialog(page)
         expect(page.get_by_text("it opens no paths of its own")).to_be_visible()
         assert page.get_by_role("textbox", name="Or a path").count() == 0
-        page.close()
+        put_away(page)

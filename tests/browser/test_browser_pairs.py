@@ -13,7 +13,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Edit, capture, load, logit_lens
-from tests.browser.driver import DEEP_QUERY, chromium
+from tests.browser.driver import chromium, open_address, put_away
 from tests.browser.test_browser_accessible import findings_in_both
 
 pytestmark = [
@@ -33,13 +33,10 @@ LONG = 60_000  # ms
 def section(launched: BrowserContext, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page Lab, at the section Two prompts or another one."""
     name = cast(str, getattr(request, "param", "prompts"))
-    page = launched.new_page()
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme="light")
-    page.goto(address + LINK + name)
+    page = open_address(launched, address + LINK + name)
     page.locator("[data-grid]").first.wait_for(timeout=LONG)
     yield page
-    page.close()
+    put_away(page)
 
 
 def cell(page: Page, grid: str, row: int, col: int) -> Locator:
@@ -154,7 +151,7 @@ def test_which_head_moves_the_name_is_found_by_mouse_alone(section: Page) -> Non
     expect(plot).to_have_attribute("data-head", head[2])
 
 
-@pytest.mark.parametrize("section", ["prompts", "models"], indirect=True)
+@pytest.mark.parametrize("section", ["prompts", pytest.param("models", marks=pytest.mark.slow)], indirect=True)
 def test_axe_finds_nothing_serious_light_or_dark(section: Page) -> None:
     last = "exact" if section.locator('[data-grid="this"]').count() else "tensors of blocks"
     section.locator(f'[data-grid="{last}"]').wait_for(timeout=LONG)
@@ -164,14 +161,11 @@ def test_axe_finds_nothing_serious_light_or_dark(section: Page) -> None:
 
 @pytest.mark.parametrize("size", [(1280, 720), (900, 1000)])
 def test_nothing_stands_beyond_the_page(launched: BrowserContext, address: str, size: tuple[int, int]) -> None:
-    page = launched.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.add_init_script(DEEP_QUERY)
-    page.goto(address + LINK + "prompts")
+    page = open_address(launched, address + LINK + "prompts", *size)
     page.locator('[data-grid="exact"]').wait_for(timeout=LONG)
     wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - innerWidth")
     right = "(each) => each.getBoundingClientRect().right > innerWidth"
     beyond = page.evaluate(f"() => deepQuery('[data-grid], [data-copy]').filter({right}).length")
     small = page.evaluate("() => deepQuery('[data-row], [data-copy]').filter((each) => each.offsetHeight < 24).length")
     assert (wide <= 0, beyond, small) == (True, 0, 0)
-    page.close()
+    put_away(page)

@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.driver import chromium, draw_diagram, open_page, pick_head
+from tests.browser.driver import chromium, draw_diagram, open_page, pick_head, put_away
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -200,7 +200,7 @@ def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: Brow
                 continue  # there is no room for it: the drawer has it
             assert box["x"] >= around["x"] and box["x"] + box["width"] <= around["x"] + around["width"], name
             assert box["y"] + box["height"] <= around["y"] + around["height"], name
-        page.close()
+        put_away(page)
 
 
 def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:

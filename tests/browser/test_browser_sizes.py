@@ -103,6 +103,7 @@ def test_the_tensor_has_the_room_and_letters_can_be_read(
     page.close()
 
 
+@pytest.mark.slow
 def test_nothing_moves_while_one_types(launched: BrowserContext, fairytales: str) -> None:
     page = open_page(launched, fairytales, 1280, 720)
     page.locator("[data-role=prompt]").fill("T")

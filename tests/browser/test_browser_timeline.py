@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
-from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, server, wait_for_text
+from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, put_away, wait_for_text
 from tests.browser.test_browser import ARTEFACTS, cell
 from tests.browser.test_browser_models import last_years_checkpoint, upload
 from tests.conftest import random_model
@@ -48,7 +48,7 @@ def page(launched: BrowserContext, history: str) -> Iterator[Page]:
     opened.locator("[data-role=prompt]").fill(PROMPT)
     wait_for_text(opened, PROMPT)
     yield opened
-    opened.close()
+    put_away(opened)
 
 
 def wait_for_step(page: Page, step: int | None) -> None:
@@ -466,27 +466,28 @@ def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> 
     expect(page.locator('[data-panel="timeline"] .side')).to_contain_text("val loss 3.1")
 
 
-def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, tmp_path: Path) -> None:
+def test_a_broken_snapshot_leaves_the_last_good_view(launched: BrowserContext, address: str, tmp_path: Path) -> None:
     folder = write_history(tmp_path / "model")
-    (folder / FOLDER / "0000010.safetensors").write_bytes(b"nonsense")
-    with server(str(folder)) as (url, _):  # the other has the whole snapshot, by its hash
-        page = open_page(launched, url)
-        page.locator("[data-role=prompt]").fill(PROMPT)
-        wait_for_text(page, PROMPT)
-        slider(page)
-        page.keyboard.press("Home")
-        wait_for_step(page, 0)
-        page.keyboard.press("ArrowRight")
-        page.get_by_text("Step 10 cannot be.").first.wait_for()
-        wait_for_step(page, 0)
-        assert_shows(page, model_at(0), PROMPT)
-        assert page.locator("[data-role=timeline]").input_value() == "0"
-        page.get_by_role("button", name="Play the training").click()
-        page.get_by_role("button", name="Play the training").wait_for()  # it stops, and asks no more
-        page.get_by_role("button", name="best model").click()
-        wait_for_step(page, None)
-        expect(page.get_by_text("Step 10 cannot be.")).to_have_count(0)
-        page.close()
+    for step in (270, 280):  # of which the server has seen none, by their hashes
+        write_snapshot(folder, step)
+    (folder / FOLDER / "0000270.safetensors").write_bytes(b"nonsense")
+    page = open_page(launched, link_to(address, folder))
+    page.locator("[data-role=prompt]").fill(PROMPT)
+    wait_for_text(page, PROMPT)
+    slider(page)
+    page.keyboard.press("ArrowRight")
+    wait_for_step(page, 200)
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Step 270 cannot be.").first.wait_for()
+    wait_for_step(page, 200)
+    assert_shows(page, model_at(200), PROMPT)
+    assert page.locator("[data-role=timeline]").input_value() == "3"
+    page.get_by_role("button", name="Play the training").click()
+    page.get_by_role("button", name="Play the training").wait_for()  # it stops, and asks no more
+    page.get_by_role("button", name="best model").click()
+    wait_for_step(page, None)
+    expect(page.get_by_text("Step 270 cannot be.")).to_have_count(0)
+    put_away(page)
 
 
 def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, address: str, tmp_path: Path) -> None:
@@ -501,7 +502,7 @@ def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, addre
     page.keyboard.press("End")
     wait_for_step(page, 250)
     assert_shows(page, model_at(250), PROMPT)
-    page.close()
+    put_away(page)
     assert load(folder).config == FINAL.config
 
 
@@ -516,7 +517,9 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
     expect(page.locator('[data-panel="badge"] .moment')).to_be_hidden()
 
 
-@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1440, 900), ("dark", 900, 1000)])
+@pytest.mark.parametrize(
+    ("scheme", "width", "height"), [pytest.param("light", 1440, 900, marks=pytest.mark.slow), ("dark", 900, 1000)]
+)
 def test_nothing_needs_scrolling(launched: BrowserContext, history: str, scheme: str, width: int, height: int) -> None:
     page = open_page(launched, history, width, height, scheme)
     slider(page)
@@ -531,4 +534,4 @@ def test_nothing_needs_scrolling(launched: BrowserContext, history: str, scheme:
         box = page.locator(f'[data-panel="{name}"]').bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= height, name
-    page.close()
+    put_away(page)

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app.session.first_prompt import PROMPT
 from app.training import jobs, learning_curves, processes
 from gptcore import Checkpoint, capture, load
-from tests.browser.driver import chromium, draw_diagram, open_page, server
+from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -68,6 +68,7 @@ def drawn(page: Page, plot: int, name: str) -> list[list[float]]:
     return page.evaluate(script, [plot, name])
 
 
+@pytest.mark.slow
 def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, folder: Path) -> None:
     section(page, "Train a small model")
     page.get_by_text("85,728 parameters").wait_for(timeout=SLOW)
@@ -249,4 +250,4 @@ def test_screenshots(launched: BrowserContext, address: str, scheme: str, width:
         expect(page.locator('[data-stale="true"]')).to_have_count(0, timeout=SLOW)
         page.screenshot(path=ARTEFACTS / f"{name.split()[0].lower()}-{scheme}-{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.close()
+    put_away(page)

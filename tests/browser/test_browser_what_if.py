@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,8 +14,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app.session.what_if import Choice, stops, to_text
 from gptcore import Checkpoint, GPTConfig, architecture
 from gptcore.graph.costs import RunSize, parts, total
-from tests.browser.driver import chromium, open_page
-from tests.browser.test_browser_sizes import FONTS, LETTERS
+from tests.browser.driver import chromium, open_address, put_away
+from tests.browser.test_browser_sizes import LETTERS
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -23,12 +24,13 @@ pytestmark = [
 XL = Choice.of(GPTConfig.preset("gpt2-xl"))
 
 
-def visit(page: Page) -> Page:
-    """Go to the page; the badge has been measured, so that nothing else is on its way."""
-    page.wait_for_function("deepQuery('[data-panel=badge]')[0]?.dataset.kind !== 'none'", timeout=90_000)
-    page.get_by_role("link", name="What if").click()
-    page.locator('[data-panel="what_if"]').wait_for()
-    return page
+@pytest.fixture
+def page(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """The page What if, by its address."""
+    opened = open_address(launched, f"{address}/what_if")
+    opened.locator('[data-panel="what_if"]').wait_for(timeout=90_000)
+    yield opened
+    put_away(opened)
 
 
 def drawn(page: Page, choice: Choice) -> None:
@@ -72,7 +74,6 @@ def assert_numbers(page: Page, choice: Choice) -> None:
 
 
 def test_a_preset_and_a_slider_move_every_number(page: Page) -> None:
-    visit(page)
     preset(page, "gpt2-xl")
     assert_numbers(page, XL)
     slider = page.locator('input[type="range"][data-name="n_embd"]')
@@ -90,7 +91,6 @@ def test_a_preset_and_a_slider_move_every_number(page: Page) -> None:
 
 
 def test_a_slider_that_is_dragged_ends_where_it_was_let_go(page: Page) -> None:
-    visit(page)
     preset(page, "gpt2")
     drawn(page, Choice.of(GPTConfig.preset("gpt2")))
     page.locator('input[type="range"][data-name="n_layer"]').focus()
@@ -101,7 +101,6 @@ def test_a_slider_that_is_dragged_ends_where_it_was_let_go(page: Page) -> None:
 
 
 def test_impossible_sizes_say_why_and_offer_a_way_out(page: Page) -> None:
-    visit(page)
     preset(page, "gpt2")
     small = Choice.of(GPTConfig.preset("gpt2"))
     drawn(page, small)
@@ -123,7 +122,6 @@ def test_impossible_sizes_say_why_and_offer_a_way_out(page: Page) -> None:
 
 def test_times_of_the_prompt_s_run_are_measured(page: Page, shakespeare: Checkpoint) -> None:
     config = shakespeare.config
-    visit(page)
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
     rows = page.locator('[data-role="measured"] tbody tr')
@@ -137,7 +135,6 @@ def test_times_of_the_prompt_s_run_are_measured(page: Page, shakespeare: Checkpo
 
 
 def test_the_address_holds_the_sizes_and_back_leads_to_those_before(page: Page) -> None:
-    visit(page)
     page.wait_for_timeout(800)
     preset(page, "gpt2-xl")
     drawn(page, XL)
@@ -155,7 +152,6 @@ def test_the_address_holds_the_sizes_and_back_leads_to_those_before(page: Page) 
 
 
 def test_the_known_models_are_one_stop_with_arrows_inside(page: Page) -> None:
-    visit(page)
     group = page.get_by_role("group", name="Known models")
     stopping = group.locator("button:not([tabindex='-1'])")
     assert stopping.all_inner_texts() == ["this model"]
@@ -165,22 +161,19 @@ def test_the_known_models_are_one_stop_with_arrows_inside(page: Page) -> None:
     drawn(page, Choice.of(GPTConfig.preset("nano-sort")))
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000)])
-def test_letters_are_large_enough_and_nothing_is_cut(
-    launched: BrowserContext, address: str, size: tuple[int, int]
-) -> None:
-    page = open_page(launched, address, *size, script=FONTS)
-    visit(page)
+def test_letters_are_large_enough_and_nothing_is_cut(page: Page) -> None:
     preset(page, "gpt3-175b")
     drawn(page, Choice.of(GPTConfig.preset("gpt3-175b")))
-    assert page.evaluate(LETTERS) == []
-    cut = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(table, .bars, .field, .totals, .segments)')
-        .flatMap((each) => [each, each.parentElement])
-        .filter((each) => each.scrollWidth > each.clientWidth + 1)
-        .map((each) => [each.className, each.tagName, each.scrollWidth, each.clientWidth])""")
-    assert cut == []
-    small = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(button, label, input:not([type=checkbox]))')
-        .map((each) => [each.textContent || each.dataset.name, each.getBoundingClientRect().height])
-        .filter(([, height]) => height > 0 && height < 24)""")
-    assert small == []
-    page.close()
+    for width, height in ((1440, 900), (1280, 720), (900, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(LETTERS) == []
+        cut = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(table, .bars, .field, .totals, .segments)')
+            .flatMap((each) => [each, each.parentElement])
+            .filter((each) => each.scrollWidth > each.clientWidth + 1)
+            .map((each) => [each.className, each.tagName, each.scrollWidth, each.clientWidth])""")
+        assert cut == []
+        small = page.evaluate("""() =>
+            deepQuery('[data-panel="what_if"] :is(button, label, input:not([type=checkbox]))')
+            .map((each) => [each.textContent || each.dataset.name, each.getBoundingClientRect().height])
+            .filter(([, height]) => height > 0 && height < 24)""")
+        assert small == []

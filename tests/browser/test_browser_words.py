@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from gptcore import Checkpoint, capture
 from gptcore.graph.node import ATTENTION, INSIDE, MLP, MODEL, SDPA, VIEWS
 from tests.app.test_words import Told
 from tests.browser.bench import bench
-from tests.browser.driver import chromium, open_page
+from tests.browser.driver import chromium, open_address, put_away
 from tests.browser.test_browser_sizes import LETTERS
 
 pytestmark = [
@@ -32,9 +34,17 @@ WORDS = '[data-panel="words"]'
 
 
 @pytest.fixture
+def page(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """The page In words, by its address."""
+    opened = open_address(launched, f"{address}/words")
+    opened.locator(WORDS).wait_for(timeout=90_000)
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
 def told(page: Page) -> Locator:
-    """The page In words."""
-    go_to_words(page)
+    """The part of the page that tells."""
     return page.locator(WORDS)
 
 
@@ -123,14 +133,10 @@ def test_what_has_an_inside_leads_to_that_in_words(page: Page, told: Locator) ->
     page.locator(f'{WORDS}[data-view="{ATTENTION}"]').wait_for()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (900, 1000), (390, 844)])
-def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(
-    launched: BrowserContext, address: str, width: int, height: int
-) -> None:
-    page = open_page(launched, address, max(width, 1000), height)  # narrower, the names of the pages are folded away
-    go_to_words(page)
-    page.set_viewport_size({"width": width, "height": height})
-    for view in VIEWS:
+def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(page: Page) -> None:
+    sizes = ((1440, 900), (1280, 720), (900, 1000), (390, 844))
+    for (width, height), view in itertools.product(sizes, VIEWS):
+        page.set_viewport_size({"width": width, "height": height})
         choose(page, view)
         page.wait_for_timeout(150)  # for the drawing to take the new size
         drawing, svg = (page.locator(f"{WORDS} {name}").bounding_box() for name in (".drawing", ".drawing svg"))
@@ -138,8 +144,7 @@ def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(
         assert svg["x"] >= drawing["x"] - 1
         assert svg["x"] + svg["width"] <= drawing["x"] + drawing["width"] + 1
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.evaluate(LETTERS) == []
-    page.close()
+        assert page.evaluate(LETTERS) == [], (width, view)
 
 
 # ---- on a page of its own ----------------------------------------------------------------------------------------

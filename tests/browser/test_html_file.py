@@ -431,8 +431,13 @@ TARGETS = """() => [...document.querySelectorAll("button, summary")].filter((ele
 }).map((element) => element.outerHTML.slice(0, 80))"""
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+USUAL = [((1440, 900), "light"), ((1280, 720), "dark"), ((900, 1000), "light")]
+OTHERS = [
+    pytest.param(size, {"light": "dark", "dark": "light"}[scheme], marks=pytest.mark.slow) for size, scheme in USUAL
+]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [*USUAL, *OTHERS])
 def test_it_can_be_read_and_reached(launched: BrowserContext, file: Path, size: tuple[int, int], scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra `dev`").Axe()
     page = opened(launched, file, scheme, size)

@@ -101,9 +101,11 @@ def test_the_page_works_wholly_under_a_prefix_and_the_policy(deployed: Front, ch
             page.wait_for_url(lambda url, path=path: urlsplit(url).path == path)  # type: ignore[misc]
             page.locator(MODEL).first.wait_for()
             wait_for_rest(page)  # plotly complains of a plot that leaves the page while it is drawn
-            page.reload()  # the address of each page is answered as well
-            page.locator(MODEL).first.wait_for()
-            wait_for_rest(page)
+            if path == links[1]:
+                page.reload()  # an address below the prefix is answered as well
+                page.locator(MODEL).first.wait_for()
+                wait_for_rest(page)
+            assert deployed.ask(path).status == 200
         ready(page)
         page.locator("[data-role=prompt]").fill("The fox")
         wait_for_text(page, "The fox")
@@ -159,16 +161,17 @@ def test_what_a_browser_asks_for_goes_to_the_process_of_its_page(
     before = len(deployed.requests())
     folder = write_folder(tmp_path / "mine", lopsided(), prompt=FITS)
     with ExitStack() as stack:
-        visitors = [stack.enter_context(visitor(chrome)) for _ in range(4)]
+        visitors = [stack.enter_context(visitor(chrome)) for _ in range(2)]
         pages = [opened(each, deployed.address) for each in visitors]
-        assert sorted(map(process_of, visitors)) == sorted(deployed.ports * 2), "the processes take turns"
-        for page in {process_of(page.context): page for page in pages}.values():
+        given = [int(re.findall(r"gptscope_process=(\d+)", str(deployed.ask("").headers))[0]) for _ in range(2)]
+        assert sorted([*map(process_of, visitors), *given]) == sorted(deployed.ports * 2), "the processes take turns"
+        for page in pages:
             upload(page, *sorted(folder.iterdir()))
             expect(page.locator(MODEL).first).to_contain_text("model.safetensors", timeout=30_000)
             page.locator("[data-role=save]").click()
             with page.expect_download():
                 page.locator('[data-file="tensor.npy"]').click()
-        assert sorted(map(process_of, visitors)) == sorted(deployed.ports * 2)
+        assert sorted(map(process_of, visitors)) == sorted(deployed.ports)
     asked = deployed.requests()[before:]
     kept = [each for each in asked if each[0] != "-"]
     assert {cookie for cookie, *_ in kept} == {str(port) for port in deployed.ports}
@@ -246,6 +249,7 @@ def test_a_file_larger_than_allowed_is_refused_before_the_app_has_it(deployed: F
     assert {answered for _, answered, status, *_ in deployed.requests() if status == "413"} == {"-"}
 
 
+@pytest.mark.slow
 def test_the_root_of_a_host_that_is_open_to_all(chrome: Browser, tmp_path: Path) -> None:
     settings = {"GPTSCOPE_PREFIX": "", "GPTSCOPE_PASSWORDS": "", "GPTSCOPE_MODEL": "nano-sort"}
     with front(tmp_path, processes=1, **settings) as plain, visitor(chrome, None) as context:
