@@ -324,6 +324,7 @@ def test_weights_are_inspected_in_the_same_way(page: Page, shakespeare: Checkpoi
     assert cell(page, 2, 3) == pytest.approx(shakespeare.model.lm_head.weight[2, 3].item(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_other_page_and_back(page: Page) -> None:
     page.locator("[data-role=prompt]").click()
     page.keyboard.press("Control+End")
@@ -360,6 +361,7 @@ def test_screenshots(launched: BrowserContext, address: str, scheme: str, width:
     put_away(page)
 
 
+@pytest.mark.slow
 def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page) -> None:
     page.evaluate(
         """() => {
@@ -374,6 +376,7 @@ def test_a_report_behind_the_choice_of_another_page_does_not_clear_it(page: Page
     expect(section).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_missing_checkpoint_is_a_friendly_sentence_and_the_usual_model_is_offered(launched: BrowserContext) -> None:
     with server("no/such/model") as (url, _):
         page = open_address(launched, url)

@@ -255,6 +255,7 @@ def test_a_page_comes_back_after_a_short_cut(wire: tuple[Line, ExitStack], peopl
         person.is_back()
 
 
+@pytest.mark.slow
 def test_a_page_comes_back_that_was_away_for_longer_than_the_server_remembers(
     wire: tuple[Line, ExitStack], people: list[Person]
 ) -> None:

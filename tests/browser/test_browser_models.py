@@ -113,6 +113,7 @@ def test_parity_is_measured_anew_when_typing_pauses(page: Page) -> None:
     page.wait_for_function("deepQuery('[data-panel=badge]')[0].dataset.kind === 'good'")
 
 
+@pytest.mark.slow
 def test_parity_is_measured_on_a_page_without_the_prompt(page: Page, tmp_path: Path) -> None:
     page.get_by_text("About this model").first.click()
     last_years_checkpoint(tmp_path)

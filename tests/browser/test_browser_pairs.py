@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Edit, capture, load, logit_lens
 from tests.browser.driver import chromium, open_address, put_away
-from tests.browser.test_browser_accessible import findings_in_both
+from tests.browser.test_browser_accessible import BOTH, findings_by_turns, turn
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -151,12 +151,15 @@ def test_which_head_moves_the_name_is_found_by_mouse_alone(section: Page) -> Non
     expect(plot).to_have_attribute("data-head", head[2])
 
 
+@BOTH
 @pytest.mark.parametrize("section", ["prompts", pytest.param("models", marks=pytest.mark.slow)], indirect=True)
-def test_axe_finds_nothing_serious_light_or_dark(section: Page) -> None:
+def test_axe_finds_nothing_serious_light_or_dark(section: Page, both: bool) -> None:
+    if not both:
+        turn(section)
     last = "exact" if section.locator('[data-grid="this"]').count() else "tensors of blocks"
     section.locator(f'[data-grid="{last}"]').wait_for(timeout=LONG)
     section.wait_for_timeout(500)
-    assert findings_in_both(section) == []
+    assert findings_by_turns(section, both) == []
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (900, 1000)])

@@ -203,6 +203,7 @@ def test_the_formula_is_a_picture_that_fits_and_can_be_read_aloud(launched: Brow
         put_away(page)
 
 
+@pytest.mark.slow
 def test_after_another_page_the_drawing_is_there_again(page: Page) -> None:
     page.locator('[data-open="1"]').click()
     node(page, "transformer.h.1.attn.pattern")

@@ -271,6 +271,7 @@ def test_the_health_check_of_the_image(deployed: Front) -> None:
         assert (done.returncode == 0) == healthy
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_leaves_its_visitors_to_another(deployed: Front, chrome: Browser) -> None:
     with visitor(chrome) as context:
         page = opened(context, deployed.address)
