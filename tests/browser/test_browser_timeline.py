@@ -125,7 +125,7 @@ def test_it_opens_upwards_and_moves_nothing(page: Page) -> None:
     assert height == 34
     before = others(page)
     page.get_by_role("button", name="Play the training").click()
-    page.get_by_role("button", name="Pause").click()
+    wait_for_step(page, STEPS[-1])
     opened, tall = box_of(page)
     assert tall == 110
     assert opened + tall == pytest.approx(top + height)
