@@ -34,7 +34,7 @@ def place(path: str) -> int:
     return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each process a file at a time, or a test of a file whose tests share nothing."""
 
     def _split_scope(self, nodeid: str) -> str:
