@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.components import Notice
 from app.session.changed_screen import under
 from app.session.changes import Change, ChangeList, Other, check, words
 from app.session.screen import Model, Screen
@@ -29,7 +28,7 @@ def carried(screen: Screen, model: Model, before: Screen, model_before: Model) -
         kept = {change.key for change in listed.changes}
         left = [change for change in wanted.changes if change.key not in kept]
         told = _told(left, len(wanted.changes), model_before.arch)
-        return replace(after, past=_past(before, model.arch, listed), notice=screen.notice or told)
+        return replace(after, past=_past(before, model.arch, listed), gone=told)
     return screen
 
 
@@ -64,12 +63,12 @@ def _past(before: Screen, arch: Architecture, now: ChangeList) -> tuple[ChangeLi
     return tuple(reversed(found))
 
 
-def _told(left: list[Change], of: int, arch: Architecture) -> Notice | None:
-    """Return which changes are gone, in the words of the model that had them."""
+def _told(left: list[Change], of: int, arch: Architecture) -> str:
+    """Return which changes are gone, in the words of the model that had them; "" where none are."""
     if not left:
-        return None
+        return ""
     names = [words(change.edit, arch) for change in left[:MOST_TOLD]] + ["…"][: len(left) > MOST_TOLD]
     which = "The change" if of == 1 else "All changes" if len(left) == of else f"{len(left)} of {of} changes"
     does = "does" if len(left) == 1 else "do"
     gone = "it is" if len(left) == 1 else "they are"
-    return {"kind": "info", "text": f"{which} of the run {does} not fit this model; {gone} gone: {', '.join(names)}."}
+    return f"{which} of the run {does} not fit this model; {gone} gone: {', '.join(names)}."

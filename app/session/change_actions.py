@@ -8,7 +8,7 @@ from typing import get_args
 
 from app.session import changes as listed
 from app.session.actions import Action
-from app.session.changed_screen import changed, undone
+from app.session.changed_screen import changed, redone, undone
 from app.session.changes import Change, ChangeList, Wish
 from app.session.screen import Model, Screen, Tool
 from gptcore import Edit
@@ -134,6 +134,33 @@ class UndoChange(Action):
 
     def tokens(self, screen: Screen, model: Model) -> int:
         return screen.shown.trace.T
+
+
+@dataclass(frozen=True)
+class RedoChange(Action):
+    """The list of changes as it was before the last one was taken back."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return redone(screen, model)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return screen.shown.trace.T
+
+
+@dataclass(frozen=True)
+class ForgetChanges(Action):
+    """The lists of changes that one could go back to are given up; those of now stay."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, past=(), ahead=(), done="", gone="")
+
+
+@dataclass(frozen=True)
+class CloseGone(Action):
+    """The sentence on changes that do not fit the model was read."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        return replace(screen, gone="") if screen.gone else screen
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def changed(screen: Screen, model: Model, listed: ChangeList, same: str = "") ->
     if listed == screen.listed:
         return screen
     past = screen.past if same and same == screen.done else (*screen.past, screen.listed)[-MOST_PAST:]
-    return replace(under(screen, model, listed), past=past, done=same)
+    return replace(under(screen, model, listed), past=past, ahead=(), done=same)
 
 
 def undone(screen: Screen, model: Model) -> Screen:
@@ -39,7 +39,20 @@ def undone(screen: Screen, model: Model) -> Screen:
     """
     if not screen.past:
         raise ValueError("there is no change to take back; make one first")
-    return replace(under(screen, model, screen.past[-1]), past=screen.past[:-1], done="")
+    ahead = (*screen.ahead, screen.listed)[-MOST_PAST:]
+    return replace(under(screen, model, screen.past[-1]), past=screen.past[:-1], ahead=ahead, done="")
+
+
+def redone(screen: Screen, model: Model) -> Screen:
+    """Return the screen with the changes that were taken back last.
+
+    Raises:
+        ValueError: none were taken back, or another change was made since.
+    """
+    if not screen.ahead:
+        raise ValueError("there is no change to bring back; take one back first")
+    past = (*screen.past, screen.listed)[-MOST_PAST:]
+    return replace(under(screen, model, screen.ahead[-1]), past=past, ahead=screen.ahead[:-1], done="")
 
 
 def under(screen: Screen, model: Model, listed: ChangeList) -> Screen:

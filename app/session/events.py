@@ -11,8 +11,11 @@ from app.session import changes
 from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
 from app.session.change_actions import (
     AddChange,
+    CloseGone,
+    ForgetChanges,
     KeepPatterns,
     MuteChanges,
+    RedoChange,
     RemoveChange,
     ScaleChange,
     SetChanges,
@@ -180,6 +183,8 @@ def _node(event: object, me: Explorer) -> Actions:
             return (TakeTool(tool),)  # type: ignore[arg-type]
         case {"kind": "undo"}:
             return (UndoChange(),) if me.undoable else ()
+        case {"kind": "redo"}:
+            return (RedoChange(),) if me.redoable else ()
     return ()
 
 
@@ -209,7 +214,13 @@ def _changes(event: object, me: Explorer) -> Actions:
         case {"kind": "keep", "on": bool(on)}:
             return (KeepPatterns(on),)
         case {"kind": "undo"}:
-            return (UndoChange(),)
+            return (UndoChange(),) if me.undoable else ()
+        case {"kind": "redo"}:
+            return (RedoChange(),) if me.redoable else ()
+        case {"kind": "forget"}:
+            return (ForgetChanges(),)
+        case {"kind": "read-gone"}:
+            return (CloseGone(),)
     return ()
 
 

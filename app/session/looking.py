@@ -164,6 +164,16 @@ class Looking:
         return bool(self._screen.past)
 
     @property
+    def redoable(self) -> bool:
+        """True where a change that was taken back can be brought back."""
+        return bool(self._screen.ahead)
+
+    @property
+    def gone(self) -> str:
+        """A sentence on changes that do not fit this model; "" for none, or once it was closed."""
+        return self._screen.gone
+
+    @property
     def tool(self) -> Tool:
         """The tool that changes the run by the mouse; "" for none."""
         return self._screen.tool

@@ -117,6 +117,10 @@ class Screen:
     """The changes of the run; those that are on are in `shown`."""
     past: tuple[ChangeList, ...] = ()
     """The lists of changes before, the last one at the end."""
+    ahead: tuple[ChangeList, ...] = ()
+    """The lists of changes that were taken back, the next one at the end; another change ends them."""
+    gone: str = ""
+    """A sentence on changes that do not fit this model; it stays until a person closes it."""
     done: str = ""
     """A name of what was done last, where the same once more is taken back with it; "" for all else."""
     tool: Tool = ""

@@ -9,7 +9,7 @@ from app import components
 from app.panels.strips import line_of
 from app.session import change_code, changes
 from app.session.changes import Change, Part
-from app.session.changes.change import selectors
+from app.session.changes.change import is_cut, selectors
 from app.session.changes.references import own_words
 from app.session.changes.runs import whole
 from app.session.explorer import Explorer
@@ -24,7 +24,7 @@ def panels(me: Explorer, quick: float) -> list[components.Panel]:
         me: the explorer.
         quick: multiplications that a key can wait for.
     """
-    found = [_line(me, quick)] if me.changes else []
+    found = [_line(me, quick)] if me.changes or me.undoable or me.redoable or me.gone else []
     return [*found, _form(me)] if me.tool == "form" else found
 
 
@@ -47,6 +47,8 @@ def _line(me: Explorer, quick: float) -> components.Panel:
         keeps=me.listed.keeps,
         muted=me.listed.muted,
         undo=me.undoable,
+        redo=me.redoable,
+        gone=me.gone,
         late=me.shown.without is not None and me.loss_changes(patience(me, quick)) is None,
         ack=reports.seq("changes"),
     )
@@ -100,6 +102,15 @@ def _form(me: Explorer) -> components.Panel:
         largest=changes.LARGEST,
         first=len(found) - 1 if me.pin and me.slice().place and found else 0,
     )
+
+
+def edges_cut(me: Explorer, layer: int | None, head: int) -> list[tuple[int, int]]:
+    """Return the (query, key) of each edge of a head that a change keeps from being read."""
+    if layer is None:
+        return []
+    here, scores = me.shown.here, me.arch.named("masked scores", layer)
+    cut = [wish for wish in here if wish.name == scores and wish.head == head and is_cut(wish)]
+    return [(wish.position, wish.key) for wish in cut if not changes.overruled(wish, here)]  # type: ignore[misc]
 
 
 def heads_changed(me: Explorer) -> list[tuple[int, int, bool]]:
@@ -172,12 +183,15 @@ def _factor(change: Change) -> float | None:
 
 
 def _title(me: Explorer, change: Change) -> str:
-    """Tell from which other text a change takes its values, and how far it goes; or why it does nothing."""
+    """Tell which tokens an edge joins, or from which text a change takes its values; or why it does nothing."""
     edit = change.edit
     if changes.overruled(edit, me.shown.here):
         return "it has no effect, because the row is drawn, and that row tells where its token looks"
-    if isinstance(edit, Edit) or edit not in me.shown.here:
+    if edit not in me.shown.here:
         return ""
+    if isinstance(edit, Edit):
+        tokens = me.shown.tokens
+        return f"{tokens[edit.position]!r} does not read {tokens[edit.key]!r}" if is_cut(edit) else ""  # type: ignore[index]
     text = me.shown.references.text(edit)
     if edit.at is not None:
         return f"the value of {edit.source} at position {edit.at} of {text.words}"
@@ -200,6 +214,8 @@ def _reach(me: Explorer, change: Change) -> str:
 
 def _told(me: Explorer) -> str:
     on = len(me.shown.here)
+    if not me.changes:
+        return "No change of the run: numbers are of the model as it is."
     if me.listed.muted:
         return "All changes are off: numbers are of the model as it is."
     if on == 0:

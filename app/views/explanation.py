@@ -14,6 +14,7 @@ from app.panels.number_words import Words
 from app.panels.walk import next_cell
 from app.panels.weight_number import WeightNumber
 from app.session.explorer import Explorer
+from app.views.changes import edges_cut
 from app.views.keys import key
 from gptcore import Explanation
 from gptcore.capture.explain import Operand
@@ -39,6 +40,7 @@ def panel(me: Explorer, found: Explanation) -> components.Panel:
         formula_key=key(found.formula),
         operands=[_operand(me, found, each) for each in found.operands],
         feeds=_feeds(me, found),
+        changed=_changed(me, found),
         picture=drawn,
         numbers=numbers,
         code=found.code,
@@ -70,6 +72,16 @@ def panel_of_weight(me: Explorer, found: WeightNumber) -> components.Panel:
         source=str(found.used_by[0].source),
         trail=_trail(me),
     )
+
+
+def _changed(me: Explorer, found: Explanation) -> str:
+    """Tell what a change of the run does to the number; "" where none acts on it, or only on what it is made from."""
+    node, tokens = me.arch.nodes[found.name], me.shown.tokens
+    if node.axes[-2:] == ("T", "T"):
+        _, head, query, key = found.index
+        if (query, key) in edges_cut(me, node.layer, head):
+            return f"A change of the run cuts this edge: {tokens[query]!r} does not read {tokens[key]!r}."
+    return "A change of the run acts on this number: the equation shows it." if found.edits else ""
 
 
 def _feeds(me: Explorer, found: Explanation) -> list[CardFeed]:

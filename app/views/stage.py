@@ -43,6 +43,7 @@ def _node(me: Explorer) -> components.Panel:
         width=me.look.width,
         change=changes.offer(me),
         undo=me.undoable,
+        redo=me.redoable,
     )
 
 
@@ -85,6 +86,7 @@ def _matrix(me: Explorer) -> components.Panel:
         texts=me.shown.ids[me.shown.cropped :] if me.node.role == "tokens" else None,
         cuts=me.tool == "cut" and part.square,
         draws=me.tool == "draw" and part.heat.values is not None and me.node.role == "pattern" and of_run,
+        cut=changes.edges_cut(me, me.node.layer, place.head) if part.square else [],
         **_column(me, part),
         **_near(part),
     )

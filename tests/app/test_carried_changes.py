@@ -11,7 +11,8 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from streamlit.testing.v1 import AppTest
 
-from app.session.change_actions import AddChange, KeepPatterns, MuteChanges, ToggleChange, UndoChange
+from app.session.actions import Type
+from app.session.change_actions import AddChange, CloseGone, KeepPatterns, MuteChanges, ToggleChange, UndoChange
 from app.session.changes import Change, Other
 from app.session.explorer import Explorer
 from gptcore import Checkpoint, Edit, capture, save
@@ -42,17 +43,20 @@ def test_what_the_other_model_has_the_part_for_stays_and_the_rest_is_told(before
     assert me.changes == (Change(HEAD),)
     run = capture(lopsided(6, **SMALLER), encode(FITS), edits=[HEAD])
     torch.testing.assert_close(me.shown.trace.logits, run.logits)
-    assert me.notice == {
-        "kind": "info",
-        "text": "2 of 3 changes of the run do not fit this model; they are gone: head 1.3 off, MLP 2 × 0.5.",
-    }
+    told = "2 of 3 changes of the run do not fit this model; they are gone: head 1.3 off, MLP 2 × 0.5."
+    assert (me.gone, me.notice) == (told, None)
+    me.apply(Type("fa"))
+    me.apply(AddChange(Edit("transformer.h.0.mlp", "zero")))
+    assert me.gone == told  # until it was read
+    me.apply(CloseGone())
+    assert (me.gone, len(me.changes)) == ("", 2)
 
 
 def test_a_model_of_the_same_sizes_keeps_all_of_them_as_they_were(before: Explorer) -> None:
     for action in (ToggleChange(before.changes[0].key, False), KeepPatterns(True), MuteChanges(True)):
         before.apply(action)
     me = smaller(before, n_layer=3)
-    assert (me.listed, me.notice) == (before.listed, None)
+    assert (me.listed, me.gone, me.notice) == (before.listed, "", None)
     assert me.shown.without is None  # all are off
 
 
@@ -70,8 +74,7 @@ def test_what_takes_values_from_a_text_that_the_tokenizer_cannot_read_is_gone(be
     other = Checkpoint(model, CharTokenizer(letters), model.config, {})
     me = Explorer(other, FITS, source="small", before=before)
     assert [change.edit for change in me.changes] == [LAST_HEAD, HEAD, LAST_BLOCK]
-    assert me.notice is not None
-    assert "1 of 4 changes of the run does not fit this model; it is gone: MLP 0 from “ca”" in me.notice["text"]
+    assert "1 of 4 changes of the run does not fit this model; it is gone: MLP 0 from “ca”" in me.gone
 
 
 def _page() -> None:

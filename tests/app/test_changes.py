@@ -221,7 +221,7 @@ def test_a_click_switches_the_head_off_and_the_prediction_tells_both(page: Page,
     page.report("node", kind="off", id=page.panel("node")["id"])
     told = page.panel("prediction")
     np.testing.assert_allclose([row["probability"] for row in told["rows"]], before.topk(10).values, rtol=1e-4)
-    assert "before" not in told and "changes" not in page.data()["panels"] and "changed" not in page.panel("heads")
+    assert "before" not in told and page.panel("changes")["listed"] == [] and "changed" not in page.panel("heads")
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
@@ -258,6 +258,30 @@ def test_a_click_on_a_cell_cuts_its_edge_and_another_one_heals_it(page: Page) ->
     assert wanted[4, 2] == 0 and page.panel("matrix")["pinned"] is None
     page.report("explain", **cell)
     np.testing.assert_allclose(page.matrix()[1], edited(FITS)["transformer.h.0.attn.pattern"][0, 1], atol=1e-6)
+
+
+def test_a_cell_whose_edge_is_cut_is_told_apart_from_a_weight_of_0(page: Page) -> None:
+    pattern, masked = "transformer.h.1.attn.pattern", "transformer.h.1.attn.masked"
+    page.pick_head(1, 2)
+    assert "cut" not in page.panel("matrix")
+    page.report("explain", cut=True, name=f"{pattern}, head 2", row=5, col=3)
+    page.report("explain", cut=True, name=f"{pattern}, head 2", row=4, col=2)
+    assert page.panel("matrix")["cut"] == [[5, 3], [4, 2]]
+    page.report("explain", name=f"{pattern}, head 2", row=5, col=3)
+    card = page.panel("explanation")
+    tokens = page.panel("prompt")["labels"]
+    assert card["changed"] == f"A change of the run cuts this edge: {tokens[5]!r} does not read {tokens[3]!r}."
+    page.report("explain", name=f"{pattern}, head 2", row=5, col=2)
+    assert page.panel("explanation")["changed"] == ""
+    page.select(masked)
+    assert page.panel("matrix")["cut"] == [[5, 3], [4, 2]]
+    page.pick_head(1, 1)
+    assert "cut" not in page.panel("matrix")  # another head reads them
+    page.pick_head(1, 2)
+    page.select(pattern)
+    row = [1.0, 1, 1, 1, 1, 1]
+    page.report("explain", drawn=row, name=f"{pattern}, head 2", row=5)
+    assert page.panel("matrix")["cut"] == [[4, 2]]  # a row that is drawn has its own weights
 
 
 def test_the_code_makes_the_run_on_the_screen(page: Page) -> None:

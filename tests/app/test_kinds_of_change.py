@@ -15,6 +15,7 @@ from app.session.change_actions import (
     AddChange,
     KeepPatterns,
     MuteChanges,
+    RedoChange,
     ScaleChange,
     SetChanges,
     TakeTool,
@@ -258,6 +259,14 @@ def test_each_change_of_the_list_can_be_taken_back(me: Explorer) -> None:
     assert not me.undoable
     me.apply(UndoChange())
     assert me.notice is not None and "make one first" in me.notice["text"]
+    for after in lists[1:]:
+        me.apply(RedoChange())
+        assert me.listed == after
+        assert me.shown.wishes == after.wishes
+    assert not me.redoable
+    me.apply(UndoChange())
+    me.apply(AddChange(Edit(MLP, "zero")))
+    assert not me.redoable  # another change ends what was taken back
 
 
 def test_a_slider_is_taken_back_as_one(me: Explorer) -> None:
@@ -280,7 +289,24 @@ def test_ctrl_z_and_the_list_take_back(page: Page) -> None:
     page.report("node", kind="off", id=page.panel("node")["id"])
     assert page.panel("changes")["undo"] and page.panel("node")["undo"]
     page.report("node", kind="undo", id=page.panel("node")["id"])
-    assert "changes" not in page.data()["panels"] and "undo" not in page.panel("node")
+    assert page.panel("changes")["listed"] == [] and "undo" not in page.panel("node")
+    page.report("node", kind="redo", id=page.panel("node")["id"])
+    assert len(page.panel("changes")["listed"]) == 1 and "redo" not in page.panel("node")
+
+
+def test_the_way_back_stays_when_all_changes_are_taken_away(page: Page) -> None:
+    page.pick_head(1, 2)
+    page.report("node", kind="off", id=page.panel("node")["id"])
+    listed = page.panel("changes")["listed"]
+    page.report("changes", kind="clear")
+    line = page.panel("changes")
+    assert (line["listed"], line["undo"], line["redo"]) == ([], True, False)
+    assert line["told"] == "No change of the run: numbers are of the model as it is."
+    page.report("changes", kind="undo")
+    assert page.panel("changes")["listed"] == listed
+    page.report("changes", kind="redo")
+    page.report("changes", kind="forget")
+    assert "changes" not in page.data()["panels"]
 
 
 # ---- the form -----------------------------------------------------------------------------------------------------
@@ -385,7 +411,7 @@ def test_delete_on_the_map_and_on_a_head_switches_off_and_on(page: Page) -> None
         (listed,) = page.panel("changes")["listed"]
         assert (listed["words"], listed["how"]) == (words, "zero")
         page.report(panel, **event)
-        assert "changes" not in page.data()["panels"]
+        assert page.panel("changes")["listed"] == []
 
 
 def test_what_is_off_is_faded_on_the_map(page: Page) -> None:

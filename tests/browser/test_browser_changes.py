@@ -70,8 +70,16 @@ def test_a_head_is_switched_off_and_on_again(page: Page) -> None:
     expect_first(page, first(text=f"{FITS}a"))
     expect(chip).to_have_count(0)
     page.locator('[data-role="clear-changes"]').click()
-    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
+    expect(page.locator('[data-panel="changes"]')).to_contain_text("No change of the run")
     expect(page.locator('[data-panel="badge"]')).not_to_contain_text("unchanged")
+    expect(page.locator('[data-role="undo-change"]')).to_be_focused()
+    page.locator('[data-role="undo-change"]').click()
+    expect(page.locator('[data-panel="changes"]').get_by_role("checkbox")).to_have_count(1)
+    page.locator('[data-role="redo-change"]').click()
+    expect(page.locator('[data-panel="changes"]').get_by_role("checkbox")).to_have_count(0)
+    assert findings(page) == []
+    page.locator('[data-role="forget-changes"]').click()
+    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
 
 
 def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, launched: BrowserContext) -> None:
@@ -84,6 +92,13 @@ def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, la
     page.mouse.click(box["x"] + box["width"] * 1.5 / len(FITS), box["y"] + box["height"] * 5.5 / len(FITS))
     expect_first(page, first(edit))
     expect(page.locator('[data-panel="explanation"]')).to_have_count(0)
+    told = page.locator('[data-panel="inspector"] .tip')
+    expect(told).to_contain_text("(5) → key")
+    expect(told).to_contain_text(": 0 · edge cut")
+    red, green, _ = page.evaluate(PIXEL, [5, 1, len(FITS)])
+    assert red > green + 80  # a cross, which no weight of 0 has
+    red, green, _ = page.evaluate(PIXEL, [4, 1, len(FITS)])
+    assert red < green + 80
     page.wait_for_url("**changes=0.attn.masked_set-inf_h*")
     link = page.url
     page.locator('[data-role="head-off"]').click()
@@ -95,6 +110,16 @@ def test_an_edge_is_cut_by_a_click_and_the_address_brings_it_back(page: Page, la
     expect_first(other, first(edit))
     expect(other.locator('[data-role="edit"]')).to_have_attribute("data-how", "set")
     put_away(other)
+
+
+PIXEL = """([row, col, count]) => {
+  const [plot] = deepQuery('[data-role="plot"]'), canvas = plot.previousElementSibling;
+  const [at, box] = [plot.getBoundingClientRect(), canvas.getBoundingClientRect()];
+  const scale = canvas.width / box.width;
+  const x = at.left - box.left + (at.width * (col + 0.5)) / count, y = at.top - box.top + (at.height * (row + 0.5)) / count;
+  return [...canvas.getContext("2d").getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data].slice(0, 3);
+}"""
+"""The colour in the middle of a cell of the pattern."""
 
 
 def cell(page: Page, row: int, col: int) -> tuple[float, float]:
@@ -134,7 +159,7 @@ def test_a_row_is_drawn_by_a_drag_and_by_keys_and_taken_back(page: Page) -> None
     page.locator('[data-role="undo-change"]').click()
     page.locator('[data-role="undo-change"]').click()
     expect_first(page, first())
-    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
+    expect(page.locator('[data-role="undo-change"]')).to_be_disabled()
 
 
 def test_ctrl_z_in_the_prompt_is_the_prompt_s_own(page: Page) -> None:
@@ -164,6 +189,8 @@ def test_the_form_patches_a_head_by_the_keyboard_alone(page: Page) -> None:
         page.keyboard.press("ArrowRight")
     expect(form.locator('[data-way="patch"]')).to_have_attribute("aria-checked", "true")
     page.keyboard.press("Tab")
+    expect(form.locator("textarea")).to_have_value(FITS)  # the present prompt, of which one changes a part
+    page.keyboard.press("Control+a")
     page.keyboard.insert_text("fij→ba")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -194,3 +221,61 @@ def test_all_changes_go_off_at_once_and_come_back(page: Page) -> None:
     clean = capture(lopsided(), encode(FITS))
     kept = [Edit(f"transformer.h.{layer}.attn.pattern", "patch", clean) for layer in (1, 2)]
     expect_first(page, float(capture(clean._model, encode(FITS), edits=[edit, *kept]).logits[0, -1].softmax(-1).max()))
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000), (390, 844)])
+def test_the_form_of_a_change_covers_no_cell_of_the_pattern(
+    launched: BrowserContext, address: str, size: tuple[int, int]
+) -> None:
+    page = open_page(launched, address, *size)
+    page.locator('[data-role="open-change"]').click()
+    page.locator('[data-way="patch"]').click()
+    place, plot = (page.locator(f'[data-role="{role}"]').bounding_box() for role in ("change", "plot"))
+    assert place is not None and plot is not None
+    beside = place["x"] >= plot["x"] + plot["width"] or place["y"] + place["height"] <= plot["y"]
+    assert beside, (place, plot)
+    assert place["x"] >= 0 and place["x"] + place["width"] <= size[0]
+    assert plot["width"] >= {1440: 520, 1280: 400}.get(size[0], 290)
+    if size[0] > 1000:
+        rows = page.locator(ROW)
+        assert rows.first.bounding_box()["y"] + 24 <= place["y"]  # type: ignore[index]
+    page.close()
+
+
+def test_the_text_of_a_patch_follows_the_prompt_until_it_is_typed_in(page: Page) -> None:
+    page.locator('[data-role="open-change"]').click()
+    page.locator('[data-way="patch"]').click()
+    text = page.locator('[data-role="change"] textarea')
+    expect(text).to_have_value(FITS)
+    page.locator("[data-role=prompt]").press("End")
+    page.keyboard.insert_text("a")
+    wait_for_text(page, f"{FITS}a")
+    expect(text).to_have_value(f"{FITS}a")
+    text.fill("fab")
+    page.locator('[data-way="mean"]').click()
+    expect(text).to_have_value("")  # a reference text is another one
+    page.locator("[data-role=prompt]").press("End")
+    page.keyboard.insert_text("b")
+    wait_for_text(page, f"{FITS}ab")
+    page.locator('[data-way="patch"]').click()
+    expect(text).to_have_value("fab")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000)])
+def test_the_tools_have_words_and_say_what_a_click_does(
+    launched: BrowserContext, address: str, size: tuple[int, int]
+) -> None:
+    page = open_page(launched, address, *size)
+    using = page.locator('[data-role="using"]')
+    for tool, word, told in (("cut-edges", "cut", "Click a cell"), ("draw-row", "draw", "Drag a cell")):
+        button = page.locator(f'[data-role="{tool}"]')
+        expect(button).to_contain_text(word)
+        expect(using).to_be_hidden()
+        button.click()
+        expect(using).to_contain_text(told)
+        whole = "(node) => node.scrollHeight <= node.clientHeight + 1 && node.clientHeight <= 32"
+        assert using.evaluate(whole)
+        title = page.locator('[data-panel="node"] strong')
+        assert title.evaluate("(node) => node.scrollWidth <= node.clientWidth")  # not cut for these words
+        button.click()
+    page.close()

@@ -11,9 +11,10 @@ const WAYS = {
   set: ["= number", "all its numbers are this one"],
   mean: ["mean", "its mean over a reference text, position by position: what it does for any text"],
   resample: ["resample", "what it is in a stretch of the reference text, which is drawn"],
-  patch: ["patch", "what it is in another prompt, position by position"],
+  patch: ["patch", "what it is in another prompt, token by token: change a word below"],
 };
 const SOURCES = ["mean", "resample", "patch"];
+const MOST = 1000; // characters of another text, as in changes/change.py
 
 function build(root, view) {
   root.classList.add("card");
@@ -25,7 +26,7 @@ function build(root, view) {
   view.meaning = el("p", { class: "soft" });
   view.number = el("input", { type: "number", step: "any", value: "0", "aria-label": "Number" });
   view.ofNumber = el("label", {}, "number ", view.number);
-  view.other = el("textarea", { rows: 2, spellcheck: "false", maxlength: 1000, "aria-label": "Another text" });
+  view.other = el("textarea", { rows: 2, spellcheck: "false", maxlength: MOST, "aria-label": "Another text", oninput: () => view.texts.set(textOf(view.way), view.other.value) });
   view.ofOther = el("label", { class: "other" }, (view.otherName = el("span", {})), view.other);
   view.go = el("button", { type: "submit", class: "quiet go", "data-role": "add-change" }, "change it");
   const close = el("button", { type: "button", class: "quiet", "aria-label": "close", title: "close (Esc)", onclick: () => report(view, { kind: "close" }) }, "×");
@@ -48,7 +49,7 @@ function build(root, view) {
     event.stopPropagation();
     report(view, { kind: "close" });
   });
-  Object.assign(view, { way: "zero", draw: 0, drawn: "" });
+  Object.assign(view, { way: "zero", draw: 0, drawn: "", texts: new Map() });
   buildWays(view);
 }
 
@@ -86,6 +87,18 @@ function chooseWay(view, way) {
   view.way = way;
   if (way === "scale" && Number(view.number.value) === 0) view.number.value = "0.5";
   draw(view);
+}
+
+/** Which of the two other texts a way takes: the prompt of a patch, or the reference. */
+function textOf(way) {
+  return way === "patch" ? "prompt" : "reference";
+}
+
+/** The other text as it was typed; the other prompt begins as the present one, so that one changes a word. */
+function drawOther(view, way) {
+  const first = way === "patch" ? view.data.text.slice(0, MOST) : "";
+  const text = view.texts.get(textOf(way)) ?? first;
+  if (view.other.value !== text) view.other.value = text;
 }
 
 function add(view) {
@@ -127,6 +140,7 @@ function draw(view) {
   view.number.min = now === "scale" ? "0" : "";
   view.number.max = now === "scale" ? String(data.largest) : "";
   view.ofOther.hidden = !SOURCES.includes(now);
+  drawOther(view, now);
   view.other.required = now === "patch";
   write(view.otherName, now === "patch" ? "the other prompt" : "reference text");
   view.other.placeholder = now === "patch" ? "type or paste a prompt" : `the model's own: ${data.own}. Or paste one here`;

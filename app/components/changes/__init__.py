@@ -32,7 +32,7 @@ class ListedChange(TypedDict):
 class ChangesEvent(TypedDict):
     """The state of `live` after a click or a move of a slider; send `seq` back as `ack`."""
 
-    kind: Literal["toggle", "remove", "scale", "clear", "mute", "keep", "undo", "read"]
+    kind: Literal["toggle", "remove", "scale", "clear", "mute", "keep", "undo", "redo", "forget", "read-gone", "read"]
     key: NotRequired[str]
     on: NotRequired[bool]
     factor: NotRequired[float]
@@ -51,6 +51,8 @@ def changes(
     keeps: bool = False,
     muted: bool = False,
     undo: bool = False,
+    redo: bool = False,
+    gone: str = "",
     late: bool = False,
     ack: int = 0,
 ) -> Panel:
@@ -65,8 +67,11 @@ def changes(
         keeps: True where every later pattern is kept as it is without the changes.
         muted: True while all are off at once.
         undo: True where the last change of the list can be taken back.
+        redo: True where one that was taken back can be brought back.
+        gone: a sentence on changes that the model has no parts for, until it is closed; "" for none.
         late: True where the losses took too long for a key: the page asks for them when typing pauses.
         ack: `seq` of the last event that was processed.
     """
     data = {"text": text, "listed": [dict(each) for each in listed], "told": told, "code": code, "largest": largest}
-    return Panel("changes", {**data, "keeps": keeps, "muted": muted, "undo": undo, "late": late, "ack": ack})
+    data |= {"keeps": keeps, "muted": muted, "undo": undo, "redo": redo, "gone": gone, "late": late, "ack": ack}
+    return Panel("changes", data)

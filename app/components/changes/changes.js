@@ -1,5 +1,5 @@
 // The changes of the run: each can be switched on and off, scaled, and taken away; all can be switched off at once, taken
-// back step by step, and copied as code.
+// back step by step, brought back, and copied as code. The line stays when the last one is taken away: there is a way back.
 
 import { tellChanges } from "../shared/changed.js";
 import { el, put, write } from "../shared/dom.js";
@@ -14,17 +14,24 @@ function build(root, view) {
   view.told = el("strong", { class: "told", role: "status" });
   view.list = el("div", { class: "list", role: "group", "aria-label": "Changes of the run" });
   const copy = el("button", { type: "button", class: "quiet", title: "Python that makes the same run", onclick: () => copyCode(view) }, "copy code");
-  const clear = el("button", { type: "button", class: "quiet", "data-role": "clear-changes", title: "take all changes away", onclick: () => view.flight.offer({ kind: "clear" }) }, "clear");
-  view.copy = copy;
+  const clear = el("button", { type: "button", class: "quiet", "data-role": "clear-changes", title: "take all changes away; ↶ brings them back", onclick: () => view.flight.offer({ kind: "clear" }) }, "remove all");
+  Object.assign(view, { copy, clear });
   const button = (role, act, text, title) => el("button", { type: "button", class: "quiet", "data-role": role, title, onclick: act }, text);
   view.keep = button("keep-patterns", () => view.flight.offer({ kind: "keep", on: !view.data.keeps }), "keep patterns", "every pattern behind the changes stays as it is without them: one sees what the changed parts write, not where later heads look because of it (pattern-preserving ablation)");
   view.mute = button("mute-changes", () => view.flight.offer({ kind: "mute", on: !view.data.muted }), "all off", "all changes off at once, to compare; each keeps its own state");
   view.undo = button("undo-change", () => view.flight.offer({ kind: "undo" }), "↶", "take the last change of this list back (Ctrl+Z outside the prompt)");
   put(view.undo, "aria-label", "take the last change back");
-  const buttons = el("div", { class: "buttons", role: "group", "aria-label": "All changes" }, view.undo, view.mute, view.keep, copy, clear);
-  arrowsMove(buttons);
-  keepStop(buttons);
-  root.append(view.told, buttons, view.list);
+  view.redo = button("redo-change", () => view.flight.offer({ kind: "redo" }), "↷", "bring back what was taken back last (Ctrl+Shift+Z outside the prompt)");
+  put(view.redo, "aria-label", "bring the last change back");
+  view.forget = button("forget-changes", () => view.flight.offer({ kind: "forget" }), "×", "close this line: what was taken away can then no longer be brought back");
+  put(view.forget, "aria-label", "close this line");
+  view.buttons = el("div", { class: "buttons", role: "group", "aria-label": "All changes" }, view.undo, view.redo, view.mute, view.keep, copy, clear);
+  arrowsMove(view.buttons);
+  view.goneText = el("span", {});
+  const read = button("close-gone", () => view.flight.offer({ kind: "read-gone" }), "×", "close this sentence");
+  put(read, "aria-label", "close this sentence");
+  view.gone = el("p", { class: "gone", role: "status", "data-role": "gone" }, view.goneText, read);
+  root.append(view.gone, view.told, view.buttons, view.list, view.forget);
   view.chips = new Map();
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
@@ -98,7 +105,7 @@ function drawList(view) {
   const keys = view.data.listed.map(({ key }) => key);
   for (const [key, chip] of view.chips) {
     if (keys.includes(key)) continue;
-    if (chip.contains(view.root.getRootNode().activeElement)) view.copy.focus();
+    if (chip.contains(view.root.getRootNode().activeElement)) view.lost = true;
     chip.remove();
     view.chips.delete(key);
   }
@@ -111,15 +118,35 @@ function drawList(view) {
   keepStop(view.list);
 }
 
+/** The buttons for what is there: without changes, only the way back is left. */
+function drawButtons(view) {
+  const { listed, keeps, muted, undo, redo } = view.data;
+  const none = listed.length === 0;
+  const focused = view.buttons.contains(view.root.getRootNode().activeElement) || view.lost;
+  view.root.classList.toggle("none", none);
+  for (const button of [view.mute, view.keep, view.copy, view.clear, view.list]) button.hidden = none;
+  view.forget.hidden = !none;
+  put(view.keep, "aria-pressed", keeps);
+  put(view.mute, "aria-pressed", muted);
+  view.undo.disabled = !undo;
+  view.redo.hidden = !redo;
+  write(view.undo, none ? "↶ undo" : "↶");
+  write(view.redo, none ? "↷ redo" : "↷");
+  keepStop(view.buttons);
+  const active = view.root.getRootNode().activeElement;
+  if (focused && (!active || active.hidden || active.disabled)) [view.undo, view.redo, view.forget].find((each) => !each.hidden && !each.disabled)?.focus();
+  view.lost = false;
+}
+
 export default function (component) {
   const view = viewOf(component, build);
   const { data } = view;
   view.flight.acknowledge(data.ack);
   write(view.told, data.told);
+  write(view.goneText, data.gone);
+  view.gone.hidden = !data.gone;
   drawList(view);
-  put(view.keep, "aria-pressed", data.keeps);
-  put(view.mute, "aria-pressed", data.muted);
-  view.undo.disabled = !data.undo;
+  drawButtons(view);
   tellChanges(data.muted ? 0 : data.listed.filter(({ on, waits }) => on && !waits).length);
   painted(view, "changes");
   return cleanup(component);

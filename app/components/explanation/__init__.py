@@ -93,6 +93,7 @@ def explanation(
     source: str,
     trail: Sequence[str] = (),
     feeds: Sequence[CardFeed] = (),
+    changed: str = "",
 ) -> Panel:
     """Return the card as a panel; a click on an operand, a bar, the way back or the cross becomes an `ExplainOpen`.
 
@@ -114,6 +115,7 @@ def explanation(
         source: file and lines that make it.
         trail: the numbers that one has come from, as people write them, first to last.
         feeds: where the operands stand on the map.
+        changed: a sentence on what a change of the run does to the number; "" for nothing.
     """
     data = {
         "text": text,
@@ -132,5 +134,6 @@ def explanation(
         "source": source,
         "trail": list(trail),
         "feeds": [dict(feed) for feed in feeds],
+        "changed": changed,
     }
     return Panel("explanation", data)

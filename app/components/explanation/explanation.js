@@ -23,6 +23,7 @@ function build(root, view) {
   view.value = el("strong", { class: "number" });
   view.place = el("code", { class: "place" });
   view.sentence = el("p", { class: "sentence" });
+  view.changed = el("p", { class: "changed", "data-role": "changed-number" });
   view.formula = el("div", { class: "formula", role: "math" });
   view.uses = el("h3", {});
   view.operands = el("div", { class: "operands" });
@@ -37,6 +38,7 @@ function build(root, view) {
     view.back,
     el("div", { class: "top" }, view.value, view.place, close),
     view.sentence,
+    view.changed,
     view.formula,
     view.uses,
     view.operands,
@@ -162,6 +164,8 @@ export default function (component) {
   write(view.value, Number.isInteger(value) ? String(value) : short(value));
   write(view.place, `${name}[${index.join(", ")}]`);
   write(view.sentence, sentence);
+  write(view.changed, data.changed);
+  view.changed.hidden = !data.changed;
   drawFormula(view, formula, formula_key);
   drawBars(view);
   view.change.hidden = trained; // a change is one of the run

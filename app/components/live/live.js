@@ -6,8 +6,8 @@ import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
-const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", changes: "stage", change: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
-const ORDER = ["prompt", "generate", "save", "map", "stage", "after", "timeline"]; // of the Tab key, whichever comes first
+const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", changes: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const ORDER = ["prompt", "generate", "save", "map", "stage", "change", "after", "timeline"]; // of the Tab key, whichever comes first
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css
 const MOST = 40; // texts kept; the oldest goes first
@@ -136,7 +136,7 @@ export default function (component) {
   for (const [name, text] of Object.entries(data.kept)) kept.set(name, text);
   const parts = partsOf(stage, data);
   const film = String(parts.get("heads")?.shown ?? false);
-  Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film, changes: parts.has("changes") });
+  Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film, changes: parts.has("changes"), form: parts.has("change") });
   leave(stage, parts);
   for (const [name, part] of parts) {
     const mount = /** @type {Mount} */ (window.gptscopeModules.get(name)); // all are there before any is mounted

@@ -100,6 +100,7 @@ def matrix(
     explains: bool = False,
     cuts: bool = False,
     draws: bool = False,
+    cut: Sequence[tuple[int, int]] = (),
     pin: tuple[int, int] | None = None,
     cells: NDArray[np.float32] | None = None,
     cells_at: tuple[int, int, int, int] | None = None,
@@ -142,6 +143,7 @@ def matrix(
         explains: True if a click on a cell asks for an explanation.
         cuts: True if a click on a cell cuts the edge between its tokens instead.
         draws: True if a drag on a cell gives it another weight, for which the others of its row make room.
+        cut: (row, column) of each cell whose edge is cut: its 0 is no weight that happens to be small.
         pin: (row, column) of the cell that is explained.
         cells: the cells of a part of a matrix that is sent as pixels, flat.
         cells_at: that part: (row, column, rows, columns).
@@ -198,6 +200,7 @@ def matrix(
         "norms": [number(norm) for norm in norms],
         "texts": None if texts is None else list(texts),
         "pinned": None if pin is None else {"row": pin[0], "col": pin[1]},
+        **({"cut": [list(cell) for cell in cut]} if cut else {}),
         **({} if line is None else {"line": line}),
         **({"values": heat.values} if heat.values is not None else {"pixels": heat.pixels}),
     }

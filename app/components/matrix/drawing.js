@@ -3,6 +3,7 @@
 import { fitCanvas } from "../shared/canvas.js";
 import { CODE } from "../shared/codes.js";
 import { property } from "../shared/colours.js";
+import { clamp } from "../shared/numbers.js";
 import { tellPinned } from "../shared/pinned.js";
 import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
@@ -37,8 +38,35 @@ export function paint(view, context) {
     context.drawImage(drawn.canvas, px, py, wide, tall, x, y, width, height);
     if (drawn.has[CODE.nan]) hatchUnknown(view, context, drawn);
     drawFrame(view, context);
+    crossCut(view, context);
     drawAxes(view, context);
   }
+}
+
+/** Crosses out each cell whose edge is cut: it holds no weight that happens to be 0. */
+function crossCut(view, pen) {
+  const { data, plot, sight } = view;
+  const { x, y, cellW, cellH, row, col } = plot;
+  pen.save();
+  pen.lineCap = "round";
+  for (const [query, key] of data.cut ?? []) {
+    const [down, across] = [query - row, key - col];
+    if (down < 0 || across < 0 || down >= sight.rows || across >= sight.cols) continue;
+    const half = clamp(0.26 * Math.min(cellW, cellH), 2.5, 7);
+    const [left, top] = [x + (across + 0.5) * cellW, y + (down + 0.5) * cellH];
+    pen.beginPath();
+    for (const side of [half, -half]) {
+      pen.moveTo(left - half, top - side);
+      pen.lineTo(left + half, top + side);
+    }
+    pen.strokeStyle = property(view, "--st-background-color");
+    pen.lineWidth = 4.5; // its rim, for a cell of any colour
+    pen.stroke();
+    pen.strokeStyle = property(view, "--gs-error");
+    pen.lineWidth = 2;
+    pen.stroke();
+  }
+  pen.restore();
 }
 
 /** The plot as a file needs it: with the followed token's row, and the scale of the colours below. */

@@ -2,7 +2,7 @@
 // Small matrices come as float32; large ones as pixels that each stand for a block of cells, and the value of a
 // cell is asked for.
 
-import { el } from "../shared/dom.js";
+import { el, write } from "../shared/dom.js";
 import { onLock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
 import { onLight } from "../shared/lit.js";
@@ -18,7 +18,7 @@ import { LEGEND } from "./legend.js";
 import { keepSight, listenToPointer, look, middle, pointAt, pressed, zoom } from "./pointing.js";
 import { draws } from "./row.js";
 import { whole } from "./sight.js";
-import { showValue } from "./values.js";
+import { placeTip, showValue } from "./values.js";
 
 /** @type {Record<string, string | [string, string]>} */
 const SCALES = {
@@ -27,10 +27,18 @@ const SCALES = {
   value: ["·‖v‖", "each weight times the length of what it brings: ‖A · v W_O‖"],
 };
 
+const USES = {
+  cut: "Click a cell: its query no longer reads that key. Another click undoes it.",
+  draw: "Drag a cell up or down: more or less weight. A click gives it all of its row.",
+  links: "Choose “cells”: there each edge is a cell to click.",
+};
+
 function build(root, view) {
   view.scales = segments("Scale of the colours", SCALES, (word) => chooseLook(view, "scale", word));
+  view.scales.node.classList.add("scales");
   view.plots = segments("Form of the plot", PLOTS, (word) => chooseLook(view, "plot", word));
   view.readout = el("div", { class: "readout number", role: "status", "aria-live": "polite" });
+  view.using = el("p", { class: "using", role: "status", "data-role": "using" });
   view.legend = el("canvas", { class: "legend", "aria-hidden": "true" });
   view.base = el("canvas", { "aria-hidden": "true" });
   view.over = el("canvas", { class: "over", tabindex: "0", role: "img" });
@@ -39,7 +47,7 @@ function build(root, view) {
   view.largest = el("div", { class: "largest", hidden: true });
   view.texts = el("div", { class: "texts", hidden: true });
   view.box = el("div", { class: "box" }, view.base, view.place, view.over, view.tip);
-  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, el("div", { class: "rest" }, view.readout), zoomButtons(view), view.legend), el("div", { class: "body" }, view.box, view.texts, view.largest));
+  root.append(el("div", { class: "tools" }, view.plots.node, view.scales.node, view.using, el("div", { class: "rest" }, view.readout), zoomButtons(view), view.legend), el("div", { class: "body" }, view.box, view.texts, view.largest));
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   listenToPointer(view);
@@ -57,7 +65,10 @@ function build(root, view) {
   listen(view, "gptscope:preview", ({ detail }) => preview(view, detail));
   view.redraw = () => draw(view);
   offerPicture(view, "stage", () => pictureOf(view));
-  onResize(view, view.box, () => draw(view));
+  onResize(view, view.box, () => {
+    draw(view);
+    placeTip(view); // its cell is elsewhere now
+  });
 }
 
 function pictureOf(view) {
@@ -72,6 +83,14 @@ function zoomButtons(view) {
   view.farther = button("farther", "−", () => zoom(view, middle(view), 2));
   view.all = button("all of it", "0", () => look(view, whole(view.data)));
   return (view.zooms = el("div", { class: "zooms", role: "group", "aria-label": "Zoom" }, view.closer, view.farther, view.all));
+}
+
+/** Says what the mouse does while a tool is taken. */
+function tellUse(view) {
+  const { cuts, draws: drawing, plot, values } = view.data;
+  const use = cuts ? USES.cut : drawing && values ? USES.draw : "";
+  write(view.using, use && plot === "links" ? USES.links : use);
+  view.root.classList.toggle("used", Boolean(use));
 }
 
 /** Frames the tensor where another panel points at what makes it. */
@@ -105,6 +124,7 @@ export default function (component) {
   view.scales.node.hidden = !data.scales;
   view.scales.choose(data.by);
   view.over.classList.toggle("cuts", Boolean(data.cuts) && data.plot !== "links");
+  tellUse(view);
   view.over.classList.toggle("draws", draws(view));
   drawTexts(view);
   drawLargest(view);

@@ -31,6 +31,11 @@ function place(axis, labels, index, answered, id = index) {
   return label == null ? `${axis} ${index}` : `${axis} '${visible(label)}' (${id})`;
 }
 
+/** True where a change keeps the query of a cell from reading its key. */
+function isCut({ cut }, { row, col }) {
+  return Boolean(cut?.some(([query, key]) => query === row && key === col));
+}
+
 export function showValue(view) {
   const { data, root } = view;
   const cell = view.cell ?? view.pinned;
@@ -52,7 +57,8 @@ export function showValue(view) {
     place(data.row_axis, labelsOf(view, "row"), cell.row, row, data.row_ids?.[cell.row]),
     place(data.col_axis, labelsOf(view, "col"), cell.col, col),
   ].filter((each) => each !== null);
-  write(view.tip, `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}`);
+  const cut = isCut(data, cell) ? " · edge cut" : "";
+  write(view.tip, `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}${cut}`);
   placeTip(view);
 }
 

@@ -18,7 +18,7 @@ class NodeEvent(TypedDict):
     Act once per `seq`.
     """
 
-    kind: Literal["weight", "off", "tool", "undo"]
+    kind: Literal["weight", "off", "tool", "undo", "redo"]
     id: str
     seq: int
     weight: NotRequired[str | None]
@@ -43,6 +43,7 @@ def node(
     width: str = "column",
     change: Mapping[str, Any] | None = None,
     undo: bool = False,
+    redo: bool = False,
 ) -> Panel:
     """Return the node as a panel; a choice becomes a `NodeEvent`. It does not depend on the prompt.
 
@@ -65,6 +66,7 @@ def node(
             be switched off here, and whether it is "off"; "cuts" where cells are pairs of tokens, and "draws" where
             rows can be drawn. None where nothing can be changed.
         undo: True where Ctrl+Z takes a change of the run back.
+        redo: True where Ctrl+Shift+Z brings one back.
     """
     data: dict[str, Any] = {
         "id": id,
@@ -86,4 +88,6 @@ def node(
         data["change"] = dict(change)
     if undo:
         data["undo"] = True
+    if redo:
+        data["redo"] = True
     return Panel("node", data)

@@ -14,8 +14,8 @@ function build(root, view) {
   view.head = el("span", { class: "head soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
-  view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂", "cut edges: a click on a cell keeps its query from reading its key") };
-  view.tools.draw = toolButton(view, "draw", "draw-row", "✎", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
+  view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂ cut", "cut edges: a click on a cell keeps its query from reading its key") };
+  view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
   view.tools.form = toolButton(view, "form", "open-change", "change…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
   view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
   listenForUndo(view);
@@ -35,16 +35,23 @@ function toolButton(view, tool, role, text, title) {
   return el("button", { type: "button", class: "quiet tool", "data-role": role, title, "aria-label": title.split(":")[0], onclick: take }, text);
 }
 
-/** Takes the last change of the run back, where the keys are not those of a text. */
+/** Takes the last change of the run back, or brings it back, where the keys are not those of a text. */
 function listenForUndo(view) {
   const pressed = (event) => {
     const writes = event.composedPath()[0].closest?.("input:not([type=range]), textarea, [contenteditable]");
-    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || writes || !view.data.undo) return;
+    const kind = writes || !(event.ctrlKey || event.metaKey) ? "" : stepOf(event);
+    if (!kind || !view.data[kind]) return;
     event.preventDefault();
-    report(view, { kind: "undo", id: view.data.id });
+    report(view, { kind, id: view.data.id });
   };
   window.addEventListener("keydown", pressed);
   view.cleanups.push(() => window.removeEventListener("keydown", pressed));
+}
+
+/** The step among the changes that a key with Ctrl stands for; "" for none. */
+function stepOf({ key, shiftKey }) {
+  if (key.toLowerCase() === "z") return shiftKey ? "redo" : "undo";
+  return key === "y" ? "redo" : "";
 }
 
 /** A button that goes from one of two looks to the other. */

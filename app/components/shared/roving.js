@@ -14,7 +14,7 @@ export function arrowsMove(group) {
     const own = /** @type {HTMLElement} */ (event.target).closest("button");
     if (step === undefined || !own) return;
     event.preventDefault();
-    const buttons = [...group.querySelectorAll("button")].filter((button) => !button.hidden);
+    const buttons = usable(group);
     const next = buttons[clamp(buttons.indexOf(own) + step, 0, buttons.length - 1)];
     stopAt(group, next);
     next.focus();
@@ -38,6 +38,11 @@ export function stopAt(group, stop) {
  * @param {HTMLElement} group
  */
 export function keepStop(group) {
-  const buttons = [...group.querySelectorAll("button")].filter((button) => !button.hidden);
+  const buttons = usable(group);
   if (buttons.filter((button) => button.tabIndex === 0).length !== 1) stopAt(group, buttons[0]);
+}
+
+/** The buttons of a group that can take the focus. */
+function usable(group) {
+  return [...group.querySelectorAll("button")].filter((button) => !button.hidden && !button.disabled);
 }
