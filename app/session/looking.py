@@ -219,8 +219,8 @@ class Looking:
         block_size = self.checkpoint.config.block_size
         return {
             "kind": "warning",
-            "text": f"The model sees the last {block_size} of {len(self.shown.ids)} tokens. Their positions shift "
-            "with each key, so each key is a full pass.",
+            "text": f"The model sees the last {block_size} of {len(self.shown.ids)} tokens. "
+            "Each key shifts them all: a full pass.",
         }
 
     # What stands at the place

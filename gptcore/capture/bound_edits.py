@@ -5,7 +5,6 @@ No model is run here.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from torch import Tensor
 from gptcore.capture import stored
 from gptcore.capture.edits import SELECTORS, Edit, shown
 from gptcore.config import GPTConfig
+from gptcore.graph.near_names import near_names
 from gptcore.graph.node import Node
 from gptcore.graph.ops import CausalMask, CrossEntropy, Given, Rows, Same, Softmax
 
@@ -146,7 +146,7 @@ def bound(edits: Iterable[Edit], config: GPTConfig, B: int, T: int, model: objec
 def _bound(edit: Edit, config: GPTConfig, B: int, T: int, model: object) -> Bound:
     node = stored.nodes(config).get(edit.name)
     if node is None:
-        near = difflib.get_close_matches(str(edit.name), stored.nodes(config), n=3, cutoff=0.5)
+        near = near_names(edit.name, stored.nodes(config))
         hint = f"near it: {', '.join(near)}" if near else "gptcore.architecture(config).nodes lists all"
         raise ValueError(f"no tensor {edit.name!r} can be edited; {hint}")
     if isinstance(node.op, Given | CrossEntropy) or node.role == "probabilities":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -18,6 +17,7 @@ from gptcore.capture.pickled_model import Pickled
 from gptcore.capture.values import Values
 from gptcore.capture.weight_fingerprint import WeightsSeen
 from gptcore.graph.architecture import architecture
+from gptcore.graph.near_names import near_names
 from gptcore.graph.ops import Axes, Rows
 from gptcore.model import GPT
 
@@ -172,8 +172,9 @@ class Trace(Mapping[str, Tensor]):
             RuntimeError: the tensor is derived from weights that have changed since the run.
         """
         if name not in self:
-            near = difflib.get_close_matches(str(name), self, n=3, cutoff=0.5)
+            near = near_names(name, self)
             hint = f"; near it: {', '.join(near)}" if near else "; trace.keys() lists them"
+            hint += " (trace.logits gives the same)" if near[:1] == ["lm_head"] else ""
             raise KeyError(f"no tensor {name!r} in this trace{hint}")
         if not 0 <= start < stop <= self.T:
             raise IndexError(f"positions must satisfy 0 <= start < stop <= {self.T}, got {start} to {stop}")

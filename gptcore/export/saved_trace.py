@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from gptcore.config import ConfigError, GPTConfig
 from gptcore.export.metadata import PROGRAM, VERSION
 from gptcore.export.target import Place
 from gptcore.graph.architecture import Architecture, architecture
+from gptcore.graph.near_names import near_names
 from gptcore.graph.ops import Axes
 
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -103,7 +103,7 @@ class SavedTrace(Mapping[str, Tensor]):
 
     def _known(self, name: str) -> str:
         if name not in self._shapes:
-            near = difflib.get_close_matches(str(name), self._shapes, n=3, cutoff=0.5)
+            near = near_names(name, self._shapes)
             hint = f"; near it: {', '.join(near)}" if near else "; keys() lists them"
             raise KeyError(f"no tensor {name!r} in this file{hint}")
         return name

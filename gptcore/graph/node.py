@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
+from gptcore.graph.near_names import near_names
 from gptcore.graph.ops import Axes, Flops, Op
 from gptcore.graph.source_lines import Source, Where, find
 
@@ -186,5 +186,5 @@ class Named(tuple[T_co, ...]):
             return super().__getitem__(key)
         if key in self._items:
             return self._items[key]
-        near = difflib.get_close_matches(key, self._items, n=3) or list(self._items)[:5]
+        near = near_names(key, self._items) or list(self._items)[:5]
         raise KeyError(f"{key!r} is not here; did you mean {', '.join(near)}?")

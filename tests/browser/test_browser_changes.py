@@ -116,7 +116,8 @@ PIXEL = """([row, col, count]) => {
   const [plot] = deepQuery('[data-role="plot"]'), canvas = plot.previousElementSibling;
   const [at, box] = [plot.getBoundingClientRect(), canvas.getBoundingClientRect()];
   const scale = canvas.width / box.width;
-  const x = at.left - box.left + (at.width * (col + 0.5)) / count, y = at.top - box.top + (at.height * (row + 0.5)) / count;
+  const x = at.left - box.left + (at.width * (col + 0.5)) / count;
+  const y = at.top - box.top + (at.height * (row + 0.5)) / count;
   return [...canvas.getContext("2d").getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data].slice(0, 3);
 }"""
 """The colour in the middle of a cell of the pattern."""

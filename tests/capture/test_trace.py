@@ -559,6 +559,33 @@ def test_a_wrong_name_lists_near_ones() -> None:
         trace.rows("lm_head", 5, 12)
 
 
+BLOCK_0 = "transformer.h.0"
+OTHERS = {
+    "logits": "lm_head (trace.logits gives the same)",
+    "attn": f"{BLOCK_0}.attn, {BLOCK_0}.attn.pattern",
+    "att": f"{BLOCK_0}.attn.pattern, {BLOCK_0}.attn.scores",
+    "q": f"{BLOCK_0}.attn.q",
+    "k": f"{BLOCK_0}.attn.k",
+    "v": f"{BLOCK_0}.attn.v",
+    "wte": "transformer.wte",
+    "tok_emb": "transformer.wte",
+    "residual": f"{BLOCK_0}.resid_post, {BLOCK_0}.resid_mid, {BLOCK_0}.resid_pre",
+    "mlp": f"{BLOCK_0}.mlp",
+    "h.1.mlp": "transformer.h.1.mlp",
+    "h.1.att": "transformer.h.1.attn.pattern",
+}
+"""Names that are told for words that readers of nanoGPT try."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_word_of_other_programs_leads_to_the_name_here(name: str) -> None:
+    trace = capture(random_model(), IDS)
+    with pytest.raises(KeyError) as error:
+        trace[name]
+    told = str(error.value)
+    assert f"no tensor {name!r} in this trace; near it: {OTHERS[name]}" in told and "loss" not in told
+
+
 # ---- weights -----------------------------------------------------------------------------------------------------
 
 
