@@ -143,6 +143,20 @@ def test_a_reload_keeps_model_prompt_and_place_and_a_link_opens_them_for_another
     put_away(other)
 
 
+BOX = "() => deepQuery('[data-role=prompt]')[0]?.value ?? ''"
+
+
+def test_a_reload_while_tokens_are_drawn_brings_back_those_that_stand_in_the_box(page: Page) -> None:
+    page.locator("[data-role=generate]").click()
+    page.wait_for_function(f"(least) => ({BOX})().length >= least", arg=len(PROMPT) + 6)
+    before = page.evaluate(BOX)
+    page.reload()
+    page.wait_for_function(
+        f"(before) => ({BOX})().startsWith(before) && deepQuery('[data-role=map]')[0].dataset.text === ({BOX})()",
+        arg=before,
+    )
+
+
 def test_another_page_and_back_keep_the_address(page: Page) -> None:
     type_at_the_end(page, "e")
     wait_for_address(page, prompt=PROMPT + "e")

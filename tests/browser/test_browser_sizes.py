@@ -90,6 +90,22 @@ def measured(page: Page, size: tuple[int, int]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 900), (390, 844)], ids=str)
+def test_what_a_long_prompt_costs_is_told_in_whole_words(
+    launched: BrowserContext, address: str, size: tuple[int, int]
+) -> None:
+    page = open_page(launched, address, *size)
+    page.locator("[data-role=prompt]").press("End")
+    text = page.locator("[data-role=prompt]").input_value() + WORDS * 12
+    page.keyboard.insert_text(WORDS * 12)
+    wait_for_text(page, text)
+    notice = page.locator('[data-panel="prompt"] .notice')
+    assert "a full pass." in notice.inner_text()
+    sides = "(it) => [it.scrollHeight - it.clientHeight, it.scrollWidth - it.clientWidth]"
+    assert notice.evaluate(sides) == [0, 0]
+    page.close()
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_the_tensor_has_the_room_and_letters_can_be_read(
     launched: BrowserContext, fairytales: str, size: tuple[int, int]

@@ -1,4 +1,4 @@
-// The address of the page follows the state, on pause; back and forward ask the server for the state of an address.
+// The address of the page follows the state, on pause, and the prompt also while it grows without one; back and forward ask the server for the state of an address.
 
 import { addressOf, spelled } from "../shared/address.js";
 import { connected, onWork, working } from "../shared/connection.js";
@@ -6,13 +6,15 @@ import { hide } from "../shared/dom.js";
 import { sessionOf, tellHere, tellNote, whereabouts } from "../shared/here.js";
 import { nextNumber } from "../shared/sending.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
+import { leaveBehind, takeLeft } from "./left.js";
 
 const REST = 600; // ms after the last change, when the address is written
+const OFTEN = 400; // ms for which a prompt that grows may be ahead of it: browsers refuse more than a few a second
 const RUN = 5000; // ms within which more typing belongs to the typing before: back does not step through it
 const SOON = 50; // ms until it is looked again whether the page that back leads to is there
 
 function build(_, view) {
-  Object.assign(view, { resting: 0, going: false, go: 0, written: null, page: "", typedAt: -Infinity, noted: "" });
+  Object.assign(view, { resting: 0, going: false, go: 0, written: null, page: "", typedAt: -Infinity, since: 0, noted: "" });
   listen(view, "gptscope:here", () => writeSoon(view));
   listen(view, "popstate", () => {
     Object.assign(view, { going: true, go: 0 }); // the answer to what was asked for before is no longer waited for
@@ -22,6 +24,7 @@ function build(_, view) {
   const leave = (event) => view.resting && event.target.closest?.("header a") && write(view);
   document.addEventListener("click", leave, { capture: true });
   const stop = () => document.removeEventListener("click", leave, { capture: true });
+  listen(view, "beforeunload", () => view.resting && leaveBehind(whereabouts().state));
   view.cleanups.push(onWork(() => mend(view)), stop, () => clearTimeout(view.resting), () => clearTimeout(view.turning));
 }
 
@@ -51,8 +54,25 @@ function go(view) {
 
 function writeSoon(view) {
   clearTimeout(view.resting);
-  if (view.written === null) write(view); // what the page opened with is an entry of its own
+  if (!view.resting) view.since = performance.now();
+  if (view.written === null) arrive(view);
+  else if (isBehind(view)) write(view);
   else view.resting = setTimeout(() => write(view), REST);
+}
+
+/** What the page opened with is an entry of its own; a reload then brings back what its address did not have yet. */
+function arrive(view) {
+  write(view);
+  const left = takeLeft();
+  if (!left || view.written === null || spelled(left) === spelled(view.written)) return;
+  history.replaceState(history.state, "", addressOf(left));
+  Object.assign(view, { going: true, go: 0 });
+  goSoon(view);
+}
+
+/** True where tokens are drawn, or keys typed, without a pause in which the prompt could be written. */
+function isBehind(view) {
+  return performance.now() - view.since > OFTEN && withoutPrompt(view.written) === withoutPrompt(whereabouts().state);
 }
 
 /** A new entry for another place, and for typing after a pause; more typing changes the one that is there. */
