@@ -1562,6 +1562,27 @@ BUGS: Final = (
         f"{DRAWN_MARGINS}::test_a_bar_is_as_long_as_its_part_and_on_the_side_of_its_sign",
     ),
     Bug(
+        "another change leaves what was taken back before it",
+        "session/changed_screen.py",
+        "past=past, ahead=(), done=same)",
+        "past=past, done=same)",
+        f"{KINDS}::test_each_change_of_the_list_can_be_taken_back",
+    ),
+    Bug(
+        "the way back goes away with the last change",
+        "views/changes.py",
+        "if me.changes or me.undoable or me.redoable or me.gone else []",
+        "if me.changes else []",
+        f"{KINDS}::test_the_way_back_stays_when_all_changes_are_taken_away",
+    ),
+    Bug(
+        "cells are crossed out for the cut edges of other heads",
+        "views/changes.py",
+        "wish.name == scores and wish.head == head and is_cut(wish)]",
+        "wish.name == scores and is_cut(wish)]",
+        f"{CHANGES}::test_a_cell_whose_edge_is_cut_is_told_apart_from_a_weight_of_0",
+    ),
+    Bug(
         "another model drops the changes of the one before",
         "state/opening.py",
         "limits=limits, before=before",

@@ -26,24 +26,23 @@ function build(root, view) {
   view.meaning = el("p", { class: "soft" });
   view.number = el("input", { type: "number", step: "any", value: "0", "aria-label": "Number" });
   view.ofNumber = el("label", {}, "number ", view.number);
-  view.other = el("textarea", { rows: 2, spellcheck: "false", maxlength: MOST, "aria-label": "Another text", oninput: () => view.texts.set(textOf(view.way), view.other.value) });
-  view.ofOther = el("label", { class: "other" }, (view.otherName = el("span", {})), view.other);
+  view.other = el("textarea", { rows: 2, spellcheck: "false", maxlength: MOST, oninput: () => view.texts.set(textOf(view.way), view.other.value) });
+  view.ofOther = el("label", { class: "other" }, view.other);
   view.go = el("button", { type: "submit", class: "quiet go", "data-role": "add-change" }, "change it");
   const close = el("button", { type: "button", class: "quiet", "aria-label": "close", title: "close (Esc)", onclick: () => report(view, { kind: "close" }) }, "×");
   const form = el(
     "form",
     {},
-    el("div", { class: "row" }, view.part, view.ofChannel),
     view.ways,
     view.meaning,
-    el("div", { class: "row" }, view.ofNumber, view.ofOther),
-    el("div", { class: "row end" }, view.go),
+    view.ofOther,
+    el("div", { class: "row" }, view.ofChannel, view.ofNumber, el("span", { class: "push" }), view.go),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     add(view);
   });
-  root.append(el("header", {}, el("h2", {}, "Change the run"), el("span", { class: "push" }), close), form);
+  root.append(el("header", {}, el("h2", {}, "Change"), close, view.part), form); // Tab goes from the part to the ways
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -142,7 +141,7 @@ function draw(view) {
   view.ofOther.hidden = !SOURCES.includes(now);
   drawOther(view, now);
   view.other.required = now === "patch";
-  write(view.otherName, now === "patch" ? "the other prompt" : "reference text");
+  put(view.other, "aria-label", now === "patch" ? "The other prompt" : "Reference text");
   view.other.placeholder = now === "patch" ? "type or paste a prompt" : `the model's own: ${data.own}. Or paste one here`;
   write(view.meaning, WAYS[now][1]);
   write(view.go, now === "resample" && view.drawn ? "draw another" : "change it");

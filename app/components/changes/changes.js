@@ -16,8 +16,9 @@ function build(root, view) {
   const copy = el("button", { type: "button", class: "quiet", title: "Python that makes the same run", onclick: () => copyCode(view) }, "copy code");
   const clear = el("button", { type: "button", class: "quiet", "data-role": "clear-changes", title: "take all changes away; ↶ brings them back", onclick: () => view.flight.offer({ kind: "clear" }) }, "remove all");
   Object.assign(view, { copy, clear });
-  const button = (role, act, text, title) => el("button", { type: "button", class: "quiet", "data-role": role, title, onclick: act }, text);
-  view.keep = button("keep-patterns", () => view.flight.offer({ kind: "keep", on: !view.data.keeps }), "keep patterns", "every pattern behind the changes stays as it is without them: one sees what the changed parts write, not where later heads look because of it (pattern-preserving ablation)");
+  const button = (role, act, text, title) => el("button", { type: "button", class: "quiet", "data-role": role, title, onclick: act }, ...[text].flat());
+  view.keep = button("keep-patterns", () => view.flight.offer({ kind: "keep", on: !view.data.keeps }), ["keep", el("span", { class: "more" }, " patterns")], "every pattern behind the changes stays as it is without them: one sees what the changed parts write, not where later heads look because of it (pattern-preserving ablation)");
+  put(view.keep, "aria-label", "keep patterns");
   view.mute = button("mute-changes", () => view.flight.offer({ kind: "mute", on: !view.data.muted }), "all off", "all changes off at once, to compare; each keeps its own state");
   view.undo = button("undo-change", () => view.flight.offer({ kind: "undo" }), "↶", "take the last change of this list back (Ctrl+Z outside the prompt)");
   put(view.undo, "aria-label", "take the last change back");
