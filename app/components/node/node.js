@@ -16,7 +16,7 @@ function build(root, view) {
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
   view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂ cut", "cut edges: a click on a cell keeps its query from reading its key") };
   view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
-  view.tools.form = toolButton(view, "form", "open-change", "change…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
+  view.tools.form = toolButton(view, "form", "open-change", "more…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
   view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
   listenForUndo(view);
   const rest = el("div", { class: "rest" }, view.formula, view.name); // what finds no room in the line is not there
