@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import IdTokenizer
@@ -115,6 +115,75 @@ def test_the_tensor_has_the_room_and_letters_can_be_read(
     wait_for_text(page, text)
     measured(page, size)
     page.close()
+
+
+@pytest.mark.parametrize("size", list(LEAST), ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_tensor_keeps_its_room_whatever_is_on(
+    launched: BrowserContext, fairytales: str, size: tuple[int, int]
+) -> None:
+    page = opened(launched, fairytales, size)
+    for head in (0, 1, 2):
+        page.locator(f'button[data-layer="0"][data-head="{head}"]').click()
+        switch = page.locator('[data-role="head-off"]')
+        expect(switch).to_have_attribute("aria-pressed", "false")
+        expect(page.locator('[data-role="plot"]')).to_have_attribute("data-head", str(head))
+        switch.click()
+        expect(page.locator('[data-role="edit"]')).to_have_count(head + 1)
+        if head != 1:
+            measured(page, size)
+    text = WORDS * 8
+    page.locator("[data-role=prompt]").fill(text)
+    wait_for_text(page, text)
+    page.locator("[data-token-index]").last.click()
+    expect(page.locator('[data-token-index][aria-pressed="true"]')).to_have_count(1)
+    measured(page, size)
+    page.locator("[data-role=prompt]").fill("wolf " * 60_000)
+    expect(page.locator(".notice")).to_contain_text("shorten it")
+    measured(page, size)
+    page.close()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_changes_stay_in_sight_beside_the_rail(
+    launched: BrowserContext, fairytales: str, size: tuple[int, int]
+) -> None:
+    page = opened(launched, fairytales, size)
+    page.locator('button[data-layer="0"][data-head="1"]').click()
+    page.locator('[data-role="head-off"]').click()
+    page.locator('[data-role="edit"]').wait_for()
+    changes, rail = page.locator('[data-panel="changes"]'), page.locator('[data-panel="timeline"] .box')
+    assert overlap(changes, rail) == 0
+    assert inside(changes, size)
+    assert inside(rail, size)
+    closed = rail.bounding_box()
+    rail.click(position={"x": 60, "y": 12})
+    expect(rail).to_have_css("height", "110px")
+    opened_rail = rail.bounding_box()
+    assert closed is not None
+    assert opened_rail is not None
+    assert opened_rail["width"] > 2 * closed["width"]
+    assert overlap(changes, rail) == 0
+    page.close()
+
+
+def corners(found: Locator) -> tuple[float, float, float, float]:
+    """Return the left, top, right and bottom of an element, px."""
+    box = found.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def overlap(one: Locator, other: Locator) -> float:
+    """Return the area that two elements share, px²."""
+    (left, top, right, bottom), (other_left, other_top, other_right, other_bottom) = corners(one), corners(other)
+    width, height = min(right, other_right) - max(left, other_left), min(bottom, other_bottom) - max(top, other_top)
+    return max(0, width) * max(0, height)
+
+
+def inside(found: Locator, size: tuple[int, int]) -> bool:
+    """Return True if the whole element is in the window."""
+    left, top, right, bottom = corners(found)
+    return left >= 0 and top >= 0 and right <= size[0] and bottom <= size[1]
 
 
 @pytest.mark.slow

@@ -6,8 +6,8 @@ import { whenGone } from "../shared/view.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
-const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", changes: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
-const ORDER = ["prompt", "generate", "save", "map", "stage", "change", "after", "timeline"]; // of the Tab key, whichever comes first
+const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
+const ORDER = ["prompt", "generate", "save", "map", "stage", "change", "after", "changes", "timeline"]; // of the Tab key, whichever comes first
 const TABS = { map: "Map", stage: "Tensor", after: "Next" };
 const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css
 const MOST = 40; // texts kept; the oldest goes first
@@ -85,7 +85,6 @@ function hostOf(stage, name) {
     host.attachShadow({ mode: "open" });
     const column = columnOf(stage, name);
     if (column === stage.root) putIn(column, host);
-    else if (name === "changes") stage.hosts.get("node").after(host); // below the button that makes one, which stays
     else column.append(host);
     stage.hosts.set(name, host);
   }

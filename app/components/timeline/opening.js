@@ -34,7 +34,8 @@ export function openable(view) {
 export function setOpen(view, why) {
   if (why === "focus" && view.open === "use") return;
   view.open = why;
-  view.root.dataset.open = String(why !== "");
+  const host = /** @type {HTMLElement} */ (/** @type {ShadowRoot} */ (view.root.getRootNode()).host);
+  for (const each of [view.root, host]) each.dataset.open = String(why !== ""); // the page gives an open one more room
 }
 
 /**
