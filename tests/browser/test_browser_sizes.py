@@ -6,6 +6,7 @@ lengths of prompt into `tests/artefacts/`, and measures each; the quick ones mea
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,44 @@ def test_the_changes_stay_in_sight_beside_the_rail(
     assert opened_rail is not None
     assert opened_rail["width"] > 2 * closed["width"]
     assert overlap(changes, rail) == 0
+    page.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_link_can_be_copied_at_every_size(launched: BrowserContext, fairytales: str, size: tuple[int, int]) -> None:
+    page = opened(launched, fairytales, size)
+    button = page.get_by_role("button", name="Copy link")
+    expect(button).to_have_attribute("data-link", re.compile("[?&]model="))
+    left, top, right, bottom = corners(button)
+    assert right - left >= 24
+    assert bottom - top >= 24
+    assert inside(button, size)
+    button.click()
+    said = page.locator(".said")
+    expect(said).not_to_be_empty()
+    assert inside(said, size)
+    page.close()
+
+
+def test_the_likeliest_next_tokens_are_seen_beside_the_tensor_and_the_map(
+    launched: BrowserContext, fairytales: str
+) -> None:
+    page = opened(launched, fairytales, (900, 1000))
+    tab = page.locator('.tabs [data-tab="after"]')
+    page.locator("[data-role=prompt]").fill("There was once a king who had a")
+    wait_for_text(page, "There was once a king who had a")
+    before = corners(tab)
+    for other in ("map", "stage"):
+        page.locator(f'.tabs [data-tab="{other}"]').click()
+        expect(page.locator('[data-column="after"]')).to_have_attribute("inert", "")
+        rows = page.locator('[data-role="next-token"]').all()[:3]
+        shown = [[row.locator(each).text_content() for each in (".token", ".p")] for row in rows]
+        assert len(shown) == 3
+        assert [each.locator("> *").all_text_contents() for each in tab.locator(".likely").all()] == shown
+        for each in tab.locator(".likely > *").all():
+            assert each.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+            assert inside(each, (900, 1000))
+    assert corners(tab) == before
     page.close()
 
 

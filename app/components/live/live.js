@@ -3,46 +3,14 @@
 
 import { answered, sent, tellHere } from "../shared/here.js";
 import { whenGone } from "../shared/view.js";
+import { showTab, tabsOf, tellLikeliest } from "./tabs.js";
 
 const STAGES = new WeakMap(); // shadow root -> stage
 const SHARED = new Set(["follow", "look", "explain"]); // what several panels report, each under this one name
 const COLUMNS = { node: "stage", explanation: "stage", hint: "stage", matrix: "stage", heads: "stage", code: "stage", prediction: "after", lens: "after" };
 const ORDER = ["prompt", "generate", "save", "map", "stage", "change", "after", "changes", "timeline"]; // of the Tab key, whichever comes first
-const TABS = { map: "Map", stage: "Tensor", after: "Next" };
-const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in live.css
 const MOST = 40; // texts kept; the oldest goes first
 const kept = (window.gptscopeKept ??= new Map()); // texts that panels look up by name
-
-/** Where there is room for one column alone, these choose it. */
-function tabsOf(root) {
-  const tabs = document.createElement("div");
-  tabs.className = "tabs";
-  tabs.setAttribute("role", "group");
-  tabs.setAttribute("aria-label", "Panel");
-  for (const [tab, name] of Object.entries(TABS)) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = name;
-    button.dataset.tab = tab;
-    button.onclick = () => {
-      root.dataset.tab = tab;
-      showTab(root);
-    };
-    tabs.append(button);
-  }
-  NARROW.addEventListener("change", () => showTab(root));
-  return tabs;
-}
-
-/** What is out of sight takes no focus. */
-function showTab(root) {
-  const { tab } = root.dataset;
-  for (const button of root.querySelectorAll(".tabs button")) button.setAttribute("aria-pressed", String(button.dataset.tab === tab));
-  for (const part of root.children) {
-    const own = part.dataset.column ?? (part.dataset.place === "map" ? "map" : null);
-    if (own) part.inert = NARROW.matches && own !== tab;
-  }
-}
 
 function stageOf(parentElement) {
   let stage = STAGES.get(parentElement);
@@ -136,6 +104,7 @@ export default function (component) {
   const parts = partsOf(stage, data);
   const film = String(parts.get("heads")?.shown ?? false);
   Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film, changes: parts.has("changes"), form: parts.has("change") });
+  tellLikeliest(stage.root, parts.get("prediction")?.rows ?? []);
   leave(stage, parts);
   for (const [name, part] of parts) {
     const mount = /** @type {Mount} */ (window.gptscopeModules.get(name)); // all are there before any is mounted
