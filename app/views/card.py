@@ -28,7 +28,7 @@ def card() -> None:
     with left:
         _card(wanted)
     with right:
-        with st.container(horizontal=True, gap="large"):  # side by side where there is room: no number is cut
+        with st.container(horizontal=True, gap="medium"):  # side by side where there is room: no number is cut
             st.metric("parameters", f"{me.parameters:,}", width="content")
             st.metric("layers × heads", f"{config.n_layer} × {config.n_head}", width="content")
             st.metric("context", f"{config.block_size:,}", width="content")
@@ -80,7 +80,7 @@ def _facts(info: dict[str, Any]) -> dict[str, str]:
         "iterations": f"{info['iter_num']:,}" if "iter_num" in info else "",
         "best validation loss": f"{info['best_val_loss']:.4f} nats" if "best_val_loss" in info else "",
         "weights in memory": f"{size / 1e6:,.1f} MB",
-        "this server's memory, before and after": f"{before:,.0f} MB, {after:,.0f} MB",
+        "this server's memory": f"{before:,.0f} MB before this model was opened, {after:,.0f} MB after",
         "commit": str(info.get("revision", "")),
     }
     return {name: escaped(fact) for name, fact in facts.items() if fact}  # a table's cells are Markdown

@@ -6,6 +6,7 @@ import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
 import { onRest } from "../shared/rest.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
+import { showMore, wheelMoves } from "../shared/sideways.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
 const TOLD = 1500; // ms
@@ -37,15 +38,9 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
   arrowsMove(view.list);
-  view.list.addEventListener("wheel", (event) => scrolled(view, event), { passive: false });
+  showMore(view, view.list);
+  wheelMoves(view.list);
   onRest(view, () => askIfLate(view));
-}
-
-/** Where the changes stand in one line, the wheel moves along it. */
-function scrolled({ list }, event) {
-  if (list.scrollWidth <= list.clientWidth || event.deltaX !== 0) return;
-  event.preventDefault();
-  list.scrollLeft += event.deltaY;
 }
 
 /** The losses of a large model take longer than a key may: they are asked for when typing pauses. */

@@ -2,6 +2,7 @@
 
 import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
+import { showMore } from "../shared/sideways.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { cellAt, drawCells, makeCells, moveTo, tellCell } from "./cells.js";
 import { hold, letGo, listenToDrags, pickOrPut } from "./dragging.js";
@@ -82,14 +83,15 @@ function drawListed(view) {
 
 // ---- drawing -------------------------------------------------------------------------------------------------
 
-function newPart(grid) {
+function newPart(view, grid) {
   const title = el("h2", {});
   const note = el("span", { class: "soft note" });
   const keep = el("button", { type: "button", class: "quiet push", "data-keep": grid.id, title: "have what was put here stay as a change of the run, listed on Explore" });
   const copy = el("button", { type: "button", class: "quiet", "data-copy": grid.id, title: "Python that makes these numbers" }, "Copy code");
   const cells = el("div", { class: "cells", role: "group" });
-  const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, keep, copy), el("div", { class: "scroll wide" }, cells));
-  return { node, title, note, keep, copy, cells, shape: "", buttons: [], heads: [] };
+  const scroller = el("div", { class: "scroll wide" }, cells);
+  const node = el("section", { class: "card part", "data-grid": grid.id }, el("header", {}, title, note, keep, copy), scroller);
+  return { mark: showMore(view, scroller), node, title, note, keep, copy, cells, shape: "", buttons: [], heads: [] };
 }
 
 function draw(view) {
@@ -102,7 +104,7 @@ function draw(view) {
     view.parts.delete(id);
   }
   grids.forEach((grid, i) => {
-    if (!view.parts.has(grid.id)) view.parts.set(grid.id, newPart(grid));
+    if (!view.parts.has(grid.id)) view.parts.set(grid.id, newPart(view, grid));
     const part = view.parts.get(grid.id);
     if (view.place.children[i] !== part.node) view.place.insertBefore(part.node, view.place.children[i] ?? null);
     put(part.node, "aria-label", grid.title);
@@ -120,6 +122,7 @@ function draw(view) {
     part.node.classList.toggle("own-line", grid.wide ?? false);
     makeCells(part, grid);
     drawCells(view, part, grid);
+    part.mark();
   });
 }
 

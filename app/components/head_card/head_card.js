@@ -2,7 +2,7 @@
 
 import { el, put, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
-import { cleanup, viewOf } from "../shared/view.js";
+import { cleanup, listen, viewOf } from "../shared/view.js";
 import { curve, drawPattern, isTall } from "./pictures.js";
 import { edges, loss, ratios, scores, tokens, writers } from "./parts.js";
 
@@ -16,16 +16,22 @@ function build(root, view) {
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
   const { parts } = view;
   const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section("Loss without it", parts.loss));
-  const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes, parts.ratios));
+  const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes));
   const earlier = section("Reads from earlier heads", parts.writers);
-  right.append(earlier);
+  const copying = section("Copying, by its weights", parts.ratios);
   view.arrange = () => {
-    const to = isTall() ? left : right; // beside a large pattern there is room at the left
-    if (earlier.parentElement !== to) to.append(earlier);
+    // Both columns end at about the same height: beside a large pattern there is room at the left.
+    const [atLeft, atRight] = isTall() ? [earlier, copying] : [copying, earlier];
+    if (atLeft.parentElement !== left) left.append(atLeft);
+    if (atRight.parentElement !== right) right.append(atRight);
     view.root.classList.toggle("tall", isTall());
   };
   root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);
+  listen(view, "resize", () => {
+    view.arrange();
+    drawPattern(view);
+  });
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-to]");
     if (button) report(view, { kind: "head", layer: Number(button.dataset.layer), head: Number(button.dataset.head) });

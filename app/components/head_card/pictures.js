@@ -5,7 +5,7 @@ import { packed, ramp } from "../shared/colours.js";
 import { el, svg } from "../shared/dom.js";
 import { short, typedArray } from "../shared/numbers.js";
 
-const [SIDE, LARGE, TALL] = [120, 200, 820]; // px of the pattern, usually and in a window of that height at least
+const [SIDE, LARGE, TALL] = [104, 200, 820]; // px of the pattern, usually and in a window of that height at least
 const WIDTH = 176;
 const HEIGHT = 122; // of the curve with its axis
 const LEFT = 30;

@@ -39,7 +39,9 @@ function build(root, view) {
   view.colours = el("span", { class: "colours" });
   view.told = newTold(view, () => report(view, { ...shown(view), origin: view.data.origin }));
   const legend = el("span", { class: "legend soft" }, view.meaning, view.low, view.ramp, view.high);
-  const table = el("div", { class: "table" }, view.depths, view.scroller);
+  [view.earlier, view.later] = ["earlier", "later"].map((side, i) => el("button", { type: "button", class: `quiet ${side}`, onclick: () => page(view, 2 * i - 1) }));
+  view.ends = el("div", { class: "ends" }, view.earlier, view.later);
+  const table = el("div", {}, view.ends, el("div", { class: "table" }, view.depths, view.scroller));
   root.append(el("header", {}, el("h2", {}, "Colour"), view.colours, legend), el("div", { class: "beside" }, table, view.told), view.heard);
   view.scroller.addEventListener("scroll", () => requestAnimationFrame(() => look(view)), { passive: true });
   view.over.addEventListener("pointermove", (event) => pointAt(view, cellAt(view, event)));
@@ -115,13 +117,35 @@ function bring(view, position) {
   if (scroller.scrollLeft !== before) look(view);
 }
 
+/** Shows the tokens beside those in sight. */
+function page(view, way) {
+  view.scroller.scrollLeft += way * Math.max(view.wide, Math.floor(view.sight.width / view.wide - 1) * view.wide);
+  look(view);
+}
+
 // ---- drawing -----------------------------------------------------------------------------------------------------
+
+/** Tells how many tokens are out of sight at each side. */
+function tellEnds(view) {
+  const { left, width } = view.sight;
+  const count = view.data.tokens.length;
+  const before = Math.ceil((left - 1) / view.wide);
+  const behind = count - Math.floor((left + width + 1) / view.wide);
+  view.ends.hidden = width >= count * view.wide;
+  write(view.earlier, before > 0 ? `‹ ${before} earlier` : "‹");
+  write(view.later, behind > 0 ? `${behind} later ›` : "›");
+  put(view.earlier, "aria-label", `Earlier tokens: ${Math.max(0, before)} out of sight`);
+  put(view.later, "aria-label", `Later tokens: ${Math.max(0, behind)} out of sight`);
+  view.earlier.disabled = before <= 0;
+  view.later.disabled = behind <= 0;
+}
 
 /** Draws what is in sight now. */
 function look(view) {
   const left = view.scroller.scrollLeft;
   if (view.sight.left === left) return;
   view.sight.left = left;
+  tellEnds(view);
   drawCells(view);
   drawFrames(view);
 }
@@ -155,6 +179,7 @@ function drawAll(view) {
   view.scroller.dataset.wide = String(view.wide);
   view.sight = { left: view.scroller.scrollLeft, width: Math.min(room, tokens.length * view.wide) };
   view.window.style.width = `${view.sight.width}px`;
+  tellEnds(view);
   view.levels = view.numbers[`levels_${view.colour}`];
   drawCells(view);
   drawFrames(view);

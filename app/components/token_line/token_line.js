@@ -3,6 +3,7 @@
 import { el, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop, stopAt } from "../shared/roving.js";
 import { report } from "../shared/sending.js";
+import { showMore, wheelMoves } from "../shared/sideways.js";
 import { onResize } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
@@ -13,6 +14,8 @@ function build(root, view) {
   view.says = el("span", { class: "says" });
   root.append(el("span", { class: "soft" }, "Prompt"), view.cropped, view.tokens, el("span", { class: "soft" }, "→"), view.says);
   arrowsMove(view.tokens);
+  showMore(view, view.tokens);
+  wheelMoves(view.tokens);
   onResize(view, view.tokens, () => bring(view));
   view.tokens.addEventListener("click", (event) => {
     const token = event.target.closest("button");

@@ -1,0 +1,127 @@
+"""The pages beside Explore at the sizes of a projector and of a narrow window: nothing is cut without a sign that there
+is more, and what has room is all in sight.
+"""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.driver import DEEP_QUERY, chromium, wait_for_rest
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+PROJECTOR, NARROW = (1280, 720), (900, 1000)
+TEXT = "There was once a fox and a wolf. The fox said to the king no"
+
+
+def opened(launched: BrowserContext, url: str, size: tuple[int, int]) -> Page:
+    """Return a page that has come to rest."""
+    page = launched.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.add_init_script(DEEP_QUERY)
+    page.goto(url)
+    wait_for_rest(page)
+    return page
+
+
+def lab(url: str, model: str, **choices: str) -> str:
+    """Return the address of a part of the page Lab."""
+    return f"{url}/lab?model={model}&prompt={quote(TEXT)}&lab={quote(urlencode(choices))}"
+
+
+def test_the_lens_tells_how_many_tokens_are_out_of_sight_and_leads_to_them(
+    launched: BrowserContext, address: str
+) -> None:
+    page = opened(launched, lab(address, "fairytales", section="parts", part="lens"), PROJECTOR)
+    scroller, canvas = page.locator(".scroller"), page.locator(".scroller .over")
+    canvas.wait_for()
+    wide = float(scroller.get_attribute("data-wide") or "")
+    seen = scroller.bounding_box()
+    assert seen is not None
+    whole = int((seen["width"] + 1) // wide)
+    assert whole < 18
+    earlier, later = page.locator(".ends .earlier"), page.locator(".ends .later")
+    expect(earlier).to_have_text(f"‹ {18 - whole} earlier")  # it opens at the last token
+    expect(later).to_be_disabled()
+    earlier.click()
+    expect(earlier).to_be_disabled()
+    expect(later).to_have_text(f"{18 - whole} later ›")
+    assert scroller.evaluate("(node) => node.scrollLeft") == 0
+    canvas.press("End")
+    expect(later).to_be_disabled()
+    line = page.locator('[data-panel="token_line"] .tokens')
+    expect(line).to_have_class("tokens scroll more-before")
+    assert "transparent" in line.evaluate("(line) => getComputedStyle(line).getPropertyValue('--gs-left')")
+    line.hover()
+    page.mouse.wheel(0, -2000)
+    expect(line).to_have_class("tokens scroll more-behind")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    expect(page.locator(".ends")).to_be_hidden()
+    expect(line).to_have_class("tokens scroll")
+    page.close()
+
+
+@pytest.mark.parametrize("model", ["induction", "fairytales"])
+@pytest.mark.parametrize("size", [PROJECTOR, (1440, 900)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_card_of_a_head_is_all_in_sight(
+    launched: BrowserContext, address: str, model: str, size: tuple[int, int]
+) -> None:
+    page = opened(launched, f"{address}/lab?model={model}&lab={quote('section=heads&head=1.0')}", size)
+    box = page.locator('[data-panel="head-card"][data-head="1.0"] .box')
+    box.wait_for(timeout=90_000)
+    expect(box.locator(".writers [data-to]").first).to_be_visible()
+    assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    sides = "all => all.map((each) => Math.min(each.offsetWidth, each.offsetHeight))"
+    assert min(box.locator(".writers [data-to]").evaluate_all(sides)) >= 24
+    page.close()
+
+
+def test_every_card_of_what_if_has_its_border_in_a_narrow_window(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, f"{address}/what_if", NARROW)
+    cards = page.locator('[data-panel="what_if"] .card')
+    cards.first.wait_for()
+    assert cards.count() > 5
+    for card in cards.all():
+        card.scroll_into_view_if_needed()
+        assert has_right_border(page, card), card.text_content()
+    page.close()
+
+
+def has_right_border(page: Page, card: Locator) -> bool:
+    """Return True if a line is drawn where the card ends at the right."""
+    box = card.bounding_box()
+    assert box is not None
+    shot = page.screenshot(clip={"x": round(box["x"] + box["width"]) - 4, "y": box["y"] + 60, "width": 7, "height": 1})
+    greys = np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float)[0]
+    return bool(greys.min() < greys[-1] - 10)
+
+
+def test_two_models_show_that_their_losses_go_on(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, lab(address, "fairytales", section="models"), NARROW)
+    losses = page.locator(".scroll.wide").nth(1)
+    losses.wait_for(timeout=60_000)
+    assert losses.evaluate("(node) => node.scrollWidth > node.clientWidth")
+    expect(losses).to_have_class("scroll wide more-behind")
+    losses.evaluate("(node) => node.scrollTo(10_000, 0)")
+    expect(losses).to_have_class("scroll wide more-before")
+    page.close()
+
+
+def test_the_page_about_the_model_says_what_each_amount_of_memory_is(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, f"{address}/card?model=nano-sort", NARROW)
+    row = page.get_by_text("before this model was opened")
+    row.wait_for()
+    numbers = page.locator('[data-testid="stMetric"]').all()
+    tops = {round((number.bounding_box() or {"y": -1})["y"]) for number in numbers}
+    assert len(numbers) == 3
+    assert len(tops) == 1  # in one line
+    page.close()
