@@ -19,6 +19,8 @@ from tests.browser.driver import DEEP_QUERY, chromium, wait_for_rest
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 PROJECTOR, NARROW = (1280, 720), (900, 1000)
+LETTERS_OF = """(selector) => Math.min(...deepQuery(selector).map((text) =>
+  parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
 TEXT = "There was once a fox and a wolf. The fox said to the king no"
 
 
@@ -80,6 +82,7 @@ def test_the_card_of_a_head_is_all_in_sight(
     expect(box.locator(".writers [data-to]").first).to_be_visible()
     assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight")
     assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate(LETTERS_OF, '[data-panel="head-card"] figure text') >= 12
     sides = "all => all.map((each) => Math.min(each.offsetWidth, each.offsetHeight))"
     assert min(box.locator(".writers [data-to]").evaluate_all(sides)) >= 24
     page.close()
@@ -113,6 +116,17 @@ def test_two_models_show_that_their_losses_go_on(launched: BrowserContext, addre
     expect(losses).to_have_class("scroll wide more-behind")
     losses.evaluate("(node) => node.scrollTo(10_000, 0)")
     expect(losses).to_have_class("scroll wide more-before")
+    page.close()
+
+
+def test_a_long_token_does_not_cut_the_weight_beside_it(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, f"{address}/?model=fairytales", PROJECTOR)
+    read = page.locator(".reads > span").first
+    read.locator("b").evaluate("(token) => { token.firstChild.data = '␣understandingly'; }")
+    ends = "(part) => [part.parentElement, part].map((each) => each.getBoundingClientRect().right)"
+    line, weight = read.locator("span").evaluate(ends)
+    assert weight <= line
+    assert read.locator("b").evaluate("(token) => token.scrollWidth > token.clientWidth")  # its end is left out
     page.close()
 
 

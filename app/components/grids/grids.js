@@ -17,6 +17,7 @@ function build(root, view) {
   view.readout = el("p", { class: "readout soft number" });
   view.parts = new Map();
   root.append(view.told, view.listed, view.place, view.readout);
+  view.mark = showMore(view, view.place);
   arrowsMove(view.listed);
   view.listed.addEventListener("click", (event) => removeAt(view, event.target.closest("button")));
   view.place.addEventListener("click", (event) => clicked(view, event));
@@ -124,6 +125,7 @@ function draw(view) {
     drawCells(view, part, grid);
     part.mark();
   });
+  view.mark();
 }
 
 export default function (component) {

@@ -25,13 +25,12 @@ function build(root, view) {
     if (atLeft.parentElement !== left) left.append(atLeft);
     if (atRight.parentElement !== right) right.append(atRight);
     view.root.classList.toggle("tall", isTall());
+    view.curve.replaceChildren(curve(view.data.by_distance));
+    drawPattern(view);
   };
   root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);
-  listen(view, "resize", () => {
-    view.arrange();
-    drawPattern(view);
-  });
+  listen(view, "resize", view.arrange);
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-to]");
     if (button) report(view, { kind: "head", layer: Number(button.dataset.layer), head: Number(button.dataset.head) });
@@ -64,8 +63,6 @@ export default function (component) {
   parts.ratios.replaceChildren(ratios(data.ratios));
   parts.writers.replaceChildren(writers(data.writers));
   parts.loss.replaceChildren(...loss(data.loss));
-  view.curve.replaceChildren(curve(data.by_distance));
   view.arrange();
-  drawPattern(view);
   return cleanup(component);
 }
