@@ -20,6 +20,7 @@ from streamlit import config
 
 from app.guard import door
 from app.stores.settings import PAGES
+from tests.app.stranger import finished
 from tests.browser.driver import ROOT, free_port, wait_for
 
 
@@ -93,7 +94,7 @@ def test_who_is_let_in(prefix: str, class_server: None, monkeypatch: pytest.Monk
         ("/_stcore/metrics", "other.test", "0", 400),
     ):
         monkeypatch.setenv("GPTSCOPE_SHARED", shared)
-        assert asyncio.run(status_at(door.Door(Inside()), prefix + path, host)) == status, (path, host)
+        assert finished(status_at(door.Door(Inside()), prefix + path, host)) == status, (path, host)
 
 
 def test_an_address_has_so_many_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ def test_an_address_has_so_many_pages(class_server: None, monkeypatch: pytest.Mo
         assert await status_at(at, "/") == 200
         assert not at._open
 
-    asyncio.run(comes_and_goes())
+    finished(comes_and_goes())
 
 
 def test_no_class_meets_the_number_of_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,13 @@ def open_page(
 
 
 def put_away(page: Page) -> None:
-    """Leave a page, and keep its tab for another one: not a tab with a script of its own, which would run there too."""
+    """Leave a page, and keep its tab for another one: not a tab with a script of its own, which would run there too.
+
+    Nor one of which the browser will soon forget the first pages: it counts fifty at most.
+    """
+    if page.evaluate("history.length") > 30:
+        page.close()
+        return
     page.evaluate("sessionStorage.clear()")
     page.goto("about:blank")
     page.mouse.move(0, 0)  # where it stands in a new tab

@@ -185,9 +185,9 @@ def test_the_link_that_is_copied_leads_to_the_page_on_the_screen(page: Page) -> 
 
 
 def test_back_from_another_page_is_one_press_also_right_after_a_key(page: Page) -> None:
+    entries = page.evaluate("history.length")
     type_at_the_end(page, "e y")
     wait_for_numbers(page, PROMPT + "e y")
-    entries = page.evaluate("history.length")
     page.get_by_text("About this model").first.click()  # before the address is written
     page.get_by_text("layers × heads").wait_for()
     wait_for_address(page, prompt=PROMPT + "e y")

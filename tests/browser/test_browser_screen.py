@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, capture, generate
@@ -177,10 +177,13 @@ def test_links_show_the_locked_token_s_own(page: Page) -> None:
 
 
 def test_the_stage_takes_the_window_and_gives_it_back(page: Page) -> None:
-    before = page.locator('[data-role="plot"]').bounding_box()
+    plot, stage = page.locator('[data-role="plot"]'), page.locator(".stage[data-width]")
+    before = plot.bounding_box()
     page.get_by_role("button", name="whole window").click()
-    page.wait_for_timeout(500)
-    assert not page.locator('[data-panel="prediction"]').is_visible()
+    expect(stage).to_have_attribute("data-width", "window")
+    expect(page.locator('[data-panel="prediction"]')).to_be_hidden()
+    assert plot.bounding_box() != before
     page.get_by_role("button", name="whole window").click()
-    page.wait_for_timeout(500)
-    assert page.locator('[data-role="plot"]').bounding_box() == before
+    expect(stage).not_to_have_attribute("data-width", "window")
+    page.wait_for_timeout(500)  # for the plot to be drawn at its size
+    assert plot.bounding_box() == before
