@@ -108,10 +108,9 @@ def background_turn(owner: str, work: float = 0.0, threads: int | None = None) -
 def _having(
     person: str, work: float, threads: int | None, waiting: Callable[[Wait], None] | None, background: bool
 ) -> Iterator[Turn]:
-    number = threads or (_THREADS if work > MUCH else 1)
-
-    def entered() -> None:
-        torch.set_num_threads(number)
+    def entered(shared: bool) -> None:
+        # Where others type, too, a large run on all cores takes those from what their pages need beside the turn.
+        torch.set_num_threads(threads or (_THREADS if work > MUCH and not shared else 1))
 
     speed = _MEASURED.speed
     seconds = speed.seconds(Cost(flops=2 * work)) if speed else 0.0

@@ -27,6 +27,7 @@ PATIENCE = 0.25
 """Seconds of waiting after which a person is told, and between one telling and the next."""
 
 Clock = Callable[[], float]
+Entered = Callable[[bool], None]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class Line:
         passed = (self._clock() if now is None else now) - when
         return seconds * 0.5 ** (passed / HALF_LIFE)
 
+    def shared(self, place: Place) -> bool:
+        """Tell if others have computed much lately: what they need beside their turns is then not to be taken."""
+        now = self._clock()
+        return sum(self.had(person, now) for person in self._had if person != place.person) > LITTLE
+
     def rank(self, place: Place, now: float) -> float:
         """Return the rank in seconds; the lowest comes next."""
         behind = BEHIND if place.background else 0.0
@@ -135,7 +141,7 @@ class Line:
 class Turn:
     """The turn that one has; long work pauses between its pieces."""
 
-    def __init__(self, turns: Turns, place: Place, entered: Callable[[], None]) -> None:
+    def __init__(self, turns: Turns, place: Place, entered: Entered) -> None:
         self._turns, self._place, self._entered = turns, place, entered
 
     def pause(self) -> None:
@@ -157,7 +163,7 @@ class Turns:
         seconds: float = 0.0,
         *,
         background: bool = False,
-        entered: Callable[[], None] = lambda: None,
+        entered: Entered = lambda shared: None,
         waiting: Callable[[Wait], None] | None = None,
     ) -> Iterator[Turn]:
         """Wait for a turn, and have it inside of the context; however that is left, the next one comes.
@@ -166,7 +172,7 @@ class Turns:
             person: who asks.
             seconds: what it will take, as far as it is known.
             background: True for work that nobody looks at meanwhile.
-            entered: is called whenever the turn begins, or goes on after a pause.
+            entered: is called whenever the turn begins, or goes on after a pause, with True where others compute, too.
             waiting: is called every now and then while one waits; what it raises ends the waiting.
 
         >>> turns = Turns()
@@ -178,7 +184,7 @@ class Turns:
             with self._lock:
                 self._line.join(place)
             self._wait(place, waiting)
-            entered()
+            entered(self._line.shared(place))
             yield Turn(self, place, entered)
         finally:
             with self._lock:
@@ -188,14 +194,14 @@ class Turns:
         """Return how many wait."""
         return len(self._line.waiting)
 
-    def _pause(self, place: Place, entered: Callable[[], None]) -> None:
+    def _pause(self, place: Place, entered: Entered) -> None:
         if not self._line.waiting:  # read without the lock: it is asked often, and the next time is soon
             return
         with self._lock:
             paused = self._line.pause(place)
         if paused:
             place.granted.wait()
-            entered()
+            entered(self._line.shared(place))
 
     def _wait(self, place: Place, waiting: Callable[[Wait], None] | None) -> None:
         while not place.granted.wait(PATIENCE if waiting else None):

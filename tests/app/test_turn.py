@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from app.session.actions import Type
 from app.session.explorer import Explorer
 from app.state import server
+from app.stores.turns import Turns
 from gptcore import Checkpoint
 from tests.browser.driver import ROOT
 
@@ -20,6 +22,7 @@ from tests.browser.driver import ROOT
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
     monkeypatch.setattr(server, "_THREADS", 3)
+    monkeypatch.setattr(server, "_TURNS", Turns())  # in which nobody else has computed
     yield
     torch.set_num_threads(before)
 
@@ -28,6 +31,18 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_small_work_has_one_thread_and_large_work_all(work: float, threads: int) -> None:
     with server.turn(work):
         assert torch.get_num_threads() == threads
+
+
+def test_large_work_beside_others_has_one_thread() -> None:
+    def other() -> None:
+        with server.turn():
+            time.sleep(1.1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    with server.turn(server.MUCH + 1):
+        assert torch.get_num_threads() == 1
 
 
 def test_a_key_has_one_thread_and_a_pasted_page_all(shakespeare: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
