@@ -108,9 +108,9 @@ def background_turn(owner: str, work: float = 0.0, threads: int | None = None) -
 def _having(
     person: str, work: float, threads: int | None, waiting: Callable[[Wait], None] | None, background: bool
 ) -> Iterator[Turn]:
-    def entered(shared: bool) -> None:
+    def entered(crowded: bool) -> None:
         # Where others type, too, a large run on all cores takes those from what their pages need beside the turn.
-        torch.set_num_threads(threads or (_THREADS if work > MUCH and not shared else 1))
+        torch.set_num_threads(threads or (_THREADS if work > MUCH and not crowded else 1))
 
     speed = _MEASURED.speed
     seconds = speed.seconds(Cost(flops=2 * work)) if speed else 0.0

@@ -62,7 +62,7 @@ class Line:
         self._clock = clock
         self.waiting: list[Place] = []
         self.holder: Place | None = None
-        self._had: dict[str, tuple[float, float]] = {}
+        self._had: dict[str, tuple[float, float, bool]] = {}
         self._withdrawn: dict[str, float] = {}
 
     def join(self, place: Place) -> None:
@@ -98,14 +98,18 @@ class Line:
 
     def had(self, person: str, now: float | None = None) -> float:
         """Return the seconds that a person has computed, the older the less of them."""
-        seconds, when = self._had.get(person, (0.0, 0.0))
+        seconds, when, _ = self._had.get(person, (0.0, 0.0, False))
         passed = (self._clock() if now is None else now) - when
         return seconds * 0.5 ** (passed / HALF_LIFE)
 
-    def shared(self, place: Place) -> bool:
-        """Tell if others have computed much lately: what they need beside their turns is then not to be taken."""
+    def crowded(self, place: Place) -> bool:
+        """Tell if others have computed much lately: what their pages need beside their turns is then not to be taken.
+
+        Work that nobody looks at does not count: it stands still while this one computes.
+        """
         now = self._clock()
-        return sum(self.had(person, now) for person in self._had if person != place.person) > LITTLE
+        others = (name for name, (_, _, background) in self._had.items() if name != place.person and not background)
+        return sum(self.had(person, now) for person in others) > LITTLE
 
     def rank(self, place: Place, now: float) -> float:
         """Return the rank in seconds; the lowest comes next."""
@@ -134,8 +138,12 @@ class Line:
         now = self._clock()
         used = now - place.started
         place.started, place.seconds = now, max(0.0, place.seconds - used)
-        kept = {person: (had, now) for person in self._had if (had := self.had(person, now)) > FORGOTTEN}
-        self._had = kept | {place.person: (self.had(place.person, now) + used, now)}
+        kept = {
+            person: (had, now, background)
+            for person, (_, _, background) in self._had.items()
+            if (had := self.had(person, now)) > FORGOTTEN
+        }
+        self._had = kept | {place.person: (self.had(place.person, now) + used, now, place.background)}
 
 
 class Turn:
@@ -163,7 +171,7 @@ class Turns:
         seconds: float = 0.0,
         *,
         background: bool = False,
-        entered: Entered = lambda shared: None,
+        entered: Entered = lambda crowded: None,
         waiting: Callable[[Wait], None] | None = None,
     ) -> Iterator[Turn]:
         """Wait for a turn, and have it inside of the context; however that is left, the next one comes.
@@ -172,7 +180,8 @@ class Turns:
             person: who asks.
             seconds: what it will take, as far as it is known.
             background: True for work that nobody looks at meanwhile.
-            entered: is called whenever the turn begins, or goes on after a pause, with True where others compute, too.
+            entered: is called whenever the turn begins, or goes on after a pause, with True where others
+                compute much, too.
             waiting: is called every now and then while one waits; what it raises ends the waiting.
 
         >>> turns = Turns()
@@ -184,7 +193,7 @@ class Turns:
             with self._lock:
                 self._line.join(place)
             self._wait(place, waiting)
-            entered(self._line.shared(place))
+            self._enter(place, entered)
             yield Turn(self, place, entered)
         finally:
             with self._lock:
@@ -201,7 +210,12 @@ class Turns:
             paused = self._line.pause(place)
         if paused:
             place.granted.wait()
-            entered(self._line.shared(place))
+            self._enter(place, entered)
+
+    def _enter(self, place: Place, entered: Entered) -> None:
+        with self._lock:
+            crowded = self._line.crowded(place)
+        entered(crowded)
 
     def _wait(self, place: Place, waiting: Callable[[Wait], None] | None) -> None:
         while not place.granted.wait(PATIENCE if waiting else None):

@@ -123,11 +123,22 @@ def test_who_computes_beside_others_is_told_so() -> None:
     world = World()
     world.run([(0.0, "large", 5.0)], until=5.0)
     large = Place("large", 1.0, world.clock.now)
-    assert not world.line.shared(large)  # what one has had oneself does not count
+    assert not world.line.crowded(large)  # what one has had oneself does not count
     world.run([(5.0 + 0.1 * i, f"small {i % 5}", 0.09) for i in range(20)], until=9.0)
-    assert world.line.shared(large)
+    assert world.line.crowded(large)
     world.clock.now += 60.0
-    assert not world.line.shared(large)
+    assert not world.line.crowded(large)
+
+
+def test_work_that_nobody_looks_at_is_no_crowd() -> None:
+    clock = Clock()
+    line = Line(clock)
+    for background in (True, False):
+        other = Place("other", 5.0, clock.now, background)
+        line.join(other)
+        clock.now += 5.0
+        line.leave(other)
+        assert line.crowded(Place("large", 1.0, clock.now)) is not background
 
 
 def test_background_work_lets_everybody_go_before() -> None:
@@ -197,7 +208,7 @@ def test_whatever_ends_a_turn_the_next_one_comes(error: type[BaseException]) -> 
     turns = Turns()
     with pytest.raises(error), turns.turn("a"):
         raise error
-    with pytest.raises(error), turns.turn("a", entered=lambda shared: (_ for _ in ()).throw(error)):
+    with pytest.raises(error), turns.turn("a", entered=lambda crowded: (_ for _ in ()).throw(error)):
         pytest.fail("it did not begin")
     with turns.turn("b"):
         pass
@@ -211,7 +222,7 @@ def test_a_pause_lets_the_one_who_waits_go_first() -> None:
         with turns.turn("short"):
             order.append("short")
 
-    with turns.turn("long", 2.0, entered=lambda shared: order.append("long")) as turn:
+    with turns.turn("long", 2.0, entered=lambda crowded: order.append("long")) as turn:
         thread = threading.Thread(target=short)
         thread.start()
         while not turns.waiting():
