@@ -6,7 +6,6 @@ import torch
 
 from app.panels.token_words import visible
 from app.session.prompt_run import Shown
-from gptcore import architecture
 from gptcore.analysis.direct_effect import direct_effect
 
 Fact = tuple[str, str, str]
@@ -18,7 +17,7 @@ SAME = 0.1
 
 def shares_before(run: Shown, position: int, temperature: float, tokens: list[int]) -> list[float]:
     """Return the probabilities of these tokens in the run without the changes."""
-    shares = torch.softmax(_logits_before(run, position).double() / temperature, dim=-1)
+    shares = torch.softmax(run.logits_before(position).double() / temperature, dim=-1)
     return [float(share) for share in shares[tokens]]
 
 
@@ -27,7 +26,7 @@ def divergence(run: Shown, position: int) -> float:
 
     It is the sum of p ln (p / q) over all tokens, p without the changes, q with them.
     """
-    before = torch.log_softmax(_logits_before(run, position).double(), dim=-1)
+    before = torch.log_softmax(run.logits_before(position).double(), dim=-1)
     after = torch.log_softmax(run.logits_at(position).double(), dim=-1)
     share = before.exp()
     return float(torch.where(share > 0, share * (before - after), 0.0).sum())
@@ -61,7 +60,7 @@ def effect(run: Shown, position: int) -> tuple[str, str] | None:
     Later parts make the two differ: they repair a loss, or lose besides. None where a change is of a tensor that adds
     nothing to the stream by itself, such as a pattern.
     """
-    before, after = _logits_before(run, position), run.logits_at(position)
+    before, after = run.logits_before(position), run.logits_at(position)
     token = int(before.argmax())
     edits = [edit for edit in run.trace.edits if edit.how != "patch"]  # which keeps patterns
     try:
@@ -108,7 +107,7 @@ def _signed(number: float) -> str:
 
 def _first(run: Shown, position: int) -> Fact:
     """Return what became of the token that the model would say without the changes."""
-    before = _logits_before(run, position).double().softmax(dim=-1)
+    before = run.logits_before(position).double().softmax(dim=-1)
     token = int(before.argmax())
     after = run.logits_at(position).double().softmax(dim=-1)
     meaning = "the most likely token without the changes: its probability without → with them, at temperature 1"
@@ -123,9 +122,3 @@ def _share(probability: float) -> str:
     ('32.2%', '< 0.1%', '0.0%')
     """
     return "< 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
-
-
-def _logits_before(run: Shown, position: int) -> torch.Tensor:
-    """Return the logits of a position without the changes, (V,)."""
-    logits = architecture(run.trace.config).named("logits")
-    return run.unchanged.rows(logits, position, position + 1)[0, 0]

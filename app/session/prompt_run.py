@@ -239,13 +239,21 @@ class Shown:
 
     def logits_at(self, position: int) -> torch.Tensor:
         """Return the logits of one position of the context, (V,); read once for all panels."""
-        if position not in self._logits:
-            logits = architecture(self.trace.config).named("logits")
-            self._logits[position] = self.trace.rows(logits, position, position + 1)[0, 0]
-        return self._logits[position]
+        return self._read(self.trace, position)
+
+    def logits_before(self, position: int) -> torch.Tensor:
+        """Return the logits of one position in the run without the changes, (V,); read once for all panels."""
+        return self._read(self.unchanged, position)
+
+    def _read(self, trace: Trace, position: int) -> torch.Tensor:
+        key = id(trace), position
+        if key not in self._logits:
+            logits = architecture(trace.config).named("logits")
+            self._logits[key] = trace.rows(logits, position, position + 1)[0, 0]
+        return self._logits[key]
 
     @cached_property
-    def _logits(self) -> dict[int, torch.Tensor]:
+    def _logits(self) -> dict[tuple[int, int], torch.Tensor]:
         return {}
 
     def likely(self, position: int, count: int) -> list[int]:
@@ -254,8 +262,7 @@ class Shown:
 
     def likely_unchanged(self, position: int, count: int) -> list[int]:
         """Return the most likely tokens after a position in the run without the changes, best first."""
-        logits = architecture(self.trace.config).named("logits")
-        return _best(self.unchanged.rows(logits, position, position + 1)[0, 0], count)
+        return _best(self.logits_before(position), count)
 
 
 def _best(logits: torch.Tensor, count: int) -> list[int]:

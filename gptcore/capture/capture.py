@@ -68,9 +68,7 @@ def capture(
     >>> without["transformer.h.1.resid_post"].equal(without["transformer.h.1.resid_mid"])
     True
     """
-    if isinstance(names, str):
-        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
-    edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
+    edits = _checked(names, edits)
     with torch.inference_mode(False):  # whose tensors could not be written to afterwards
         gpt = model_of(model)
         other = exchanged(gpt)
@@ -128,6 +126,7 @@ def capture_both(
     >>> plain.reused, changed.reused, changed.edits == tuple(edits)
     (3, 3, True)
     """
+    edits = _checked(names, edits)
     with torch.inference_mode(False):
         gpt = model_of(model)
         if exchanged(gpt):
@@ -135,7 +134,13 @@ def capture_both(
             return plain, capture(model, ids, names=names, edits=edits, previous=_nearer(previous[1], plain, edits))
         tokens, wanted = checked_ids(gpt, ids), stored.wanted(gpt.config, names)
         with eagerly(gpt):
-            return _both(_Capture(gpt, tokens, wanted, ()), _Capture(gpt, tokens, wanted, tuple(edits)), previous)
+            return _both(_Capture(gpt, tokens, wanted, ()), _Capture(gpt, tokens, wanted, edits), previous)
+
+
+def _checked(names: Sequence[str] | None, edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    if isinstance(names, str):
+        raise ValueError(f"names is a list of names, got the text {names!r}; pass [{names!r}]")
+    return (edits,) if isinstance(edits, Edit) else tuple(edits)
 
 
 def _both(one: _Capture, other: _Capture, previous: tuple[Trace, Trace]) -> tuple[Trace, Trace]:
@@ -143,7 +148,7 @@ def _both(one: _Capture, other: _Capture, previous: tuple[Trace, Trace]) -> tupl
     if not starts[0] or starts[0] != starts[1]:
         plain = one.after(previous[0])
         return plain, other.after(_nearer(previous[1], plain, other.edits))
-    layer = min(_layer(one.config, name) for name in other.bound)
+    layer = min((_layer(one.config, name) for name in other.bound), default=one.config.n_layer)
     before = previous[0]._values, previous[1]._values
     run = PairedRun(one.model, one.tokens, other.bound, layer, before, starts[0])
     with torch.no_grad():
@@ -156,9 +161,9 @@ def _both(one: _Capture, other: _Capture, previous: tuple[Trace, Trace]) -> tupl
     )
 
 
-def _nearer(changed: Trace, plain: Trace, edits: Sequence[Edit]) -> Trace:
+def _nearer(changed: Trace, plain: Trace, edits: tuple[Edit, ...]) -> Trace:
     """Return the run that one under these edits has more in common with."""
-    return changed if changed.edits == tuple(edits) else plain
+    return changed if changed.edits == edits else plain
 
 
 class _Capture:
@@ -205,14 +210,11 @@ class _Capture:
 
     def _grown(self, previous: Trace, common: int) -> Trace:
         """Return the trace of a text that begins like another one, under the same edits."""
-        banks, cached = previous._banks, previous._cached
-        if common < previous.T:
-            banks = banks.cut(common)
         if common == self.T:  # a text deleted from its end: nothing to run
             logits = previous._last_logits if common == previous.T else None
-            return self._trace(banks, logits, common, previous._weights, cached)
-        made, logits, _ = self._run(previous, common, cached)
-        return self._trace(banks.grown(made, self.T - common), logits, common, previous._weights, cached)
+            return self._trace(_cut(previous, common), logits, common, previous._weights, previous._cached)
+        made, logits, _ = self._run(previous, common, previous._cached)
+        return self.longer(previous, common, made, logits)
 
     def goes_on(self, previous: Trace) -> int:
         """Return the rows that are taken over where only new ones follow, of the same tensors and edits; else 0."""
@@ -223,9 +225,9 @@ class _Capture:
 
     def longer(self, previous: Trace, common: int, made: dict[str, Tensor], logits: Tensor | None) -> Trace:
         """Return the trace of a text that goes on from another one, whose new rows were made."""
-        banks = previous._banks.cut(common) if common < previous.T else previous._banks
-        rows = self._cacheable(made, self.wanted)
-        return self._trace(banks.grown(rows, self.T - common), logits, common, previous._weights, self.wanted)
+        rows = self._cacheable(made, previous._cached)
+        banks = _cut(previous, common).grown(rows, self.T - common)
+        return self._trace(banks, logits, common, previous._weights, previous._cached)
 
     def _changed(self, previous: Trace) -> Trace:
         """Return the trace of other edits: of the same ids, once `previous` was brought to them."""
@@ -338,6 +340,11 @@ class _Capture:
         thirds = rows.view(*rows.shape[:2], 3, self.config.n_head, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, t, D)
         _, k, v = thirds.unbind(0)
         return k, v
+
+
+def _cut(trace: Trace, count: int) -> Banks:
+    """Return the first rows of what a trace caches."""
+    return trace._banks.cut(count) if count < trace.T else trace._banks
 
 
 def _layer(config: GPTConfig, name: str) -> int:

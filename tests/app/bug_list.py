@@ -223,8 +223,8 @@ BUGS: Final = (
     Bug(
         "the logits of the position before the last",
         "session/prompt_run.py",
-        "self.trace.rows(logits, position, position + 1)[0, 0]",
-        "self.trace.rows(logits, max(0, position - 1), max(1, position))[0, 0]",
+        "= trace.rows(logits, position, position + 1)[0, 0]",
+        "= trace.rows(logits, max(0, position - 1), max(1, position))[0, 0]",
         f"{SENT}::test_the_next_tokens_are_the_softmax_of_the_followed_logits",
     ),
     Bug(

@@ -137,6 +137,19 @@ def test_logits_that_are_edited_themselves() -> None:
     torch.testing.assert_close(changed.logits, 2 * plain.logits)
 
 
+def test_no_edits_are_two_equal_runs_and_one_edit_needs_no_list() -> None:
+    model = twin(reference())
+    plain, changed = both(model, PROMPT[:8], [], started(model, PROMPT[:7], []))
+    assert plain.reused == changed.reused == 7
+    assert_as_by_hand(plain, [])
+    assert_as_by_hand(changed, [])
+    edit = edit_of(model, HEAD)
+    _, one = capture_both(model, torch.tensor([PROMPT[:8]]), edit, previous=(plain, changed))  # type: ignore[arg-type]
+    assert_as_by_hand(one, [HEAD])
+    with pytest.raises(ValueError, match="list of names"):
+        capture_both(model, [1], [], names="lm_head", previous=(plain, changed))
+
+
 def test_an_edit_that_cannot_be_applied_is_refused() -> None:
     model = twin(reference())
     with pytest.raises(ValueError, match="head"):
