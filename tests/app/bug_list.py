@@ -714,6 +714,13 @@ BUGS: Final = (
         "clamp(layer + down, 0, n_layer - 1) * n_layer",
         f"{DRAWN}::test_the_arrow_keys_go_from_head_to_head",
     ),
+    Bug(
+        "the card says that a head is off which is not",
+        "views/lab/heads/card.py",
+        "off=(layer, head) in off(me)",
+        "off=bool(off(me))",
+        f"{RANKING}::test_the_card_of_a_head_switches_it_off_too",
+    ),
     # ---- in the browser: tokens ----
     Bug(
         "a text that was typed into a box that was taken away is lost",
@@ -1364,8 +1371,8 @@ BUGS: Final = (
     Bug(
         "a switch of the list changes the head beside it",
         "views/lab/heads/switching.py",
-        'return Edit(me.arch.named("weighted values", layer), "zero", head=head)',
-        'return Edit(me.arch.named("weighted values", layer), "zero", head=me.location.head)',
+        'me.arch.named("weighted values", layer)], head)',
+        'me.arch.named("weighted values", layer)], (head + 1) % me.arch.config.n_head)',
         f"{RANKING}::test_a_switch_is_a_change_of_the_run_that_the_list_tells_of",
     ),
     # ---- two prompts, two models ----

@@ -569,6 +569,7 @@ def _page() -> None:
         ratios=[],
         writers=[],
         loss={"about": "a text", "loss": None, "without": None, "asked": "Measure"},
+        off=False,
     )
     cells: ui.Grid = {"id": "g", "title": "Cells", "rows": ["a"], "cols": ["b", "c"], "values": [[0.5, float("nan")]]}
     ui.grids([cells], key="grids", text="ab", origin="o", label="cells")

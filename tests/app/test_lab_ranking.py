@@ -15,6 +15,7 @@ from tests.app.test_lab_heads import Lab
 from tests.lopsided import LONG, lopsided, run_of, seen
 
 LIST = "lab heads ranking"
+CARD = "lab head card"
 
 
 @pytest.fixture
@@ -73,6 +74,20 @@ def test_a_switch_is_a_change_of_the_run_that_the_list_tells_of(page: Lab) -> No
     page.report(LIST, kind="back")
     assert not page.me.changes
     page.report(LIST, kind="off", layer=99, head=True)
+    assert not page.me.changes
+
+
+def test_the_card_of_a_head_switches_it_off_too(page: Lab) -> None:
+    assert page.data("head_card")["off"] is False
+    page.report(CARD, kind="off", layer=1, head=3)
+    sent = page.data("head_card")
+    assert (sent["layer"], sent["head"], sent["off"]) == (1, 3, True)
+    assert [change.edit for change in page.me.changes] == [Edit("transformer.h.1.attn.z", "zero", head=3)]
+    page.report(CARD, kind="head", layer=0, head=1)
+    assert page.data("head_card")["off"] is False and len(page.me.changes) == 1
+    page.report(CARD, kind="off", layer=1, head=3)
+    assert not page.me.changes
+    page.report(CARD, kind="off", layer=1, head=99)
     assert not page.me.changes
 
 

@@ -74,7 +74,8 @@ class HeadCardEvent(TypedDict, total=False):
     """The state of the card after a click, under "event"; act once per `seq`."""
 
     kind: str
-    """"head" another head's card, "explore" this head on Explore, "measure" the loss without it."""
+    """"head" another head's card, "explore" this head on Explore, "off" it switched off or on again, "measure" the loss
+    without it."""
     layer: int
     head: int
     seq: int
@@ -97,6 +98,7 @@ def head_card(
     ratios: Sequence[CardRatio],
     writers: Sequence[CardWriters],
     loss: CardLoss,
+    off: bool,
 ) -> None:
     """Mount the card. It reports a `HeadCardEvent`.
 
@@ -116,6 +118,7 @@ def head_card(
         ratios: what its weights say.
         writers: the heads that it reads from.
         loss: what is lost without it.
+        off: True where it is switched off in the run of the prompt.
     """
     size = len(pixels)
     if pixels.shape != (size, size) or size > MAX_SIZE:
@@ -135,5 +138,6 @@ def head_card(
         "ratios": list(ratios),
         "writers": list(writers),
         "loss": loss,
+        "off": off,
     }
     _CARD(key=key, data=check_payload({**numbers(data), "pixels": pixels.ravel()}))

@@ -10,7 +10,8 @@ function build(root, view) {
   root.classList.add("card");
   view.title = el("h2");
   view.summary = el("p", { class: "summary" });
-  view.explore = el("button", { type: "button", class: "quiet push", "data-role": "show-head", onclick: () => tell(view, "explore") }, "Show on Explore");
+  view.explore = el("button", { type: "button", class: "quiet", "data-role": "show-head", onclick: () => tell(view, "explore") }, "Show on Explore");
+  view.off = el("button", { type: "button", class: "quiet push", "data-role": "card-switch", onclick: () => tell(view, "off") });
   view.canvas = el("canvas", { role: "img" });
   view.curve = el("div");
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
@@ -28,7 +29,7 @@ function build(root, view) {
     view.curve.replaceChildren(curve(view.data.by_distance));
     drawPattern(view);
   };
-  root.append(el("header", {}, view.title, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
+  root.append(el("header", {}, view.title, view.off, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
   view.redraw = () => drawPattern(view);
   listen(view, "resize", view.arrange);
   root.addEventListener("click", (event) => {
@@ -54,6 +55,8 @@ export default function (component) {
   put(view.root, "data-head", `${data.layer}.${data.head}`);
   write(view.title, `Head ${data.layer}.${data.head}`);
   write(view.summary, data.summary);
+  write(view.off, data.off ? "Switch on" : "Switch off");
+  put(view.off, "title", data.off ? "let the head write again" : "see what the model says without this head: a change that stays on Explore");
   put(view.canvas, "aria-label", `The pattern of head ${data.layer}.${data.head} on this prompt`);
   parts.scores.replaceChildren(scores(data.scores));
   parts.here.replaceChildren(...edges(`from ${data.position}`, data.looks_here, false));

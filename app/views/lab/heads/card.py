@@ -16,6 +16,7 @@ from app.views.explore import explore
 from app.views.lab.fitting import fits
 from app.views.lab.heads import choices, finder, measuring
 from app.views.lab.heads.code import told
+from app.views.lab.heads.switching import off, switch
 from app.views.lab.heads.waiting import progress, waiting
 from gptcore import analysis
 
@@ -28,12 +29,14 @@ def hear(me: Explorer) -> None:
     """Do what was clicked in the card."""
     event = reports.new(KEY)
     match event:
-        case {"kind": "head" | "explore" as kind, "layer": int(layer), "head": int(head)}:
+        case {"kind": "head" | "explore" | "off" as kind, "layer": int(layer), "head": int(head)}:
             found = choices.place(f"{layer}.{head}", me)
-            if found and kind == "head":
-                choices.choose_head(*found)
-            elif found:
-                choices.choose_head(*found)
+            if found is None:
+                return
+            choices.choose_head(*found)
+            if kind == "off":
+                switch(me, *found)
+            elif kind == "explore":
                 me.apply(PickHead(*found))
                 st.switch_page(st.Page(explore, default=True))
         case {"kind": "measure"}:
@@ -59,7 +62,7 @@ def card(me: Explorer, layer: int, head: int) -> None:
     found = head_card_lines.lines(
         made, config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
     )
-    components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], **found)
+    components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], off=(layer, head) in off(me), **found)
     known = measuring.known(me, "losses")
     if known is not None and not known.finished and head_axes.needs("loss", "") not in finder.needed():
         progress(me, "losses")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.session.actions import Action
 from app.session.change_actions import AddChange, RemoveChange
-from app.session.changes import Change
+from app.session.changes import Change, switching_off
 from app.session.explorer import Explorer
 from app.state import server
 from gptcore import Edit
@@ -24,7 +24,9 @@ def switch(me: Explorer, layer: int, head: int) -> None:
 
 def switched_off(me: Explorer, layer: int, head: int) -> Edit:
     """Return the change that switches a head off, as Explore's own button makes it."""
-    return Edit(me.arch.named("weighted values", layer), "zero", head=head)
+    made = switching_off(me.arch, me.arch.nodes[me.arch.named("weighted values", layer)], head)
+    assert made is not None, "a head's output can be switched off"
+    return made
 
 
 def off(me: Explorer) -> frozenset[tuple[int, int]]:
