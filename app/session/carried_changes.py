@@ -27,8 +27,8 @@ def carried(screen: Screen, model: Model, before: Screen, model_before: Model) -
             continue
         kept = {change.key for change in listed.changes}
         left = [change for change in wanted.changes if change.key not in kept]
-        told = _told(left, len(wanted.changes), model_before.arch)
-        return replace(after, past=_past(before, model.arch, listed), gone=told)
+        told = (_told(left, len(wanted.changes), model_before.arch), _stays(listed, model.arch))
+        return replace(after, past=_past(before, model.arch, listed), gone=" ".join(filter(None, told)))
     return screen
 
 
@@ -67,8 +67,20 @@ def _told(left: list[Change], of: int, arch: Architecture) -> str:
     """Return which changes are gone, in the words of the model that had them; "" where none are."""
     if not left:
         return ""
-    names = [words(change.edit, arch) for change in left[:MOST_TOLD]] + ["…"][: len(left) > MOST_TOLD]
     which = "The change" if of == 1 else "All changes" if len(left) == of else f"{len(left)} of {of} changes"
     does = "does" if len(left) == 1 else "do"
     gone = "it is" if len(left) == 1 else "they are"
-    return f"{which} of the run {does} not fit this model; {gone} gone: {', '.join(names)}."
+    return f"{which} of the run {does} not fit this model; {gone} gone: {_names(left, arch)}."
+
+
+def _stays(listed: ChangeList, arch: Architecture) -> str:
+    """Return which changes were taken over and are on, so that nobody takes their numbers for the model's own."""
+    on = [] if listed.muted else [change for change in listed.changes if change.on]
+    if not on:
+        return ""
+    return f"Taken over from the model before: {_names(on, arch)}. “remove all” shows this model as it is."
+
+
+def _names(changes: list[Change], arch: Architecture) -> str:
+    names = [words(change.edit, arch) for change in changes[:MOST_TOLD]] + ["…"][: len(changes) > MOST_TOLD]
+    return ", ".join(names)

@@ -157,7 +157,7 @@ class ForgetChanges(Action):
 
 @dataclass(frozen=True)
 class CloseGone(Action):
-    """The sentence on changes that do not fit the model was read."""
+    """The sentence on changes of the model before was read."""
 
     def after(self, screen: Screen, model: Model) -> Screen:
         return replace(screen, gone="") if screen.gone else screen

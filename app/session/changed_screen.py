@@ -63,4 +63,5 @@ def under(screen: Screen, model: Model, listed: ChangeList) -> Screen:
     stage = with_stage(screen.location, screen.look.scale, model.arch, model.limits)
     made = (run.checkpoint, run.text, run, listed.wishes, listed.keeps, model.limits, stage)
     shown = run if alike else Shown.of(*made)
-    return replace(screen, shown=shown, listed=listed)
+    gone = screen.gone if listed.changes else ""  # with the last change goes what was told of those taken over
+    return replace(screen, shown=shown, listed=listed, gone=gone)

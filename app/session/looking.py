@@ -170,7 +170,7 @@ class Looking:
 
     @property
     def gone(self) -> str:
-        """A sentence on changes that do not fit this model; "" for none, or once it was closed."""
+        """A sentence on changes of the model before: those taken over, those that do not fit; "" once it was closed."""
         return self._screen.gone
 
     @property

@@ -12,7 +12,15 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 from streamlit.testing.v1 import AppTest
 
 from app.session.actions import Type
-from app.session.change_actions import AddChange, CloseGone, KeepPatterns, MuteChanges, ToggleChange, UndoChange
+from app.session.change_actions import (
+    AddChange,
+    CloseGone,
+    KeepPatterns,
+    MuteChanges,
+    SetChanges,
+    ToggleChange,
+    UndoChange,
+)
 from app.session.changes import Change, Other
 from app.session.explorer import Explorer
 from gptcore import Checkpoint, Edit, capture, save
@@ -43,7 +51,10 @@ def test_what_the_other_model_has_the_part_for_stays_and_the_rest_is_told(before
     assert me.changes == (Change(HEAD),)
     run = capture(lopsided(6, **SMALLER), encode(FITS), edits=[HEAD])
     torch.testing.assert_close(me.shown.trace.logits, run.logits)
-    told = "2 of 3 changes of the run do not fit this model; they are gone: head 1.3 off, MLP 2 × 0.5."
+    told = (
+        "2 of 3 changes of the run do not fit this model; they are gone: head 1.3 off, MLP 2 × 0.5. "
+        "Taken over from the model before: head 1.1 off. “remove all” shows this model as it is."
+    )
     assert (me.gone, me.notice) == (told, None)
     me.apply(Type("fa"))
     me.apply(AddChange(Edit("transformer.h.0.mlp", "zero")))
@@ -58,6 +69,16 @@ def test_a_model_of_the_same_sizes_keeps_all_of_them_as_they_were(before: Explor
     me = smaller(before, n_layer=3)
     assert (me.listed, me.gone, me.notice) == (before.listed, "", None)
     assert me.shown.without is None  # all are off
+
+
+def test_what_was_taken_over_and_is_on_is_told(before: Explorer) -> None:
+    before.apply(ToggleChange(before.changes[0].key, False))
+    me = smaller(before, n_layer=3)
+    assert me.gone == (
+        "Taken over from the model before: head 1.1 off, MLP 2 × 0.5. “remove all” shows this model as it is."
+    )
+    me.apply(SetChanges(()))
+    assert me.gone == ""
 
 
 def test_undo_goes_on_over_the_model_and_skips_what_does_not_fit(before: Explorer) -> None:

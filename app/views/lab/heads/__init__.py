@@ -23,6 +23,8 @@ def heads(me: Explorer) -> None:
     card.hear(me)
     if choices.view() != RANKED and any(change.on for change in me.changes):
         st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
+    if me.gone:
+        st.caption(me.gone)
     with st.container(key="lab heads"):
         left, right = st.columns([1, 1.06], gap="small")
         with left:
