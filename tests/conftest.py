@@ -48,6 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.nodeid.partition("::")[0]))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes share the tests: two for each core, as half of the time a test waits for a page."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Share the tests by files."""
     return ByFile(config, log)
