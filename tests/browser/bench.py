@@ -101,6 +101,7 @@ def _tab(browser: BrowserContext) -> Tab:
     for tab in _FREE:
         if tab.context == browser:
             _FREE.remove(tab)
+            tab.bring_to_front()  # see tests/browser/driver.py
             return tab
     tab = browser.new_page()
     look = LOOK.replace("@page.css", (SOURCES.parent / "page.css").read_text(encoding="utf-8"))

@@ -152,6 +152,7 @@ def open_address(
     if free:
         page = free[0]
         _FREE.remove(page)
+        page.bring_to_front()  # behind another tab nothing is drawn, and what waits for a frame waits for seconds
     else:
         page = launched.new_page()
         page.add_init_script(DEEP_QUERY + script)

@@ -162,6 +162,7 @@ class Person:
 
     def act(self) -> None:
         """Do the last action, and take down what it led to."""
+        self.page.bring_to_front()  # behind another tab nothing is drawn
         ACTIONS[self.name](self.page)
         self.page.evaluate("() => { window.away = false; window.apart = []; }")
         self.box, self.source, self.here = box(self.page), source(self.page), self.page.evaluate(HERE)
@@ -178,6 +179,7 @@ class Person:
 
     def _is_back(self) -> None:
         page = self.page
+        page.bring_to_front()
         while self.types and page.locator(LINE).is_visible():
             page.keyboard.type("e", delay=50)
             self.box += "e"
