@@ -7,6 +7,7 @@ lengths of prompt into `tests/artefacts/`, and measures each; the quick ones mea
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import IdTokenizer
-from tests.browser.driver import chromium, link_to, open_page, server, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, put_away, server, wait_for_text
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "sizes"
@@ -79,6 +80,38 @@ def opened(launched: BrowserContext, url: str, size: tuple[int, int], scheme: st
     return open_page(launched, url, *size, scheme=scheme, script=FONTS)
 
 
+@pytest.fixture(scope="module")
+def kept(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """Open the default model once, for the tests that read the page at one size after the other."""
+    page = opened(launched, link_to(address, "fairytales"), SIZES[0])
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def costly(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """Open a page once and type a long prompt, of which a notice says what it costs."""
+    page = open_page(launched, address, *SIZES[0])
+    page.locator("[data-role=prompt]").press("End")
+    page.keyboard.insert_text(WORDS * 8)
+    expect(page.locator('[data-panel="prompt"] .notice')).to_contain_text("a full pass.")
+    yield page
+    put_away(page)
+
+
+def resize(page: Page, size: tuple[int, int]) -> None:
+    """Give the window a size, and wait until the panels have theirs."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_function(
+        f"""() => {{
+            const places = JSON.stringify(({PLACES})());
+            window.still = places === window.places ? window.still + 1 : 0;
+            window.places = places;
+            return window.still > 10; // frames
+        }}"""
+    )
+
+
 def measured(page: Page, size: tuple[int, int]) -> None:
     """Hold what the page measures against the rules."""
     plot: Any = page.locator('[data-role="plot"]').bounding_box()
@@ -92,21 +125,16 @@ def measured(page: Page, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 900), (390, 844)], ids=str)
-def test_what_a_long_prompt_costs_is_told_in_whole_words(
-    launched: BrowserContext, address: str, size: tuple[int, int]
-) -> None:
-    page = open_page(launched, address, *size)
-    page.locator("[data-role=prompt]").press("End")
-    page.keyboard.insert_text(WORDS * 8)
-    notice = page.locator('[data-panel="prompt"] .notice')
+def test_what_a_long_prompt_costs_is_told_in_whole_words(costly: Page, size: tuple[int, int]) -> None:
+    resize(costly, size)
+    notice = costly.locator('[data-panel="prompt"] .notice')
     expect(notice).to_contain_text("a full pass.")
     sides = "(it) => [it.scrollHeight - it.clientHeight, it.scrollWidth - it.clientWidth]"
     assert notice.evaluate(sides) == [0, 0]
-    page.close()
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_tensor_has_the_room_and_letters_can_be_read(
+@pytest.mark.parametrize("size", list(LEAST), ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_tensor_keeps_its_room_and_letters_can_be_read_whatever_is_on(
     launched: BrowserContext, fairytales: str, size: tuple[int, int]
 ) -> None:
     page = opened(launched, fairytales, size)
@@ -115,14 +143,6 @@ def test_the_tensor_has_the_room_and_letters_can_be_read(
     page.locator("[data-role=prompt]").fill(text)
     wait_for_text(page, text)
     measured(page, size)
-    page.close()
-
-
-@pytest.mark.parametrize("size", list(LEAST), ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_tensor_keeps_its_room_whatever_is_on(
-    launched: BrowserContext, fairytales: str, size: tuple[int, int]
-) -> None:
-    page = opened(launched, fairytales, size)
     for head in (0, 1, 2):
         page.locator(f'button[data-layer="0"][data-head="{head}"]').click()
         switch = page.locator('[data-role="head-off"]')
@@ -168,8 +188,11 @@ def test_the_changes_stay_in_sight_beside_the_rail(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_link_can_be_copied_at_every_size(launched: BrowserContext, fairytales: str, size: tuple[int, int]) -> None:
-    page = opened(launched, fairytales, size)
+def test_the_link_can_be_copied_at_every_size(kept: Page, size: tuple[int, int]) -> None:
+    page = kept
+    said = page.locator(".said")
+    said.evaluate("(it) => it.replaceChildren()")  # what was said at the last size
+    resize(page, size)
     button = page.get_by_role("button", name="Copy link")
     expect(button).to_have_attribute("data-link", re.compile("[?&]model="))
     left, top, right, bottom = corners(button)
@@ -177,10 +200,8 @@ def test_the_link_can_be_copied_at_every_size(launched: BrowserContext, fairytal
     assert bottom - top >= 24
     assert inside(button, size)
     button.click()
-    said = page.locator(".said")
     expect(said).not_to_be_empty()
     assert inside(said, size)
-    page.close()
 
 
 def test_the_likeliest_next_tokens_are_seen_beside_the_tensor_and_the_map(
@@ -242,11 +263,12 @@ def test_nothing_moves_while_one_types(launched: BrowserContext, fairytales: str
     page.close()
 
 
-def test_a_test_of_letters_can_fail(launched: BrowserContext, fairytales: str) -> None:
-    page = open_page(launched, fairytales)
-    page.evaluate("deepQuery('[data-panel=\"prediction\"] .token')[0].style.fontSize = '11px'")
-    assert len(page.evaluate(LETTERS)) == 1
-    page.close()
+def test_a_test_of_letters_can_fail(kept: Page) -> None:
+    resize(kept, (1440, 900))
+    assert kept.evaluate(LETTERS) == []
+    kept.evaluate("deepQuery('[data-panel=\"prediction\"] .token')[0].style.fontSize = '11px'")
+    assert len(kept.evaluate(LETTERS)) == 1
+    kept.evaluate("deepQuery('[data-panel=\"prediction\"] .token')[0].style.fontSize = ''")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 pytest.importorskip("streamlit", reason="needs the extra `app`")
 
+import streamlit
 from playwright.sync_api import BrowserContext
 
 from tests.app.sent import Page
@@ -41,6 +43,27 @@ def screen(launched: BrowserContext, trained: Path, monkeypatch: pytest.MonkeyPa
         yield opened
 
 
+@pytest.fixture(scope="module")
+def kept(launched: BrowserContext, trained: Path) -> Iterator[Screen]:
+    """The same screen for all nodes and sizes, in the app's own font: others are wider."""
+    (font,) = (Path(streamlit.__file__).parent / "static" / "static" / "media").glob("SourceSansVF-Upright*.woff2")
+    script = """async (font) => {
+      const face = new FontFace("Own", `url(data:font/woff2;base64,${font})`, { weight: "200 900" });
+      document.fonts.add(await face.load());
+      document.documentElement.style.setProperty("--st-font", "Own");
+    }"""
+    with pytest.MonkeyPatch.context() as patch, bench(launched, Page(trained, patch, LONG, (2, 3))) as opened:
+        opened.tab.evaluate(script, base64.b64encode(font.read_bytes()).decode())
+        yield opened
+
+
+@pytest.fixture
+def stage(kept: Screen) -> Screen:
+    """The kept screen, in front of the tabs of other tests: behind them nothing is drawn."""
+    kept.tab.bring_to_front()
+    return kept
+
+
 def explained(screen: Screen, row: int, col: int) -> None:
     """Draw the card of a cell of what is on the stage, with its equation."""
     screen.page.report("explain", name=screen.page.panel("matrix")["name"], row=row, col=col)
@@ -57,15 +80,15 @@ def box(screen: Screen, selector: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("node", ["attn.pattern", "resid_post"])
-def test_the_card_covers_no_part_of_its_cell(screen: Screen, node: str, size: tuple[int, int]) -> None:
-    screen.tab.set_viewport_size({"width": size[0], "height": size[1]})
-    screen.page.select(f"{BLOCK}.{node}")
-    screen.show()
-    sent = screen.page.panel("matrix")
+def test_the_card_covers_no_part_of_its_cell(stage: Screen, node: str, size: tuple[int, int]) -> None:
+    stage.tab.set_viewport_size({"width": size[0], "height": size[1]})
+    stage.page.select(f"{BLOCK}.{node}")
+    stage.show()
+    sent = stage.page.panel("matrix")
     for row, col in [(0, 0), (6, 6), (9, 4), (sent["rows"] - 1, 0), (sent["rows"] - 1, sent["cols"] - 1)]:
-        explained(screen, row, col)
-        screen.tab.wait_for_timeout(50)  # for the size of its place to be told
-        plot, card = box(screen, '[data-role="plot"]'), box(screen, screen.panel("explanation"))
+        explained(stage, row, col)
+        stage.tab.wait_for_timeout(50)  # for the size of its place to be told
+        plot, card = box(stage, '[data-role="plot"]'), box(stage, stage.panel("explanation"))
         wide, tall = plot["width"] / sent["cols"], plot["height"] / sent["rows"]
         x, y = plot["x"] + col * wide, plot["y"] + row * tall
         beside = card["x"] >= x + wide or card["x"] + card["width"] <= x
@@ -82,30 +105,30 @@ def test_the_card_moves_with_its_cell(screen: Screen) -> None:
 
 @pytest.mark.parametrize("width", [1440, 1280])
 @pytest.mark.parametrize("node", ["attn.pattern", "attn.scores", "mlp.c_proj", "ln_1"])
-def test_an_equation_goes_on_in_the_next_line_and_stays_legible(screen: Screen, node: str, width: int) -> None:
-    screen.tab.set_viewport_size({"width": width, "height": 900})
-    screen.page.select(f"{BLOCK}.{node}")
-    explained(screen, 9, 4)
-    formula = f"{screen.panel('explanation')} .formula"
+def test_an_equation_goes_on_in_the_next_line_and_stays_legible(stage: Screen, node: str, width: int) -> None:
+    stage.tab.set_viewport_size({"width": width, "height": 900})
+    stage.page.select(f"{BLOCK}.{node}")
+    explained(stage, 9, 4)
+    formula = f"{stage.panel('explanation')} .formula"
     scrolls = "(f) => [f.scrollWidth - f.clientWidth, f.scrollHeight - f.clientHeight]"
-    assert screen.all(formula, scrolls) == [[0, 0]]
+    assert stage.all(formula, scrolls) == [[0, 0]]
     scale = "(svg) => svg.getBoundingClientRect().width / Number(svg.getAttribute('width'))"
-    pieces = screen.all(f"{formula} svg", scale)
+    pieces = stage.all(f"{formula} svg", scale)
     assert len(pieces) >= 3
     assert min(pieces) * 18 >= 12  # px of a letter
 
 
 @pytest.mark.parametrize("width", [1440, 1280, 900])
-def test_the_title_of_the_stage_and_its_buttons_are_never_cut(screen: Screen, width: int) -> None:
-    screen.tab.set_viewport_size({"width": width, "height": 900})
+def test_the_title_of_the_stage_and_its_buttons_are_never_cut(stage: Screen, width: int) -> None:
+    stage.tab.set_viewport_size({"width": width, "height": 900})
     for name in TITLES:
-        screen.page.select(name)
-        screen.show()
-        panel = screen.panel("node")
-        title = screen.all(f"{panel} strong", "(s) => [s.textContent, s.scrollWidth - s.clientWidth]")
-        assert title == [[screen.page.panel("node")["label"], 0]]
-        edge = box(screen, panel)
-        for right in screen.all(f"{panel} button:not([hidden])", "(b) => b.getBoundingClientRect().right"):
+        stage.page.select(name)
+        stage.show()
+        panel = stage.panel("node")
+        title = stage.all(f"{panel} strong", "(s) => [s.textContent, s.scrollWidth - s.clientWidth]")
+        assert title == [[stage.page.panel("node")["label"], 0]]
+        edge = box(stage, panel)
+        for right in stage.all(f"{panel} button:not([hidden])", "(b) => b.getBoundingClientRect().right"):
             assert right <= edge["x"] + edge["width"] + 0.5, name
 
 
