@@ -24,10 +24,11 @@ pytestmark = [
 ROW = '[data-role="next-token"]'
 
 
-@pytest.fixture
-def address(address: str, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def address(address: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Address of the app with the lopsided model, instead of the default."""
-    return link_to(address, write_folder(tmp_path / "lopsided", lopsided(), prompt=FITS))
+    folder = tmp_path_factory.mktemp("changes") / "lopsided"
+    return link_to(address, write_folder(folder, lopsided(), prompt=FITS))
 
 
 @pytest.fixture
@@ -35,6 +36,20 @@ def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     opened = open_page(launched, address)
     yield opened
     put_away(opened)
+
+
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    opened = open_page(launched, address)
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
+def kept(one: Page) -> Page:
+    """One page for the tests that leave it as they found it, but for its size; in front of those of other tests."""
+    one.bring_to_front()
+    return one
 
 
 def first(*edits: Edit, text: str = FITS) -> float:
@@ -225,10 +240,9 @@ def test_all_changes_go_off_at_once_and_come_back(page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000), (390, 844)])
-def test_the_form_of_a_change_covers_no_cell_of_the_pattern(
-    launched: BrowserContext, address: str, size: tuple[int, int]
-) -> None:
-    page = open_page(launched, address, *size)
+def test_the_form_of_a_change_covers_no_cell_of_the_pattern(kept: Page, size: tuple[int, int]) -> None:
+    page = kept
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     page.locator('[data-role="open-change"]').click()
     page.locator('[data-way="patch"]').click()
     place, plot = (page.locator(f'[data-role="{role}"]').bounding_box() for role in ("change", "plot"))
@@ -240,7 +254,8 @@ def test_the_form_of_a_change_covers_no_cell_of_the_pattern(
     if size[0] > 1000:
         rows = page.locator(ROW)
         assert rows.first.bounding_box()["y"] + 24 <= place["y"]  # type: ignore[index]
-    page.close()
+    page.keyboard.press("Escape")
+    expect(page.locator('[data-role="change"]')).to_have_count(0)
 
 
 def test_the_text_of_a_patch_follows_the_prompt_until_it_is_typed_in(page: Page) -> None:
@@ -263,10 +278,9 @@ def test_the_text_of_a_patch_follows_the_prompt_until_it_is_typed_in(page: Page)
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (900, 1000)])
-def test_the_tools_have_words_and_say_what_a_click_does(
-    launched: BrowserContext, address: str, size: tuple[int, int]
-) -> None:
-    page = open_page(launched, address, *size)
+def test_the_tools_have_words_and_say_what_a_click_does(kept: Page, size: tuple[int, int]) -> None:
+    page = kept
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     using = page.locator('[data-role="using"]')
     for tool, word, told in (("cut-edges", "cut", "Click a cell"), ("draw-row", "draw", "Drag a cell")):
         button = page.locator(f'[data-role="{tool}"]')
@@ -279,4 +293,3 @@ def test_the_tools_have_words_and_say_what_a_click_does(
         title = page.locator('[data-panel="node"] strong')
         assert title.evaluate("(node) => node.scrollWidth <= node.clientWidth")  # not cut for these words
         button.click()
-    page.close()

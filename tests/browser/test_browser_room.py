@@ -15,7 +15,7 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.driver import DEEP_QUERY, chromium, wait_for_rest
+from tests.browser.driver import chromium, open_address, put_away, wait_for_rest
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 PROJECTOR, NARROW = (1280, 720), (900, 1000)
@@ -26,10 +26,7 @@ TEXT = "There was once a fox and a wolf. The fox said to the king no"
 
 def opened(launched: BrowserContext, url: str, size: tuple[int, int]) -> Page:
     """Return a page that has come to rest."""
-    page = launched.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.add_init_script(DEEP_QUERY)
-    page.goto(url)
+    page = open_address(launched, url, *size)
     wait_for_rest(page)
     return page
 
@@ -68,24 +65,24 @@ def test_the_lens_tells_how_many_tokens_are_out_of_sight_and_leads_to_them(
     page.set_viewport_size({"width": 1920, "height": 1080})
     expect(page.locator(".ends")).to_be_hidden()
     expect(line).to_have_class("tokens scroll")
-    page.close()
+    put_away(page)
 
 
 @pytest.mark.parametrize("model", ["induction", "fairytales"])
-@pytest.mark.parametrize("size", [PROJECTOR, (1440, 900)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_card_of_a_head_is_all_in_sight(
-    launched: BrowserContext, address: str, model: str, size: tuple[int, int]
-) -> None:
-    page = opened(launched, f"{address}/lab?model={model}&lab={quote('section=heads&head=1.0')}", size)
-    box = page.locator('[data-panel="head-card"][data-head="1.0"] .box')
-    box.wait_for(timeout=90_000)
-    expect(box.locator(".writers [data-to]").first).to_be_visible()
-    assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight")
-    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
-    assert page.evaluate(LETTERS_OF, '[data-panel="head-card"] figure text') >= 12
-    sides = "all => all.map((each) => Math.min(each.offsetWidth, each.offsetHeight))"
-    assert min(box.locator(".writers [data-to]").evaluate_all(sides)) >= 24
-    page.close()
+def test_the_card_of_a_head_is_all_in_sight(launched: BrowserContext, address: str, model: str) -> None:
+    page = opened(launched, f"{address}/lab?model={model}&lab={quote('section=heads&head=1.0')}", PROJECTOR)
+    for size in (PROJECTOR, (1440, 900)):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        wait_for_rest(page)
+        box = page.locator('[data-panel="head-card"][data-head="1.0"] .box')
+        box.wait_for(timeout=90_000)
+        expect(box.locator(".writers [data-to]").first).to_be_visible()
+        assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight"), size
+        assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth"), size
+        assert page.evaluate(LETTERS_OF, '[data-panel="head-card"] figure text') >= 12
+        sides = "all => all.map((each) => Math.min(each.offsetWidth, each.offsetHeight))"
+        assert min(box.locator(".writers [data-to]").evaluate_all(sides)) >= 24
+    put_away(page)
 
 
 def test_every_card_of_what_if_has_its_border_in_a_narrow_window(launched: BrowserContext, address: str) -> None:
@@ -96,7 +93,7 @@ def test_every_card_of_what_if_has_its_border_in_a_narrow_window(launched: Brows
     for card in cards.all():
         card.scroll_into_view_if_needed()
         assert has_right_border(page, card), card.text_content()
-    page.close()
+    put_away(page)
 
 
 def has_right_border(page: Page, card: Locator) -> bool:
@@ -116,7 +113,7 @@ def test_two_models_show_that_their_losses_go_on(launched: BrowserContext, addre
     expect(losses).to_have_class("scroll wide more-behind")
     losses.evaluate("(node) => node.scrollTo(10_000, 0)")
     expect(losses).to_have_class("scroll wide more-before")
-    page.close()
+    put_away(page)
 
 
 def test_a_long_token_does_not_cut_the_weight_beside_it(launched: BrowserContext, address: str) -> None:
@@ -127,7 +124,7 @@ def test_a_long_token_does_not_cut_the_weight_beside_it(launched: BrowserContext
     line, weight = read.locator("span").evaluate(ends)
     assert weight <= line
     assert read.locator("b").evaluate("(token) => token.scrollWidth > token.clientWidth")  # its end is left out
-    page.close()
+    put_away(page)
 
 
 def test_the_page_about_the_model_says_what_each_amount_of_memory_is(launched: BrowserContext, address: str) -> None:
@@ -138,4 +135,4 @@ def test_the_page_about_the_model_says_what_each_amount_of_memory_is(launched: B
     tops = {round((number.bounding_box() or {"y": -1})["y"]) for number in numbers}
     assert len(numbers) == 3
     assert len(tops) == 1  # in one line
-    page.close()
+    put_away(page)

@@ -71,6 +71,22 @@ def page(launched: BrowserContext, file: Path) -> Iterator[Page]:
     found.close()
 
 
+@pytest.fixture(scope="module")
+def kept(launched: BrowserContext, file: Path) -> Iterator[Page]:
+    found = opened(launched, file)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def again(kept: Page) -> Iterator[Page]:
+    """One page for the tests that choose each thing that they read, in front of those of other tests."""
+    kept.bring_to_front()
+    kept.keyboard.press("Escape")  # no token is locked
+    yield kept
+    assert kept.faults == []  # type: ignore[attr-defined]
+
+
 def token(at: int) -> str:
     """The token at a position, as the page shows it."""
     return SEEN.get(TEXT[at], TEXT[at])
@@ -142,11 +158,11 @@ def test_its_policy_lets_nothing_out(launched: BrowserContext, file: Path) -> No
         server.server_close()
 
 
-def test_every_number_is_that_of_the_trace(page: Page, trace: Trace) -> None:
-    assert page.evaluate("gptscope.names()") == [*trace.keys()]
+def test_every_number_is_that_of_the_trace(again: Page, trace: Trace) -> None:
+    assert again.evaluate("gptscope.names()") == [*trace.keys()]
     for name, (axes, shape) in trace.shapes().items():
         wanted = trace[name][0] if axes[0] == "B" else trace[name]
-        found = page.evaluate("(name) => [gptscope.shape(name), gptscope.numbers(name).map(String)]", name)
+        found = again.evaluate("(name) => [gptscope.shape(name), gptscope.numbers(name).map(String)]", name)
         assert tuple(found[0]) == (shape[1:] if axes[0] == "B" else shape)
         numbers = np.array([float(text.replace("Infinity", "inf")) for text in found[1]])
         assert np.array_equal(numbers, wanted.double().numpy().ravel(), equal_nan=True), name
@@ -168,41 +184,41 @@ def test_every_number_is_that_of_the_trace(page: Page, trace: Trace) -> None:
     ],
 )
 def test_a_cell_tells_its_number(
-    page: Page, trace: Trace, name: str, row: int, col: int, index: tuple[int, ...], words: str
+    again: Page, trace: Trace, name: str, row: int, col: int, index: tuple[int, ...], words: str
 ) -> None:
-    select(page, name)
+    select(again, name)
     if "H" in trace.shapes()[name][0]:
-        page.locator('[data-choose-head="3"]').click()
-    found = pointed(page, row, col)
+        again.locator('[data-choose-head="3"]').click()
+    found = pointed(again, row, col)
     wanted = trace[name][index].item()
     assert found[:3] == (name, index, wanted)
     assert f"{name}[{', '.join(map(str, index))}]" in found[3]
     assert words in found[3]
     shown = found[3].split("\n")[-1].split(" ")[0].replace("−", "-").replace("∞", "inf")
     assert float(shown) == pytest.approx(wanted, rel=1e-5)
-    assert page.locator(".stage .said").inner_text().startswith(name)
+    assert again.locator(".stage .said").inner_text().startswith(name)
 
 
-def test_pointing_at_a_strip_tells_a_number_of_it(page: Page, trace: Trace) -> None:
+def test_pointing_at_a_strip_tells_a_number_of_it(again: Page, trace: Trace) -> None:
     for name in ("transformer.wte", "transformer.h.0.ln_1", "transformer.h.0.attn.scores", "transformer.h.0.attn.q"):
-        select(page, name)
-        strip = page.locator(f'[data-node="{name}"] + canvas')
+        select(again, name)
+        strip = again.locator(f'[data-node="{name}"] + canvas')
         strip.scroll_into_view_if_needed()
         box = strip.bounding_box()
         assert box
         for at, y in ((1, 0.1), (8, 0.5), (10, 0.9)):
             strip.hover(position={"x": (at + 0.5) / T * box["width"], "y": y * box["height"]})
-            told, index, value, _ = tip(page)
+            told, index, value, _ = tip(again)
             assert (told, value) == (name, trace[name][index].item())
             tokens = trace.shapes()[name][0].index("T")
             assert index[tokens] == at
-            assert page.locator(".chip.hover").get_attribute("data-token-index") == str(at)
+            assert again.locator(".chip.hover").get_attribute("data-token-index") == str(at)
 
 
-def test_a_pixel_of_a_strip_is_the_number_farthest_from_0(page: Page, trace: Trace) -> None:
+def test_a_pixel_of_a_strip_is_the_number_farthest_from_0(again: Page, trace: Trace) -> None:
     name = "transformer.h.0.mlp.c_fc"
-    select(page, name)
-    strip = page.locator(f'[data-node="{name}"] + canvas')
+    select(again, name)
+    strip = again.locator(f'[data-node="{name}"] + canvas')
     box = strip.bounding_box()
     assert box
     down = math.ceil(80 / 11)
@@ -210,8 +226,8 @@ def test_a_pixel_of_a_strip_is_the_number_farthest_from_0(page: Page, trace: Tra
     for row in range(rows):
         strip.hover(position={"x": 6.5 / T * box["width"], "y": (row + 0.5) / rows * box["height"]})
         part = trace[name][0, 6, row * down : (row + 1) * down]
-        assert tip(page)[2] == part[part.abs().argmax()].item()
-        assert f"the farthest from 0 of {len(part)} numbers" in tip(page)[3]
+        assert tip(again)[2] == part[part.abs().argmax()].item()
+        assert f"the farthest from 0 of {len(part)} numbers" in tip(again)[3]
 
 
 def test_locking_a_token(page: Page, trace: Trace) -> None:
@@ -268,24 +284,24 @@ def centre(page: Page, row: int, col: int) -> tuple[float, float]:
     return x, y
 
 
-def test_the_model_would_say_at_each_depth(page: Page, trace: Trace) -> None:
-    page.locator('[data-token-index="7"]').click()
+def test_the_model_would_say_at_each_depth(again: Page, trace: Trace) -> None:
+    again.locator('[data-token-index="7"]').click()
     lens = gptcore.logit_lens(trace, positions=7)
     said = {name: lens.logits[row, 0, 0].argmax().item() for row, name in enumerate(lens.names)}
     for layer in range(L):
-        select(page, f"transformer.h.{layer}.resid_post")
-        say = page.locator(f'.line:has([data-node="transformer.h.{layer}"]) .say bdi')
+        select(again, f"transformer.h.{layer}.resid_post")
+        say = again.locator(f'.line:has([data-node="transformer.h.{layer}"]) .say bdi')
         wanted = LETTERS[int(said[f"transformer.h.{layer}.resid_post"])]
         assert say.inner_text() == SEEN.get(wanted, wanted)
 
 
-def test_heads_stand_in_their_order(page: Page, trace: Trace) -> None:
-    buttons = page.locator("[data-layer][data-head]:not([data-role])")
+def test_heads_stand_in_their_order(again: Page, trace: Trace) -> None:
+    buttons = again.locator("[data-layer][data-head]:not([data-role])")
     places = buttons.evaluate_all("all => all.map(({ dataset }) => [Number(dataset.layer), Number(dataset.head)])")
     assert places == [[layer, head] for layer in range(L) for head in range(H)]
     for layer in range(L):
         for head in range(H):
-            canvas = page.locator(f'button[data-layer="{layer}"][data-head="{head}"] canvas')
+            canvas = again.locator(f'button[data-layer="{layer}"][data-head="{head}"] canvas')
             colours = canvas.evaluate(
                 """(canvas, T) => Array.from({ length: T * T }, (_, i) => {
                   const [row, col] = [Math.floor(i / T), i % T];
@@ -302,15 +318,15 @@ def test_heads_stand_in_their_order(page: Page, trace: Trace) -> None:
             assert (found[..., 3] == 0)[~seen].all(), "the future is no weight of 0"
 
 
-def test_choosing_a_head(page: Page, trace: Trace) -> None:
-    plot = page.locator('[data-role="plot"]')
-    page.locator('[data-layer="2"][data-head="1"]:not([data-role])').click()
+def test_choosing_a_head(again: Page, trace: Trace) -> None:
+    plot = again.locator('[data-role="plot"]')
+    again.locator('[data-layer="2"][data-head="1"]:not([data-role])').click()
     assert (plot.get_attribute("data-name"), plot.get_attribute("data-head")) == ("transformer.h.2.attn.pattern", "1")
-    assert pointed(page, 8, 3)[2] == trace["transformer.h.2.attn.pattern"][0, 1, 8, 3].item()
-    page.locator('[data-choose-head="2"]').click()
-    assert pointed(page, 8, 3)[2] == trace["transformer.h.2.attn.pattern"][0, 2, 8, 3].item()
-    assert page.locator("[data-layer][aria-pressed=true]").get_attribute("data-head") == "2"
-    page.locator(".reading").nth(3).click()
+    assert pointed(again, 8, 3)[2] == trace["transformer.h.2.attn.pattern"][0, 1, 8, 3].item()
+    again.locator('[data-choose-head="2"]').click()
+    assert pointed(again, 8, 3)[2] == trace["transformer.h.2.attn.pattern"][0, 2, 8, 3].item()
+    assert again.locator("[data-layer][aria-pressed=true]").get_attribute("data-head") == "2"
+    again.locator(".reading").nth(3).click()
     assert plot.get_attribute("data-head") == "3"
 
 
@@ -320,32 +336,32 @@ def sight(page: Page) -> list[float]:
     return found
 
 
-def test_zooming_and_moving(page: Page, trace: Trace) -> None:
-    select(page, JOINT)
-    assert sight(page) == [0, 0, 60, T]
-    before = pointed(page, 40, 7)
+def test_zooming_and_moving(again: Page, trace: Trace) -> None:
+    select(again, JOINT)
+    assert sight(again) == [0, 0, 60, T]
+    before = pointed(again, 40, 7)
     for _ in range(5):
-        page.mouse.wheel(0, -100)
-    near = sight(page)
+        again.mouse.wheel(0, -100)
+    near = sight(again)
     assert near[2] < 30 and near[3] < 6 and near[0] > 0
-    assert pointed(page, 40, 7) == before, "the cell under the wheel stays in sight, and tells the same"
-    x, y = centre(page, 40, 7)
-    page.mouse.down()
-    page.mouse.move(x + 60, y + 50, steps=4)
-    page.mouse.up()
-    moved = sight(page)
+    assert pointed(again, 40, 7) == before, "the cell under the wheel stays in sight, and tells the same"
+    x, y = centre(again, 40, 7)
+    again.mouse.down()
+    again.mouse.move(x + 60, y + 50, steps=4)
+    again.mouse.up()
+    moved = sight(again)
     assert moved[0] < near[0] and moved[1] < near[1] and moved[2:] == near[2:]
-    assert page.locator('.chip[aria-pressed="true"]').count() == 0, "a drag is no click"
+    assert again.locator('.chip[aria-pressed="true"]').count() == 0, "a drag is no click"
     row, col = math.ceil(moved[0]) + 1, math.ceil(moved[1]) + 1
-    assert pointed(page, row, col)[2] == trace[JOINT][0, col, row].item()
-    page.get_by_role("button", name="farther").click()
-    assert sight(page)[2] > moved[2]
-    page.get_by_role("button", name="the whole tensor").click()
-    assert sight(page) == [0, 0, 60, T]
-    page.get_by_role("button", name="nearer").click()
-    assert sight(page)[2] < 60
-    select(page, PATTERN)
-    assert sight(page) == [0, 0, T, T], "another tensor is seen whole"
+    assert pointed(again, row, col)[2] == trace[JOINT][0, col, row].item()
+    again.get_by_role("button", name="farther").click()
+    assert sight(again)[2] > moved[2]
+    again.get_by_role("button", name="the whole tensor").click()
+    assert sight(again) == [0, 0, 60, T]
+    again.get_by_role("button", name="nearer").click()
+    assert sight(again)[2] < 60
+    select(again, PATTERN)
+    assert sight(again) == [0, 0, T, T], "another tensor is seen whole"
 
 
 def test_the_keyboard_reaches_every_number(page: Page, trace: Trace) -> None:
