@@ -11,15 +11,15 @@ from app.guard import gate, uploads
 from app.state import opening, reports, returning, server
 from app.state.origin import origin
 from app.stores.settings import SettingError
-from app.views.card import card
 from app.views.explore import explore
+from app.views.in_words import words
 from app.views.lab import lab
+from app.views.model_card import card
 from app.views.picker import model_header, no_model
 from app.views.remedies import remedies
 from app.views.training import training
 from app.views.trouble import told
 from app.views.what_if import what_if
-from app.views.words import words
 
 ask_nobody()  # also where `streamlit run` has started the server
 
@@ -51,7 +51,7 @@ def frame() -> None:
         st.error("A setting of this server is wrong.", icon=":material/error:")
         st.text(str(error))
         return
-    returning.follow(components.alive(key="alive"))
+    returning.follow(components.reconnect(key="reconnect"))
     if opening.ready(remedies):
         model_header(typed=page == first)
         place = st.container()  # before the page, so that it keeps its place
@@ -64,5 +64,5 @@ def frame() -> None:
 
 def _place() -> None:
     """Tell the browser where it is, once all that the page has asked for is done."""
-    ack = max(reports.seq("place"), reports.seq("alive"))
-    components.place(key="place", origin=origin(), state=returning.here(), ack=ack, note=returning.note())
+    ack = max(reports.seq("address"), reports.seq("reconnect"))
+    components.address(key="address", origin=origin(), state=returning.here(), ack=ack, note=returning.note())

@@ -4,60 +4,60 @@ This package knows no models. Mount `runtime()` once per page run, outside fragm
 """
 
 from app.components._assets import number
-from app.components.alive import AliveEvent, alive
-from app.components.badge import BadgeEvent, badge
+from app.components.address import AddressEvent, address
+from app.components.address import Note as AddressNote
 from app.components.bars import BarRow, BarsEvent, bars
-from app.components.change import ChangeEvent, ChangePart, change
+from app.components.change_form import ChangeFormEvent, ChangePart, change_form
 from app.components.changes import ChangesEvent, ListedChange, changes
 from app.components.code import CodeEvent, closed_code, code
 from app.components.copy_code import copy_code
+from app.components.copy_link import copy_link
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
 from app.components.findings import FindingsEvent, findings
+from app.components.first_look import first_look
 from app.components.generate import GenerateEvent, generate
 from app.components.grids import Grid, GridsEvent, Listed, Mark, grids
 from app.components.head_card import HeadCardEvent, head_card
 from app.components.head_ranking import HeadRankingEvent, head_ranking
 from app.components.head_table import TableEvent, head_table
+from app.components.head_tooltip import head_tooltip
 from app.components.heads import HeadEvent, heads
-from app.components.hint import hint
-from app.components.history import Opened, history
+from app.components.in_words import InWordsEvent, in_words
 from app.components.lens import LensEvent, LensRow, LensToken, lens
 from app.components.lens_table import UNKNOWN, LensTableEvent, lens_table
-from app.components.link import link
-from app.components.live import LookEvent, Panel, live
 from app.components.losses import Position, losses
 from app.components.map import AddedPart, Adds, Crumb, MapEvent, MapLine, map_panel
 from app.components.matrix import MOST_CELLS, Cell, ExplainEvent, Heatmap, MatrixEvent, heatmap, matrix, matrix_alone
 from app.components.node import NodeEvent, node
-from app.components.place import Note as PlaceNote
-from app.components.place import PlaceEvent, place
+from app.components.parity_badge import ParityBadgeEvent, parity_badge
 from app.components.plot import PlotEvent, plot, plotly_js
-from app.components.point_picture import point_picture
 from app.components.prediction import Append, NextToken, PredictionEvent, prediction
 from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
+from app.components.reconnect import ReconnectEvent, reconnect
 from app.components.runtime import runtime
 from app.components.save import FileKind, FileOffer, SaveEvent, save
+from app.components.screen import LookEvent, Panel, screen
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 from app.components.token_line import TokenLineEvent, token_line
 from app.components.token_marks import TokenMarksEvent, token_marks
+from app.components.training_curves import Opened, training_curves
 from app.components.what_if import Measured, Preset, SizeField, WhatIfEvent, what_if
-from app.components.words import WordsEvent, words
 
 __all__ = [
     "MOST_CELLS",
     "UNKNOWN",
     "AddedPart",
+    "AddressEvent",
+    "AddressNote",
     "Adds",
-    "AliveEvent",
     "Append",
-    "BadgeEvent",
     "BarRow",
     "BarsEvent",
     "CardFeed",
     "CardOperand",
     "CardPicture",
     "Cell",
-    "ChangeEvent",
+    "ChangeFormEvent",
     "ChangePart",
     "ChangesEvent",
     "CodeEvent",
@@ -75,6 +75,7 @@ __all__ = [
     "HeadEvent",
     "HeadRankingEvent",
     "Heatmap",
+    "InWordsEvent",
     "LensEvent",
     "LensRow",
     "LensTableEvent",
@@ -92,13 +93,13 @@ __all__ = [
     "Notice",
     "Opened",
     "Panel",
-    "PlaceEvent",
-    "PlaceNote",
+    "ParityBadgeEvent",
     "PlotEvent",
     "Position",
     "PredictionEvent",
     "Preset",
     "PromptValue",
+    "ReconnectEvent",
     "SaveEvent",
     "SizeField",
     "Story",
@@ -108,47 +109,46 @@ __all__ = [
     "TokenLineEvent",
     "TokenMarksEvent",
     "WhatIfEvent",
-    "WordsEvent",
-    "alive",
-    "badge",
+    "address",
     "bars",
-    "change",
+    "change_form",
     "changes",
     "closed_code",
     "code",
     "copy_code",
+    "copy_link",
     "explanation",
     "findings",
+    "first_look",
     "generate",
     "grids",
     "head_card",
     "head_ranking",
     "head_table",
+    "head_tooltip",
     "heads",
     "heatmap",
-    "hint",
-    "history",
+    "in_words",
     "lens",
     "lens_table",
-    "link",
-    "live",
     "losses",
     "map_panel",
     "matrix",
     "matrix_alone",
     "node",
     "number",
-    "place",
+    "parity_badge",
     "plot",
     "plotly_js",
-    "point_picture",
     "prediction",
     "prompt",
+    "reconnect",
     "runtime",
     "save",
+    "screen",
     "timeline",
     "token_line",
     "token_marks",
+    "training_curves",
     "what_if",
-    "words",
 ]

@@ -57,7 +57,7 @@ interface WindowEventMap {
   "gptscope:answer": CustomEvent<number>;
   "gptscope:note": Event;
   "gptscope:drawing": Event;
-  "gptscope:history": Event;
+  "gptscope:training_curves": Event;
   "gptscope:changes": Event;
   "gptscope:parity": Event;
   "gptscope:measure": Event;

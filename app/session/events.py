@@ -336,9 +336,9 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "lens": _lens,
     "code": _code,
     "generate": _generate,
-    "words": _words,
+    "in_words": _words,
     "changes": _changes,
-    "change": _change,
+    "change_form": _change,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

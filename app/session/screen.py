@@ -120,7 +120,7 @@ class Screen:
     ahead: tuple[ChangeList, ...] = ()
     """The lists of changes that were taken back, the next one at the end; another change ends them."""
     gone: str = ""
-    """A sentence on changes of the model before: those taken over, those that do not fit; it stays until it is closed."""
+    """A sentence on changes of the model before: taken over, or not fitting; it stays until it is closed."""
     done: str = ""
     """A name of what was done last, where the same once more is taken back with it; "" for all else."""
     tool: Tool = ""

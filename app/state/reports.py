@@ -14,7 +14,7 @@ def last(key: str) -> dict[str, Any] | None:
 
     None also for one about another screen: Streamlit hands a new session all that the page before had reported.
     """
-    panels = _dict(st.session_state.get("live"))
+    panels = _dict(st.session_state.get("screen"))
     found = _dict(panels.get(key) or _dict(st.session_state.get(key)).get("event"))
     if type(found.get("seq")) is not int or found.get("origin", origin()) != origin():
         return None
@@ -23,7 +23,7 @@ def last(key: str) -> dict[str, Any] | None:
 
 def heard() -> int:
     """Return the number of the newest report of all panels, whatever became of it: the page hears that it has come."""
-    reported = (_dict(part).get("seq") for part in _dict(st.session_state.get("live")).values())
+    reported = (_dict(part).get("seq") for part in _dict(st.session_state.get("screen")).values())
     return max((seq for seq in reported if type(seq) is int), default=0)
 
 
@@ -66,7 +66,7 @@ def seq(key: str) -> int:
 
 def kept() -> set[str]:
     """Return the names of the texts that the page keeps, so that they need not be sent again."""
-    names = _dict(st.session_state.get("live")).get("kept")
+    names = _dict(st.session_state.get("screen")).get("kept")
     return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 

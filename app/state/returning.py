@@ -1,7 +1,7 @@
 """The way back to a state: of a page that outlived its session, of a link, of the browser's back and forward.
 
-A page brings along what it showed (`AliveEvent`), so that a session that has never seen it can open that model, that
-prompt, that place. All three come from outside: each opens only what its visitor may open.
+A page brings along what it showed (`ReconnectEvent`), so that a session that has never seen it can open that model,
+that prompt, that place. All three come from outside: each opens only what its visitor may open.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app.components import PlaceNote
+from app.components import AddressNote
 from app.session.actions import MoveInTime, Restore, Write, sentence
 from app.session.state_text import State, StateError, decode, encode
 from app.state import lab, names, opening, person, reports, server, what_if
@@ -40,7 +40,7 @@ def follow(asked: object) -> None:
     """Go where the page was, where its address says, or where back and forward lead; or tell in a sentence why not.
 
     Args:
-        asked: the page's last `AliveEvent`.
+        asked: the page's last `ReconnectEvent`.
     """
     place = st.empty()  # in each run, so that what follows keeps its place
     try:
@@ -91,16 +91,16 @@ def refusal() -> str:
     return ""
 
 
-def note() -> PlaceNote | None:
+def note() -> AddressNote | None:
     """Return what is to be told on the way back."""
-    return cast("PlaceNote | None", st.session_state.get("note"))
+    return cast("AddressNote | None", st.session_state.get("note"))
 
 
 def _aim(asked: object) -> Aim | None:
     """Return the state to go to in this run; None to stay."""
     first = "arrived" not in st.session_state
     st.session_state["arrived"] = True
-    if reports.first_time("alive", asked):
+    if reports.first_time("reconnect", asked):
         match asked:
             case {"about": str(told), "state": str(state), "text": str() | None as typed} if state:
                 # A page asks again while the answer is on its way; what it then had in its box may be older than
@@ -114,7 +114,7 @@ def _aim(asked: object) -> Aim | None:
         return _linked(
             urlencode([(name, value) for name in st.query_params for value in st.query_params.get_all(name)])
         )
-    match reports.new("place"):
+    match reports.new("address"):
         case {"go": str(state)}:
             return _linked(state)
     return None

@@ -87,7 +87,7 @@ def _parts(me: Explorer) -> list[Part]:
 def _form(me: Explorer) -> components.Panel:
     found = _parts(me)
     sizes = me.arch.sizes(T=me.shown.trace.T)
-    return components.change(
+    return components.change_form(
         text=me.shown.text,
         parts=[
             {

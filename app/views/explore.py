@@ -17,7 +17,7 @@ from app.session.explorer import Explorer
 from app.state import names, person, reports, returning, server, waiting
 from app.state.origin import origin
 from app.stores.limits import TooMuch
-from app.views import changes, code, explanation, files, hint, rail, stage
+from app.views import changes, code, explanation, files, first_look, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
 from app.views.margins import adds_of
@@ -56,8 +56,8 @@ def _live() -> None:
     if not panels:
         st.rerun(scope="app")
     step = "final" if me.step is None else str(me.step)
-    components.live(
-        key="live",
+    components.screen(
+        key="screen",
         panels=panels,
         step=step,
         kept=_texts(me),
@@ -80,7 +80,7 @@ def _panels(me: Explorer) -> list[components.Panel]:
         inspected.append(explanation.panel(me, found))
     elif trained := me.weight_number():
         inspected.append(explanation.panel_of_weight(me, trained))
-    inspected += hint.panel(me)
+    inspected += first_look.panel(me)
     inspected += changes.panels(me, QUICK)
     after = [_prediction(me), _heads(me), _lens(me), _save(me)]
     return [_generate(me), _map(me), *inspected, *after, *timeline, _prompt(me)]

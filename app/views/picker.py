@@ -39,7 +39,7 @@ def model_header(typed: bool) -> None:
         known = [f"{me.parameters / 1e6:.1f} M parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge(typed)
-        components.link(key="link", refusal=returning.refusal())
+        components.copy_link(key="copy_link", refusal=returning.refusal())
         label = escaped(_name(person.loaded()))
         if st.button(
             label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh
@@ -60,8 +60,10 @@ def no_model() -> None:
 def _badge(typed: bool) -> None:
     """Measured whenever typing pauses: the logits on the screen against another path through the code."""
     me = person.explorer()
-    rests = (reports.last("badge") or {}).get("text") == me.shown.text  # a run that heard it may have been stopped
-    asked = reports.new("badge") is not None
+    rests = (reports.last("parity_badge") or {}).get(
+        "text"
+    ) == me.shown.text  # a run that heard it may have been stopped
+    asked = reports.new("parity_badge") is not None
     trouble = ""
     if me.parity is None and (asked or rests or not typed):
         try:
@@ -70,8 +72,8 @@ def _badge(typed: bool) -> None:
         except TooMuch as error:
             trouble = f" Not measured here. {error}."
     found = me.parity
-    components.badge(
-        key="badge",
+    components.parity_badge(
+        key="parity_badge",
         text=None if found is None and not trouble else me.shown.text,
         difference="" if found is None else f"{found.difference:.1e}",
         label="parity not measured" if trouble else "parity …" if found is None else f"parity {found.difference:.1e}",

@@ -15,8 +15,8 @@ def curves(me: Explorer) -> None:
     """Mount the curves behind the slider, which do not change with its place; outside the fragment."""
     past = me.history
     if past.snapshots:
-        components.history(
-            key="history",
+        components.training_curves(
+            key="training_curves",
             history_key=_key(me),
             steps=[each.step for each in past.snapshots],
             losses=past.losses,

@@ -460,7 +460,7 @@ BUGS: Final = (
     ),
     Bug(
         "the source shows the difference of the prompt before",
-        "components/badge/badge.js",
+        "components/parity_badge/parity_badge.js",
         "tellParity(holds && view.told.difference ?",
         "tellParity(view.told.difference ?",
         f"{DRAWN_CODE}::test_the_difference_is_the_one_that_was_measured_on_this_prompt",
@@ -1006,7 +1006,7 @@ BUGS: Final = (
     ),
     Bug(
         "parity of another prompt stays on the screen",
-        "components/badge/badge.js",
+        "components/parity_badge/parity_badge.js",
         "JSON.stringify([view.text, view.now]) === view.measured",
         "JSON.stringify([view.told.text, view.now]) === view.measured",
         f"{DRAWN}::test_the_badge_hides_what_was_measured_on_another_prompt",
@@ -1042,7 +1042,7 @@ BUGS: Final = (
     ),
     Bug(
         "shares in words written as numbers",
-        "components/words/parts.js",
+        "components/in_words/parts.js",
         'return kind === "share" ? percent(value) : short(value);',
         "return short(value);",
         f"{TOLD}::test_numbers_are_written_as_everywhere_and_told_in_full",
@@ -1414,14 +1414,14 @@ BUGS: Final = (
     # ---- what each part says ----
     Bug(
         "the attribution of the last position instead of the followed one",
-        "views/lab/parts/attribution.py",
+        "views/lab/what_parts_say/attribution.py",
         "found = logit_attribution(run, token, other, me.position)",
         "found = logit_attribution(run, token, other)",
         f"{PARTS}::test_bars_are_the_parts_and_add_up",
     ),
     Bug(
         "the lab asks for the winners of the changed run",
-        "views/lab/parts/attribution.py",
+        "views/lab/what_parts_say/attribution.py",
         "likely = me.shown.likely_unchanged(me.position, 2)",
         "likely = me.shown.likely(me.position, 2)",
         f"{PARTS}::test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for",
@@ -1442,14 +1442,14 @@ BUGS: Final = (
     ),
     Bug(
         "a cell of the lens leads to the depth below",
-        "views/lab/parts/lens.py",
+        "views/lab/what_parts_say/lens.py",
         "f\"node {names[event['row']]}\"",
         "f\"node {names[event['row'] - 1]}\"",
         f"{PARTS}::test_a_cell_leads_to_its_state_and_position",
     ),
     Bug(
         "the row beside the attention is that of the last position",
-        "views/lab/parts/attention.py",
+        "views/lab/what_parts_say/attention.py",
         "row = numbers[me.position, : me.position + 1]",
         "row = numbers[-1, : me.position + 1]",
         f"{PARTS}::test_the_row_beside_the_attention_is_read_on_by_clicks",
@@ -1485,7 +1485,7 @@ BUGS: Final = (
     ),
     Bug(
         "a table's cells are Markdown of a stranger",
-        "views/card.py",
+        "views/model_card.py",
         "{name: escaped(fact) for name, fact",
         "{name: fact for name, fact",
         f"{HOSTILE}::test_all_pages_are_drawn_with_hostile_fields",

@@ -17,19 +17,19 @@ def pages() -> None:
     from app.components import runtime
     from app.state import opening, person, returning
     from app.state.origin import origin
-    from app.views.card import card
     from app.views.explore import explore
+    from app.views.in_words import words
     from app.views.lab import SECTIONS
+    from app.views.model_card import card
     from app.views.picker import _choose, model_header
     from app.views.remedies import remedies
     from app.views.training.curves import curves
     from app.views.training.prompt import prompt
     from app.views.training.start import start
     from app.views.what_if import what_if
-    from app.views.words import words
 
     runtime(drop=".st-key-choose button")
-    returning.follow(components.alive(key="alive"))
+    returning.follow(components.reconnect(key="reconnect"))
     if not opening.ready(remedies):
         return
     model_header(typed=True)
@@ -37,7 +37,7 @@ def pages() -> None:
         page()
     for _, part in SECTIONS.values():
         part(person.explorer())
-    components.place(key="place", origin=origin(), state=returning.here(), ack=0, note=returning.note())
+    components.address(key="address", origin=origin(), state=returning.here(), ack=0, note=returning.note())
     _choose()
 
 

@@ -109,12 +109,12 @@ PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     ),
     "save": ({"file": "tensor.npy"}, {"taken": 3}),
 }
-"""An honest report of each panel of `live`; a text with @ stands for what the page has."""
+"""An honest report of each panel of `screen`; a text with @ stands for what the page has."""
 
 ALONE: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
-    "alive": ({"about": "another.1", "state": "model=nano-sort&prompt=CBA", "text": "CBA"},),
-    "place": ({"go": "model=nano-sort&prompt=CBA"},),
-    "badge": ({"text": "@text"},),
+    "reconnect": ({"about": "another.1", "state": "model=nano-sort&prompt=CBA", "text": "CBA"},),
+    "address": ({"go": "model=nano-sort&prompt=CBA"},),
+    "parity_badge": ({"text": "@text"},),
 }
 """An honest event of each component that stands by itself on each page, or on Explore."""
 WORDS: Final[tuple[dict[str, Any], ...]] = (
@@ -184,7 +184,7 @@ def events(honest: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, object]]:
 
 
 def of_live() -> Iterator[Forged]:
-    """Yield forged states of `live`: a panel's report is forged, or the whole."""
+    """Yield forged states of `screen`: a panel's report is forged, or the whole."""
     for panel, honest in PANELS.items():
         for what, forged in events(honest):
             yield Forged(f"{panel} {what}", _written({panel: forged}))

@@ -396,10 +396,10 @@ REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
         {"temperature": 0.5, "top_k": 20, "append": {"id": 3, "text": "ab", "seq": 1}},
         (SetSampling(0.5, 20), Put(3, "ab")),
     ),
-    ("words", {"kind": "place", "view": "block", "layer": 1, "head": None, "token": 3}, (Up("transformer.h.1"),)),
-    ("words", {"kind": "place", "layer": 2, "head": 0, "token": 4}, (GoToLayer(2), ShowHead(0), Lock(4))),
-    ("words", {"kind": "find", "id": "lm_head", "layer": 2}, (GoToLayer(2), Find("lm_head"))),
-    ("words", {"kind": "cell", "id": "lm_head", "cell": [0, 1, 2]}, (Walk("lm_head", (0, 1, 2)),)),
+    ("in_words", {"kind": "place", "view": "block", "layer": 1, "head": None, "token": 3}, (Up("transformer.h.1"),)),
+    ("in_words", {"kind": "place", "layer": 2, "head": 0, "token": 4}, (GoToLayer(2), ShowHead(0), Lock(4))),
+    ("in_words", {"kind": "find", "id": "lm_head", "layer": 2}, (GoToLayer(2), Find("lm_head"))),
+    ("in_words", {"kind": "cell", "id": "lm_head", "cell": [0, 1, 2]}, (Walk("lm_head", (0, 1, 2)),)),
     ("timeline", {"source": "letters", "kind": "first", "step": 10}, (SetTimelineScore("first"), MoveInTime(10))),
     ("timeline", {"source": "letters", "kind": "", "step": None}, (SetTimelineScore(""), MoveInTime(None))),
     (
@@ -505,20 +505,20 @@ def test_the_pixel_of_a_strip_that_is_asked_for(event: object, cell: object) -> 
 
 @pytest.mark.parametrize("live", [None, 5, [], {"map": 5}, {"map": {}}, {"map": {"seq": "1"}}, {"map": {"seq": True}}])
 def test_a_report_without_a_number_is_none(live: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamlit, "session_state", {"live": live})
+    monkeypatch.setattr(streamlit, "session_state", {"screen": live})
     assert reports.new("map") is None
     assert reports.seq("map") == 0
 
 
 def test_a_report_is_handed_out_once_and_so_is_one_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     append = {"id": 3, "text": "ab", "seq": 7}
-    state: dict[str, Any] = {"live": {"prediction": {"top_k": 10, "append": append, "seq": 8}}}
+    state: dict[str, Any] = {"screen": {"prediction": {"top_k": 10, "append": append, "seq": 8}}}
     monkeypatch.setattr(streamlit, "session_state", state)
     assert reports.new("prediction") == {"top_k": 10, "append": append, "seq": 8}
     assert reports.new("prediction") is None
-    state["live"] = {"prediction": {"top_k": 20, "append": append, "seq": 9}}
+    state["screen"] = {"prediction": {"top_k": 20, "append": append, "seq": 9}}
     assert reports.new("prediction") == {"top_k": 20, "seq": 9}  # the slider has moved, and nothing is appended again
-    state["live"] = {"prediction": {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}}
+    state["screen"] = {"prediction": {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}}
     assert reports.new("prediction") == {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}
 
 

@@ -20,7 +20,7 @@ from app.session.explorer import Explorer
 from app.session.first_prompt import first_trace
 from app.session.map_actions import PickHead
 from app.session.state_text import StateError, decode, encode
-from app.views.words import run_of
+from app.views.in_words import run_of
 from gptcore import Edit, Trace, capture
 from tests.app.sent import Page
 from tests.lopsided import FITS, LETTERS, LONG, checkpoint_of, lopsided, seen, write_folder

@@ -152,48 +152,48 @@ def test_every_file_of_the_repo_classifies() -> None:
 
 def test_every_component_is_a_folder_with_its_files() -> None:
     assert sorted(MODULES) == [
-        "alive",
-        "badge",
+        "address",
         "bars",
-        "change",
+        "change_form",
         "changes",
         "code",
         "copy_code",
+        "copy_link",
         "explanation",
         "findings",
+        "first_look",
         "generate",
         "grids",
         "head_card",
         "head_ranking",
         "head_table",
+        "head_tooltip",
         "heads",
-        "hint",
-        "history",
+        "in_words",
         "lens",
         "lens_table",
-        "link",
-        "live",
         "losses",
         "map",
         "matrix",
         "node",
-        "place",
+        "parity_badge",
         "plot",
-        "point_picture",
         "prediction",
         "prompt",
+        "reconnect",
         "save",
+        "screen",
         "timeline",
         "token_line",
         "token_marks",
+        "training_curves",
         "what_if",
-        "words",
     ]
     for name in MODULES:
         files = {
             "__init__.py",
             f"{name}.js",
-            *([] if name in ("plot", "place") else [f"{name}.css"]),
+            *([] if name in ("plot", "address") else [f"{name}.css"]),
         }  # plotly brings its own styles; a place has no looks
         assert files <= {path.name for path in (COMPONENTS / name).iterdir()}, name
 
@@ -263,7 +263,10 @@ def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
 def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", text)
-    shared = [COMPONENTS / "shared" / "shared.css", COMPONENTS / "live" / "live.css"]  # live's stage hands sizes down
+    shared = [
+        COMPONENTS / "shared" / "shared.css",
+        COMPONENTS / "screen" / "screen.css",
+    ]  # the stage hands sizes down
     defined = theme.css() + "".join(each.read_text(encoding="utf-8") for each in shared)
     known = set(re.findall(r"(--gs-[\w-]+):", defined))
     assert set(re.findall(r"var\((--gs-[\w-]+)", text)) <= known
@@ -334,7 +337,7 @@ def _page() -> None:
     import plotly.graph_objects as go
 
     from app import components as ui
-    from app.components.words import Answered, NodeWords, NumberPart
+    from app.components.in_words import Answered, NodeWords, NumberPart
 
     ui.runtime()
     line: ui.MapLine = {
@@ -428,13 +431,13 @@ def _page() -> None:
     changes = ui.changes(text="ab", listed=[listed], told="1 change is on.", code="edits = []", largest=2.0)
     place = {"name": "transformer.h.0.mlp"}
     part: ui.ChangePart = {"words": "MLP 0", "place": place, "channels": 0, "only_set": False}
-    form = ui.change(text="ab", parts=[part], own="its own", largest=2.0)
-    hint = ui.hint(title="Where?", seen="There.", tries=("this", "that"))
+    form = ui.change_form(text="ab", parts=[part], own="its own", largest=2.0)
+    hint = ui.first_look(title="Where?", seen="There.", tries=("this", "that"))
     save = ui.save(caption=("gptscope", "ab"))
     prediction = ui.prediction(text="ab", rows=[row])
     code = ui.code(text="ab", tab="model", listing_key="l", lines_key="m", T=2)
     node = ui.node(id="idx", label="Ids", axes=("B", "T"), summary="Given.", formula="x", formula_key="f")
-    ui.badge(key="badge", text=None, label="parity …", title="what it means", kind="none")
+    ui.parity_badge(key="parity_badge", text=None, label="parity …", title="what it means", kind="none")
     unknown = {"target": None, "loss": None, "probability": None, "rank": None}
     position = cast(
         ui.Position, {"token": "a", **unknown, "best": "b", "best_probability": 1.0, "missing": "no target"}
@@ -446,7 +449,9 @@ def _page() -> None:
     scores = np.array([[[0.0], [np.nan]]], np.float32)
     losses = {"val_loss": [1.5, None]}
     kinds = {"first": "attention to the first token"}
-    ui.history(key="history", history_key="k", steps=[0, 9], losses=losses, kinds=kinds, scores=scores, n_head=1)
+    ui.training_curves(
+        key="training_curves", history_key="k", steps=[0, 9], losses=losses, kinds=kinds, scores=scores, n_head=1
+    )
     strip = ui.timeline(
         text="ab",
         source="x",
@@ -460,9 +465,9 @@ def _page() -> None:
     after = [prediction, lens, buttons, save, strip, prompt]
     panels = [drawn_map, node, card, hint, changes, form, heads, matrix, code, *after]
     whole = {"model": "<svg/>"}
-    ui.live(key="live", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
-    ui.alive(key="alive")
-    ui.link(key="link", refusal="it cannot be shared")
+    ui.screen(key="screen", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
+    ui.reconnect(key="reconnect")
+    ui.copy_link(key="copy_link", refusal="it cannot be shared")
     share: NumberPart = {"name": "total", "value": float("nan"), "kind": "share", "cell": ("idx", (0, 1))}
     sentence: NodeWords = {
         "node": "idx",
@@ -472,8 +477,8 @@ def _page() -> None:
         "parts": ["of ", {"token": "a", "position": 0}, share],
     }
     answered: Answered = {"question": ["Why ", {"letter": "T"}, "?"], "answer": [share]}
-    ui.words(
-        key="words",
+    ui.in_words(
+        key="in_words",
         text="ab",
         origin="o",
         svg="<svg/>",
@@ -503,7 +508,7 @@ def _page() -> None:
     )
     values = np.array([0.5, -0.1], np.float32)
     ui.token_marks(key="marks", text="ab", origin="o", tokens=["a", "b"], values=values, what="activation", position=1)
-    ui.place(key="place", origin="o", state="model=x", ack=3, note=None)
+    ui.address(key="address", origin="o", state="model=x", ack=3, note=None)
     ui.copy_code("x = 1", key="copy")
     ui.bars(
         [{"label": "MLP 0", "value": ui.number(float("nan")), "place": "node a", "words": [["b"]]}],
@@ -515,7 +520,7 @@ def _page() -> None:
     )
     ui.token_line(key="line", text="ab", origin="o", tokens=["a", "b"], cropped=0, position=1, says="c")
     pixels = np.zeros((1, 2, 3, 3), np.uint8)
-    ui.point_picture(key="picture", pixels=pixels, points={"0.1": ["induction 0.5"]}, caption="its pattern")
+    ui.head_tooltip(key="picture", pixels=pixels, points={"0.1": ["induction 0.5"]}, caption="its pattern")
     ui.head_table(
         key="table",
         columns=[{"name": "sink", "label": "sink", "about": "rests", "chance": ui.number(float("nan"))}],
@@ -614,14 +619,16 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"alive", "badge", "history", "link", "live", "losses", "place", "plot", "runtime", "what_if", "words"}
+    alone = {"address", "reconnect", "copy_link", "in_words", "losses", "parity_badge", "plot", "runtime", "screen"}
+    alone |= {"training_curves", "what_if"}
     alone |= {"bars", "head_ranking", "token_line"}
-    alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "point_picture", "token_marks"}
+    alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "head_tooltip", "token_marks"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
-        f"gptscope_{name}" for name in ("history", "live", "head_card", "lens_table", "point_picture", "token_marks")
+        f"gptscope_{name}"
+        for name in ("training_curves", "screen", "head_card", "lens_table", "head_tooltip", "token_marks")
     }
-    data = found["gptscope_live"][1]
+    data = found["gptscope_screen"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}
     assert [data[name] for name in ("width", "plot", "state", "heard")] == ["window", "links", "model=x", 7]
@@ -640,7 +647,7 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     assert "scores" not in data["panels"]["timeline"]  # nor the curves
     assert data["kept"] == {"model": "<svg/>"}
     assert found["gptscope_grids"][1]["grids"][0]["values"] == [[0.5, "nan"]]
-    said = found["gptscope_words"][1]
+    said = found["gptscope_in_words"][1]
     assert said["sentences"][0]["parts"][2] == {
         "name": "total",
         "value": "nan",

@@ -27,7 +27,7 @@ from app.training import jobs
 from tests.app import forged
 from tests.browser.driver import ROOT
 
-EACH = {"live": 97, "words": 41, "what_if": 41}
+EACH = {"screen": 97, "in_words": 41, "what_if": 41}
 """The usual run takes each so manieth state: a prime, so that it meets other values in each field."""
 OTHERS = 19
 
@@ -36,7 +36,7 @@ def _words() -> None:
     from app import components
     from app.guard import gate
     from app.state import opening
-    from app.views.words import words
+    from app.views.in_words import words
 
     gate.stand()
     components.runtime()
@@ -171,11 +171,11 @@ def quiet(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 COMPONENTS: dict[str, tuple[Callable[[], None] | None, Callable[[], Iterator[forged.Forged]]]] = {
-    "live": (None, forged.of_live),
-    "alive": (None, lambda: forged.of_alone(forged.ALONE["alive"])),
-    "place": (None, lambda: forged.of_alone(forged.ALONE["place"])),
-    "badge": (None, lambda: forged.of_alone(forged.ALONE["badge"])),
-    "words": (_words, lambda: forged.of_alone(forged.WORDS)),
+    "screen": (None, forged.of_live),
+    "reconnect": (None, lambda: forged.of_alone(forged.ALONE["reconnect"])),
+    "address": (None, lambda: forged.of_alone(forged.ALONE["address"])),
+    "parity_badge": (None, lambda: forged.of_alone(forged.ALONE["parity_badge"])),
+    "in_words": (_words, lambda: forged.of_alone(forged.WORDS)),
     "what_if": (_what_if, lambda: forged.of_alone(forged.WHAT_IF)),
 }
 PAGES: dict[str, tuple[Callable[[], None] | None, str]] = {
@@ -192,10 +192,10 @@ def component_attack(name: str, every: int) -> tuple[int, list[str]]:
     script, cases = COMPONENTS[name]
     target = Target(script)
     found = target.attack(target.states(name, islice(cases(), 0, None, every)))
-    if name == "live":  # the page still answers a key
+    if name == "screen":  # the page still answers a key
         rev = target.app.session_state["explorer"].rev
         state = {"prompt": {"text": "bad", "seq": 10**6, "rev": rev}}
-        target.send(WidgetState(id=target.components()["live"], json_value=json.dumps(state)))
+        target.send(WidgetState(id=target.components()["screen"], json_value=json.dumps(state)))
         assert target.app.session_state["explorer"].shown.text == "bad"
     return found
 
@@ -250,7 +250,7 @@ def test_no_reports_at_random_break_the_page() -> None:
     @settings(max_examples=40, deadline=None)
     @given(st.dictionaries(st.sampled_from(sorted(forged.PANELS)), PANEL | JSON, max_size=4))
     def attack(reports: dict[str, Any]) -> None:
-        state = WidgetState(id=target.components()["live"], json_value=json.dumps(reports))
+        state = WidgetState(id=target.components()["screen"], json_value=json.dumps(reports))
         assert target.attack(iter([("at random", state)])) == (1, [])
 
     attack()

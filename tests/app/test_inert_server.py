@@ -100,7 +100,7 @@ def test_no_page_of_a_shared_server_sends_a_path(
     if damage in ("snapshot", "index"):
         for step in (40, 0):
             live = {"timeline": {"seq": step + 1, "source": "run of 5b", "step": step, "kind": "induction"}}
-            at.session_state["live"] = live
+            at.session_state["screen"] = live
             sent += everything(at.run())
         assert damage == "index" or "was changed since it was written" in sent
     assert not at.exception
@@ -126,7 +126,7 @@ def test_a_link_to_the_model_of_the_command_line_leads_to_it_by_its_name(
 ) -> None:
     folder = write_folder(tmp_path / "fairytales", lopsided())  # called as a shipped model is
     at = opened(monkeypatch, folder)
-    (link,) = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "gptscope_place"]
+    (link,) = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "gptscope_address"]
     state = json.loads(link.json)["state"]
     assert "model=.%2Ffairytales&" in state
     there = AppTest.from_function(at_the_link, default_timeout=60)
@@ -141,7 +141,7 @@ def at_the_link() -> None:
     from app import components
     from app.state import opening, returning
 
-    returning.follow(components.alive(key="alive"))
+    returning.follow(components.reconnect(key="reconnect"))
     opening.ready()
 
 
@@ -177,7 +177,7 @@ def about(wanted: Wanted, files: list[Uploaded]) -> str:
         import streamlit as st
 
         from app.state import opening
-        from app.views.card import card
+        from app.views.model_card import card
         from app.views.training.curves import curves
 
         wanted, files = st.session_state["given"]

@@ -316,7 +316,7 @@ def form(page: Page, node: str) -> dict[str, Any]:
     """Open the form at a node."""
     page.select(node)
     page.report("node", kind="tool", id=page.panel("node")["id"], tool="form")
-    return page.panel("change")
+    return page.panel("change_form")
 
 
 PLACES = {
@@ -337,7 +337,7 @@ def test_the_form_offers_what_is_at_the_place(page: Page, node: str) -> None:
 
 def test_the_form_makes_the_change_that_was_chosen(page: Page) -> None:
     part = form(page, POST)["parts"][-1]
-    page.report("change", kind="add", part=part["place"], how="patch", number=0, text=PROMPT, draw=0)
+    page.report("change_form", kind="add", part=part["place"], how="patch", number=0, text=PROMPT, draw=0)
     wanted = run(Edit(POST, "set", other(POST)[5], position=5)).logits[0, -1].double().softmax(-1)
     assert page.panel("prediction")["rows"][0]["probability"] == pytest.approx(wanted.max().item(), rel=1e-4)
     (listed,) = page.panel("changes")["listed"]
@@ -356,7 +356,7 @@ def test_the_form_makes_the_change_that_was_chosen(page: Page) -> None:
 def test_a_change_says_itself_how_far_another_text_goes(
     page: Page, part: dict[str, int], text: str, reach: str, told: str
 ) -> None:
-    page.report("change", kind="add", part={"name": Z} | part, how="patch", number=0, text=text, draw=0)
+    page.report("change_form", kind="add", part={"name": Z} | part, how="patch", number=0, text=text, draw=0)
     (listed,) = page.panel("changes")["listed"]
     assert listed["words"].partition("”")[2] == reach and told in listed["title"]
     page.report("changes", kind="toggle", key=listed["key"], on=False)
@@ -365,10 +365,12 @@ def test_a_change_says_itself_how_far_another_text_goes(
 
 def test_the_code_takes_values_of_other_texts_from_their_runs(page: Page) -> None:
     part = form(page, "transformer.h.1.attn.pattern")["parts"][0]
-    page.report("change", kind="add", part=part["place"], how="mean", number=0, text="", draw=0)
-    page.report("change", kind="add", part={"name": GELU, "channel": 3}, how="resample", number=0, text=TEXT, draw=2)
-    page.report("change", kind="add", part={"name": "transformer.h.0"}, how="patch", number=0, text=PROMPT, draw=0)
-    page.report("change", kind="add", part={"name": POST, "position": 2}, how="set", number=0.5, text="", draw=0)
+    page.report("change_form", kind="add", part=part["place"], how="mean", number=0, text="", draw=0)
+    page.report(
+        "change_form", kind="add", part={"name": GELU, "channel": 3}, how="resample", number=0, text=TEXT, draw=2
+    )
+    page.report("change_form", kind="add", part={"name": "transformer.h.0"}, how="patch", number=0, text=PROMPT, draw=0)
+    page.report("change_form", kind="add", part={"name": POST, "position": 2}, how="set", number=0.5, text="", draw=0)
     page.report("changes", kind="keep", on=True)
     scope: dict[str, Any] = {}
     exec(page.panel("changes")["code"], scope)
@@ -417,12 +419,12 @@ def test_delete_on_the_map_and_on_a_head_switches_off_and_on(page: Page) -> None
 def test_what_is_off_is_faded_on_the_map(page: Page) -> None:
     page.pick_head(1, 2)
     assert "off" not in page.panel("map")
-    page.report("change", kind="add", part={"name": Z, "head": 2}, how="zero", number=0, text="", draw=0)
+    page.report("change_form", kind="add", part={"name": Z, "head": 2}, how="zero", number=0, text="", draw=0)
     assert page.panel("map")["off"] == ["transformer.h.1.attn.pattern"]
     assert page.panel("map")["changed"] == ["transformer.h.1.attn.pattern"]
     page.pick_head(1, 1)
     assert "off" not in page.panel("map") and page.panel("map")["changed"]
-    page.report("change", kind="add", part={"name": Z, "head": 1}, how="scale", number=0.5, text="", draw=0)
+    page.report("change_form", kind="add", part={"name": Z, "head": 1}, how="scale", number=0.5, text="", draw=0)
     assert "off" not in page.panel("map")
     page.report("map", kind="off", id="transformer.h.2")
     page.report("map", kind="off", id=GELU)
@@ -435,10 +437,10 @@ def test_the_card_of_a_number_leads_to_the_form_for_it(page: Page) -> None:
     page.select(POST)
     page.report("explain", name=page.panel("matrix")["name"], row=7, col=3)
     page.report("explain", change=True)
-    sent = page.panel("change")
+    sent = page.panel("change_form")
     part = sent["parts"][sent["first"]]
     assert part["words"] == "h.1.resid_post, position 3, channel 7"
-    page.report("change", kind="add", part=part["place"], how="set", number=2, text="", draw=0)
+    page.report("change_form", kind="add", part=part["place"], how="set", number=2, text="", draw=0)
     assert page.matrix()[1][7, 3] == 2.0
 
 

@@ -38,8 +38,8 @@ def _page() -> None:
 
     from app import components
     from app.state import lab, opening, person
-    from app.views.lab.parts import parts
     from app.views.lab.prompt import prompt_line
+    from app.views.lab.what_parts_say import what_parts_say
 
     components.runtime()
     if opening.ready():
@@ -47,7 +47,7 @@ def _page() -> None:
             lab.choose(name, value)
         if st.session_state.get("line"):
             prompt_line(person.explorer())
-        parts(person.explorer())
+        what_parts_say(person.explorer())
 
 
 class Lab(Sent):

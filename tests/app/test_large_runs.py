@@ -180,7 +180,7 @@ def test_a_matrix_that_grows_is_that_of_a_fresh_run(role: str) -> None:
         before = growing.rows_of(trace, model, name, 1, before)
         fresh = growing.rows_of(trace, model, name, 1, None)
         # a row of its own is rounded otherwise than one of many, by a last digit or two of float32
-        np.testing.assert_allclose(before.rows, fresh.rows, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(before.rows, fresh.rows, rtol=1e-5, atol=1e-6)
 
 
 def test_a_long_run_is_made_in_parts_where_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:

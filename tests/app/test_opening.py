@@ -146,7 +146,7 @@ def test_the_dialog_offers_it_too_but_not_on_a_shared_server(
 
 def _about() -> None:
     from app.state import opening
-    from app.views.card import card
+    from app.views.model_card import card
 
     if opening.ready():
         card()

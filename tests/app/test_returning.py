@@ -89,7 +89,7 @@ def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
 
 def test_a_link_is_followed_once(app: AppTest) -> None:
     linked(app, ELSEWHERE)
-    app.session_state["live"] = {"prompt": {"text": "To be, or", "rev": explorer(app).rev, "seq": 7}}
+    app.session_state["screen"] = {"prompt": {"text": "To be, or", "rev": explorer(app).rev, "seq": 7}}
     app.run()
     app.run()
     assert explorer(app).shown.text == "To be, or"
@@ -119,7 +119,7 @@ def test_the_model_of_the_command_line_is_open_to_all(
 
 def test_a_path_is_opened_by_its_owner_but_has_no_link_for_others(app: AppTest, folder: Path) -> None:
     assert linked(app, {"model": str(folder), "prompt": "To"}).source == str(folder)
-    (link,) = [each.proto for each in app.get("bidi_component") if each.proto.component_name == "gptscope_link"]
+    (link,) = [each.proto for each in app.get("bidi_component") if each.proto.component_name == "gptscope_copy_link"]
     assert "cannot be shared" in link.json
 
 
@@ -162,7 +162,7 @@ def test_options_of_a_stranger_are_refused(told: str) -> None:
 
 
 def reported(app: AppTest, **events: Any) -> Explorer:
-    app.session_state["live"] = events
+    app.session_state["screen"] = events
     app.run()
     return explorer(app)
 
@@ -178,7 +178,7 @@ def test_what_was_reported_about_another_screen_is_no_action(app: AppTest) -> No
 
 def asked(app: AppTest, about: str, typed: str | None, state: State = ELSEWHERE, seq: int = 9) -> Explorer:
     """Ask as a page does that was away."""
-    app.session_state["alive"] = {"event": {"about": about, "state": encode(state), "text": typed, "seq": seq}}
+    app.session_state["reconnect"] = {"event": {"about": about, "state": encode(state), "text": typed, "seq": seq}}
     app.run()
     return explorer(app)
 
@@ -195,7 +195,7 @@ def test_a_page_of_another_session_is_brought_back(app: AppTest) -> None:
 def test_a_page_that_asks_again_does_not_lose_what_was_typed_since(app: AppTest) -> None:
     app.run()
     me = asked(app, "another.1", "To be, o")
-    app.session_state["live"] = {"prompt": {"text": "To be, or", "rev": me.rev, "seq": 11}}
+    app.session_state["screen"] = {"prompt": {"text": "To be, or", "rev": me.rev, "seq": 11}}
     me = asked(app, "another.1", "To be, o", seq=10)  # sent before the first answer came
     assert (me.typed, me.shown.text) == ("To be, or", "To be, or")
 

@@ -469,7 +469,7 @@ def index_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_the_curves_are_those_of_the_index(looking_back: Page, trained: Path) -> None:
-    sent, lines = looking_back.data("history"), index_of(trained)
+    sent, lines = looking_back.data("training_curves"), index_of(trained)
     assert sent["history_key"] == looking_back.panel("timeline")["history_key"]
     assert (sent["steps"], sent["n_head"], sent["heads"]) == (list(STEPS), 4, 12)
     assert sent["opened"] == {"name": "final", "step": 450, "losses": {}}
@@ -557,9 +557,9 @@ def test_a_key_at_a_step_runs_through_the_weights_of_the_step(looking_back: Page
 
 
 def test_the_badge_measures_the_prompt_on_the_screen(page: Page, trace: Trace) -> None:
-    assert page.data("badge")["label"] == "parity …"
-    page.report("badge", state="badge", text=LONG)
-    sent = page.data("badge")
+    assert page.data("parity_badge")["label"] == "parity …"
+    page.report("parity_badge", state="parity_badge", text=LONG)
+    sent = page.data("parity_badge")
     assert (sent["text"], sent["kind"], sent["moment"], sent["typed"]) == (LONG, "good", "", True)
     measured = parity(MODEL, trace)
     assert 0 < measured < 1e-4
@@ -577,11 +577,11 @@ def test_the_badge_measures_though_the_run_that_heard_it_was_stopped(
 
     with monkeypatch.context() as patch:
         patch.setattr("app.session.explorer.Explorer.measure_parity", stop)
-        page.app.session_state["badge"] = {"event": {"text": LONG, "seq": 7}}
+        page.app.session_state["parity_badge"] = {"event": {"text": LONG, "seq": 7}}
         page.app.run()
         assert page.app.exception
     page.app.run()
-    assert (page.data("badge")["text"], page.data("badge")["kind"]) == (LONG, "good")
+    assert (page.data("parity_badge")["text"], page.data("parity_badge")["kind"]) == (LONG, "good")
 
 
 def test_the_badge_tells_when_the_screen_is_wrong(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,16 +590,16 @@ def test_the_badge_tells_when_the_screen_is_wrong(page: Page, monkeypatch: pytes
         attend = gptcore.model.attend_to_past
         patch.setattr(gptcore.model, "attend_to_past", lambda q, k, v, past: attend(q * 1.01, k, v, past))
         page.type(FITS + "e")  # grown by a wrong attention
-    page.report("badge", state="badge", text=FITS + "e")
-    sent = page.data("badge")
+    page.report("parity_badge", state="parity_badge", text=FITS + "e")
+    sent = page.data("parity_badge")
     assert (sent["text"], sent["kind"]) == (FITS + "e", "bad")
     assert float(sent["label"].removeprefix("parity ")) > 1e-4
 
 
 def test_the_badge_is_of_the_weights_on_the_screen(looking_back: Page) -> None:
     looking_back.move(40)
-    looking_back.report("badge", state="badge", text=LONG)
-    sent = looking_back.data("badge")
+    looking_back.report("parity_badge", state="parity_badge", text=LONG)
+    sent = looking_back.data("parity_badge")
     assert (sent["kind"], sent["moment"]) == ("good", "step 40 of 450")
     assert sent["label"] == f"parity {parity(model_at(40), run_of(model_at(40), LONG)):.1e}"
 

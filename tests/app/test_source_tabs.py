@@ -66,7 +66,7 @@ def test_a_key_sends_no_source_that_the_page_has(page: Page) -> None:
         sent = opened(page, tab)
         keys = [sent["listing_key"], sent["lines_key"]]
         assert set(keys) <= page.data()["kept"].keys()
-        page.app.session_state["live"] = {**page.app.session_state["live"], "kept": keys}
+        page.app.session_state["screen"] = {**page.app.session_state["screen"], "kept": keys}
         page.app.run()
         assert not set(keys) & page.data()["kept"].keys()
         assert len(json.dumps(page.code())) < 2000
@@ -214,9 +214,9 @@ def test_the_token_that_was_drawn_last_is_told(page: Page) -> None:
 
 def test_the_badge_tells_the_difference_that_other_panels_show(page: Page) -> None:
     page.type(FITS)
-    assert page.data("badge")["difference"] == ""
-    page.report("badge", state="badge", text=FITS)
-    assert page.data("badge")["difference"] == f"{parity(MODEL, run_of(MODEL, FITS)):.1e}"
+    assert page.data("parity_badge")["difference"] == ""
+    page.report("parity_badge", state="parity_badge", text=FITS)
+    assert page.data("parity_badge")["difference"] == f"{parity(MODEL, run_of(MODEL, FITS)):.1e}"
 
 
 def test_the_facts_are_those_that_the_lines_name(page: Page) -> None:

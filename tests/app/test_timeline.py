@@ -160,7 +160,7 @@ def test_scores_of_another_shape_and_losses_that_are_no_numbers_are_unknown() ->
     assert history.score(0, "previous", 1, 0) is None
     assert history.score(1, "first", 1, 0) is None
     assert history.telling == "first"
-    components.history(
+    components.training_curves(
         key="x",
         history_key=history.key,
         steps=[0, 1],
@@ -174,9 +174,11 @@ def test_scores_of_another_shape_and_losses_that_are_no_numbers_are_unknown() ->
 def test_curves_that_do_not_fit_are_refused() -> None:
     plain: dict[str, Any] = {"key": "x", "history_key": "k", "kinds": {"first": ""}, "n_head": 1}
     with pytest.raises(ValueError, match=r"wanted \(1 kinds, 2 steps, heads\)"):
-        components.history(**plain, steps=[0, 1], losses={}, scores=np.zeros((1, 3, 1), np.float32))
+        components.training_curves(**plain, steps=[0, 1], losses={}, scores=np.zeros((1, 3, 1), np.float32))
     with pytest.raises(ValueError, match="val_loss has 1 values for 2 steps"):
-        components.history(**plain, steps=[0, 1], losses={"val_loss": [1.0]}, scores=np.zeros((1, 2, 1), np.float32))
+        components.training_curves(
+            **plain, steps=[0, 1], losses={"val_loss": [1.0]}, scores=np.zeros((1, 2, 1), np.float32)
+        )
 
 
 def test_snapshots_that_appear_are_seen_and_nothing_is_read_twice(folder: Path, final: Checkpoint) -> None:
@@ -435,10 +437,10 @@ class Page:
         """As the timeline would."""
         self.seq += 1
         event = {"source": source or self.source, "step": step, "kind": kind, "seq": self.seq}
-        self.app.session_state["live"] = {"timeline": event}
+        self.app.session_state["screen"] = {"timeline": event}
         self.app.run()
 
-    def data(self, name: str = "live") -> dict[str, Any]:
+    def data(self, name: str = "screen") -> dict[str, Any]:
         """Return the data that a component gets."""
         assert not self.app.exception
         proto = next(
@@ -464,9 +466,9 @@ def test_the_page_moves_all_panels_at_once(folder: Path, final: Checkpoint, monk
     page = Page(folder, monkeypatch)
     strip = page.panel("timeline")
     assert (strip["at"], strip["moment"], strip["score"]) == (None, "best model, step 150 of 300", None)
-    opened = page.data("history")["opened"]
+    opened = page.data("training_curves")["opened"]
     assert opened == {"name": "best", "step": 150, "losses": {"val_loss": 0.75}}
-    assert page.data("history")["steps"] == list(STEPS)
+    assert page.data("training_curves")["steps"] == list(STEPS)
     text = page.panel("prompt")["text"]
     page.report(10)
     assert page.data()["step"] == "10"
@@ -479,7 +481,7 @@ def test_the_page_moves_all_panels_at_once(folder: Path, final: Checkpoint, monk
     shown = {row["id"]: row["logit"] for row in page.panel("prediction")["rows"]}
     assert shown == pytest.approx({i: trace.logits[0, -1, i].item() for i in shown}, abs=1e-5)
     page.app.run()
-    assert page.data("badge")["moment"] == "step 10 of 300"
+    assert page.data("parity_badge")["moment"] == "step 10 of 300"
     page.report(None)
     assert page.data()["step"] == "final"
     page.report(10, source="another model")  # came too late
@@ -519,7 +521,7 @@ def test_a_prompt_that_was_refused_and_corrected_does_not_come_back(
 
     def type_(text: str, seq: int) -> None:
         value = {"text": text, "rev": page.panel("prompt")["rev"], "seq": seq}
-        page.app.session_state["live"] = {"prompt": value}
+        page.app.session_state["screen"] = {"prompt": value}
         page.app.run()
 
     def shown() -> str:
@@ -587,10 +589,10 @@ def test_the_best_and_the_last_weights_of_a_training_have_curves_of_their_own(
     folder: Path, final: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their snapshots are the same, so the name of the snapshots alone would keep the curves of the other."""
-    first = Page(folder, monkeypatch).data("history")["history_key"]
+    first = Page(folder, monkeypatch).data("training_curves")["history_key"]
     later = Checkpoint(final.model, final.tokenizer, final.config, {**final.info, "iter_num": 180})
     save(later, folder)
-    assert Page(folder, monkeypatch).data("history")["history_key"] != first
+    assert Page(folder, monkeypatch).data("training_curves")["history_key"] != first
 
 
 def test_the_last_weights_are_not_called_the_best(tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_the_address_holds_the_sizes_and_leads_back(untrained: Path, monkeypatch
     app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60)
     app.query_params["sizes"] = to_text(CHOICE)
     shown = Sent(app.run())
-    assert f"sizes={to_text(CHOICE)}" in shown.data("place")["state"]
+    assert f"sizes={to_text(CHOICE)}" in shown.data("address")["state"]
     assert app.session_state["what if"] == (CHOICE, CHOICE)
 
 
@@ -285,7 +285,7 @@ def test_an_address_with_impossible_sizes_draws_this_model(untrained: Path, monk
     monkeypatch.setattr("sys.argv", ["app/main.py", str(untrained)])
     app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60)
     app.query_params["sizes"] = to_text(dataclasses.replace(CHOICE, n_head=5))
-    Sent(app.run()).data("place")
+    Sent(app.run()).data("address")
     assert app.session_state["what if"][1] == Choice.of(GPTConfig(**SIZES))
 
 

@@ -19,7 +19,7 @@ from app.session.actions import Lock, Type
 from app.session.change_actions import AddChange, MuteChanges
 from app.session.explorer import Explorer
 from app.session.map_actions import Open, PickHead, Walk
-from app.views.words import run_of
+from app.views.in_words import run_of
 from gptcore import Checkpoint, Edit
 from gptcore.graph.node import ATTENTION, INSIDE, MLP, MODEL, SDPA, VIEWS
 from gptcore.tokenizer import CharTokenizer
@@ -52,16 +52,16 @@ class Told(Sent):
     def report(self, **event: Any) -> dict[str, Any]:
         """Report as the component would, and return what it is sent then."""
         self._seq += 1
-        origin = self.data("words")["origin"]
-        self.app.session_state["words"] = {"event": {"kind": "place", "origin": origin, **event, "seq": self._seq}}
+        origin = self.data("in_words")["origin"]
+        self.app.session_state["in_words"] = {"event": {"kind": "place", "origin": origin, **event, "seq": self._seq}}
         self.app.run()
-        return self.data("words")
+        return self.data("in_words")
 
 
 def _page() -> None:
     from app import components
     from app.state import opening
-    from app.views.words import words
+    from app.views.in_words import words
 
     components.runtime()
     if opening.ready():
@@ -114,14 +114,14 @@ def test_each_node_has_the_name_and_the_concept_of_the_map(page: Told) -> None:
 
 
 def test_the_page_opens_with_the_view_of_explore_and_the_choices_that_it_depends_on(page: Told) -> None:
-    assert page.data("words")["view"] == SDPA
-    sent = page.data("words")["choices"]
+    assert page.data("in_words")["view"] == SDPA
+    sent = page.data("in_words")["choices"]
     assert sent["layer"] == {"chosen": 2, "labels": ["0", "1", "2"]}
     assert sent["head"] == {"chosen": 3, "labels": ["0", "1", "2", "3"]}
     assert sent["token"] == {"chosen": 12, "labels": list(seen(LONG, lopsided()))}
     page.me.apply(Open(f"{BLOCK}.mlp"))
     page.app.run()
-    assert (page.data("words")["view"], set(page.data("words")["choices"])) == (MLP, {"layer", "token"})
+    assert (page.data("in_words")["view"], set(page.data("in_words")["choices"])) == (MLP, {"layer", "token"})
     assert set(page.report(view=MODEL)["choices"]) == {"token"}
     assert page.report(view=INSIDE)["choices"]["layer"]["chosen"] == 2
 
@@ -154,7 +154,7 @@ def test_a_name_leads_to_its_node_with_the_same_block_and_head(page: Told) -> No
 
 
 def test_a_number_leads_to_where_it_comes_from(page: Told) -> None:
-    sent = page.data("words")["sentences"]
+    sent = page.data("in_words")["sentences"]
     (scores,) = [each for each in sent if each["node"].endswith(".scores")]
     (score,) = [part for part in scores["parts"] if isinstance(part, dict) and part.get("name") == "score"]
     name, index = score["cell"]
@@ -231,13 +231,13 @@ def test_the_sentences_are_made_within_a_turn(page: Told, monkeypatch: pytest.Mo
         yield
         inside.pop()
 
-    monkeypatch.setattr("app.views.words.server.turn", turn)
+    monkeypatch.setattr("app.views.in_words.server.turn", turn)
     made: list[bool] = []
 
     def told(run: Run, view: str) -> Lesson:
         made.append(bool(inside))
         return lesson(run, view)
 
-    monkeypatch.setattr("app.views.words.lesson", told)
+    monkeypatch.setattr("app.views.in_words.lesson", told)
     page.app.run()
     assert made == [True]

@@ -24,7 +24,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app.training import jobs, plan, processes
 from tests.browser.driver import keeping_browser, open_page, server
 from tests.browser.line import Line, line
-from tests.browser.test_browser_alive import (
+from tests.browser.test_browser_reconnect import (
     ACTIONS,
     FIRST,
     LINE,

@@ -127,7 +127,7 @@ SWITCH = """
 
 def toggled(page: Page, typed: str, of: str, bound: float) -> bool:
     """A head off and on again, and keys meanwhile, in turn: a noisy machine is equally noisy for all."""
-    page.locator('[data-panel="badge"][data-kind="good"]').wait_for(timeout=120_000)
+    page.locator('[data-panel="parity_badge"][data-kind="good"]').wait_for(timeout=120_000)
     page.evaluate(WATCH, list(PANELS))
     switches: list[float] = []
     keys: dict[bool, list[float]] = {True: [], False: []}

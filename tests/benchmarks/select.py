@@ -81,7 +81,7 @@ WATCH_LOOKS = """
 
 def measure(page: Page, n_layer: int, n_head: int, typed: str, tokens: int) -> dict[str, list[float]]:
     """Return milliseconds of each kind of look and of a key, in turn: a noisy machine is equally noisy for all."""
-    measured = page.locator('[data-panel="badge"][data-kind="good"]')
+    measured = page.locator('[data-panel="parity_badge"][data-kind="good"]')
     measured.wait_for()
     page.evaluate(WATCH_LOOKS)
     page.evaluate(WATCH, list(PANELS))

@@ -31,7 +31,7 @@ def stills() -> None:
         for scheme in ("light", "dark"):
             for width, height in ((1440, 900), (900, 900)):
                 page = open_page(launched, url, width, height, scheme)
-                page.locator('[data-panel="hint"] button').click()  # the card of the first look
+                page.locator('[data-panel="first_look"] button').click()  # the card of the first look
                 page.locator('[data-token-index="15"]').click()
                 page.wait_for_timeout(1200)
                 page.screenshot(path=FOLDER / f"explore-{scheme}-{width}.png")
@@ -86,7 +86,7 @@ def film() -> None:
     """Take ten seconds of typing, locking a token, and generating."""
     with server("fairytales") as (url, _), browser() as launched:
         page = open_page(launched, url, *SIZE)
-        page.locator('[data-panel="hint"] button').click()
+        page.locator('[data-panel="first_look"] button').click()
         frames = list(scenes(page))
     target = FOLDER / "typing.webp"
     frames[0].save(target, save_all=True, append_images=frames[1:], duration=FRAME, loop=0, quality=60, method=6)

@@ -83,9 +83,9 @@ def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairy
     page.get_by_role("link", name="In words").click()
     views = ("model", "block", "self-attention", "scaled dot-product attention", "MLP")
     for view in views if both else views[::3]:
-        page.locator(f'[data-panel="words"] [data-word="{view}"]').click()
-        page.locator(f'[data-panel="words"][data-view="{view}"]').wait_for()
-        for question in page.locator('[data-panel="words"] summary').all():
+        page.locator(f'[data-panel="in_words"] [data-word="{view}"]').click()
+        page.locator(f'[data-panel="in_words"][data-view="{view}"]').wait_for()
+        for question in page.locator('[data-panel="in_words"] summary').all():
             question.click()
         assert findings_by_turns(page, both) == [], view
     page.get_by_role("link", name="What if").click()

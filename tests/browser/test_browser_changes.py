@@ -74,8 +74,8 @@ def test_a_head_is_switched_off_and_on_again(page: Page) -> None:
     expect(chip).to_have_attribute("data-name", edit.name)
     expect(chip).to_have_attribute("data-head", str(head))
     expect(page.locator('[data-panel="changes"]')).to_contain_text("1 change is on: numbers are of the changed run.")
-    expect(page.locator('[data-panel="badge"]')).to_contain_text("unchanged")
-    expect(page.locator('[data-panel="hint"]')).to_have_count(0)
+    expect(page.locator('[data-panel="parity_badge"]')).to_contain_text("unchanged")
+    expect(page.locator('[data-panel="first_look"]')).to_have_count(0)
     expect(page.locator(f'button[data-layer="0"][data-head="{head}"]')).to_have_class("changed off")
     page.locator("[data-role=prompt]").press("End")
     page.keyboard.insert_text("a")
@@ -86,7 +86,7 @@ def test_a_head_is_switched_off_and_on_again(page: Page) -> None:
     expect(chip).to_have_count(0)
     page.locator('[data-role="clear-changes"]').click()
     expect(page.locator('[data-panel="changes"]')).to_contain_text("No change of the run")
-    expect(page.locator('[data-panel="badge"]')).not_to_contain_text("unchanged")
+    expect(page.locator('[data-panel="parity_badge"]')).not_to_contain_text("unchanged")
     expect(page.locator('[data-role="undo-change"]')).to_be_focused()
     page.locator('[data-role="undo-change"]').click()
     expect(page.locator('[data-panel="changes"]').get_by_role("checkbox")).to_have_count(1)
@@ -198,7 +198,7 @@ def test_the_form_patches_a_head_by_the_keyboard_alone(page: Page) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    form = page.locator('[data-role="change"]')
+    form = page.locator('[data-role="change_form"]')
     expect(form.locator("select")).to_be_focused()
     page.keyboard.press("Tab")
     for _ in range(5):
@@ -245,7 +245,7 @@ def test_the_form_of_a_change_covers_no_cell_of_the_pattern(kept: Page, size: tu
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.locator('[data-role="open-change"]').click()
     page.locator('[data-way="patch"]').click()
-    place, plot = (page.locator(f'[data-role="{role}"]').bounding_box() for role in ("change", "plot"))
+    place, plot = (page.locator(f'[data-role="{role}"]').bounding_box() for role in ("change_form", "plot"))
     assert place is not None and plot is not None
     beside = place["x"] >= plot["x"] + plot["width"] or place["y"] + place["height"] <= plot["y"]
     assert beside, (place, plot)
@@ -261,7 +261,7 @@ def test_the_form_of_a_change_covers_no_cell_of_the_pattern(kept: Page, size: tu
 def test_the_text_of_a_patch_follows_the_prompt_until_it_is_typed_in(page: Page) -> None:
     page.locator('[data-role="open-change"]').click()
     page.locator('[data-way="patch"]').click()
-    text = page.locator('[data-role="change"] textarea')
+    text = page.locator('[data-role="change_form"] textarea')
     expect(text).to_have_value(FITS)
     page.locator("[data-role=prompt]").press("End")
     page.keyboard.insert_text("a")

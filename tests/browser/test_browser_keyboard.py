@@ -58,7 +58,7 @@ GROUPS = [
     ("matrix", "0–1"),
     ("matrix", "closer"),
     ("matrix", f"transformer.h.0.attn.pattern, head 0: {len(PROMPT)} by {len(PROMPT)}; arrow keys read its values"),
-    ("hint", "close"),
+    ("first_look", "close"),
     ("heads", "layer 0, head 0"),
     ("prediction", "the token before"),
     ("prediction", "How many tokens to show"),

@@ -62,7 +62,7 @@ def test_the_tab_of_the_source_is_in_the_address_and_comes_back(page: Page) -> N
     page.reload()
     expect(source.get_by_role("tab", name="teaching attention")).to_have_attribute("aria-selected", "true")
     expect(source.locator(".line.marked")).to_contain_text("wei = F.softmax(wei, dim=-1)")
-    badge = page.locator('[data-panel="badge"][data-kind="good"]')
+    badge = page.locator('[data-panel="parity_badge"][data-kind="good"]')
     badge.wait_for()
     measured = badge.locator("span.number").first.text_content() or ""
     expect(source.locator("[data-role=parity]")).to_have_text(f"{measured.removeprefix('parity ')} (rounding)")
@@ -98,11 +98,11 @@ def test_back_and_forward_step_through_places_and_prompts_not_letters(page: Page
 
 HOLD_BACK = """
 () => {
-  const mount = gptscopeModules.get("place");
+  const mount = gptscopeModules.get("address");
   const held = [];
-  gptscopeModules.set("place", (component) => { held.push(component); });
+  gptscopeModules.set("address", (component) => { held.push(component); });
   window.release = () => {
-    gptscopeModules.set("place", mount);
+    gptscopeModules.set("address", mount);
     held.forEach((component) => mount(component));
   };
 }

@@ -70,7 +70,7 @@ def wired(launched: BrowserContext, address: str) -> Iterator[tuple[Page, Wire]]
     wire = Wire(page)
     page.goto(address)
     page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
-    page.locator('[data-panel="badge"][data-kind="good"]').wait_for()  # it has a run of its own
+    page.locator('[data-panel="parity_badge"][data-kind="good"]').wait_for()  # it has a run of its own
     yield page, wire
     page.close()
 

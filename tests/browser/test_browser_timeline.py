@@ -288,7 +288,7 @@ def test_the_slider_moves_every_number(page: Page) -> None:
 
 
 def test_the_page_says_which_step_it_shows(page: Page) -> None:
-    header = page.locator('[data-panel="badge"] .moment')
+    header = page.locator('[data-panel="parity_badge"] .moment')
     expect(header).to_be_hidden()
     slider(page)
     page.keyboard.press("Home")
@@ -296,7 +296,7 @@ def test_the_page_says_which_step_it_shows(page: Page) -> None:
     expect(page.locator("[data-role=moment]")).to_have_text("step 0 of 300")
     expect(header).to_have_text("step 0 of 300")
     # The parity on the screen is measured anew, of these weights.
-    page.wait_for_function("() => deepQuery('[data-panel=\"badge\"]')[0].dataset.kind === 'good'")
+    page.wait_for_function("() => deepQuery('[data-panel=\"parity_badge\"]')[0].dataset.kind === 'good'")
     page.get_by_text("About this model").first.click()
     page.get_by_text("the weights of step 0 of 300").first.wait_for()
     expect(header).to_have_text("step 0 of 300")
@@ -356,7 +356,7 @@ def wait_for_rest(page: Page) -> None:
     """Until the slider has its stops, and the badge has measured what is on the screen."""
     page.wait_for_function(
         """(last) => deepQuery('[data-role=timeline]')[0].max === last
-            && deepQuery('[data-panel="badge"]')[0].dataset.kind === 'good'""",
+            && deepQuery('[data-panel="parity_badge"]')[0].dataset.kind === 'good'""",
         arg=str(len(STEPS)),
     )
 
@@ -515,7 +515,7 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
     upload(page, tmp_path / "ckpt.pt", tmp_path / "meta.pkl")
     page.wait_for_function("() => deepQuery('[data-panel=\"timeline\"]').length === 0")
     assert page.evaluate("document.documentElement.style.getPropertyValue('--gs-timeline-height')") == ""
-    expect(page.locator('[data-panel="badge"] .moment')).to_be_hidden()
+    expect(page.locator('[data-panel="parity_badge"] .moment')).to_be_hidden()
 
 
 @pytest.mark.parametrize(

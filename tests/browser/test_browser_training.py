@@ -48,7 +48,7 @@ def address(folder: Path) -> Iterator[str]:
 
 def section(page: Page, name: str) -> None:
     # What the badge asks for at rest has been answered: asked just as the page changes, it has left that one blank.
-    page.wait_for_function("deepQuery('[data-panel=badge]')[0]?.dataset.kind !== 'none'", timeout=SLOW)
+    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0]?.dataset.kind !== 'none'", timeout=SLOW)
     page.get_by_text("Training", exact=True).first.click()
     page.get_by_text(name).first.click()
 

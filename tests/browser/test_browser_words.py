@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
 HOSTILE = '<img src=x onerror="window.broken=1">\u202e{C} **b**'
-WORDS = '[data-panel="words"]'
+WORDS = '[data-panel="in_words"]'
 
 
 # ---- in the app --------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def sent(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
 def test_letters_have_their_colours_and_say_what_they_are(launched: BrowserContext, sent: Told) -> None:
     sent.report(view=ATTENTION)
     with bench(launched, sent) as screen:
-        data = sent.data("words")
+        data = sent.data("in_words")
         script = "(letter) => [letter.textContent, letter.title, getComputedStyle(letter).color]"
         shown = screen.all(f"{WORDS} ol [data-letter]", script)
         assert {letter for letter, _, _ in shown} >= {"B", "T", "C", "3C", "H", "D"}
@@ -177,7 +177,7 @@ def test_numbers_are_written_as_everywhere_and_told_in_full(launched: BrowserCon
     with bench(launched, sent) as screen:
         parts = [
             part
-            for each in sent.data("words")["sentences"]
+            for each in sent.data("in_words")["sentences"]
             for part in each["parts"]
             if isinstance(part, dict) and "value" in part
         ]
@@ -199,12 +199,12 @@ def test_numbers_are_written_as_everywhere_and_told_in_full(launched: BrowserCon
         (part,) = [part for part in parts if part["name"] == "score"]
         event = screen.reported("event")
         assert (event["kind"], event["id"], event["cell"]) == ("cell", *part["cell"])
-        assert event["origin"] == sent.data("words")["origin"]
+        assert event["origin"] == sent.data("in_words")["origin"]
 
 
 def test_hostile_tokens_and_prompts_stay_text(launched: BrowserContext, sent: Told) -> None:
     with bench(launched, sent) as screen:
-        data = sent.data("words")
+        data = sent.data("in_words")
         labels = data["choices"]["token"]["labels"]
         labels[0] = HOSTILE
         data["text"] = HOSTILE
@@ -212,7 +212,7 @@ def test_hostile_tokens_and_prompts_stay_text(launched: BrowserContext, sent: To
             tokens = [part for part in each["parts"] if isinstance(part, dict) and "token" in part]
             for part in tokens:
                 part["token"] = HOSTILE
-        screen.draw("words", data)
+        screen.draw("in_words", data)
         assert screen.tab.locator(f"{WORDS} img").count() == 0
         assert screen.tab.locator(f"{WORDS} .token").first.text_content() == HOSTILE
         assert screen.tab.locator(f"{WORDS} .prompt").text_content() == f"Prompt: {HOSTILE}"

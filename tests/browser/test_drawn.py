@@ -63,11 +63,11 @@ def test_a_box_that_was_taken_away_gives_its_text_to_the_next(screen: Screen, si
     box, typed = screen.tab.locator("[data-role=prompt]"), f"{LONG}a"
     box.fill(typed)
     assert screen.reported("prompt")["text"] == typed
-    screen.tab.evaluate("takeAway('live')")
+    screen.tab.evaluate("takeAway('screen')")
     screen.forget()
-    data = screen.page.data("live")
+    data = screen.page.data("screen")
     data["panels"]["prompt"]["rev"] += since  # texts that the server has had from elsewhere
-    screen.draw("live", data)
+    screen.draw("screen", data)
     assert box.input_value() == (typed if kept else LONG)
     if kept:
         assert screen.reported("prompt")["text"] == typed
@@ -79,8 +79,8 @@ def test_a_box_that_the_page_has_moved_is_typed_into_all_the_same(screen: Screen
     box.focus()
     screen.tab.keyboard.press("End")
     if anew:
-        screen.tab.evaluate("takeAway('live')")
-        screen.draw("live", screen.page.data("live"))
+        screen.tab.evaluate("takeAway('screen')")
+        screen.draw("screen", screen.page.data("screen"))
     else:
         box.evaluate("(box) => { const place = box.parentElement; box.remove(); place.prepend(box); }")
     if not anew:  # a new one asks for the keyboard by itself
@@ -105,11 +105,11 @@ def test_a_box_that_somebody_has_left_takes_no_key(screen: Screen, way: str) -> 
 def test_a_box_whose_text_was_read_leaves_none_behind(screen: Screen) -> None:
     box = screen.tab.locator("[data-role=prompt]")
     box.fill("ab")
-    data = screen.page.data("live")
+    data = screen.page.data("screen")
     data["panels"]["prompt"] |= {"text": "ab", "ack": screen.reported("prompt")["seq"]}
-    screen.draw("live", data)
-    screen.tab.evaluate("takeAway('live')")
-    screen.draw("live", screen.page.data("live"))  # it was changed on another page
+    screen.draw("screen", data)
+    screen.tab.evaluate("takeAway('screen')")
+    screen.draw("screen", screen.page.data("screen"))  # it was changed on another page
     assert box.input_value() == LONG
 
 
@@ -899,7 +899,7 @@ def test_the_slider_tells_the_temperature(screen: Screen) -> None:
     screen.tab.locator(f"{screen.panel('prediction')} select").select_option("20")
     assert screen.reported("prediction")["top_k"] == 20
     screen.page.set_sampling(1.0, 20)  # the answer: only then the next one is sent
-    screen.draw("live", acknowledged(screen, "prediction"))
+    screen.draw("screen", acknowledged(screen, "prediction"))
     screen.forget()
     screen.tab.locator(f"{screen.panel('prediction')} input[type=range]").press("ArrowLeft")
     event = screen.reported("prediction")
@@ -930,7 +930,7 @@ def test_each_stop_of_the_slider_is_its_step(screen: Screen) -> None:
         event = screen.reported("timeline")
         assert (event["step"], event["source"]) == (step, screen.page.source)
         assert slider.get_attribute("aria-valuetext") == ("final model" if step is None else f"step {step}")
-        screen.draw("live", acknowledged(screen, "timeline"))
+        screen.draw("screen", acknowledged(screen, "timeline"))
 
 
 def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page, trained: Path) -> None:
@@ -1319,27 +1319,27 @@ def test_the_marked_lines_are_those_that_made_it(screen: Screen) -> None:
 
 
 def test_the_badge_hides_what_was_measured_on_another_prompt(launched: BrowserContext, page: Page) -> None:
-    page.report("badge", state="badge", text=LONG)
-    label = page.data("badge")["label"]
+    page.report("parity_badge", state="parity_badge", text=LONG)
+    label = page.data("parity_badge")["label"]
     with bench(launched, page) as screen:
-        badge = screen.tab.locator(screen.panel("badge"))
+        badge = screen.tab.locator(screen.panel("parity_badge"))
         assert label in badge.inner_text()
         assert badge.get_attribute("data-kind") == "good"
         page.type(LONG + "a")
-        screen.draw("live", page.data())
+        screen.draw("screen", page.data())
         assert badge.inner_text().strip() == "parity …"
         assert badge.get_attribute("data-kind") == "none"
 
 
 def test_the_badge_asks_again_where_its_question_was_overtaken(launched: BrowserContext, page: Page) -> None:
-    unmeasured = page.data("badge")
+    unmeasured = page.data("parity_badge")
     assert unmeasured["kind"] == "none"
     with bench(launched, page) as screen:
         screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
         first = screen.reported("event")
         assert first["text"] == LONG
         screen.forget()
-        screen.draw("badge", unmeasured)
+        screen.draw("parity_badge", unmeasured)
         again = screen.reported("event")
         assert again["text"] == LONG and again["seq"] > first["seq"]
 
@@ -1348,12 +1348,12 @@ def test_a_badge_that_comes_late_asks_for_what_rests(launched: BrowserContext, p
     with bench(launched, page) as screen:
         screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
         screen.forget()
-        screen.tab.evaluate("mounted.delete('badge')")  # as if it was not there before
-        screen.draw("badge", page.data("badge"))
+        screen.tab.evaluate("mounted.delete('parity_badge')")  # as if it was not there before
+        screen.draw("parity_badge", page.data("parity_badge"))
         assert screen.reported("event")["text"] == LONG
-        page.report("badge", state="badge", text=LONG)
-        screen.draw("badge", page.data("badge"))  # the prompt was shown before it was there
-        assert screen.tab.locator(screen.panel("badge")).last.get_attribute("data-kind") == "good"
+        page.report("parity_badge", state="parity_badge", text=LONG)
+        screen.draw("parity_badge", page.data("parity_badge"))  # the prompt was shown before it was there
+        assert screen.tab.locator(screen.panel("parity_badge")).last.get_attribute("data-kind") == "good"
 
 
 # ---- a prompt as training sees it --------------------------------------------------------------------------------

@@ -130,14 +130,14 @@ def test_the_difference_is_the_one_that_was_measured_on_this_prompt(screen: Scre
     screen.forget()
     measure.click()
     assert screen.reported("event")["text"] == LONG  # the badge's
-    screen.page.report("badge", state="badge", text=LONG)
+    screen.page.report("parity_badge", state="parity_badge", text=LONG)
     screen.show()
     expect(told).to_have_text(f"{parity(MODEL, run_of(MODEL, LONG)):.1e} (rounding)")
     expect(measure).to_be_hidden()
     screen.page.type(FITS)
     screen.show()
     expect(told).to_have_text("not measured yet")
-    screen.page.report("badge", state="badge", text=FITS)
+    screen.page.report("parity_badge", state="parity_badge", text=FITS)
     screen.show()
     expect(told).to_have_text(f"{parity(MODEL, run_of(MODEL, FITS)):.1e} (rounding)")
 
@@ -216,6 +216,6 @@ def test_weights_that_give_other_logits_are_told_in_words(
     page = Page(write_folder(tmp_path / "model", MODEL), monkeypatch, FITS)
     page.code()
     monkeypatch.setattr("app.session.prompt_run.parity", lambda model, trace: 0.25)
-    page.report("badge", state="badge", text=FITS)
+    page.report("parity_badge", state="parity_badge", text=FITS)
     with bench(launched, page) as screen:
         expect(screen.tab.locator("[data-role=parity]")).to_have_text("2.5e-01 (more than rounding)")

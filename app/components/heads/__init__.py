@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components._assets import deliver, length
-from app.components.live import Panel
+from app.components.screen import Panel
 
 deliver("heads")
 
@@ -23,7 +23,7 @@ FULL, UNKNOWN = 254, 255
 
 
 class HeadEvent(TypedDict):
-    """The state of `live` after a click, or with `off` after Delete, to switch the head off; act once per `seq`."""
+    """The state of `screen` after a click, or with `off` after Delete, to switch the head off; act once per `seq`."""
 
     layer: int
     head: int

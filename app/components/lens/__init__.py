@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.components._assets import deliver, number
-from app.components.live import Panel
+from app.components.screen import Panel
 
 deliver("lens")
 
@@ -32,7 +32,7 @@ class LensRow(TypedDict):
 
 
 class LensEvent(TypedDict):
-    """The state of `live` after a click on a cell, or while the lens of a large model is wanted; act once per `seq`.
+    """The state of `screen` after a click on a cell, or while the lens of a large model is wanted; act once per `seq`.
 
     select: inspect the residual stream `id`. read: compute the lens of this prompt at this position.
     """

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
-from app.components.live import Panel
+from app.components.screen import Panel
 
 deliver("node")
 
 
 class NodeEvent(TypedDict):
-    """The state of `live` after a choice of the parameter `weight` of node `id`, or of its output; or after a click
+    """The state of `screen` after a choice of the parameter `weight` of node `id`, or of its output; or after a click
     that switches it off and on, or takes another `tool`; or after Ctrl+Z.
 
     Act once per `seq`.
@@ -53,7 +53,7 @@ def node(
         axes: axes of the tensor on the screen, such as ("B", "H", "T", "T").
         summary: a sentence about the node.
         formula: LaTeX, for screen readers.
-        formula_key: name of the formula's picture, an SVG that `live` keeps.
+        formula_key: name of the formula's picture, an SVG that `screen` keeps.
         layer: the node's block, for the names of heads.
         head: the head on the screen.
         n_head: number of heads of the tensor; 0 for none.

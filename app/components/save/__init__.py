@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.components._assets import deliver
-from app.components.live import Panel
+from app.components.screen import Panel
 
 deliver("save")
 
@@ -29,7 +29,7 @@ class FileOffer(TypedDict):
 
 
 class SaveEvent(TypedDict, total=False):
-    """The state of `live`, under "save": a request for a file, or the number of the one that the browser has now."""
+    """The state of `screen`, under "save": a request for a file, or the number of the one that the browser has now."""
 
     file: str
     taken: int

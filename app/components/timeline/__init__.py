@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from app.components._assets import deliver, number
-from app.components.live import Panel
+from app.components.screen import Panel
 
 deliver("timeline")
 
@@ -23,7 +23,7 @@ class PickedHead(TypedDict):
 
 
 class TimelineEvent(TypedDict):
-    """The state of `live` after the first action of the user; send `seq` back as `ack`.
+    """The state of `screen` after the first action of the user; send `seq` back as `ack`.
 
     Each message carries everything. While `growing`, one comes every other second without any action.
     """
@@ -71,10 +71,10 @@ def timeline(
     Args:
         text: the prompt that the panels show.
         source: the model; it comes back with each event, so that a late event is not used for another model.
-        history_key: name of the curves, which `history` sends.
+        history_key: name of the curves, which `training_curves` sends.
         step: step of the snapshot on the screen; None is the model that was opened.
         moment: the step in words, such as "step 600 of 2,000".
-        losses: losses of the weights on the screen, by the names of `history`.
+        losses: losses of the weights on the screen, by the names of `training_curves`.
         kind: kind of the scores that are drawn; "" without scores.
         score: score of the head at this step.
         head: (layer, head), both from 0, whose curve is drawn strongly.

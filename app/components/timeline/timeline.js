@@ -1,5 +1,5 @@
 // The training as a rail: one stop for each snapshot and one for the model that was opened; behind the slider the curves
-// of the training, which come through the `history` component (they seldom change). Stops are evenly spaced: their
+// of the training, which come through the `training_curves` component (they seldom change). Stops are evenly spaced: their
 // labels tell the steps.
 
 import { el, svg } from "../shared/dom.js";
@@ -67,7 +67,7 @@ function build(root, view) {
 /** Asks and listens while the strip stands, and leaves nothing behind when it goes. */
 function comeAndGo(view) {
   const asking = setInterval(() => askForMore(view), ASK);
-  listen(view, "gptscope:history", () => view.data && update(view));
+  listen(view, "gptscope:training_curves", () => view.data && update(view));
   view.cleanups.push(() => {
     clearInterval(asking);
     clearInterval(view.playing);

@@ -12,15 +12,15 @@ from app.session.explorer import Explorer
 from app.state import lab as chosen
 from app.state import person
 from app.views.lab.heads import heads
-from app.views.lab.parts import parts
 from app.views.lab.prompt import prompt_line
 from app.views.lab.segments import segments
 from app.views.lab.two_models import two_models
 from app.views.lab.two_prompts import two_prompts
+from app.views.lab.what_parts_say import what_parts_say
 
 SECTIONS: Final[dict[str, tuple[str, Callable[[Explorer], None]]]] = {
     "heads": ("Find a head", heads),
-    "parts": ("What each part says", parts),
+    "parts": ("What each part says", what_parts_say),
     "prompts": ("Two prompts", two_prompts),
     "models": ("Two models", two_models),
 }

@@ -171,7 +171,7 @@ def _hover(me: Explorer, found: Measured, on: str, names: tuple[str, str]) -> No
     }
     shown = me.shown
     pictures = shown.thumbnails if shown.without is None else measuring.pictures(shown.unchanged)
-    components.point_picture(
+    components.head_tooltip(
         key="lab head picture",
         pixels=pictures.pixels(),
         points=points,

@@ -1,0 +1,54 @@
+"""The form that makes a change of the run: of which part, in which way, and from which text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from app.components._assets import deliver
+from app.components.screen import Panel
+
+deliver("change_form")
+
+
+class ChangePart(TypedDict):
+    """A part of the run that can be changed."""
+
+    words: str
+    place: dict[str, Any]
+    """Its tensor's `name` and its `head`, `position`, `key` and `channel`, as far as it has them."""
+    channels: int
+    """Number of channels to choose from, where it has one; else 0."""
+    only_set: bool
+    """True where it can be set to a number, and nothing else."""
+
+
+class ChangeFormEvent(TypedDict):
+    """The state of `screen` after a click on "change it", or on the cross that closes the form; act once per `seq`."""
+
+    kind: Literal["add", "close"]
+    seq: int
+    part: NotRequired[dict[str, Any]]
+    how: NotRequired[Literal["zero", "scale", "set", "mean", "resample", "patch"]]
+    number: NotRequired[float]
+    text: NotRequired[str]
+    draw: NotRequired[int]
+
+
+def change_form(*, text: str, parts: Sequence[ChangePart], own: str, largest: float, first: int = 0) -> Panel:
+    """Return the form as a panel; a choice becomes a `ChangeFormEvent`.
+
+    Args:
+        text: the prompt.
+        parts: what can be changed at the place, what is most wanted first.
+        own: a phrase on which text the model's own is.
+        largest: the largest factor.
+        first: the number of the part that is chosen when the form opens.
+    """
+    data = {
+        "parts": [dict(part) for part in parts],
+        "own": own,
+        "largest": largest,
+        "first": first,
+    }
+    return Panel("change_form", {"text": text, **data})
