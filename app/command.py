@@ -23,7 +23,7 @@ def main() -> None:
     ask_nobody()
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     given = sys.argv[1:]
-    cli.main(["run", str(HERE / "served.py"), *without(options(), given), *given], prog_name="gptscope")
+    cli.main(["run", str(HERE / "asgi.py"), *without(options(), given), *given], prog_name="gptscope")
 
 
 def ask_nobody() -> None:

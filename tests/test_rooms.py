@@ -15,7 +15,7 @@ ROOMS = {
     "gptcore": (
         *(
             "whole_file",
-            "stand_ins",
+            "pickle_stand_ins",
             "other_process",
             "notebook",
             "config",

@@ -31,6 +31,7 @@ export default function (component) {
 }
 """
 
+_SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
 
 
@@ -106,9 +107,19 @@ def check_payload(data: dict[str, Any]) -> dict[str, Any]:
                     "only 1-D arrays of uint8, int32 or float32 go to the browser: convert and .ravel() it"
                 )
             passed[name] = pa.table({"0": value})
-        else:
+        elif not _plain(value):
             _check_json(value, f"data[{name!r}]")
     return passed
+
+
+def _plain(value: object) -> bool:
+    """Tell whether a value is plain JSON: the check of each key, which names no place and so costs little."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(name) is str and _plain(item) for name, item in value.items())  # type: ignore[attr-defined]
+    if kind is list or kind is tuple:
+        return all(type(item) in _SIMPLE or _plain(item) for item in value)  # type: ignore[attr-defined]
+    return kind in _SIMPLE or (kind is float and math.isfinite(value))  # type: ignore[arg-type]
 
 
 def _check_json(value: object, where: str) -> None:

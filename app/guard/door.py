@@ -2,7 +2,7 @@
 
 Streamlit compares the name of a host only where a page opens its live connection: by then a browser has drawn an empty
 page, which never says why. Its numbers about the server, below `/_stcore/metrics`, are there for anybody who asks.
-Streamlit takes such a layer for an `st.App` alone (`app/served.py`), so plain `streamlit run app/main.py` has no door.
+Streamlit takes such a layer for an `st.App` alone (`app/asgi.py`), so plain `streamlit run app/main.py` has no door.
 Who opens hundreds of pages is told, too. A school has one address for all of its classes, so the number is a large one
 (`GPTSCOPE_PAGES`); behind a server in front on another machine, all have that server's address.
 """

@@ -157,10 +157,15 @@ class Shown:
         return f"{len(self.ids)} / {self.checkpoint.config.block_size} tokens · {self.milliseconds:.0f} ms"
 
     @cached_property
+    def labels(self) -> list[str]:
+        """The labels of all tokens of the prompt."""
+        label = self.checkpoint.tokenizer.label
+        return [label(index) for index in self.ids]
+
+    @cached_property
     def tokens(self) -> list[str]:
         """The labels of the tokens that the model sees."""
-        label = self.checkpoint.tokenizer.label
-        return [label(index) for index in self.ids[self.cropped :]]
+        return self.labels[self.cropped :]
 
     def sees(self, token: int) -> bool:
         """Tell whether the model sees this token of the prompt: it is there, and not cropped."""

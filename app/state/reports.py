@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import streamlit as st
@@ -14,8 +15,23 @@ def last(key: str) -> dict[str, Any] | None:
 
     None also for one about another screen: Streamlit hands a new session all that the page before had reported.
     """
-    panels = _dict(st.session_state.get("screen"))
-    found = _dict(panels.get(key) or _dict(st.session_state.get(key)).get("event"))
+    return _of_here(_of_panels().get(key) or _dict(st.session_state.get(key)).get("event"))
+
+
+def new_of_screen(panels: Sequence[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Yield each panel of the screen and its report that was not handled yet, as `new`; they are read once."""
+    reported = _of_panels()
+    for panel in panels:
+        yield panel, _new(panel, _of_here(reported.get(panel)))
+
+
+def _of_panels() -> dict[str, Any]:
+    return _dict(st.session_state.get("screen"))
+
+
+def _of_here(reported: object) -> dict[str, Any] | None:
+    """Return a report that has a number and is about this screen, else None."""
+    found = _dict(reported)
     if type(found.get("seq")) is not int or found.get("origin", origin()) != origin():
         return None
     return found
@@ -23,7 +39,7 @@ def last(key: str) -> dict[str, Any] | None:
 
 def heard() -> int:
     """Return the number of the newest report of all panels, whatever became of it: the page hears that it has come."""
-    reported = (_dict(part).get("seq") for part in _dict(st.session_state.get("screen")).values())
+    reported = (_dict(part).get("seq") for part in _of_panels().values())
     return max((seq for seq in reported if type(seq) is int), default=0)
 
 
@@ -38,7 +54,10 @@ def new(key: str) -> dict[str, Any] | None:
 
     A report may hold another one with a number of its own, which stays there once it was handled: it is left out then.
     """
-    found = last(key)
+    return _new(key, last(key))
+
+
+def _new(key: str, found: dict[str, Any] | None) -> dict[str, Any] | None:
     if found is None or not _first_time(key, found["seq"]):
         return None
     inner = {name: part["seq"] for name, part in found.items() if type(_dict(part).get("seq")) is int}
@@ -66,7 +85,7 @@ def seq(key: str) -> int:
 
 def kept() -> set[str]:
     """Return the names of the texts that the page keeps, so that they need not be sent again."""
-    names = _dict(st.session_state.get("screen")).get("kept")
+    names = _of_panels().get("kept")
     return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 

@@ -47,8 +47,8 @@ def explore() -> None:
 def _live() -> None:
     me = person.explorer()
     me.apply(LookBack())
-    for panel in events.PANELS:
-        me.ask(events.actions(panel, reports.new(panel), me))
+    for panel, report in reports.new_of_screen(events.PANELS):
+        me.ask(events.actions(panel, report, me))
     turn = server.turn(me.work(me.asked), waiting=waiting.tell)
     with person.fetched(me, me.asked), turn:  # nobody else waits while a file is read
         me.carry_out()
@@ -111,10 +111,9 @@ def _drawing(me: Explorer) -> str:
 
 
 def _prompt(me: Explorer) -> components.Panel:
-    label = me.checkpoint.tokenizer.label
     return components.prompt(
         text=me.typed,
-        labels=[label(index) for index in me.shown.ids],
+        labels=me.shown.labels,
         ids=me.shown.ids,
         rev=me.rev,
         ack=reports.seq("prompt"),

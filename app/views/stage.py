@@ -134,7 +134,8 @@ def _shape(me: Explorer) -> str:
     """Write the live shape of the whole tensor."""
     if me.location.weight:
         return str(tuple(me.checkpoint.model.get_parameter(me.location.weight).shape))
-    return str(me.arch.shapes(T=me.shown.trace.T)[me.location.selected])
+    sizes = me.arch.sizes(T=me.shown.trace.T)
+    return str(tuple(sizes[axis] for axis in me.arch.nodes[me.location.selected].axes))
 
 
 def _statistics(of: tensor_slice.Statistics) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -114,6 +115,10 @@ class Trace(Mapping[str, Tensor]):
     @property
     def ids(self) -> Tensor:
         """The token ids, (B, T)."""
+        return self._own_ids.clone()
+
+    @cached_property
+    def _own_ids(self) -> Tensor:
         return self[self._tokens]
 
     @property
@@ -144,6 +149,10 @@ class Trace(Mapping[str, Tensor]):
 
     def shapes(self) -> dict[str, tuple[Axes, tuple[int, ...]]]:
         """Return each name's symbolic axes and its shape in this run, without computing anything."""
+        return dict(self._shapes)
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[Axes, tuple[int, ...]]]:
         sizes = architecture(self.config).shapes(B=self.B, T=self.T)
         return {name: (axes, sizes[name]) for name, axes in stored.available(self.config, self._cached).items()}
 

@@ -1,9 +1,9 @@
 """Reader of nanoGPT's `meta.pkl`, a vocabulary; no code in a pickle runs. This file knows that one format.
 
 A pickle is a program. It is read twice: first its opcodes are checked, and only those that make plain data pass; then
-it is unpickled by an unpickler without any other opcode, to which `stand_ins.py` gives a stand-in of every class. The
-result may be nested deeply or contain itself, so this file never prints, compares, copies or hashes a part before it
-knows the type.
+it is unpickled by an unpickler without any other opcode, to which `pickle_stand_ins.py` gives a stand-in of every
+class. The result may be nested deeply or contain itself, so this file never prints, compares, copies or hashes a part
+before it knows the type.
 
 Source: `data/shakespeare_char/prepare.py` in nanoGPT: {"vocab_size": n, "itos": {id: character}, "stoi": {...}}.
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from gptcore.stand_ins import KEPT, Inert, NotDataError, stand_in
+from gptcore.pickle_stand_ins import KEPT, Inert, NotDataError, stand_in
 from gptcore.tokenizer.bounded import read_bytes, shown
 from gptcore.tokenizer.char import CharTokenizer
 from gptcore.tokenizer.table import TableTokenizer

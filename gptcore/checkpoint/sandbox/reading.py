@@ -21,7 +21,7 @@ import torch
 
 from gptcore.checkpoint.base import CheckpointError
 from gptcore.checkpoint.parts import first_five
-from gptcore.stand_ins import NotDataError, stand_in
+from gptcore.pickle_stand_ins import NotDataError, stand_in
 
 MOST_NAMES = 64
 """Largest number of classes whose objects are read as fields."""
@@ -41,7 +41,7 @@ AGAIN = (
 
 
 def read_untrusted(path: Path) -> Any:
-    """Return the content of a file; plain objects beside the weights come with their fields alone (`stand_ins.py`).
+    """Return the content of a file; plain objects beside the weights come with their fields alone.
 
     Raises:
         CheckpointError: the file is no PyTorch file, is damaged, or asks for code.
@@ -83,7 +83,7 @@ def checked_zip(path: Path) -> bool:
 
 
 def _unpickle(path: Path, zipped: bool) -> Any:
-    """Load without running code: plain objects beside the weights are read as their fields (`stand_ins.py`).
+    """Load without running code: plain objects beside the weights are read as their fields (`pickle_stand_ins.py`).
 
     PyTorch's own messages advise to switch the check off, so they are not passed on.
     """

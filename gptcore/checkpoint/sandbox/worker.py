@@ -30,7 +30,7 @@ from gptcore.checkpoint.parts import SETTINGS, first_five
 from gptcore.checkpoint.safetensors_file import MOST_TENSORS
 from gptcore.checkpoint.sandbox.reading import AGAIN, SAVE_STATE_DICT, SHARDED, read_untrusted
 from gptcore.checkpoint.state_names import is_mask, is_whole_mask
-from gptcore.stand_ins import Array, Inert
+from gptcore.pickle_stand_ins import Array, Inert
 
 WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "module", "state", "weights", "params", "net")
 """Keys under which people store the state dict."""
