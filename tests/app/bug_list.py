@@ -209,8 +209,8 @@ BUGS: Final = (
     Bug(
         "labels from the wrong end of a cropped prompt",
         "session/prompt_run.py",
-        "self.ids[self.cropped :]",
-        "self.ids[: len(self.ids) - self.cropped]",
+        "self.labels[self.cropped :]",
+        "self.labels[: len(self.labels) - self.cropped]",
         f"{SENT}::test_the_heatmap_is_the_tensor_with_its_axes",
     ),
     Bug(
