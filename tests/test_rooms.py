@@ -49,7 +49,7 @@ ROOMS = {
         "views",
         "frame",
         "main",
-        "served",
+        "asgi",
     ),
 }
 """Files and folders, from the bottom up: each may import those before it, and all of gptcore."""

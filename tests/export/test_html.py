@@ -137,7 +137,8 @@ def test_the_lens_of_a_large_model_begins_late_and_says_so(tmp_path: Path, monke
     monkeypatch.setattr("gptcore.export.page_facts.MOST_WORK", 2.5 * 4 * trace.config.n_embd * trace.config.vocab_size)
     told = written(trace, tmp_path)
     assert told["lens"]["first"] == LEN - 2  # type: ignore[index]
-    assert np.array_equal(listed(told, "lens", "probabilities"), whole[-2:])
+    # rows that are computed alone are rounded otherwise than among many, by a last digit or two of float32
+    np.testing.assert_allclose(listed(told, "lens", "probabilities"), whole[-2:], rtol=1e-5)
 
 
 def test_parts_of_the_likely_tokens_are_those_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +147,7 @@ def test_parts_of_the_likely_tokens_are_those_of_the_whole(tmp_path: Path, monke
     monkeypatch.setattr("gptcore.export.page_facts.AT_ONCE", 50)
     parts = written(trace, tmp_path)
     for part, what in (("next", "ids"), ("next", "logits"), ("lens", "ids")):
-        assert np.array_equal(listed(parts, part, what), listed(whole, part, what))
+        np.testing.assert_allclose(listed(parts, part, what), listed(whole, part, what), rtol=1e-5, atol=1e-6)
 
 
 # ---- what is not there ---------------------------------------------------------------------------------------------
