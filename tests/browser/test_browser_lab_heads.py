@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import dist
 
 import pytest
@@ -33,10 +34,28 @@ def to_lab(launched: BrowserContext, address: str) -> Page:
     page.locator(CARD).wait_for(timeout=PATIENCE)
     page.get_by_text("Scatter", exact=True).click()
     page.locator(".scatterlayer path.point").first.wait_for(timeout=PATIENCE)
+    page.locator('[data-role="point-picture"]').wait_for(state="attached")
     return page
 
 
-@pytest.mark.parametrize(("model", "head", "says"), [("induction", "1.0", "l"), ("two-names", "0.2", "␣Anna")])
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    page = to_lab(launched, f"{address}/lab?model=two-names")
+    yield page
+    put_away(page)
+
+
+@pytest.fixture
+def two_names(one: Page) -> Page:
+    """One page of the model that knows two names, for the tests that choose no more than a form and a head."""
+    one.bring_to_front()  # of the tabs of other tests
+    return one
+
+
+@pytest.mark.parametrize(
+    ("model", "head", "says"),
+    [("induction", "1.0", "l"), pytest.param("two-names", "0.2", "␣Anna", marks=pytest.mark.slow)],
+)
 def test_the_closing_questions_take_two_clicks(
     launched: BrowserContext, address: str, model: str, head: str, says: str
 ) -> None:
@@ -85,8 +104,8 @@ def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induc
     put_away(page)
 
 
-def test_points_below_each_other_are_told_and_each_is_reached(launched: BrowserContext, address: str) -> None:
-    page = to_lab(launched, f"{address}/lab?model=two-names")
+def test_points_below_each_other_are_told_and_each_is_reached(two_names: Page) -> None:
+    page = two_names
     page.wait_for_timeout(500)
     names = page.locator(".js-plotly-plot").evaluate(
         """plot => {
@@ -116,11 +135,10 @@ def test_points_below_each_other_are_told_and_each_is_reached(launched: BrowserC
         reached.add(page.locator(CARD).get_attribute("data-head"))
         page.wait_for_timeout(500)  # two clicks at once are a double click, which brings the zoom back
     assert reached == set(together)
-    put_away(page)
 
 
-def test_the_longest_bar_of_each_column_is_its_largest_number(launched: BrowserContext, address: str) -> None:
-    page = to_lab(launched, f"{address}/lab?model=two-names")
+def test_the_longest_bar_of_each_column_is_its_largest_number(two_names: Page) -> None:
+    page = two_names
     page.get_by_text("Table", exact=True).click()
     page.locator('[data-panel="head-table"] tr[data-head]').first.wait_for(timeout=PATIENCE)
     rows = page.locator('[data-panel="head-table"] tr[data-head]').evaluate_all(
@@ -137,7 +155,6 @@ def test_the_longest_bar_of_each_column_is_its_largest_number(launched: BrowserC
         )
         assert f"to {largest:.2f}" in title.inner_text()
     assert min(value for row in rows for value, _ in row) < -0.9  # copying: one that writes the opposite has a bar too
-    put_away(page)
 
 
 def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, induction: str) -> None:

@@ -51,6 +51,21 @@ def page(launched: BrowserContext, history: str) -> Iterator[Page]:
     put_away(opened)
 
 
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str, folder: Path) -> Iterator[Page]:
+    opened = open_page(launched, link_to(address, folder))
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
+def kept(one: Page) -> Page:
+    """One page, with the strip open, for the tests that change no more than its step, score and head."""
+    one.bring_to_front()  # of the tabs of other tests
+    slider(one)
+    return one
+
+
 def wait_for_step(page: Page, step: int | None) -> None:
     """Until every panel has painted the numbers of these very weights."""
     page.wait_for_function(
@@ -166,8 +181,8 @@ FOCUSED = """() => {
 }"""
 
 
-def test_the_strip_is_one_stop_with_arrows_inside(page: Page) -> None:
-    slider(page)
+def test_the_strip_is_one_stop_with_arrows_inside(kept: Page) -> None:
+    page = kept
     page.keyboard.press("Home")
     wait_for_step(page, 0)
     seen = [page.evaluate(FOCUSED)]
@@ -188,8 +203,8 @@ def test_the_strip_is_one_stop_with_arrows_inside(page: Page) -> None:
     assert not page.evaluate(inside)
 
 
-def test_targets_are_high_enough_and_no_text_is_small(page: Page) -> None:
-    slider(page)
+def test_targets_are_high_enough_and_no_text_is_small(kept: Page) -> None:
+    page = kept
     page.keyboard.press("Home")
     wait_for_step(page, 0)
     high = (
@@ -213,9 +228,9 @@ def test_targets_are_high_enough_and_no_text_is_small(page: Page) -> None:
     assert all(one["y"] + 12 <= other["y"] for one, other in itertools.pairwise(names))
 
 
-def test_the_values_under_the_cursor_are_the_index_s(page: Page, folder: Path) -> None:
+def test_the_values_under_the_cursor_are_the_index_s(kept: Page, folder: Path) -> None:
+    page = kept
     lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
-    slider(page)
     strip(page).locator("select").select_option("previous")
     box = page.locator("[data-role=timeline]").bounding_box()
     assert box is not None
@@ -451,9 +466,9 @@ def test_there_are_three_speeds(page: Page) -> None:
     assert page.evaluate("window.beats") == [250, 125, 500, 250]
 
 
-def test_the_score_under_the_slider_is_the_index_s(page: Page, folder: Path) -> None:
+def test_the_score_under_the_slider_is_the_index_s(kept: Page, folder: Path) -> None:
+    page = kept
     lines = [json.loads(line) for line in (folder / FOLDER / INDEX).read_text().splitlines()]
-    slider(page)
     page.keyboard.press("Home")
     wait_for_step(page, 0)
     page.keyboard.press("Escape")  # for the open strip lies over the heads

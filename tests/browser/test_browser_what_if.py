@@ -33,6 +33,21 @@ def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     put_away(opened)
 
 
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    opened = open_address(launched, f"{address}/what_if")
+    opened.locator('[data-panel="what_if"]').wait_for(timeout=90_000)
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
+def kept(one: Page) -> Page:
+    """One page for the tests that choose the sizes that they read."""
+    one.bring_to_front()  # of the tabs of other tests
+    return one
+
+
 def drawn(page: Page, choice: Choice) -> None:
     """Wait until these sizes are drawn."""
     page.locator(f'[data-panel="what_if"][data-drawn="{to_text(choice)}"]').wait_for()
@@ -90,7 +105,8 @@ def test_a_preset_and_a_slider_move_every_number(page: Page) -> None:
     assert_numbers(page, dataclasses.replace(shorter, fused=1))
 
 
-def test_a_slider_that_is_dragged_ends_where_it_was_let_go(page: Page) -> None:
+def test_a_slider_that_is_dragged_ends_where_it_was_let_go(kept: Page) -> None:
+    page = kept
     preset(page, "gpt2")
     drawn(page, Choice.of(GPTConfig.preset("gpt2")))
     page.locator('input[type="range"][data-name="n_layer"]').focus()
@@ -100,7 +116,8 @@ def test_a_slider_that_is_dragged_ends_where_it_was_let_go(page: Page) -> None:
     assert page.locator('input[data-number="n_layer"]').input_value() == "1"
 
 
-def test_impossible_sizes_say_why_and_offer_a_way_out(page: Page) -> None:
+def test_impossible_sizes_say_why_and_offer_a_way_out(kept: Page) -> None:
+    page = kept
     preset(page, "gpt2")
     small = Choice.of(GPTConfig.preset("gpt2"))
     drawn(page, small)
@@ -120,7 +137,8 @@ def test_impossible_sizes_say_why_and_offer_a_way_out(page: Page) -> None:
     assert field.input_value() == "7"
 
 
-def test_times_of_the_prompt_s_run_are_measured(page: Page, shakespeare: Checkpoint) -> None:
+def test_times_of_the_prompt_s_run_are_measured(kept: Page, shakespeare: Checkpoint) -> None:
+    page = kept
     config = shakespeare.config
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
@@ -161,7 +179,8 @@ def test_the_known_models_are_one_stop_with_arrows_inside(page: Page) -> None:
     drawn(page, Choice.of(GPTConfig.preset("nano-sort")))
 
 
-def test_letters_are_large_enough_and_nothing_is_cut(page: Page) -> None:
+def test_letters_are_large_enough_and_nothing_is_cut(kept: Page) -> None:
+    page = kept
     preset(page, "gpt3-175b")
     drawn(page, Choice.of(GPTConfig.preset("gpt3-175b")))
     for width, height in ((1440, 900), (1280, 720), (900, 1000)):

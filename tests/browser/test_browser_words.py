@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, capture
@@ -42,10 +42,22 @@ def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     put_away(opened)
 
 
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    opened = open_address(launched, f"{address}/words")
+    opened.locator(WORDS).wait_for(timeout=90_000)
+    yield opened
+    put_away(opened)
+
+
 @pytest.fixture
-def told(page: Page) -> Locator:
-    """The part of the page that tells."""
-    return page.locator(WORDS)
+def kept(one: Page) -> Page:
+    """One page for the tests that choose no more than a view and a tensor."""
+    one.bring_to_front()  # of the tabs of other tests
+    one.mouse.move(0, 0)
+    if one.locator(WORDS).count() == 0:
+        go_to_words(one)
+    return one
 
 
 def go_to_words(page: Page) -> None:
@@ -58,7 +70,8 @@ def choose(page: Page, view: str) -> None:
     page.locator(f'{WORDS}[data-view="{view}"]').wait_for()
 
 
-def test_a_sentence_and_its_node_light_each_other(page: Page, told: Locator) -> None:
+def test_a_sentence_and_its_node_light_each_other(kept: Page) -> None:
+    page, told = kept, kept.locator(WORDS)
     choose(page, ATTENTION)
     item = told.locator('li[data-node$=".attn.k"]')
     node = told.locator('g.node[data-node$=".attn.k"]')
@@ -70,9 +83,8 @@ def test_a_sentence_and_its_node_light_each_other(page: Page, told: Locator) -> 
     assert told.locator(".lit").count() == 2
 
 
-def test_a_number_leads_to_its_card_with_the_same_block_head_and_token(
-    page: Page, told: Locator, shakespeare: Checkpoint
-) -> None:
+def test_a_number_leads_to_its_card_with_the_same_block_head_and_token(page: Page, shakespeare: Checkpoint) -> None:
+    told = page.locator(WORDS)
     choose(page, SDPA)
     told.locator('select[data-role="layer"]').select_option("2")
     expect(told.locator('li[data-node="transformer.h.2.attn.scores"]')).to_be_visible()
@@ -101,14 +113,16 @@ def _starting(value: float, place: str) -> Any:
     return re.compile(rf"^{re.escape(f'{value:.4f}')}.*{re.escape(place)}")
 
 
-def test_a_name_leads_to_its_tensor(page: Page, told: Locator) -> None:
+def test_a_name_leads_to_its_tensor(kept: Page) -> None:
+    page, told = kept, kept.locator(WORDS)
     choose(page, MLP)
     told.get_by_role("button", name="Up projection", exact=True).and_(told.locator(".name")).click()
     page.locator('[data-panel="node"]').wait_for()
     expect(page.locator('[data-role="plot"]')).to_have_attribute("data-name", "transformer.h.0.mlp.c_fc")
 
 
-def test_the_keyboard_goes_from_the_drawing_to_the_sentence_to_the_tensor(page: Page, told: Locator) -> None:
+def test_the_keyboard_goes_from_the_drawing_to_the_sentence_to_the_tensor(kept: Page) -> None:
+    page, told = kept, kept.locator(WORDS)
     choose(page, INSIDE)
     stops = told.locator("g.node[tabindex='0'], ol button:not([tabindex='-1'])")
     assert stops.count() == 2  # one for the drawing, one for the sentences
@@ -125,7 +139,8 @@ def test_the_keyboard_goes_from_the_drawing_to_the_sentence_to_the_tensor(page: 
     expect(page.locator('[data-role="plot"]')).to_have_attribute("data-name", "transformer.h.0.attn")
 
 
-def test_what_has_an_inside_leads_to_that_in_words(page: Page, told: Locator) -> None:
+def test_what_has_an_inside_leads_to_that_in_words(kept: Page) -> None:
+    page, told = kept, kept.locator(WORDS)
     choose(page, MODEL)
     told.get_by_role("button", name="Block in words").click()
     page.locator(f'{WORDS}[data-view="{INSIDE}"]').wait_for()
@@ -133,7 +148,8 @@ def test_what_has_an_inside_leads_to_that_in_words(page: Page, told: Locator) ->
     page.locator(f'{WORDS}[data-view="{ATTENTION}"]').wait_for()
 
 
-def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(page: Page) -> None:
+def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(kept: Page) -> None:
+    page = kept
     sizes = ((1440, 900), (1280, 720), (900, 1000), (390, 844))
     for (width, height), view in itertools.product(sizes, VIEWS):
         page.set_viewport_size({"width": width, "height": height})
