@@ -45,6 +45,22 @@ def one(launched: BrowserContext, address: str) -> Iterator[Page]:
     put_away(page)
 
 
+@pytest.fixture(scope="module")
+def other(launched: BrowserContext, address: str) -> Iterator[Page]:
+    page = to_lab(launched, f"{address}/lab?model=induction")
+    yield page
+    put_away(page)
+
+
+@pytest.fixture
+def repeats(other: Page) -> Page:
+    """One page of the model that repeats, in Lab, for the tests to which it is the same which head is chosen."""
+    other.bring_to_front()
+    other.get_by_role("link", name="Lab").click()
+    other.locator(CARD).wait_for(timeout=PATIENCE)
+    return other
+
+
 @pytest.fixture
 def two_names(one: Page) -> Page:
     """One page of the model that knows two names, for the tests that choose no more than a form and a head."""
@@ -157,8 +173,8 @@ def test_the_longest_bar_of_each_column_is_its_largest_number(two_names: Page) -
     assert min(value for row in rows for value, _ in row) < -0.9  # copying: one that writes the opposite has a bar too
 
 
-def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, induction: str) -> None:
-    page = to_lab(launched, induction)
+def test_a_finding_leads_to_its_head_and_to_explore(repeats: Page) -> None:
+    page = repeats
     page.get_by_text("Scan", exact=True).click()
     first = page.locator(f'{FOUND} [data-role="finding"]').first
     first.wait_for(timeout=PATIENCE)
@@ -176,7 +192,6 @@ def test_a_finding_leads_to_its_head_and_to_explore(launched: BrowserContext, in
     page.locator(f'{CARD}[data-head="1.0"]').wait_for()
     best.locator('[data-kind="explore"]').click()
     page.locator('[data-role="plot"][data-name="transformer.h.1.attn.pattern"][data-head="0"]').wait_for()
-    put_away(page)
 
 
 def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> None:
@@ -200,11 +215,9 @@ def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> 
 
 
 @BOTH
-def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(
-    launched: BrowserContext, induction: str, both: bool
-) -> None:
+def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(repeats: Page, both: bool) -> None:
     """Light in a large window, and dark in a small one."""
-    page = to_lab(launched, induction)
+    page = repeats
     for form, there in (
         ("This prediction", LIST),
         ("Scatter", ".scatterlayer"),
@@ -223,4 +236,3 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(
             dark = turn(page) == "dark"
             page.set_viewport_size({"width": 1280, "height": 720} if dark else {"width": 1440, "height": 900})
             page.wait_for_timeout(300)
-    put_away(page)

@@ -3,6 +3,7 @@ clicks that lead to Explore."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -13,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 import gptcore
 from gptcore import analysis
-from tests.browser.driver import chromium, open_address, put_away
+from tests.browser.driver import chromium, open_address, pick_head, put_away
 from tests.browser.test_browser_accessible import BOTH, findings_by_turns
 
 pytestmark = [
@@ -133,11 +134,32 @@ def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContex
     put_away(page)
 
 
-def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserContext, address: str) -> None:
+@pytest.fixture(scope="module")
+def by_head(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """One page with the bars of all heads."""
+    page = opened(launched, address, by="head")
+    page.locator('[data-panel="bars"] button.row').first.wait_for(timeout=30_000)
+    yield page
+    put_away(page)
+
+
+def test_bars_are_as_long_as_their_numbers(by_head: Page) -> None:
+    page = by_head
+    rows = page.locator('[data-panel="bars"] button.row').evaluate_all(
+        """all => all.map((row) => {
+            const [bar, zero] = [".bar", ".zero"].map((name) => row.querySelector(name).getBoundingClientRect());
+            return [Number(row.dataset.value), bar.left - zero.left, bar.right - zero.left];
+        })"""
+    )
+    scale = max(abs(right if value > 0 else left) / abs(value) for value, left, right in rows if abs(value) > 0.05)
+    for value, left, right in rows:
+        assert (right if value > 0 else left) == pytest.approx(value * scale, abs=1.5)
+
+
+def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(by_head: Page) -> None:
+    page = by_head
+    bars = page.locator('[data-panel="bars"] button.row')
     for by_mouse in (True, False):
-        page = opened(launched, address, by="head")
-        bars = page.locator('[data-panel="bars"] button.row')
-        bars.first.wait_for(timeout=30_000)
         expect(page.locator('[data-panel="bars"] button.row:not([tabindex="-1"])')).to_have_count(1)
         kind, layer, head = str(bars.nth(2).get_attribute("data-place")).split()
         assert kind == "head"
@@ -151,22 +173,10 @@ def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(launched: BrowserConte
             page.keyboard.press("Enter")
         on_explore(page, f"transformer.h.{layer}.attn.pattern")
         assert page.locator('[data-role="plot"]').get_attribute("data-head") == head
-        put_away(page)
-
-
-def test_bars_are_as_long_as_their_numbers(launched: BrowserContext, address: str) -> None:
-    page = opened(launched, address, by="head")
-    page.locator('[data-panel="bars"] button.row').first.wait_for(timeout=30_000)
-    rows = page.locator('[data-panel="bars"] button.row').evaluate_all(
-        """all => all.map((row) => {
-            const [bar, zero] = [".bar", ".zero"].map((name) => row.querySelector(name).getBoundingClientRect());
-            return [Number(row.dataset.value), bar.left - zero.left, bar.right - zero.left];
-        })"""
-    )
-    scale = max(abs(right if value > 0 else left) / abs(value) for value, left, right in rows if abs(value) > 0.05)
-    for value, left, right in rows:
-        assert (right if value > 0 else left) == pytest.approx(value * scale, abs=1.5)
-    put_away(page)
+        if by_mouse:  # from another head, the keyboard leads there as well
+            pick_head(page, (int(layer) + 1) % 4, int(head))
+            page.get_by_role("link", name="Lab").click()
+            bars.first.wait_for(timeout=30_000)
 
 
 def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str) -> None:
