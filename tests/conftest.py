@@ -5,6 +5,7 @@ Several processes share the tests, so none may take a fixed port, or a fixed pla
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -46,6 +47,11 @@ settings.load_profile("busy")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long first, and those last whose tests any process may take."""
     items.sort(key=lambda item: place(item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage pass over what was imported and collected: half a million objects, each time."""
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

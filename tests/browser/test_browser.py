@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ pytestmark = [
 ]
 ARTEFACTS = Path(os.environ.get("GPTSCOPE_ARTEFACTS", ROOT / "tests" / "artefacts"))
 """The folder of screenshots."""
+
+
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    opened = open_page(launched, address)
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
+def kept(one: Page) -> Page:
+    """One page for the tests that change no more than its prompt, which is the first one again."""
+    one.bring_to_front()  # of the tabs of other tests
+    one.locator("[data-role=prompt]").fill(PROMPT)
+    wait_for_text(one, PROMPT)
+    return one
 
 
 def run_of(checkpoint: Checkpoint, text: str) -> Trace:
@@ -85,7 +102,8 @@ def test_nothing_needs_scrolling_and_the_tensor_has_the_room(
     put_away(page)
 
 
-def test_nothing_moves_while_one_types(page: Page) -> None:
+def test_nothing_moves_while_one_types(kept: Page) -> None:
+    page = kept
     before = boxes(page)
     chips = page.locator("[data-token-index]").first.bounding_box()
     for text in ("T", PROMPT + "e", PROMPT * 5, "To be, or not to be, that is the question. " * 7):
@@ -119,7 +137,8 @@ def test_the_temperature_moves_the_prediction(page: Page, shakespeare: Checkpoin
     assert_prediction(page, shakespeare, PROMPT, temperature)
 
 
-def test_typing_fast_loses_nothing(page: Page, shakespeare: Checkpoint) -> None:
+def test_typing_fast_loses_nothing(kept: Page, shakespeare: Checkpoint) -> None:
+    page = kept
     typed = "e, that is the question:\nWhether 'tis nobler in the mind to suffer"
     area = page.locator("[data-role=prompt]")
     area.click()
@@ -137,7 +156,8 @@ def test_typing_fast_loses_nothing(page: Page, shakespeare: Checkpoint) -> None:
     assert_prediction(page, shakespeare, text[:-30])
 
 
-def test_the_caret_stays_where_it_is(page: Page, shakespeare: Checkpoint) -> None:
+def test_the_caret_stays_where_it_is(kept: Page, shakespeare: Checkpoint) -> None:
+    page = kept
     page.locator("[data-role=prompt]").click()
     page.keyboard.press("Control+Home")
     page.keyboard.type("O, ", delay=30)
@@ -213,7 +233,8 @@ def test_a_head_click_shows_its_pattern(page: Page, shakespeare: Checkpoint) -> 
     assert cell(page, 4, 2) == pytest.approx(trace["transformer.h.2.attn.pattern"][0, 1, 4, 2].item(), abs=1e-6)
 
 
-def test_a_click_appends_the_token(page: Page, shakespeare: Checkpoint) -> None:
+def test_a_click_appends_the_token(kept: Page, shakespeare: Checkpoint) -> None:
+    page = kept
     row = page.locator("[data-role=next-token]").first
     token = shakespeare.tokenizer.decode([int(row.get_attribute("data-token-id") or 0)])
     row.click()
@@ -226,7 +247,8 @@ def test_a_click_appends_the_token(page: Page, shakespeare: Checkpoint) -> None:
     assert_prediction(page, shakespeare, PROMPT + token + "!")
 
 
-def test_an_unknown_character_is_told_and_the_last_good_view_stays(page: Page, shakespeare: Checkpoint) -> None:
+def test_an_unknown_character_is_told_and_the_last_good_view_stays(kept: Page, shakespeare: Checkpoint) -> None:
+    page = kept
     area = page.locator("[data-role=prompt]")
     area.click()
     page.keyboard.press("Control+End")
@@ -245,7 +267,8 @@ def test_an_unknown_character_is_told_and_the_last_good_view_stays(page: Page, s
     assert "Traceback" not in page.content()
 
 
-def test_hostile_text_stays_text(page: Page) -> None:
+def test_hostile_text_stays_text(kept: Page) -> None:
+    page = kept
     hostile = "<img src=x onerror='window.hacked=1'>![a](b) $x$ :smile: "
     page.locator("[data-role=prompt]").fill("A")
     wait_for_text(page, "A")
