@@ -38,6 +38,7 @@ while IFS= read -r line; do
             done
             ;;
         @POOLS@) pools ;;
+        @SIX@*) [ ! -e /proc/net/if_inet6 ] || printf '%s\n' "${line#@SIX@}" ;; # where the system speaks IPv6
         @PREFIXED@*) [ -z "$prefix" ] || printf '%s\n' "${line#@PREFIXED@}" ;;
         *) printf '%s\n' "$line" ;;
     esac
