@@ -4,7 +4,8 @@ Streamlit compares the name of a host only where a page opens its live connectio
 page, which never says why. Its numbers about the server, below `/_stcore/metrics`, are there for anybody who asks.
 Streamlit takes such a layer for an `st.App` alone (`app/asgi.py`), so plain `streamlit run app/main.py` has no door.
 Who opens hundreds of pages is told, too. A school has one address for all of its classes, so the number is a large one
-(`GPTSCOPE_PAGES`); behind a server in front on another machine, all have that server's address.
+(`GPTSCOPE_PAGES`); behind a server in front on another machine, all have that server's address. Files on their way are
+bounded by their bytes together: Streamlit writes them to the temporary folder before it asks whose they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from app.guard import uploads
 from app.state.sharing import shared
 from app.stores.settings import PAGES, SettingError
 
@@ -27,6 +29,7 @@ CLOSED = ("/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent")
 """Addresses that no page asks for, and what lies below them."""
 
 
+FILES = "/_stcore/upload_file/"
 PARTS = ("/_stcore", "/static/", "/media/", "/component/")
 """Addresses that a page asks for once it is there."""
 
@@ -38,6 +41,7 @@ class Door:
         """Stand before an application: what is let in goes to it."""
         self._app = app
         self._open: Counter[str] = Counter()  # live connections by address
+        self._coming = 0  # bytes of the files that are on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -46,6 +50,8 @@ class Door:
             await self._live(address, scope, receive, send)
         elif scope["type"] == "http" and (found := self._refused(address, scope)):
             await PlainTextResponse(*found)(scope, receive, send)
+        elif scope["type"] == "http" and _below(scope["path"]).startswith(FILES):
+            await self._file(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -60,6 +66,20 @@ class Door:
         finally:
             self._open[address] -= 1
             self._open += Counter()  # without those that have none
+
+    async def _file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a file come, unless too many bytes are on their way."""
+        size = _bytes(scope)
+        if self._coming + size > uploads.COMING * uploads.largest() * 2**20:
+            await PlainTextResponse("too many files are on their way to this server; try again in a minute\n", 503)(
+                scope, receive, send
+            )
+            return
+        self._coming += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._coming -= size
 
     def _refused(self, address: str, scope: Scope) -> tuple[str, int] | None:
         """Return the sentence and the status with which a request is refused; None for one that is let in."""
@@ -82,6 +102,14 @@ def _pages() -> float:
         return PAGES.read() or (float(PAGES.shared) if shared() else math.inf)
     except SettingError:
         return float(PAGES.shared)  # each page tells that the setting is wrong
+
+
+def _bytes(scope: Scope) -> int:
+    """Return how much a request brings; as much as it may where it does not tell."""
+    if scope["method"] not in ("PUT", "POST"):
+        return 0
+    told = HTTPConnection(scope).headers.get("content-length", "")
+    return int(told) if told.isdecimal() and len(told) < 16 else uploads.largest() * 2**20
 
 
 def refusal() -> str:

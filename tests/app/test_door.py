@@ -118,6 +118,44 @@ def test_an_address_has_so_many_pages(class_server: None, monkeypatch: pytest.Mo
     finished(comes_and_goes())
 
 
+def test_so_many_bytes_of_files_are_on_their_way(class_server: None) -> None:
+    config.set_option("server.maxUploadSize", 1)
+    inside = Inside()
+
+    async def put(at: door.Door, length: bytes | None, method: str = "PUT", path: str = door.FILES + "a/b") -> int:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"host", b"class.test"), *([(b"content-length", length)] if length is not None else [])]
+        scope = {"type": "http", "method": method, "path": path, "headers": headers, "client": ("a", 1)}
+        await at(scope, None, send)  # type: ignore[arg-type]
+        return int(sent[0]["status"])
+
+    async def come_at_once() -> None:
+        stay = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            await inside(scope, receive, send)
+            await stay.wait()
+
+        at = door.Door(slow)
+        coming = [asyncio.create_task(put(at, length)) for length in (b"1048000", None, b"1000000")]
+        await asyncio.sleep(0)
+        assert await put(at, b"1000000") == await put(at, b"9" * 30) == 503
+        others = [
+            asyncio.create_task(each)
+            for each in (put(at, None, "DELETE"), put(at, b"1000000", "POST", "/lab"), put(at, b"9000"))
+        ]
+        await asyncio.sleep(0)
+        stay.set()
+        assert await asyncio.gather(*coming, *others) == [200] * 6
+        assert await put(at, b"1000000") == 200
+
+    finished(come_at_once())
+
+
 def test_no_class_meets_the_number_of_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PAGES.name, raising=False)
     monkeypatch.setenv("GPTSCOPE_SHARED", "1")
