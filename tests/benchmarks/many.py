@@ -10,27 +10,18 @@ import random
 import statistics
 import tempfile
 from collections import Counter
-from http.cookies import SimpleCookie
 from pathlib import Path
 
 import psutil
-from websockets.asyncio.client import connect
 
 from tests.benchmarks.keystroke import quantile
 from tests.benchmarks.load import Session, resident
 from tests.benchmarks.timing import absolute, report
-from tests.deploy.front import HOST, TRUSTING, Front, front, missing
+from tests.deploy.front import Front, front, missing
+from tests.deploy.visiting import cookies, live
 
 OPENING = 4
 """Pages that are opened at a time."""
-
-
-def cookies(server: Front) -> dict[str, str]:
-    """Open the page as a browser does first; return what it keeps of that."""
-    kept: SimpleCookie = SimpleCookie()
-    for each in server.ask("").headers.get_all("Set-Cookie") or []:
-        kept.load(each)
-    return {name: morsel.value for name, morsel in kept.items()}
 
 
 async def visitor(
@@ -39,17 +30,7 @@ async def visitor(
     """Open a page, and type once everybody has one: the process that the visitor was led to, and the times."""
     async with doors:
         kept = await asyncio.to_thread(cookies, server)
-        socket = await connect(
-            f"wss://{HOST}:{server.https}/gptscope/_stcore/stream",
-            host="127.0.0.1",
-            port=server.https,
-            ssl=TRUSTING,
-            origin=f"https://{HOST}:{server.https}",  # type: ignore[arg-type]
-            subprotocols=["streamlit"],  # type: ignore[list-item]
-            additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in kept.items())},
-            max_size=None,
-            open_timeout=60,
-        )
+        socket = await live(server, kept)
         session = Session(socket)
         await session.open()
     async with socket:

@@ -137,10 +137,9 @@ class Front:
 @contextmanager
 def front(folder: Path, processes: int = 2, **settings: str) -> Iterator[Front]:
     """Start so many processes and nginx before them, on free ports of this machine."""
-    http, https, *ports = _free_ports(2 + processes)
+    http, https, *ports = free_ports(2 + processes)
     write_certificate(folder)
-    salted = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout
-    (folder / "passwords").write_text(f"{USER}:{salted}")
+    write_passwords(folder)
     (folder / "acme").mkdir()
     environment = {
         **os.environ,
@@ -200,7 +199,14 @@ def write_certificate(folder: Path) -> None:
     subprocess.run(command, capture_output=True, check=True)
 
 
-def _free_ports(number: int) -> list[int]:
+def write_passwords(folder: Path) -> None:
+    """Write the file of the password."""
+    salted = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout
+    (folder / "passwords").write_text(f"{USER}:{salted}")
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [probe.getsockname()[1] for probe in probes]
     for probe in probes:
