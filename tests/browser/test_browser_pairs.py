@@ -93,9 +93,11 @@ def test_what_was_dragged_stays_on_explore_and_in_the_link(section: Page) -> Non
     edit = page.locator('[data-role="edit"][data-how="patch"]')
     expect(edit).to_have_attribute("data-name", "transformer.h.0.resid_post", timeout=LONG)
     expect(page.locator('[data-role="map"]')).to_have_attribute("data-text", NAMES[1])
-    shares = shares_of_patched(1, 9)
-    first = page.locator('[data-role="next-token"]').first
-    assert float(first.get_attribute("data-probability") or "nan") == pytest.approx(shares[-1], abs=1e-5)
+    script = """(wanted) => {
+      const [first] = deepQuery('[data-role="next-token"]');
+      return Math.abs(Number(first?.dataset.probability) - wanted) < 1e-5;
+    }"""
+    page.wait_for_function(script, arg=shares_of_patched(1, 9)[-1])
     page.wait_for_url("**changes=0.resid_post_patch**")
     page.reload()
     expect(edit).to_have_count(1, timeout=LONG)
@@ -162,13 +164,16 @@ def test_axe_finds_nothing_serious_light_or_dark(section: Page, both: bool) -> N
     assert findings_by_turns(section, both) == []
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (900, 1000)])
-def test_nothing_stands_beyond_the_page(launched: BrowserContext, address: str, size: tuple[int, int]) -> None:
-    page = open_address(launched, address + LINK + "prompts", *size)
+def test_nothing_stands_beyond_the_page(launched: BrowserContext, address: str) -> None:
+    page = open_address(launched, address + LINK + "prompts", 1280, 720)
     page.locator('[data-grid="exact"]').wait_for(timeout=LONG)
-    wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - innerWidth")
-    right = "(each) => each.getBoundingClientRect().right > innerWidth"
-    beyond = page.evaluate(f"() => deepQuery('[data-grid], [data-copy]').filter({right}).length")
-    small = page.evaluate("() => deepQuery('[data-row], [data-copy]').filter((each) => each.offsetHeight < 24).length")
-    assert (wide <= 0, beyond, small) == (True, 0, 0)
+    for width, height in ((1280, 720), (900, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)  # for what is laid out anew
+        wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - innerWidth")
+        right = "(each) => each.getBoundingClientRect().right > innerWidth"
+        beyond = page.evaluate(f"() => deepQuery('[data-grid], [data-copy]').filter({right}).length")
+        low = "(each) => each.offsetHeight < 24"
+        small = page.evaluate(f"() => deepQuery('[data-row], [data-copy]').filter({low}).length")
+        assert (wide <= 0, beyond, small) == (True, 0, 0), width
     put_away(page)
