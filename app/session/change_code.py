@@ -48,9 +48,12 @@ def _taken(wish: Other, run: Shown, others: list[str]) -> str:
     axes = architecture(run.trace.config).nodes[wish.name].axes[1:]
     taken = "mean(dim=0)" if wish.how == "mean" else f"select(0, {wish.draw % len(text.ids)})"
     places = {"H": wish.head, "T": wish.position} | ({axes[-1]: wish.channel} if wish.channel is not None else {})
+    square = axes[-2:] == ("T", "T")
     index = ", ".join(":" if places.get(axis) is None else str(places[axis]) for axis in axes)
+    if square:
+        index = index.removesuffix(":") + f":{length}"
     position: int | slice = slice(0, length) if wish.position is None else wish.position
-    chosen = {"head": wish.head, "position": position, "channel": wish.channel}
+    chosen = {"head": wish.head, "position": position, "key": position if square else None, "channel": wish.channel}
     told = ", ".join(f"{name}={place!r}" for name, place in chosen.items() if place is not None)
     rows = f"other_{number}.rows({wish.name!r}, 0, {length}).{taken}[{index}]"
     return f"gptcore.Edit({wish.name!r}, 'set', {rows}, {told})"

@@ -1,19 +1,18 @@
-"""The changes of the run: the line that lists them, the form that makes one, and what tells of them elsewhere."""
+"""The changes of the run: the line that lists them, and what tells of them elsewhere."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from app import components
 from app.panels.strips import line_of
 from app.session import change_code, changes
-from app.session.changes import Change, Part
+from app.session.changes import Change
 from app.session.changes.change import is_cut, selectors
-from app.session.changes.references import own_words
 from app.session.changes.runs import whole
 from app.session.explorer import Explorer
 from app.state import person, reports
+from app.views import change_form
 from gptcore import Edit
 
 
@@ -25,7 +24,7 @@ def panels(me: Explorer, quick: float) -> list[components.Panel]:
         quick: multiplications that a key can wait for.
     """
     found = [_line(me, quick)] if me.changes or me.undoable or me.redoable or me.gone else []
-    return [*found, _form(me)] if me.tool == "form" else found
+    return [*found, change_form.form(me)] if me.tool == "form" else found
 
 
 def patience(me: Explorer, quick: float) -> float:
@@ -54,63 +53,13 @@ def _line(me: Explorer, quick: float) -> components.Panel:
     )
 
 
-def offer(me: Explorer) -> dict[str, Any] | None:
-    """Return what can be changed at the place, for its buttons; None where nothing can."""
-    if me.location.weight is not None:
-        return None
-    edit = changes.switching_off(me.arch, me.node, me.location.head)
-    offered = _parts(me) if me.tool == "form" or edit is None else [Part(edit.name)]
-    if not offered:
-        return None
-    found: dict[str, Any] = {"tool": me.tool}
-    if edit is not None:
-        found |= {"what": changes.phrase(edit, me.arch), "off": Change(edit) in me.changes}
-    part = me.slice()
-    if part.square:
-        found |= {"cuts": True, "draws": part.heat.values is not None and me.node.role == "pattern"}
-    return found
-
-
-def _parts(me: Explorer) -> list[Part]:
-    """Return what can be changed at the place."""
-    part, position = me.slice(), me.position
-    cell = part.index(*me.pin) if me.pin else None
-    neuron = None
-    if me.node.layer is not None and me.node.concept == "mlp":
-        name = me.arch.named("mlp hidden", me.node.layer)
-        here = cell if me.node.id == name else None
-        strongest = me.shown.trace.rows(name, position, position + 1)[0, 0].abs().argmax()
-        neuron = here[-1] if here else int(strongest)
-    return changes.parts(me.arch, me.node, me.location.head, position, cell, neuron)
-
-
-def _form(me: Explorer) -> components.Panel:
-    found = _parts(me)
-    sizes = me.arch.sizes(T=me.shown.trace.T)
-    return components.change_form(
-        text=me.shown.text,
-        parts=[
-            {
-                "words": part.words(me.arch),
-                "place": part.place,
-                "channels": sizes.get(me.arch.nodes[part.name].axes[-1], 0) if part.channel is not None else 0,
-                "only_set": part.key is not None,
-            }
-            for part in found
-        ],
-        own=own_words(me.checkpoint),
-        largest=changes.LARGEST,
-        first=len(found) - 1 if me.pin and me.slice().place and found else 0,
-    )
-
-
 def edges_cut(me: Explorer, layer: int | None, head: int) -> list[tuple[int, int]]:
     """Return the (query, key) of each edge of a head that a change keeps from being read."""
     if layer is None:
         return []
     here, scores = me.shown.here, me.arch.named("masked scores", layer)
     cut = [wish for wish in here if wish.name == scores and wish.head == head and is_cut(wish)]
-    return [(wish.position, wish.key) for wish in cut if not changes.overruled(wish, here)]  # type: ignore[misc]
+    return [(wish.position, wish.key) for wish in cut if not changes.overruled(wish, here, me.shown.references)]  # type: ignore[misc]
 
 
 def heads_changed(me: Explorer) -> list[tuple[int, int, bool]]:
@@ -172,7 +121,7 @@ def _listed(me: Explorer, change: Change) -> components.ListedChange:
 
 def _without_effect(me: Explorer, change: Change) -> str:
     """Tell that another change takes the place of this one."""
-    return " (without effect)" if changes.overruled(change.edit, me.shown.here) else ""
+    return " (without effect)" if changes.overruled(change.edit, me.shown.here, me.shown.references) else ""
 
 
 def _factor(change: Change) -> float | None:
@@ -185,8 +134,8 @@ def _factor(change: Change) -> float | None:
 def _title(me: Explorer, change: Change) -> str:
     """Tell which tokens an edge joins, or from which text a change takes its values; or why it does nothing."""
     edit = change.edit
-    if changes.overruled(edit, me.shown.here):
-        return "it has no effect, because the row is drawn, and that row tells where its token looks"
+    if changes.overruled(edit, me.shown.here, me.shown.references):
+        return "it has no effect, because that row of the pattern is set behind it, and tells where its token looks"
     if edit not in me.shown.here:
         return ""
     if isinstance(edit, Edit):

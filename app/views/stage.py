@@ -12,7 +12,7 @@ from app.panels import tensor_slice
 from app.session import events
 from app.session.explorer import Explorer
 from app.state import reports
-from app.views import changes, code
+from app.views import change_form, changes, code
 from app.views.keys import key
 from app.views.letters import letters
 
@@ -41,7 +41,7 @@ def _node(me: Explorer) -> components.Panel:
         letters=letters(me.arch.config, me.shown.trace.T),
         drawer=me.look.drawer,
         width=me.look.width,
-        change=changes.offer(me),
+        change=change_form.offer(me),
         undo=me.undoable,
         redo=me.redoable,
     )

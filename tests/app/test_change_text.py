@@ -113,6 +113,11 @@ REFUSED: dict[str, tuple[Wish, str]] = {
     "a place behind the context": (Other("transformer.h.0.mlp", "patch", "a", position=1, at=13), "0 to 12"),
     "a book": (Other("transformer.h.0.mlp", "mean", "a" * 1001), "at most"),
     "another text's scores": (Other("transformer.h.0.attn.scores", "mean", "a", head=0), "a change switches"),
+    "a factor of a pattern": (Edit("transformer.h.0.attn.pattern", "scale", 0.5, head=0), "a change switches"),
+    "a row of another text": (
+        Other("transformer.h.0.attn.pattern", "mean", "a", head=0, position=1),
+        "a change switches",
+    ),
     "the layers as one": (Edit("transformer.h", "zero"), "no tensor"),
     "the ids": (Edit("idx", "zero", position=1), "a change switches"),
     "a channel too many": (Edit("transformer.h.0.mlp.gelu", "zero", channel=80), "channels 0 to 79"),

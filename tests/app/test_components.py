@@ -430,7 +430,7 @@ def _page() -> None:
     }
     changes = ui.changes(text="ab", listed=[listed], told="1 change is on.", code="edits = []", largest=2.0)
     place = {"name": "transformer.h.0.mlp"}
-    part: ui.ChangePart = {"words": "MLP 0", "place": place, "channels": 0, "only_set": False}
+    part: ui.ChangePart = {"words": "MLP 0", "place": place, "channels": 0, "ways": ["zero", "scale"]}
     form = ui.change_form(text="ab", parts=[part], own="its own", largest=2.0)
     hint = ui.first_look(title="Where?", seen="There.", tries=("this", "that"))
     save = ui.save(caption=("gptscope", "ab"))

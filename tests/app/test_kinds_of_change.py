@@ -36,6 +36,7 @@ from tests.lopsided import encode as ids_of
 
 MODEL = lopsided()
 Z, MLP, GELU, POST = (f"transformer.h.1.{name}" for name in ("attn.z", "mlp", "mlp.gelu", "resid_post"))
+PATTERN, V = "transformer.h.1.attn.pattern", "transformer.h.1.attn.v"
 TEXT = "cab deß木jaf hij λ"
 """A reference text: of its 18 tokens the first 13, a context, are one sequence."""
 PROMPT = "fij→ba"
@@ -89,6 +90,22 @@ KINDS: dict[str, tuple[Wish, Any]] = {
         lambda: [Edit(GELU, "set", other(GELU)[:, 17], channel=17)],
     ),
     "a head patched": (Other(Z, "patch", PROMPT, head=2), lambda: [Edit(Z, "set", other(Z)[2], head=2)]),
+    "a pattern patched": (
+        Other(PATTERN, "patch", PROMPT, head=2),
+        lambda: [Edit(PATTERN, "patch", capture(MODEL, ids_of(PROMPT)), head=2)],
+    ),
+    "a pattern's mean": (
+        Other(PATTERN, "mean", TEXT + TEXT, head=2),
+        lambda: [
+            Edit(
+                PATTERN,
+                "set",
+                capture(MODEL, [ids_of(TEXT + TEXT)[at : at + 13] for at in (0, 13)])[PATTERN][:, 2, :6, :6].mean(0),
+                head=2,
+            )
+        ],
+    ),
+    "the values of a head patched": (Other(V, "patch", PROMPT, head=2), lambda: [Edit(V, "set", other(V)[2], head=2)]),
     "a position patched": (
         Other(POST, "patch", PROMPT, position=4),
         lambda: [Edit(POST, "set", other(POST)[4], position=4)],
@@ -130,6 +147,25 @@ def test_another_text_that_is_shorter_leaves_later_positions_as_they_are(me: Exp
     agree(me, run(Edit(Z, "set", part, head=2, position=slice(0, 3))))
     me.apply(AddChange(Other(POST, "patch", "fij", position=4)))
     assert me.shown.here == (Other(Z, "patch", "fij", head=2),)  # it has no such position
+
+
+@pytest.mark.parametrize("length", [3, 6, 9])
+def test_a_pattern_of_another_length_gives_the_rows_that_both_have(page: Page, length: int) -> None:
+    text = (PROMPT + "eda")[:length]
+    page.report("change_form", kind="add", part={"name": PATTERN, "head": 2}, how="patch", number=0, text=text, draw=0)
+    me: Explorer = page.app.session_state["explorer"]
+    found, clean = me.shown.trace[PATTERN][0], run()[PATTERN][0]
+    rows = min(length, 6)
+    torch.testing.assert_close(found[2, :rows, :rows], capture(MODEL, ids_of(text))[PATTERN][0, 2, :rows, :rows])
+    torch.testing.assert_close(found[2, rows:], clean[2, rows:])
+    torch.testing.assert_close(found.sum(-1), torch.ones(4, 6))
+    assert not torch.allclose(found[2], clean[2], atol=1e-3)
+    (listed,) = page.panel("changes")["listed"]
+    reach = {3: ", at 3 of 6 positions"}.get(length, "")
+    assert listed["words"] == f"head 1.2: pattern from “{text}”{reach}" and listed["key"] == "1.attn.pattern_h2"
+    scope: dict[str, Any] = {}
+    exec(page.panel("changes")["code"], scope)
+    torch.testing.assert_close(scope["trace"].logits, me.shown.trace.logits)
 
 
 def test_each_draw_is_another_sequence_of_the_model_s_own_text(me: Explorer) -> None:
@@ -320,7 +356,7 @@ def form(page: Page, node: str) -> dict[str, Any]:
 
 
 PLACES = {
-    "transformer.h.1.attn.pattern": ["head 1.2", "attention 1", "MLP 1", "layer 1"],
+    "transformer.h.1.attn.pattern": ["head 1.2", "head 1.2: pattern", "attention 1", "MLP 1", "layer 1"],
     "transformer.h.1.mlp": ["MLP 1", "attention 1", "layer 1", "neuron", "MLP 1, position 5"],
     "transformer.h.1.resid_post": ["attention 1", "MLP 1", "layer 1", "h.1.resid_post, position 5"],
     "transformer.embed": ["embed, position 5"],
@@ -457,3 +493,22 @@ def test_a_cut_edge_of_a_row_that_is_drawn_is_said_to_do_nothing(page: Page) -> 
     page.app.run()
     said = [each["words"].endswith("(without effect)") for each in page.panel("changes")["listed"]]
     assert said == [True, False, False]
+
+
+def test_what_a_pattern_of_another_text_leaves_without_effect_is_said(page: Page) -> None:
+    me: Explorer = page.app.session_state["explorer"]
+    row = row_drawn(me.arch, me.arch.nodes[PATTERN], 2, 1, [0.5, 0.5])
+    assert row is not None
+    cuts = [Edit("transformer.h.1.attn.masked", "set", -math.inf, head=2, position=at, key=1) for at in (2, 3)]
+    taken = Other(PATTERN, "patch", "fij", head=2)
+    for wish in (row, *cuts, taken):
+        me.apply(AddChange(wish))
+    page.app.run()
+    said = [each["words"].endswith("(without effect)") for each in page.panel("changes")["listed"]]
+    assert said == [True, True, False, False]  # row 3 is none of the three that the text has
+    alone = capture(me.final.model, ids_of(FITS), edits=[cuts[1], *me.shown.trace.edits[-1:]])
+    torch.testing.assert_close(me.shown.trace[PATTERN], alone[PATTERN])
+    me.apply(SetChanges((Change(taken), Change(row))))
+    page.app.run()
+    assert [each["words"].endswith("(without effect)") for each in page.panel("changes")["listed"]] == [False, False]
+    torch.testing.assert_close(me.shown.trace[PATTERN][0, 2, 1, :2], torch.tensor([0.5, 0.5]))

@@ -106,6 +106,20 @@ def test_a_patch_of_the_other_prompt_brings_that_prompt_to_explore(page: Lab) ->
     assert page.choices["other"] == FITS and page.choices["patches"] == "this.state.1.2.1.2"
 
 
+@pytest.mark.parametrize(("kind", "name"), [("pattern", "attn.pattern"), ("value", "attn.v"), ("head", "attn.z")])
+def test_what_was_taken_of_a_head_stays_on_explore(page: Lab, kind: str, name: str) -> None:
+    model, tensor = page.me.checkpoint.model, f"transformer.h.1.{name}"
+    page.app.session_state["lab"]["patches"] = f"this.{kind}.1.2.1.2"
+    page.app.run()
+    assert page.grid(PAIR, "this")["action"] == "Keep on Explore"
+    lens = page.grid(PAIR, "this")
+    page.report(PAIR, kind="keep", key="this")
+    assert page.left and [each.edit for each in page.me.changes] == [Other(tensor, "patch", OTHER, head=2)]
+    wanted = capture(model, run_of(model, FITS).ids, edits=[Edit(tensor, "patch", run_of(model, OTHER), head=2)])
+    torch.testing.assert_close(page.me.shown.trace.logits, wanted.logits)
+    assert values(lens) == pytest.approx(lens_of(wanted)[1], abs=1e-6)
+
+
 # ---- both lenses -----------------------------------------------------------------------------------------------------
 
 

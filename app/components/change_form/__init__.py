@@ -19,8 +19,8 @@ class ChangePart(TypedDict):
     """Its tensor's `name` and its `head`, `position`, `key` and `channel`, as far as it has them."""
     channels: int
     """Number of channels to choose from, where it has one; else 0."""
-    only_set: bool
-    """True where it can be set to a number, and nothing else."""
+    ways: list[str]
+    """The kinds of change that it can have, as in `ChangeFormEvent.how`."""
 
 
 class ChangeFormEvent(TypedDict):
@@ -35,7 +35,9 @@ class ChangeFormEvent(TypedDict):
     draw: NotRequired[int]
 
 
-def change_form(*, text: str, parts: Sequence[ChangePart], own: str, largest: float, first: int = 0) -> Panel:
+def change_form(
+    *, text: str, parts: Sequence[ChangePart], own: str, largest: float, first: int = 0, asked: int = 0
+) -> Panel:
     """Return the form as a panel; a choice becomes a `ChangeFormEvent`.
 
     Args:
@@ -44,11 +46,13 @@ def change_form(*, text: str, parts: Sequence[ChangePart], own: str, largest: fl
         own: a phrase on which text the model's own is.
         largest: the largest factor.
         first: the number of the part that is chosen when the form opens.
+        asked: the number of the report that has opened it: a later one chooses the first part anew.
     """
     data = {
         "parts": [dict(part) for part in parts],
         "own": own,
         "largest": largest,
         "first": first,
+        "asked": asked,
     }
     return Panel("change_form", {"text": text, **data})

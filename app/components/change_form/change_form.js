@@ -125,11 +125,11 @@ function drawParts(view) {
 function draw(view) {
   const { data, way } = view;
   const part = partNow(view);
-  const only = part?.only_set;
-  const now = only ? "set" : way;
-  if (only && way !== "set") view.way = "set";
+  const ways = part?.ways ?? Object.keys(WAYS);
+  const now = ways.includes(way) ? way : ways[0];
+  view.way = now;
   for (const button of view.ways.children) {
-    button.hidden = Boolean(only) && button.dataset.way !== "set";
+    button.hidden = !ways.includes(button.dataset.way);
     put(button, "aria-checked", button.dataset.way === now);
     button.tabIndex = button.dataset.way === now ? 0 : -1;
   }

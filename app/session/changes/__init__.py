@@ -2,8 +2,8 @@
 
 from app.session.changes.change import LARGEST, MOST, Change, ChangeList, Other, Wish
 from app.session.changes.offers import Part, cutting, parts, row_drawn, switching_off
-from app.session.changes.rules import check, overruled
-from app.session.changes.runs import Made, changed_names, made_of, of_other_texts
+from app.session.changes.rules import check
+from app.session.changes.runs import Made, changed_names, made_of, of_other_texts, overruled
 from app.session.changes.text import of_text, to_text
 from app.session.changes.words import phrase, words
 

@@ -56,7 +56,7 @@ class Other:
 
     @property
     def key(self) -> None:
-        """None: no such value is one of a pair of positions."""
+        """None: a pattern is taken as a whole, no other pair of positions is."""
         return None
 
 
@@ -117,6 +117,15 @@ def is_cut(wish: Wish) -> bool:
 def is_row(wish: Wish) -> bool:
     """Tell whether it is a row of a pattern that was drawn."""
     return isinstance(wish, Edit) and isinstance(wish.value, Tensor)
+
+
+def is_pattern(name: str) -> bool:
+    """Tell whether a name is that of the pattern of an attention.
+
+    >>> is_pattern("transformer.h.2.attn.pattern"), is_pattern("transformer.h.2.attn.z")
+    (True, False)
+    """
+    return name.startswith(BLOCKS) and name.endswith(".attn.pattern")
 
 
 def is_layer(name: str) -> bool:

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.session.changes.change import PARTS_OF_ONE, SOURCES, Other, Wish, is_layer
+from app.session.changes.change import PARTS_OF_ONE, SOURCES, Other, Wish, is_layer, is_pattern
 from app.session.changes.rules import GIVEN, WHOLE
 from app.session.changes.text import drawn
 from app.session.changes.words import phrase
@@ -41,6 +41,13 @@ class Part:
         return Edit(self.name, how, None if how == "zero" else float(number), key=self.key, **places)  # type: ignore[arg-type]
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """The kinds of change that it can have: a cell of the scores is set, a whole pattern is another text's."""
+        if self.key is not None:
+            return ("set",)
+        return SOURCES if is_pattern(self.name) else ("zero", "scale", "set", *SOURCES)
+
+    @property
     def place(self) -> dict[str, str | int]:
         """Its fields that are not None, by their names."""
         return {name: place for name, place in asdict(self).items() if place is not None}
@@ -53,7 +60,8 @@ class Part:
 def parts(
     arch: Architecture, node: Node, head: int, position: int, cell: tuple[int, ...] | None, neuron: int | None
 ) -> list[Part]:
-    """Return what can be changed at a node, what is most wanted first: its head or whole, its layer, and what is in it.
+    """Return what can be changed at a node, what is most wanted first: its head and that head's pattern, or the whole,
+    its layer, and what is in it.
 
     Args:
         arch: the map.
@@ -66,6 +74,8 @@ def parts(
     found: list[Part] = []
     if edit := switching_off(arch, node, head):
         found.append(Part(edit.name, head=edit.head if isinstance(edit.head, int) else None))
+    if node.layer is not None and "H" in node.axes:
+        found.append(Part(arch.named("pattern", node.layer), head=head))
     if node.layer is not None:
         found += [Part(arch.named(role, node.layer)) for role in WHOLE]
         found.append(Part(f"transformer.h.{node.layer}"))

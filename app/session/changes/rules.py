@@ -31,10 +31,12 @@ GIVEN: Final[tuple[Role, ...]] = ("tokens", "probabilities", "loss")
 """Tensors that no other is computed from, or that are not computed."""
 SCORES: Final[tuple[Role, ...]] = ("scores", "masked scores")
 """Pairs of positions of which a cell can be set: before the softmax, which has each row add up to 1."""
+OF_HEAD: Final[tuple[Role, ...]] = ("weighted values", "value")
+"""Tensors that are changed as a whole for one head."""
 KINDS: Final = (
     "a change switches a head (attn.z), an attention (attn), an MLP (mlp), a layer, a neuron (mlp.gelu) or a position "
-    "off, scales it by 0 to 2, sets it to a number or takes it from another text; or it sets a cell, cuts an edge "
-    "(attn.masked, set to -inf), or draws a row of a pattern"
+    "off, scales it by 0 to 2, sets it to a number or takes it from another text; or it takes a head's pattern from "
+    "another text, sets a cell, cuts an edge (attn.masked, set to -inf), or draws a row of a pattern"
 )
 
 
@@ -53,20 +55,6 @@ def check(changes: Sequence[Change], arch: Architecture) -> None:
     for (_, _, position), count in cut.items():
         if count > position:  # type: ignore[operator]
             raise ValueError(f"the token at position {position} would read nothing at all; leave it one edge")
-
-
-def overruled(wish: Wish, wishes: Sequence[Wish]) -> bool:
-    """Tell whether a row that is drawn leaves a change of the same row's scores without any effect.
-
-    Args:
-        wish: the change.
-        wishes: the changes of the run, in any order.
-    """
-    if wish.key is None or is_row(wish):
-        return False
-    attention, _, _ = wish.name.rpartition(".")
-    row = (attention, wish.head, wish.position)
-    return any(is_row(each) and (each.name.rpartition(".")[0], each.head, each.position) == row for each in wishes)
 
 
 def _check(wish: Wish, arch: Architecture) -> None:
@@ -103,12 +91,14 @@ def _choices(node: Node, wish: Wish) -> list[set[str]]:
     if node.axes[-2:] == ("T", "T"):
         if is_row(wish):
             return [{"head", "position", "key"}] if node.role == "pattern" else []
+        if isinstance(wish, Other):  # with rows that add up to 1, as those of the model do
+            return [{"head"}] if node.role == "pattern" else []
         cell = wish.how == "set" and (node.role == "masked scores" or (node.role in SCORES and not is_cut(wish)))
         return [{"head", "position", "key"}] if cell else []
     if node.role in GIVEN or node.axes[:1] != ("B",) or is_row(wish) or is_cut(wish) or node.axes[-1] == "T":
         return []
     if "H" in node.axes:
-        whole = [{"head"}] if node.role == "weighted values" else []
+        whole = [{"head"}] if node.role in OF_HEAD else []
         return [*whole, {"head", "position"}, {"head", "position", "channel"}]
     whole = [set[str]()] if node.role in WHOLE or is_layer(node.id) else []
     if is_layer(node.id):

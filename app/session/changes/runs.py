@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.session.changes.change import Other, Wish, is_layer
+from app.session.changes.change import Other, Wish, is_layer, is_pattern, is_row
 from app.session.changes.references import References
 from app.session.changes.rules import WHOLE
 from app.stores.limits import Limits
@@ -83,6 +83,31 @@ def fits(wish: Wish, T: int) -> bool:
     return not isinstance(wish.position, int) or wish.position < T
 
 
+def overruled(wish: Wish, wishes: Sequence[Wish], references: References) -> bool:
+    """Tell whether a row that is set leaves a change of the same row without any effect: it was drawn, or is another
+    text's.
+
+    A row is set behind its scores, and behind what was set before.
+
+    Args:
+        wish: the change.
+        wishes: the changes of the run, in the order in which they are applied.
+        references: where values of other texts come from.
+    """
+    if wish.key is None:
+        return False
+    attention, _, _ = wish.name.rpartition(".")
+    later = wishes[wishes.index(wish) + 1 :] if is_row(wish) and wish in wishes else wishes
+    for each in later:
+        here = (each.name.rpartition(".")[0], each.head) == (attention, wish.head)
+        if here and is_row(each) and not is_row(wish) and each.position == wish.position:
+            return True
+        taken = here and isinstance(each, Other) and is_pattern(each.name) and references.text(each).length
+        if taken and wish.position < taken:  # type: ignore[operator]
+            return True
+    return False
+
+
 def whole(wish: Wish, config: GPTConfig) -> list[Wish]:
     """Return the change of a layer as those of its attention and its MLP, any other one as it is."""
     if not is_layer(wish.name):
@@ -108,8 +133,9 @@ def _set(wish: Other, values: object) -> Edit:
     """Return the edit that sets the part to values; positions that the other text does not have stay as they are."""
     if wish.position is not None:
         return Edit(wish.name, "set", values, head=wish.head, position=wish.position, channel=wish.channel)
-    length = len(values)  # type: ignore[arg-type]
-    return Edit(wish.name, "set", values, head=wish.head, position=slice(0, length), channel=wish.channel)
+    there = slice(0, len(values))  # type: ignore[arg-type]
+    keys = there if is_pattern(wish.name) else None
+    return Edit(wish.name, "set", values, head=wish.head, position=there, key=keys, channel=wish.channel)
 
 
 def _kept(edits: Sequence[Edit], clean: Trace) -> list[Edit]:

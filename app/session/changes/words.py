@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.session.changes.change import Other, Wish, is_cut, is_layer, is_row
+from app.session.changes.change import Other, Wish, is_cut, is_layer, is_pattern, is_row
 from gptcore import Architecture
 
 LONGEST = 24
@@ -27,6 +27,8 @@ def phrase(wish: Wish, arch: Architecture) -> str:
     if is_layer(wish.name):
         return f"layer {node.layer}"
     if node.axes[-2:] == ("T", "T"):
+        if is_pattern(node.id) and position is None:
+            return f"head {node.layer}.{wish.head}: pattern"
         what = "row" if is_row(wish) else node.label
         keys = "" if is_row(wish) else f" → {wish.key}"
         return f"head {node.layer}.{wish.head}: {what} {position}{keys}"

@@ -19,7 +19,7 @@ from app.stores.speed import Cost
 from app.views.lab.code import opening
 from app.views.lab.fitting import fits
 from app.views.lab.two_prompts import events
-from app.views.lab.two_prompts.keeping import KEPT, draw_trouble, keep_on_explore
+from app.views.lab.two_prompts.keeping import draw_trouble, keep_on_explore
 from app.views.lab.two_prompts.metric import metric_of
 from app.views.lab.two_prompts.prompts import other_run, other_text, prompts
 from app.views.lab.two_prompts.sweeping import sweeping
@@ -98,8 +98,8 @@ def _tell(pair: PromptPair) -> None:
 
 
 def _keeping(grid: components.Grid, pair: PromptPair) -> components.Grid:
-    """Return the grid of a prompt with a button that keeps what was put into it, if that can be a change."""
-    if any(patch.into == grid["id"] and patch.kind in KEPT for patch in pair.patches):
+    """Return the grid of a prompt with a button that keeps what was put into it."""
+    if any(patch.into == grid["id"] for patch in pair.patches):
         grid["action"] = "Keep on Explore"
     return grid
 

@@ -16,8 +16,6 @@ from app.state import lab, names, reports, server
 from app.views.explore import explore
 from gptcore.config import GPTConfig
 
-KEPT = ("state", "attn", "mlp", "head")
-"""Kinds of patches that a change can be: a whole pattern, or all values of a head, it cannot."""
 TROUBLE = "lab keeping trouble"
 
 
@@ -33,7 +31,7 @@ def keep_on_explore(me: Explorer, side: str, now: tuple[Patch, ...], other: str)
         other: the text of the other prompt.
     """
     this = me.shown.text
-    found = [patch for patch in now if patch.into == side and patch.kind in KEPT]
+    found = [patch for patch in now if patch.into == side]
     if side not in SIDES or not found:
         return
     if side == "other":
