@@ -1,4 +1,4 @@
-"""This person's section Find a head: what is asked for, the text that was pasted, the card that was made last."""
+"""This person's section Find a head: what is asked for, the text that was pasted, the last card and its form."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def asked(name: str) -> bool:
 def take(name: str) -> bool:
     """Tell if a measurement is to be begun, once: whoever asks begins it."""
     return bool(st.session_state.pop(f"lab ask {name}", False))
+
+
+def open_form(asked: int) -> None:
+    """Open the form of changes in the card; `asked` is the number of the report that wants it, 0 closes it."""
+    st.session_state["lab form"] = asked
+
+
+def form() -> int:
+    """Return the number of the report that has opened the form in the card; 0 while it is closed."""
+    return int(st.session_state.get("lab form", 0))
 
 
 def pasted() -> str:

@@ -23,8 +23,10 @@ def panels(me: Explorer, quick: float) -> list[components.Panel]:
         me: the explorer.
         quick: multiplications that a key can wait for.
     """
-    found = [_line(me, quick)] if me.changes or me.undoable or me.redoable or me.gone else []
-    return [*found, change_form.form(me)] if me.tool == "form" else found
+    late = me.shown.without is not None and me.loss_changes(patience(me, quick)) is None
+    found = line(me, reports.seq("changes"), late)
+    form = change_form.form(me) if me.tool == "form" else None
+    return [panel for panel in (found, form) if panel is not None]
 
 
 def patience(me: Explorer, quick: float) -> float:
@@ -36,7 +38,16 @@ def patience(me: Explorer, quick: float) -> float:
     return math.inf if asked.get("kind") == "read" and asked.get("text") == me.shown.text else quick
 
 
-def _line(me: Explorer, quick: float) -> components.Panel:
+def line(me: Explorer, ack: int, late: bool = False) -> components.Panel | None:
+    """Return the line that lists the changes; None where there are none, and no way back to any.
+
+    Args:
+        me: the explorer.
+        ack: the number of the line's last report.
+        late: True where the losses took too long for a key.
+    """
+    if not (me.changes or me.undoable or me.redoable or me.gone):
+        return None
     return components.changes(
         text=me.shown.text,
         listed=[_listed(me, change) for change in me.changes],
@@ -48,8 +59,8 @@ def _line(me: Explorer, quick: float) -> components.Panel:
         undo=me.undoable,
         redo=me.redoable,
         gone=me.gone,
-        late=me.shown.without is not None and me.loss_changes(patience(me, quick)) is None,
-        ack=reports.seq("changes"),
+        late=late,
+        ack=ack,
     )
 
 

@@ -575,6 +575,9 @@ def _page() -> None:
         writers=[],
         loss={"about": "a text", "loss": None, "without": None, "asked": "Measure"},
         off=False,
+        said=[{"token": "c", "before": 0.5, "after": ui.number(float("nan"))}],
+        changes=changes,
+        change_form=form,
     )
     cells: ui.Grid = {"id": "g", "title": "Cells", "rows": ["a"], "cols": ["b", "c"], "values": [[0.5, float("nan")]]}
     ui.grids([cells], key="grids", text="ab", origin="o", label="cells")

@@ -501,7 +501,8 @@ def test_what_a_pattern_of_another_text_leaves_without_effect_is_said(page: Page
     assert row is not None
     cuts = [Edit("transformer.h.1.attn.masked", "set", -math.inf, head=2, position=at, key=1) for at in (2, 3)]
     taken = Other(PATTERN, "patch", "fij", head=2)
-    for wish in (row, *cuts, taken):
+    wishes: list[Wish] = [row, *cuts, taken]
+    for wish in wishes:
         me.apply(AddChange(wish))
     page.app.run()
     said = [each["words"].endswith("(without effect)") for each in page.panel("changes")["listed"]]

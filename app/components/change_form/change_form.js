@@ -1,6 +1,7 @@
 // The form that makes a change of the run. What is chosen stays while one looks at other places, as far as they have it.
 
 import { el, put, write } from "../shared/dom.js";
+import { focusedElement } from "../shared/focus.js";
 import { report } from "../shared/sending.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 
@@ -48,8 +49,15 @@ function build(root, view) {
     event.stopPropagation();
     report(view, { kind: "close" });
   });
-  Object.assign(view, { way: "zero", draw: 0, drawn: "", texts: new Map() });
+  Object.assign(view, { way: "zero", draw: 0, drawn: "", texts: new Map(), asked: 0, opener: focusedElement() });
+  view.cleanups.push(() => giveBack(view));
   buildWays(view);
+}
+
+/** The focus goes back to the button that has opened the form, unless it is elsewhere by now. */
+function giveBack({ opener }) {
+  const now = focusedElement();
+  if (opener?.isConnected && (now === null || now === document.body)) opener.focus({ preventScroll: true });
 }
 
 /** One stop of the Tab key; the arrows choose. */
@@ -151,9 +159,11 @@ function draw(view) {
 export default function (component) {
   const view = viewOf(component, build);
   const first = view.partsKey === undefined;
+  const asked = view.data.asked > view.asked; // at another place: what is there, whatever was chosen before
+  if (asked) Object.assign(view, { asked: view.data.asked, chosen: undefined, partsKey: undefined });
   drawParts(view);
   draw(view);
-  if (first) view.part.focus({ preventScroll: true });
+  if (first || asked) view.part.focus({ preventScroll: true });
   painted(view, "change_form");
   return cleanup(component);
 }

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components._assets import check_payload, numbers, register
+from app.components.change_form import ChangeFormEvent
+from app.components.changes import ChangesEvent
+from app.components.head_ranking import SaidToken
 from app.components.heads import MAX_SIZE
+from app.components.screen import Panel
 
 _CARD = register("head_card")
 
@@ -74,10 +78,11 @@ class HeadCardEvent(TypedDict, total=False):
     """The state of the card after a click, under "event"; act once per `seq`."""
 
     kind: str
-    """"head" another head's card, "explore" this head on Explore, "off" it switched off or on again, "measure" the loss
-    without it."""
+    """"head" another head's card, "explore" this head on Explore, "off" it switched off or on again, "form" the form of
+    changes opened or closed, "measure" the loss without it; "change_form" and "changes" the `report` of that panel."""
     layer: int
     head: int
+    report: ChangeFormEvent | ChangesEvent
     seq: int
 
 
@@ -99,6 +104,9 @@ def head_card(
     writers: Sequence[CardWriters],
     loss: CardLoss,
     off: bool,
+    said: Sequence[SaidToken] = (),
+    changes: Panel | None = None,
+    change_form: Panel | None = None,
 ) -> None:
     """Mount the card. It reports a `HeadCardEvent`.
 
@@ -119,6 +127,9 @@ def head_card(
         writers: the heads that it reads from.
         loss: what is lost without it.
         off: True where it is switched off in the run of the prompt.
+        said: what the changes that are on make of the prediction, of the tokens that are told.
+        changes: the line of the changes, as on Explore; None for none.
+        change_form: the form that makes one, open; None while it is closed.
     """
     size = len(pixels)
     if pixels.shape != (size, size) or size > MAX_SIZE:
@@ -139,5 +150,8 @@ def head_card(
         "writers": list(writers),
         "loss": loss,
         "off": off,
+        "said": [dict(each) for each in said],
+        "changes": changes and changes.data,
+        "change_form": change_form and change_form.data,
     }
     _CARD(key=key, data=check_payload({**numbers(data), "pixels": pixels.ravel()}))

@@ -1,7 +1,11 @@
 // A head's card: its scores, where it looks, what it looks for and writes, which heads it reads from, what it is worth.
 
 import { el, put, write } from "../shared/dom.js";
-import { report } from "../shared/sending.js";
+import { percent, short } from "../shared/numbers.js";
+import { panelInside } from "../shared/panel_inside.js";
+import { nextNumber, report } from "../shared/sending.js";
+import { visible } from "../shared/text.js";
+import { onUndo } from "../shared/undo.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 import { curve, drawPattern, isTall } from "./pictures.js";
 import { edges, loss, ratios, scores, tokens, writers } from "./parts.js";
@@ -12,6 +16,10 @@ function build(root, view) {
   view.summary = el("p", { class: "summary" });
   view.explore = el("button", { type: "button", class: "quiet", "data-role": "show-head", onclick: () => tell(view, "explore") }, "Show on Explore");
   view.off = el("button", { type: "button", class: "quiet push", "data-role": "card-switch", onclick: () => tell(view, "off") });
+  view.form = el("button", { type: "button", class: "quiet", "data-role": "card-change", onclick: () => tell(view, "form") }, "more…");
+  put(view.form, "title", "more changes of this head: scale, set, mean, resample or patch its output, take its pattern from another text");
+  view.said = el("p", { class: "said", role: "status" });
+  view.inside = { changes: panelInside(view, "changes"), form: panelInside(view, "change_form") };
   view.canvas = el("canvas", { role: "img" });
   view.curve = el("div");
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
@@ -29,14 +37,38 @@ function build(root, view) {
     view.curve.replaceChildren(curve(view.data.by_distance));
     drawPattern(view);
   };
-  root.append(el("header", {}, view.title, view.off, view.explore), el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
+  const { changes, form } = view.inside;
+  root.append(el("header", {}, view.title, view.off, view.form, view.explore), changes.place, view.said, form.place, el("div", { class: "box scroll", tabindex: 0, role: "region", "aria-label": "The card of this head" }, view.summary, el("div", { class: "columns" }, left, right)));
+  view.asked = 0;
   view.redraw = () => drawPattern(view);
+  onUndo(view, (step) => view.data.changes?.[step], (step) => report(view, { kind: "changes", report: { kind: step, seq: nextNumber() } }));
   listen(view, "resize", view.arrange);
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-to]");
     if (button) report(view, { kind: "head", layer: Number(button.dataset.layer), head: Number(button.dataset.head) });
     if (event.target.closest("[data-role=measure]")) tell(view, "measure");
   });
+}
+
+/** What the changes make of the prediction: of its likeliest token, and of the one that is the likeliest then. */
+function drawSaid(view) {
+  const share = (value) => (typeof value === "number" ? percent(value) : short(value));
+  const tokens = view.data.said.map(({ token, before, after }) =>
+    el("span", { class: "number", "data-before": before, "data-after": after }, el("code", {}, visible(token)), ` ${share(before)} → `, el("b", {}, share(after))),
+  );
+  view.said.hidden = tokens.length === 0;
+  view.said.replaceChildren(...(tokens.length ? ["The prediction: ", ...tokens] : []));
+}
+
+/** The line of the changes and the form are those of Explore. */
+function drawInside(view) {
+  const { changes, change_form: form, layer, head } = view.data;
+  view.inside.changes.draw(changes);
+  view.inside.form.draw(form);
+  put(view.form, "aria-expanded", form !== null);
+  put(view.form, "aria-label", `more changes of head ${layer}.${head}`);
+  if (form && form.asked > view.asked) view.inside.form.place.scrollIntoView({ block: "nearest" });
+  view.asked = form?.asked ?? view.asked;
 }
 
 function section(title, ...children) {
@@ -66,6 +98,8 @@ export default function (component) {
   parts.ratios.replaceChildren(ratios(data.ratios));
   parts.writers.replaceChildren(writers(data.writers));
   parts.loss.replaceChildren(...loss(data.loss));
+  drawSaid(view);
+  drawInside(view);
   view.arrange();
   return cleanup(component);
 }

@@ -46,8 +46,8 @@ class RankedHead(TypedDict):
 class HeadRankingEvent(TypedDict, total=False):
     """The value of `st.session_state[key]["event"]`; act once per `seq`.
 
-    head: the head is chosen. off: it is to be switched off, or on again. back: all changes are to be taken back.
-    explore: they are to be seen on Explore.
+    head: the head is chosen. off: it is to be switched off, or on again. form: the form of changes is to be
+    opened for it. back: all changes are to be taken back. explore: they are to be seen on Explore.
     """
 
     kind: str

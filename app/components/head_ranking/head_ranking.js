@@ -84,7 +84,8 @@ function headLine(view, each, largest) {
   );
   const word = off ? "Off" : "Switch off";
   const turn = el("button", { type: "button", class: "quiet turn", "data-kind": "off", "data-role": "switch", ...place, "aria-pressed": String(off), "aria-label": `Head ${name} off`, title: off ? "switch it on again" : "and see above what the model says without it" }, word);
-  return el("div", { class: on ? "row on" : "row", "data-role": "ranked-head", "data-name": name, "data-lost": lost, "data-without": without }, choose, turn);
+  const more = el("button", { type: "button", class: "quiet dots", "data-kind": "form", ...place, "aria-label": `more changes of head ${name}`, title: "more changes of this head, in its card: scale, set, mean, resample, patch" }, "…");
+  return el("div", { class: on ? "row on" : "row", "data-role": "ranked-head", "data-name": name, "data-lost": lost, "data-without": without }, choose, turn, more);
 }
 
 function draw(view) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from app.components._assets import check_payload, register
 
@@ -35,6 +35,8 @@ class TableEvent(TypedDict):
     """The state of the table after a click on a head, under "event"; act once per `seq`."""
 
     point: str
+    form: NotRequired[bool]
+    """True where the form of changes is to be opened for it."""
     seq: int
 
 

@@ -21,15 +21,15 @@ function build(root, view) {
   root.append(el("header", { class: "filters" }, el("label", {}, "Show", view.kind), el("label", {}, "of", view.layer), view.count), el("div", { class: "box scroll" }, table));
   arrowsMove(view.body);
   arrowsMove(view.head);
-  view.body.addEventListener("click", (event) => choose(view, event.target.closest("tr")));
+  view.body.addEventListener("click", (event) => choose(view, event.target.closest("tr"), event.target.closest(".dots") !== null));
   view.body.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("tr")));
   view.body.addEventListener("pointerleave", () => pointAt(view, null));
   view.body.addEventListener("focusin", (event) => pointAt(view, event.target.closest("tr")));
   view.body.addEventListener("focusout", () => pointAt(view, null));
 }
 
-function choose(view, row) {
-  if (row?.dataset.head) report(view, { point: row.dataset.head });
+function choose(view, row, form) {
+  if (row?.dataset.head) report(view, { point: row.dataset.head, form });
 }
 
 function pointAt(view, row) {
@@ -125,7 +125,8 @@ function line({ layer, head, kind, sink, values }, largest, on) {
     return el("td", { class: value < 0 ? "number against" : "number", style: `--part: ${part.toFixed(1)}%`, "data-value": value, title: short(value) }, shown(value));
   });
   const button = el("button", { type: "button", "aria-pressed": String(on) }, name);
-  return el("tr", { "data-head": name, class: on ? "on" : null }, el("td", {}, button), el("td", { class: "kind" }, [kind, sink ? "sink" : ""].filter(Boolean).join(" · ")), ...cells);
+  const more = el("button", { type: "button", class: "dots", "aria-label": `more changes of head ${name}`, title: "more changes of this head, in its card: off, scale, set, mean, resample, patch" }, "…");
+  return el("tr", { "data-head": name, class: on ? "on" : null }, el("td", {}, button, more), el("td", { class: "kind" }, [kind, sink ? "sink" : ""].filter(Boolean).join(" · ")), ...cells);
 }
 
 export default function (component) {

@@ -4,6 +4,7 @@ import { el, parsed, put, write } from "../shared/dom.js";
 import { arrowsMove, keepStop, stopAt } from "../shared/roving.js";
 import { chooseLook } from "../shared/segments.js";
 import { report } from "../shared/sending.js";
+import { onUndo } from "../shared/undo.js";
 import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 
 function build(root, view) {
@@ -18,7 +19,7 @@ function build(root, view) {
   view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
   view.tools.form = toolButton(view, "form", "open-change", "more…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
   view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
-  listenForUndo(view);
+  onUndo(view, (kind) => view.data[kind], (kind) => report(view, { kind, id: view.data.id }));
   const rest = el("div", { class: "rest" }, view.formula, view.name); // what finds no room in the line is not there
   view.code = toggle(view, "drawer", ["closed", "code"], ["{ }", el("span", { class: "word" }, " code")], "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
@@ -33,25 +34,6 @@ function build(root, view) {
 function toolButton(view, tool, role, text, title) {
   const take = () => report(view, { kind: "tool", id: view.data.id, tool: view.data.change.tool === tool ? "" : tool });
   return el("button", { type: "button", class: "quiet tool", "data-role": role, title, "aria-label": title.split(":")[0], onclick: take }, text);
-}
-
-/** Takes the last change of the run back, or brings it back, where the keys are not those of a text. */
-function listenForUndo(view) {
-  const pressed = (event) => {
-    const writes = event.composedPath()[0].closest?.("input:not([type=range]), textarea, [contenteditable]");
-    const kind = writes || !(event.ctrlKey || event.metaKey) ? "" : stepOf(event);
-    if (!kind || !view.data[kind]) return;
-    event.preventDefault();
-    report(view, { kind, id: view.data.id });
-  };
-  window.addEventListener("keydown", pressed);
-  view.cleanups.push(() => window.removeEventListener("keydown", pressed));
-}
-
-/** The step among the changes that a key with Ctrl stands for; "" for none. */
-function stepOf({ key, shiftKey }) {
-  if (key.toLowerCase() === "z") return shiftKey ? "redo" : "undo";
-  return key === "y" ? "redo" : "";
 }
 
 /** A button that goes from one of two looks to the other. */

@@ -22,7 +22,7 @@ def heads(me: Explorer) -> None:
     scan.hear(me)
     card.hear(me)
     if choices.view() != RANKED and any(change.on for change in me.changes):
-        st.caption("Changes are on, on Explore. This page tells of the model as it is, without them.")
+        st.caption("Changes are on. The picture and the card tell of the model as it is, without them.")
     if me.gone:
         st.caption(me.gone)
     with st.container(key="lab heads"):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from app import components
-from app.panels import head_axes, head_card_lines, head_code
-from app.session import lab_costs
+from app.components.head_ranking import SaidToken
+from app.panels import head_axes, head_card_lines, head_code, head_ranking
+from app.session import events, lab_costs
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
 from app.state import heads as state
 from app.state import reports, server
 from app.stores.speed import Cost
+from app.views import change_form, changes
 from app.views.explore import explore
 from app.views.lab.fitting import fits
 from app.views.lab.heads import choices, finder, measuring
 from app.views.lab.heads.code import told
-from app.views.lab.heads.switching import off, switch
+from app.views.lab.heads.switching import apply, off, switch
 from app.views.lab.heads.waiting import progress, waiting
 from gptcore import analysis
 
@@ -29,13 +31,20 @@ def hear(me: Explorer) -> None:
     """Do what was clicked in the card."""
     event = reports.new(KEY)
     match event:
-        case {"kind": "head" | "explore" | "off" as kind, "layer": int(layer), "head": int(head)}:
+        case {"kind": "change_form", "report": {"kind": "close"}}:
+            state.open_form(0)
+        case {"kind": "change_form" | "changes" as panel, "report": report}:
+            for action in events.actions(panel, report, me):
+                apply(me, action)
+        case {"kind": "head" | "explore" | "off" | "form" as kind, "layer": int(layer), "head": int(head), "seq": seq}:
             found = choices.place(f"{layer}.{head}", me)
             if found is None:
                 return
             choices.choose_head(*found)
             if kind == "off":
                 switch(me, *found)
+            elif kind == "form":
+                state.open_form(0 if state.form() else seq)
             elif kind == "explore":
                 me.apply(PickHead(*found))
                 st.switch_page(st.Page(explore, default=True))
@@ -62,13 +71,32 @@ def card(me: Explorer, layer: int, head: int) -> None:
     found = head_card_lines.lines(
         made, config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
     )
-    components.head_card(key=KEY, pixels=pictures.pixels()[layer, head], off=(layer, head) in off(me), **found)
+    form = state.form()
+    components.head_card(
+        key=KEY,
+        pixels=pictures.pixels()[layer, head],
+        off=(layer, head) in off(me),
+        said=_said(me),
+        changes=changes.line(me, reports.seq(KEY)),
+        change_form=change_form.form_of_head(me, layer, head, form) if form else None,
+        **found,
+    )
     known = measuring.known(me, "losses")
     if known is not None and not known.finished and head_axes.needs("loss", "") not in finder.needed():
         progress(me, "losses")
     with st.container(horizontal=True, vertical_alignment="center", key="lab card code"):
         _text(me)
         components.copy_code(head_code.card(layer, head, told(me), losses is not None), key="lab card code button")
+
+
+def _said(me: Explorer) -> list[SaidToken]:
+    """Return what the changes make of the likeliest token, and of the one that is the likeliest then."""
+    if me.shown.without is None:
+        return []
+    label = me.checkpoint.tokenizer.label
+    first, *others = head_ranking.said(me.shown.unchanged, me.shown.trace, me.position, label)
+    now = max((first, *others), key=lambda each: each["after"] if isinstance(each["after"], float) else -1.0)
+    return [first] if now is first else [first, now]
 
 
 def _losses(me: Explorer) -> tuple[analysis.HeadLosses | None, str]:

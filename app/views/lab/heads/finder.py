@@ -12,6 +12,7 @@ from app.components.head_table import TableColumn, TableRow
 from app.panels import head_axes, head_code, head_scatter
 from app.panels.head_axes import BASES, MEANINGS, NAMES, Measured
 from app.session.explorer import Explorer
+from app.state import heads as state
 from app.state import lab, reports
 from app.views.lab.heads import choices, measuring
 from app.views.lab.heads.code import told
@@ -26,12 +27,14 @@ LATER = ("loss", "predicted", "actual", "prefix", "top1")
 
 
 def hear(me: Explorer) -> None:
-    """Choose the head that was clicked in the plot or in the table."""
+    """Choose the head that was clicked in the plot or in the table, whose rows can ask for the form of changes too."""
     for key in (PLOT, TABLE):
         event = reports.new(key)
         found = event and choices.place(event.get("point"), me)
         if found:
             choices.choose_head(*found)
+        if found and event and event.get("form") is True:
+            state.open_form(event["seq"])
 
 
 def basis() -> None:

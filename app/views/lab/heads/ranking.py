@@ -12,6 +12,7 @@ from app.session.change_actions import SetChanges
 from app.session.changes import words
 from app.session.explorer import Explorer
 from app.session.map_actions import PickHead
+from app.state import heads as state
 from app.state import names, reports
 from app.state.origin import origin
 from app.views.explore import explore
@@ -31,12 +32,14 @@ HOW = (
 def hear(me: Explorer) -> None:
     """Do what was clicked in the list."""
     match reports.new(KEY):
-        case {"kind": "head" | "off" as kind, "layer": int(layer), "head": int(head)}:
+        case {"kind": "head" | "off" | "form" as kind, "layer": int(layer), "head": int(head), "seq": seq}:
             found = choices.place(f"{layer}.{head}", me)
             if found:
                 choices.choose_head(*found)
             if found and kind == "off":
                 switch(me, *found)
+            if found and kind == "form":
+                state.open_form(seq)
         case {"kind": "back"}:
             apply(me, SetChanges(()))
         case {"kind": "explore"}:
