@@ -38,15 +38,16 @@ def patience(me: Explorer, quick: float) -> float:
     return math.inf if asked.get("kind") == "read" and asked.get("text") == me.shown.text else quick
 
 
-def line(me: Explorer, ack: int, late: bool = False) -> components.Panel | None:
+def line(me: Explorer, ack: int, late: bool = False, gone: bool = True) -> components.Panel | None:
     """Return the line that lists the changes; None where there are none, and no way back to any.
 
     Args:
         me: the explorer.
         ack: the number of the line's last report.
         late: True where the losses took too long for a key.
+        gone: False where changes that do not fit the model are told of elsewhere.
     """
-    if not (me.changes or me.undoable or me.redoable or me.gone):
+    if not (me.changes or me.undoable or me.redoable or (gone and me.gone)):
         return None
     return components.changes(
         text=me.shown.text,
@@ -58,7 +59,7 @@ def line(me: Explorer, ack: int, late: bool = False) -> components.Panel | None:
         muted=me.listed.muted,
         undo=me.undoable,
         redo=me.redoable,
-        gone=me.gone,
+        gone=me.gone if gone else "",
         late=late,
         ack=ack,
     )

@@ -77,7 +77,7 @@ def card(me: Explorer, layer: int, head: int) -> None:
         pixels=pictures.pixels()[layer, head],
         off=(layer, head) in off(me),
         said=_said(me),
-        changes=changes.line(me, reports.seq(KEY)),
+        changes=changes.line(me, reports.seq(KEY), gone=False),
         change_form=change_form.form_of_head(me, layer, head, form) if form else None,
         **found,
     )
