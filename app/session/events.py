@@ -152,6 +152,8 @@ def _map(event: object, me: Explorer) -> Actions:
             return (GoToLayer(layer),)
         case {"kind": "off", "id": str(node)} if node in me.arch.nodes.names():
             return _switched(changes.switching_off(me.arch, me.arch.nodes[node], me.location.head), me)
+        case {"kind": "change", "id": str(node)} if node in me.arch.nodes.names():
+            return (Select(node), TakeTool("form")) if changes.changeable(me.arch, me.arch.nodes[node]) else ()
         case {"kind": "why", "id": str(line), "text": str(text), **at} if text == me.shown.text:
             match at:
                 case {"row": int(row), "position": int(position), "followed": int(followed)}:

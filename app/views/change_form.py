@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app import components
+from app.panels import strips
 from app.session import changes
 from app.session.changes import Change, Part
+from app.session.changes.offers import FOLDED
 from app.session.changes.references import own_words
 from app.session.explorer import Explorer
 from app.state import reports
@@ -32,8 +34,23 @@ def offer(me: Explorer) -> dict[str, Any] | None:
 def form(me: Explorer) -> components.Panel:
     """Return the form for the place in the map."""
     found = _parts(me)
-    cell = me.pin and me.slice().place and found
-    return _form(me, found, first=len(found) - 1 if cell else 0, asked=_asked())
+    if me.pin and me.slice().place and found:
+        first = len(found) - 1  # the number that is explained
+    else:
+        own = [part.name for part in found]
+        off = changes.switching_off(me.arch, me.node, me.location.head)
+        first = own.index(me.node.id) if off is None and me.node.id in own else 0
+    return _form(me, found, first, _asked())
+
+
+def fixed(me: Explorer) -> list[str]:
+    """Return the nodes in sight on the map of which nothing can be changed."""
+    if me.look.form == "diagram":
+        graph = me.arch.graph(me.location.view, me.location.layer)
+        seen = [*graph.nodes, *graph.entries, *graph.exits]
+    else:
+        seen = [me.arch.nodes[line.id] for line in strips.lines(me.arch, me.location.layer)]
+    return [node.id for node in seen if not changes.changeable(me.arch, node)]
 
 
 def form_of_head(me: Explorer, layer: int, head: int, asked: int) -> components.Panel:
@@ -59,7 +76,8 @@ def _parts(me: Explorer) -> list[Part]:
         here = cell if me.node.id == name else None
         strongest = me.shown.trace.rows(name, position, position + 1)[0, 0].abs().argmax()
         neuron = here[-1] if here else int(strongest)
-    return changes.parts(me.arch, me.node, me.location.head, position, cell, neuron)
+    node = me.arch.nodes[f"{FOLDED}.{me.location.layer}"] if me.node.id == FOLDED else me.node
+    return changes.parts(me.arch, node, me.location.head, position, cell, neuron)
 
 
 def _asked() -> int:

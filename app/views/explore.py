@@ -17,7 +17,7 @@ from app.session.explorer import Explorer
 from app.state import names, person, reports, returning, server, waiting
 from app.state.origin import origin
 from app.stores.limits import TooMuch
-from app.views import changes, code, explanation, files, first_look, rail, stage
+from app.views import change_form, changes, code, explanation, files, first_look, rail, stage
 from app.views.keys import key
 from app.views.letters import letters
 from app.views.margins import adds_of
@@ -146,6 +146,7 @@ def _map(me: Explorer) -> components.Panel:
         locked=me.lock is not None,
         changed=changes.nodes_changed(me),
         off=changes.nodes_off(me),
+        fixed=change_form.fixed(me),
         margin=me.look.margin,
         adds=adds_of(me),
         **(strips_of(me) if me.look.form == "tensors" else pictures_of(me)),

@@ -160,7 +160,7 @@ export default function (component) {
   const view = viewOf(component, build);
   const first = view.partsKey === undefined;
   const asked = view.data.asked > view.asked; // at another place: what is there, whatever was chosen before
-  if (asked) Object.assign(view, { asked: view.data.asked, chosen: undefined, partsKey: undefined });
+  if (asked) Object.assign(view, { asked: view.data.asked, opener: focusedElement(), chosen: undefined, partsKey: undefined });
   drawParts(view);
   draw(view);
   if (first || asked) view.part.focus({ preventScroll: true });

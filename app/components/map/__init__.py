@@ -93,10 +93,11 @@ class MapEvent(TypedDict):
     up: show the view of breadcrumb `id`. layer: show block `layer`. find: inspect node `id` in the view that
     draws it. cell: tell the value behind the pixel at `row`, `column` of the strip `id`. why: explain the number
     that the strip `id` shows in `row` at a `position` of the context, of the prompt `text`, with arcs and logits of the
-    position `followed`. off: switch off what node `id` is a part of, or have it again.
+    position `followed`. off: switch off what node `id` is a part of, or have it again. change: select node `id` and
+    open the form of changes there.
     """
 
-    kind: Literal["select", "open", "up", "layer", "cell", "find", "why", "off"]
+    kind: Literal["select", "open", "up", "layer", "cell", "find", "why", "off", "change"]
     id: str
     seq: int
     layer: NotRequired[int]
@@ -149,6 +150,7 @@ def map_panel(
     cell: StripCell | None = None,
     changed: Sequence[str] = (),
     off: Sequence[str] = (),
+    fixed: Sequence[str] = (),
     margin: str = "says",
     adds: Adds | None = None,
 ) -> Panel:
@@ -188,6 +190,7 @@ def map_panel(
         cell: the answer to the last event "cell".
         changed: ids of the nodes of a changed run that are changed themselves.
         off: ids of those of them that are switched off, which are drawn faded.
+        fixed: ids of the nodes in sight of which nothing can be changed.
         margin: "says" for what the model would say beside each line, "logit" or "lead" for what each part adds.
         adds: what each part adds.
     """
@@ -214,6 +217,7 @@ def map_panel(
         "position": position,
         "locked": locked,
         "margin": margin,
+        "fixed": list(fixed),
         "cell": None if cell is None else {**cell, "value": number(cell["value"])},
         **{
             name: array

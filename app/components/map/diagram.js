@@ -5,6 +5,7 @@ import { el, parsed, svg } from "../shared/dom.js";
 import { colourLetters } from "../shared/letters.js";
 import { light } from "../shared/lit.js";
 import { report } from "../shared/sending.js";
+import { changeSign } from "./change_sign.js";
 import { drawPictures, pictureBox } from "./node_pictures.js";
 import { drawPath, drawPicker, goUp, makePicker } from "./path.js";
 
@@ -24,6 +25,11 @@ export function buildDiagram(view) {
   view.layers = el("div", { class: "nodes" });
   view.box = el("div", { class: "box scroll" }, view.layers);
   view.diagram = el("div", { class: "diagram" }, el("div", { class: "crumbs" }, view.path, view.picker), view.box);
+  view.diagramSign = changeSign(view, view.box, {
+    selected: () => view.picked ?? view.data.selected,
+    nodeAt: (event) => event.target.closest("g.node")?.dataset.node,
+    placeOf: (id) => signPlace(view, id),
+  });
   view.box.addEventListener("click", (event) => clicked(view, event));
   view.box.addEventListener("keydown", (event) => pressed(view, event));
   view.box.addEventListener("pointerover", (event) => {
@@ -33,7 +39,9 @@ export function buildDiagram(view) {
   view.box.addEventListener("pointerleave", () => light(view, []));
   const observer = new ResizeObserver(() => {
     fit(view);
-    if (view.svg && view.data.form === "diagram") drawPictures(view);
+    if (!view.svg || view.data.form !== "diagram") return;
+    drawPictures(view);
+    view.diagramSign.draw();
   });
   observer.observe(view.box);
   view.cleanups.push(() => observer.disconnect());
@@ -80,8 +88,18 @@ function pressed(view, event) {
   } else if (node && event.key === "Enter") node.container ? open(view, node) : select(view, node);
   else if (node && event.key === " ") select(view, node);
   else if (node && event.key === "Delete") report(view, { kind: "off", id: node.id });
+  else if (node && event.key === "c" && !event.ctrlKey && !event.metaKey) view.diagramSign.change(node.id);
   else return;
   event.preventDefault();
+}
+
+/** The sign stands on the upper right corner of a node. */
+function signPlace(view, id) {
+  const node = view.nodes?.get(id);
+  if (!node || node.group.classList.contains("port")) return null;
+  const { x: left, y: top } = view.svg.viewBox.baseVal;
+  const [x, y] = [node.edge + view.shift.x - left, node.y + view.shift.y - top];
+  return { x: Math.round(x * view.scale - 14), y: Math.round(Math.max(0, y * view.scale - 11)), label: node.group.getAttribute("aria-label") };
 }
 
 function markSelected(view, id) {
@@ -145,7 +163,7 @@ function decorateNode(group, letters) {
   if (title) title.textContent += `\n${group.dataset.node}`;
   group.setAttribute("aria-label", container ? `${name}, opens` : name);
   const right = Math.max(bounds.right + 8, badge?.right ?? 0);
-  const at = { x: bounds.left, y: bounds.top, right, width };
+  const at = { x: bounds.left, y: bounds.top, edge: bounds.right, right, width };
   const live = text("shape");
   const picture = live && pictureBox({ x: bounds.left, right: bounds.right, bottom: bounds.bottom, beside, live });
   const about = title?.textContent ?? "";
@@ -184,7 +202,7 @@ function parse(view, text) {
   const drawing = parsed(text);
   Object.assign(view, decorate(drawing, view.data.letters), { svg: drawing, svgKey: view.data.svg_key, picked: null });
   const hadFocus = view.box.contains(view.root.getRootNode().activeElement);
-  view.layers.replaceChildren(drawing, view.pictures);
+  view.layers.replaceChildren(drawing, view.pictures, view.diagramSign.node);
   view.shift = shiftOf(drawing);
   view.box.scrollTop = 0;
   fit(view);
@@ -243,4 +261,5 @@ export function drawDiagram(view) {
   if (view.picked === selected || Date.now() - view.pickedAt > 1500) view.picked = null;
   markSelected(view, view.picked ?? selected);
   drawPictures(view);
+  view.diagramSign.draw();
 }

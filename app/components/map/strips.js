@@ -12,8 +12,9 @@ import { onResize } from "../shared/size.js";
 import { tokenAt, tokenIndex } from "../shared/tokens.js";
 import { visible } from "../shared/text.js";
 import { listen } from "../shared/view.js";
+import { changeSign } from "./change_sign.js";
 import { buildMargins, drawMargins, partFor } from "./margins.js";
-import { layout, LEAST, ROOM } from "./places.js";
+import { layout, LEAST, placeAt, ROOM } from "./places.js";
 import { drawArcs, drawOver, drawPixels, weightsFor } from "./strip_drawing.js";
 import { isAnswer, leave, lockAt, point, tell } from "./strip_pointing.js";
 
@@ -32,6 +33,8 @@ export function buildStrips(view) {
     report(view, { kind: "select", id: node, layer: view.data.layer });
   });
   view.sheet = el("div", { class: "sheet" }, view.base, view.over, view.rows, view.bars);
+  view.stripSign = changeSign(view, view.sheet, { selected: () => view.markedId ?? "", nodeAt: (event) => lineAt(view, event), placeOf: (id) => signPlace(view, id) });
+  view.sheet.append(view.stripSign.node);
   view.tip = el("div", { class: "tip number", role: "status", hidden: true });
   view.heading = el("div", { class: "heading soft" }, el("span", {}, "tokens →"), view.margins.node);
   view.strips = el("div", { class: "strips scroll" }, view.heading, view.sheet, view.tip);
@@ -62,6 +65,17 @@ export function buildStrips(view) {
 function tensorsOf(view, button) {
   const place = view.places.find(({ line }) => line.id === button?.dataset.node);
   return place ? [place.line.id, place.line.tensor] : [];
+}
+
+/** The line that an event is about: by its name, or by its strip. */
+function lineAt(view, event) {
+  return event.target === view.over ? placeAt(view, event.offsetY)?.line.id : event.target.closest(".line")?.dataset.node;
+}
+
+/** The sign stands before the label, behind what opens a block. */
+function signPlace(view, id) {
+  const place = view.places?.find(({ line }) => line.id === id);
+  return place ? { x: place.line.block === null ? 1 : 23, y: place.y + (place.height - 24) / 2, label: place.line.label } : null;
 }
 
 /** Lights the lines of tensors that another panel points at, or explains a number by. */
@@ -98,6 +112,7 @@ function pressed(view, event) {
   else if (event.key === "ArrowRight") lock(view, tokenIndex(view, Math.min(T - 1, position + 1)));
   else if (event.key === "Escape" && locked) lock(view, null);
   else if (event.key === "Delete") report(view, { kind: "off", id: buttons[at].dataset.node });
+  else if (event.key === "c" && !event.ctrlKey && !event.metaKey) view.stripSign.change(buttons[at].dataset.node);
   else return;
   event.preventDefault();
 }
@@ -199,6 +214,7 @@ function mark(view, id) {
   }
   if (!view.buttons.has(id)) view.buttons.values().next().value.tabIndex = 0;
   view.markedId = id;
+  view.stripSign.draw();
 }
 
 // ---- what the model would say --------------------------------------------------------------------------------

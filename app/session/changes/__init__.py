@@ -1,7 +1,7 @@
 """Changes of the run on the screen as values, as text, and as edits of gptcore. No Streamlit."""
 
 from app.session.changes.change import LARGEST, MOST, Change, ChangeList, Other, Wish
-from app.session.changes.offers import Part, cutting, parts, row_drawn, switching_off
+from app.session.changes.offers import Part, changeable, cutting, parts, row_drawn, switching_off
 from app.session.changes.rules import check
 from app.session.changes.runs import Made, changed_names, made_of, of_other_texts, overruled
 from app.session.changes.text import of_text, to_text
@@ -16,6 +16,7 @@ __all__ = [
     "Other",
     "Part",
     "Wish",
+    "changeable",
     "changed_names",
     "check",
     "cutting",

@@ -96,6 +96,11 @@ def parts(
     return list(dict.fromkeys(found))
 
 
+def changeable(arch: Architecture, node: Node) -> bool:
+    """Tell whether anything can be changed at a node; at the one of all blocks, of the block that is looked at."""
+    return node.id == FOLDED or bool(parts(arch, node, 0, 0, None, None))
+
+
 def switching_off(arch: Architecture, node: Node, head: int) -> Edit | None:
     """Return the edit that switches off what a node is or is a part of: a head, an attention, an MLP, a layer.
 
