@@ -51,7 +51,7 @@ export function changeSign(view, around, { selected, nodeAt, placeOf }) {
   around.addEventListener("pointermove", (event) => stand(nodeAt(event)));
   around.addEventListener("pointerleave", () => stand(null));
   around.addEventListener("focusin", (event) => stand(nodeAt(event)));
-  around.addEventListener("focusout", () => stand(null));
+  around.addEventListener("focusout", (event) => event.relatedTarget !== node && stand(null)); // else it goes before the click
   around.addEventListener("contextmenu", (event) => {
     const id = nodeAt(event);
     if (id === undefined || !mayChange(id)) return; // the browser's own menu
