@@ -53,6 +53,9 @@ WRONG: Final[Mapping[str, object]] = {
 }
 """Values in the place of an honest one."""
 
+HEAD: Final = {"name": "transformer.h.1.attn.z", "head": 2}
+CHANGE: Final[dict[str, Any]] = {"kind": "add", "part": HEAD, "how": "scale", "number": 0.5, "text": "ab", "draw": 1}
+
 PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     "prompt": ({"text": "ba", "rev": 0},),
     "follow": ({"token": 1, "text": "@text"},),
@@ -75,6 +78,7 @@ PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
         {"kind": "up", "id": "transformer.h.1.attn"},
         {"kind": "layer", "layer": 1},
         {"kind": "cell", "id": "transformer.h.1.mlp", "row": 0, "column": 1},
+        {"kind": "change", "id": "transformer.h.1.mlp"},
     ),
     "heads": ({"layer": 1, "head": 2},),
     "node": (
@@ -103,6 +107,7 @@ PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
         {"kind": "scale", "key": "1.attn.z_h0", "factor": 0.5},
         {"kind": "clear"},
     ),
+    "change_form": (CHANGE, {"kind": "close"}),
     "timeline": (
         {"source": "@source", "kind": "", "step": 40},
         {"source": "@source", "kind": "induction", "step": None, "pick": {"layer": 1, "head": 1, "seq": 2}},
@@ -128,6 +133,20 @@ WHAT_IF: Final[tuple[dict[str, Any], ...]] = (
         **{"T": 13, "B": 1, "number": 4, "fused": 0, "measure": None},
     },
     {"n_layer": 3, "measure": {"seq": 4}},
+)
+
+
+CARD: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "form", "layer": 1, "head": 2},
+    {"kind": "off", "layer": 1, "head": 2},
+    {"kind": "change_form", "report": {**CHANGE, "seq": 4}},
+    {"kind": "changes", "report": {"kind": "undo", "seq": 5}},
+    {"kind": "measure"},
+)
+LIST: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "form", "layer": 1, "head": 2},
+    {"kind": "off", "layer": 1, "head": 2},
+    {"kind": "back"},
 )
 
 

@@ -161,22 +161,27 @@ def test_the_card_lists_changes_and_takes_them_back(folder: Path, monkeypatch: p
     token = int(before.argmax())
     assert card["said"][0]["before"] == pytest.approx(before[token].item(), abs=1e-6)
     assert card["said"][0]["after"] == pytest.approx(after[token].item(), abs=1e-6)
-    assert len(card["said"]) == (1 if int(after.argmax()) == token else 2)
     assert lab.data("head_ranking")["said"][0]["after"] == card["said"][0]["after"]
+    lab.report(CARD, kind="change", report={**ADD, "how": "set", "number": 9, "seq": 6})
+    another = capture(model, ids, edits=[Edit(Z, "set", 9, head=2)]).logits[0, -1].double().softmax(-1)
+    said, label = lab.data("head_card")["said"], lab.me.checkpoint.tokenizer.label
+    assert [each["token"] for each in said] == [label(token), label(int(another.argmax()))] and said[0] != said[1]
+    assert said[1]["after"] == pytest.approx(another.max().item(), abs=1e-6)
+    lab.report(CARD, kind="changes", report={"kind": "undo", "seq": 7})
     scope: dict[str, Any] = {}
     exec(card["changes"]["code"], scope)
     torch.testing.assert_close(scope["trace"].logits, capture(model, ids, edits=[edit]).logits)
-    lab.report(CARD, kind="changes", report={"kind": "scale", "key": listed["key"], "factor": 0.25, "seq": 6})
+    lab.report(CARD, kind="changes", report={"kind": "scale", "key": listed["key"], "factor": 0.25, "seq": 8})
     assert [each.edit for each in lab.me.changes] == [Edit(Z, "scale", 0.25, head=2)]
-    lab.report(CARD, kind="changes", report={"kind": "toggle", "key": listed["key"], "on": False, "seq": 7})
+    lab.report(CARD, kind="changes", report={"kind": "toggle", "key": listed["key"], "on": False, "seq": 9})
     assert lab.me.shown.without is None and lab.data("head_card")["changes"]["listed"][0]["on"] is False
-    lab.report(CARD, kind="changes", report={"kind": "undo", "seq": 8})
-    lab.report(CARD, kind="changes", report={"kind": "undo", "seq": 9})
+    lab.report(CARD, kind="changes", report={"kind": "undo", "seq": 10})
+    lab.report(CARD, kind="changes", report={"kind": "undo", "seq": 11})
     assert lab.me.changes == (Change(edit),)
     assert lab.data("head_card")["changes"]["ack"] == lab._seq  # of the card's own report, which carried it
-    lab.report(CARD, kind="changes", report={"kind": "remove", "key": listed["key"], "seq": 10})
+    lab.report(CARD, kind="changes", report={"kind": "remove", "key": listed["key"], "seq": 12})
     assert not lab.me.changes and lab.data("head_card")["changes"]["undo"]
-    lab.report(CARD, kind="changes", report={"kind": "forget", "seq": 11})
+    lab.report(CARD, kind="changes", report={"kind": "forget", "seq": 13})
     assert lab.data("head_card")["changes"] is None
 
 

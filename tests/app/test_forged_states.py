@@ -27,7 +27,7 @@ from app.training import jobs
 from tests.app import forged
 from tests.browser.driver import ROOT
 
-EACH = {"screen": 97, "in_words": 41, "what_if": 41}
+EACH = {"screen": 97, "in_words": 41, "what_if": 41, "head_card": 41}
 """The usual run takes each so manieth state: a prime, so that it meets other values in each field."""
 OTHERS = 19
 
@@ -176,6 +176,8 @@ COMPONENTS: dict[str, tuple[Callable[[], None] | None, Callable[[], Iterator[for
     "address": (None, lambda: forged.of_alone(forged.ALONE["address"])),
     "parity_badge": (None, lambda: forged.of_alone(forged.ALONE["parity_badge"])),
     "in_words": (_words, lambda: forged.of_alone(forged.WORDS)),
+    "head_card": (_lab, lambda: forged.of_alone(forged.CARD)),
+    "head_ranking": (_lab, lambda: forged.of_alone(forged.LIST)),
     "what_if": (_what_if, lambda: forged.of_alone(forged.WHAT_IF)),
 }
 PAGES: dict[str, tuple[Callable[[], None] | None, str]] = {
