@@ -190,6 +190,7 @@ def main() -> int:
     """Print the table; the exit status is 1 if a bound was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--browser", action="store_true", help="toggles and keys of the shipped models in Chromium")
+    parser.add_argument("--model", choices=SHIPPED, help="with --browser: this shipped model alone")
     parser.add_argument("--large", action="store_true", help="the same at GPT-2 small's size")
     chosen = parser.parse_args()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; {keep_freed_memory()}\n")
@@ -198,7 +199,9 @@ def main() -> int:
         if chosen.large:
             good = large()
         elif chosen.browser:
-            good = min([shipped(name) for name in SHIPPED])  # each is measured, whatever came of the one before
+            good = min(
+                [shipped(name) for name in ([chosen.model] if chosen.model else SHIPPED)]
+            )  # each is measured, whatever came of the one before
         else:
             good = library()
     return 0 if good else 1
