@@ -1578,8 +1578,8 @@ BUGS: Final = (
     Bug(
         "the way back goes away with the last change",
         "views/changes.py",
-        "if me.changes or me.undoable or me.redoable or me.gone else []",
-        "if me.changes else []",
+        "if not (me.changes or me.undoable or me.redoable or me.gone):",
+        "if not me.changes:",
         f"{KINDS}::test_the_way_back_stays_when_all_changes_are_taken_away",
     ),
     Bug(
@@ -1605,9 +1605,9 @@ BUGS: Final = (
     ),
     Bug(
         "a cut edge counts though its row is drawn",
-        "session/changes/rules.py",
-        "return any(is_row(each) and",
-        "return all(is_row(each) and",
+        "session/changes/runs.py",
+        "is_row(each) and not is_row(wish) and each.position == wish.position:",
+        "is_row(each) and not is_row(wish) and each.position != wish.position:",
         f"{KINDS}::test_a_cut_edge_of_a_row_that_is_drawn_is_said_to_do_nothing",
     ),
 )
