@@ -1578,7 +1578,7 @@ BUGS: Final = (
     Bug(
         "the way back goes away with the last change",
         "views/changes.py",
-        "if not (me.changes or me.undoable or me.redoable or me.gone):",
+        "if not (me.changes or me.undoable or me.redoable or (gone and me.gone)):",
         "if not me.changes:",
         f"{KINDS}::test_the_way_back_stays_when_all_changes_are_taken_away",
     ),

@@ -56,9 +56,9 @@ def on_explore(
     page.pick_head(1, 2)
     page.select("transformer.ln_f")
     opens(page)
-    form = page.panel("change")
+    form = page.panel("change_form")
     (place,) = [part["place"] for part in form["parts"] if part["words"] == HEAD]
-    page.report("change", kind="add", part=place, **choice)
+    page.report("change_form", kind="add", part=place, **choice)
     me: Explorer = page.app.session_state["explorer"]
     return me, form
 
@@ -83,13 +83,13 @@ def in_lab(folder: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any]
     lab = Lab(str(folder), monkeypatch)
     lab.me.apply(Type(FITS))
     lab.app.run()
-    assert lab.data("head_card")["change"] is None
+    assert lab.data("head_card")["change_form"] is None
     opens(lab)
     card = lab.data("head_card")
     assert (card["layer"], card["head"]) == (1, 2)
-    (place,) = [part["place"] for part in card["change"]["parts"] if part["words"] == HEAD]
-    lab.report(CARD, kind="change", report={"kind": "add", "part": place, **choice, "seq": 7})
-    return lab.me, card["change"]
+    (place,) = [part["place"] for part in card["change_form"]["parts"] if part["words"] == HEAD]
+    lab.report(CARD, kind="change_form", report={"kind": "add", "part": place, **choice, "seq": 7})
+    return lab.me, card["change_form"]
 
 
 def of_card(lab: Lab) -> None:
@@ -136,15 +136,15 @@ def test_the_form_offers_what_the_head_of_the_card_has(folder: Path, monkeypatch
     lab.me.apply(Type(FITS))
     lab.me.apply(Lock(3))
     lab.report(CARD, kind="form", layer=2, head=0)
-    form = lab.data("head_card")["change"]
+    form = lab.data("head_card")["change_form"]
     words = {part["words"]: part["ways"] for part in form["parts"]}
     assert list(words)[:2] == ["head 2.0", "head 2.0: pattern"]
     assert words["head 2.0"] == list(KINDS) and words["head 2.0: pattern"] == ["mean", "resample", "patch"]
     assert list(words)[2:] == ["attention 2", "MLP 2", "layer 2", "head 2.0, position 3"]
     lab.report(CARD, kind="head", layer=0, head=1)  # the form goes with the card
-    assert lab.data("head_card")["change"]["parts"][0]["words"] == "head 0.1"
-    lab.report(CARD, kind="change", report={"kind": "close", "seq": 3})
-    assert lab.data("head_card")["change"] is None
+    assert lab.data("head_card")["change_form"]["parts"][0]["words"] == "head 0.1"
+    lab.report(CARD, kind="change_form", report={"kind": "close", "seq": 3})
+    assert lab.data("head_card")["change_form"] is None
 
 
 def test_the_card_lists_changes_and_takes_them_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_the_card_lists_changes_and_takes_them_back(folder: Path, monkeypatch: p
     lab.me.apply(Type(FITS))
     lab.app.run()
     assert lab.data("head_card")["changes"] is None and lab.data("head_card")["said"] == []
-    lab.report(CARD, kind="change", report={**ADD, "seq": 5})
+    lab.report(CARD, kind="change_form", report={**ADD, "seq": 5})
     card, edit = lab.data("head_card"), Edit(Z, "scale", 0.5, head=2)
     (listed,) = card["changes"]["listed"]
     assert (listed["words"], listed["on"], listed["factor"]) == ("head 1.2 × 0.5", True, 0.5)
@@ -162,7 +162,7 @@ def test_the_card_lists_changes_and_takes_them_back(folder: Path, monkeypatch: p
     assert card["said"][0]["before"] == pytest.approx(before[token].item(), abs=1e-6)
     assert card["said"][0]["after"] == pytest.approx(after[token].item(), abs=1e-6)
     assert lab.data("head_ranking")["said"][0]["after"] == card["said"][0]["after"]
-    lab.report(CARD, kind="change", report={**ADD, "how": "set", "number": 9, "seq": 6})
+    lab.report(CARD, kind="change_form", report={**ADD, "how": "set", "number": 9, "seq": 6})
     another = capture(model, ids, edits=[Edit(Z, "set", 9, head=2)]).logits[0, -1].double().softmax(-1)
     said, label = lab.data("head_card")["said"], lab.me.checkpoint.tokenizer.label
     assert [each["token"] for each in said] == [label(token), label(int(another.argmax()))] and said[0] != said[1]
@@ -205,7 +205,7 @@ def test_the_form_at_a_node_begins_with_what_the_node_is(
     page.pick_head(1, 2)
     page.report("map", kind="change", id=node)
     assert page.panel("map")["selected"] == node
-    form = page.panel("change")
+    form = page.panel("change_form")
     first = form["first"]
     assert [part["words"] for part in form["parts"][first : first + len(FIRST[node])]] == FIRST[node]
     assert form["asked"] == page._seq
@@ -215,7 +215,7 @@ def test_the_form_at_a_node_begins_with_what_the_node_is(
     if "mlp" in node:
         assert "neuron " in words
     page.select("transformer.ln_f")
-    assert page.panel("change")["asked"] == 0  # which asks for nothing anew
+    assert page.panel("change_form")["asked"] == 0  # which asks for nothing anew
 
 
 @pytest.mark.parametrize("form", ["tensors", "diagram"])
@@ -226,7 +226,7 @@ def test_the_map_knows_where_nothing_can_be_changed(folder: Path, monkeypatch: p
     assert fixed == {"tensors": ["transformer.wpe"], "diagram": ["idx", "transformer.wpe", "probs", "loss"]}[form]
     for node in fixed:
         page.report("map", kind="change", id=node)
-        assert "change" not in page.data()["panels"]
+        assert "change_form" not in page.data()["panels"]
 
 
 def test_what_can_be_changed_at_a_node_is_what_the_form_offers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +242,7 @@ HOSTILE: dict[str, Any] = {
     "no report": {},
     "a list": {"report": [1]},
     "a text": {"report": "add"},
-    "a report within": {"report": {"kind": "change", "report": ADD}},
+    "a report within": {"report": {"kind": "change_form", "report": ADD}},
     "no part": {"report": {key: value for key, value in ADD.items() if key != "part"}},
     "a part without a name": {"report": {**ADD, "part": {"head": 2}}},
     "another model's part": {"report": {**ADD, "part": {"name": "transformer.h.99.attn.z", "head": 2}}},
@@ -265,9 +265,9 @@ def test_a_malformed_choice_in_the_card_changes_nothing(
 ) -> None:
     lab = Lab(str(folder), monkeypatch)
     lab.report(CARD, kind="form", layer=1, head=2)
-    lab.report(CARD, kind="change", **HOSTILE[what])
-    assert not lab.me.changes and lab.me.shown.without is None and lab.data("head_card")["change"]
-    lab.report(CARD, kind="change", report={**ADD, "seq": 9})
+    lab.report(CARD, kind="change_form", **HOSTILE[what])
+    assert not lab.me.changes and lab.me.shown.without is None and lab.data("head_card")["change_form"]
+    lab.report(CARD, kind="change_form", report={**ADD, "seq": 9})
     assert len(lab.me.changes) == 1
 
 
@@ -278,11 +278,11 @@ def test_a_form_for_a_head_that_is_none_is_not_opened(
     lab = Lab(str(folder), monkeypatch)
     for key in (CARD, LIST):
         lab.report(key, kind="form", **place)
-        assert lab.data("head_card")["change"] is None
+        assert lab.data("head_card")["change_form"] is None
     lab.choose(view="table")
     for event in ({"point": "99.0", "form": True}, {"point": 3, "form": True}, {"point": "1.2", "form": "yes"}):
         lab.report(TABLE, **event)
-        assert lab.data("head_card")["change"] is None
+        assert lab.data("head_card")["change_form"] is None
 
 
 @pytest.mark.parametrize("node", ["transformer.h.99", "idx", 3, None, ["transformer.h.1"]])
@@ -290,4 +290,4 @@ def test_the_form_is_not_opened_at_what_is_no_node(folder: Path, monkeypatch: py
     page = Page(folder, monkeypatch, FITS)
     before = page.panel("map")["selected"]
     page.report("map", kind="change", id=node)
-    assert "change" not in page.data()["panels"] and page.panel("map")["selected"] == before
+    assert "change_form" not in page.data()["panels"] and page.panel("map")["selected"] == before
