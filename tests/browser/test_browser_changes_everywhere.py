@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
 CARD, LIST, TABLE = '[data-panel="head-card"]', '[data-panel="head-ranking"]', '[data-panel="head-table"]'
-FORM, SIGN = '[data-role="change"]', '[data-role="change-node"]'
+FORM, SIGN = '[data-role="change_form"]', '[data-role="change-node"]'
 PATIENCE = 60_000
 
 
