@@ -31,7 +31,7 @@ NAMES: Final = {
     "copying": "copying (OV)",
     "copying_of_tokens": "copying, token to logits",
     "top1": "tokens copied, OV top-1",
-    "loss": "loss gained without it",
+    "loss": "text loss gained without it",
     "predicted": "effect, predicted",
     "actual": "effect, actual",
 }

@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 from app.components import number
 from app.components.head_card import CardEdge, CardLoss, CardRatio, CardScore, CardTokens, CardWriters
-from app.panels.head_axes import KIND_FROM, KINDS, MEANINGS, NAMES
+from app.panels.head_axes import MEANINGS, NAMES
+from app.panels.head_words import Missed, summary
 from gptcore import GPTConfig
 from gptcore.analysis import HeadCard, Tokens, chance
 from gptcore.analysis.composition import Reads
-from gptcore.analysis.head_scores import SCORES, SINK
+from gptcore.analysis.head_scores import SCORES
 
 Label = Callable[[int], str]
 WRITERS = 3
@@ -20,8 +21,9 @@ WRITERS = 3
 
 
 def lines(
-    card: HeadCard, config: GPTConfig, labels: Sequence[str], ids: Sequence[int], label: Label, about: str, asked: str
-) -> dict[str, Any]:
+    card: HeadCard, config: GPTConfig, labels: Sequence[str], ids: Sequence[int], label: Label,
+    missed: Missed | None, title: str, about: str, asked: str,
+) -> dict[str, Any]:  # fmt: skip
     """Return what the panel of a card is given, but for its key and its picture.
 
     Args:
@@ -30,14 +32,16 @@ def lines(
         labels: the labels of the prompt's tokens.
         ids: their ids.
         label: gives the label of an id.
-        about: the text on which the losses were measured, or a sentence that says why there is none.
+        missed: what the prediction is without the head; None where that is not measured.
+        title: the name of the text on which the losses are measured.
+        about: how they were measured.
         asked: the words of a button that measures them; "" for none.
     """
     at = card.position
     return {
         "layer": card.layer,
         "head": card.head,
-        "summary": summary(card),
+        "summary": summary(card, labels, missed),
         "scores": [_score(card, kind) for kind in SCORES],
         "position": f"token {at}",
         "looks_here": [_edge(edge, labels) for edge in card.looks_here],
@@ -47,40 +51,8 @@ def lines(
         "writes": _tokens(card.writes, label(card.read_token), label),
         "ratios": _ratios(card),
         "writers": _writers(card, config),
-        "loss": _loss(card, about, asked),
+        "loss": _loss(card, title, about, asked),
     }
-
-
-def summary(card: HeadCard) -> str:
-    """Return a sentence on what a head does, as far as it has a name."""
-    found = {"on the probe": _kind(card, probe=True), "on this prompt": _kind(card, probe=False)}
-    named = {where: each for where, each in found.items() if each}
-    if not named:
-        said = "It pays no attention of a known kind, on the probe or on this prompt."
-    elif len(named) == 2 and len({each[0] for each in named.values()}) == 1:
-        (kind, probe), (_, here) = named.values()
-        said = f"{_a(kind)} head: {probe:.2f} on the probe, {here:.2f} on this prompt."
-    else:
-        told = [f"{where} {_a(each[0]).lower()} head ({each[1]:.2f})" for where, each in named.items()]
-        none = [f"{where} none of a known kind" for where, each in found.items() if not each]
-        text = "; ".join(told + none)
-        said = f"{text[0].upper()}{text[1:]}."
-    sink = card.scores["sink"]
-    rests = [
-        where for where, score in (("on the probe", sink.probe), ("on this prompt", sink.here or 0.0)) if score > SINK
-    ]
-    return said + (f" It rests on the first token {' and '.join(rests)}: a sink." if rests else "")
-
-
-def _kind(card: HeadCard, probe: bool) -> tuple[str, float] | None:
-    scores = {kind: card.scores[kind].probe if probe else card.scores[kind].here for kind in KINDS}
-    known = {kind: score for kind, score in scores.items() if score is not None and not math.isnan(score)}
-    best = max(known, key=lambda kind: known[kind], default=None)
-    return (NAMES[best], known[best]) if best is not None and known[best] >= KIND_FROM else None
-
-
-def _a(kind: str) -> str:
-    return f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}"
 
 
 def _score(card: HeadCard, kind: str) -> CardScore:
@@ -151,9 +123,10 @@ def _writers(card: HeadCard, config: GPTConfig) -> list[CardWriters]:
     ]
 
 
-def _loss(card: HeadCard, about: str, asked: str) -> CardLoss:
+def _loss(card: HeadCard, title: str, about: str, asked: str) -> CardLoss:
     known = card.loss_without is not None and not math.isnan(card.loss_without)
     return {
+        "title": title,
         "about": about,
         "loss": card.loss if known else None,
         "without": card.loss_without if known else None,

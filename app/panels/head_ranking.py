@@ -14,6 +14,7 @@ from torch import Tensor
 from app.components import number
 from app.components.head_ranking import RankedHead, SaidToken
 from app.panels.head_axes import NAMES, kind
+from app.panels.head_words import Missed
 from gptcore import Trace
 from gptcore.analysis import prompt_scores
 from gptcore.graph.architecture import architecture
@@ -72,11 +73,19 @@ def ranked(
                     for at, weight in zip(keys.indices.tolist(), keys.values.tolist(), strict=True)
                 ],
                 "lost": number(float(lost[layer, head])),
-                "without": number(share * math.exp(-float(lost[layer, head]))),
+                "without": number(_without(share, lost[layer, head])),
                 "off": (layer, head) in off,
             }
         )
     return found
+
+
+def missed(lost: Tensor, run: Trace, position: int, layer: int, head: int, label: Callable[[int], str]) -> Missed:
+    """Return the likeliest token at a position with its probabilities, as it is and without a head."""
+    shares = _shares(run, position)
+    token = int(shares.argmax())
+    share = float(shares[token])
+    return Missed(label(token), share, _without(share, lost[layer, head]))
 
 
 def said(plain: Trace, changed: Trace | None, position: int, label: Callable[[int], str]) -> list[SaidToken]:
@@ -99,6 +108,11 @@ def said(plain: Trace, changed: Trace | None, position: int, label: Callable[[in
         }
         for token in dict.fromkeys(tokens)
     ]
+
+
+def _without(share: float, lost: Tensor) -> float:
+    """Return a token's probability after a loss that it gained."""
+    return share * math.exp(-float(lost))
 
 
 def _shares(run: Trace, position: int) -> Tensor:

@@ -573,7 +573,7 @@ def _page() -> None:
         writes={"of": "a", "tokens": []},
         ratios=[],
         writers=[],
-        loss={"about": "a text", "loss": None, "without": None, "asked": "Measure"},
+        loss={"title": "a text", "about": "of it", "loss": None, "without": None, "asked": "Measure"},
         off=False,
         said=[{"token": "c", "before": 0.5, "after": ui.number(float("nan"))}],
         changes=changes,

@@ -203,6 +203,7 @@ def test_a_click_on_a_point_or_a_row_shows_the_card_of_its_head(page: Lab) -> No
             assert table["reads"][which] == [[each.layer, each.head, each.score] for each in writers[:3]]
     assert sent["loss"]["loss"] == pytest.approx(card.loss, abs=1e-6)
     assert sent["loss"]["without"] == pytest.approx(card.loss_without, abs=1e-6)
+    assert sent["loss"]["title"] == "this whole prompt"
     assert "the prompt itself" in sent["loss"]["about"]
     pattern = run[architecture(model.config).named("pattern", 2)][0, 1].numpy()
     assert np.abs(sent["pixels"].reshape(13, 13) / 254 - pattern).max() < 1 / 254
@@ -227,12 +228,13 @@ def test_losses_are_of_held_out_examples_or_of_a_pasted_text(induction: Lab) -> 
     assert sent["about"].endswith(
         "32 held-out examples of the task induction, at the 480 tokens that its rule decides."
     )
-    assert sent["loss"] < 0.1 and sent["without"] > 3
+    assert sent["loss"] < 0.1 and sent["without"] > 3 and sent["title"] == "a held-out text"
     induction.app.session_state[TEXT] = "abcabcabc"
     induction.app.run()
     sent, ckpt = induction.data("head_card")["loss"], load("induction")
     losses = analysis.head_losses(ckpt, ckpt.tokenizer.encode("abcabcabc"))
     assert sent["loss"] == pytest.approx(losses.loss, abs=1e-6) and "the text that was pasted" in sent["about"]
+    assert sent["title"] == "the pasted text"
     induction.app.session_state[TEXT] = "ABC"  # it has no capitals
     induction.app.run()
     assert "held-out examples" in induction.data("head_card")["loss"]["about"]

@@ -65,8 +65,10 @@ class CardWriters(TypedDict):
 
 
 class CardLoss(TypedDict):
-    """The loss of a text without the head; numbers are None where they are not measured."""
+    """The mean loss of a text without the head; numbers are None where they are not measured."""
 
+    title: str
+    """The name of the text: its loss is not that of the token that the model says next."""
     about: str
     loss: float | None
     without: float | None

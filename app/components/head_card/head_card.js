@@ -23,8 +23,9 @@ function build(root, view) {
   view.canvas = el("canvas", { role: "img" });
   view.curve = el("div");
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
+  view.ofText = el("span");
   const { parts } = view;
-  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section("Loss without it", parts.loss));
+  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section(view.ofText, parts.loss));
   const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes));
   const earlier = section("Reads from earlier heads", parts.writers);
   const copying = section("Copying, by its weights", parts.ratios);
@@ -97,6 +98,7 @@ export default function (component) {
   parts.writes.replaceChildren(...tokens("When it reads ", ", it writes", data.writes));
   parts.ratios.replaceChildren(ratios(data.ratios));
   parts.writers.replaceChildren(writers(data.writers));
+  write(view.ofText, `Mean loss of ${data.loss.title}, without this head`);
   parts.loss.replaceChildren(...loss(data.loss));
   drawSaid(view);
   drawInside(view);

@@ -94,7 +94,7 @@ function writer([layer, head, score], chance) {
   return el("button", { type: "button", class: score > chance ? "to" : "to low", "data-to": name, "data-layer": layer, "data-head": head, title: `the card of head ${name}` }, name, el("small", { class: "number" }, typeof score === "number" ? score.toPrecision(3) : short(score)));
 }
 
-/** What is lost without the head. */
+/** What a whole text loses without the head. */
 export function loss({ about, loss: whole, without, asked }) {
   const lines = [];
   if (whole !== null && without !== null) {
@@ -104,9 +104,9 @@ export function loss({ about, loss: whole, without, asked }) {
       el(
         "p",
         { class: "worth", "data-loss": whole, "data-without": without },
-        "loss ",
+        "with it ",
         el("b", { class: "number" }, three(whole)),
-        " → ",
+        " → without it ",
         el("b", { class: "number" }, three(without)),
         el("b", { class: `number ${lost < 0 ? "less" : "more"}` }, told),
         " nats",

@@ -96,7 +96,7 @@ function draw(view) {
   view.titles.replaceChildren(
     el("span", {}, "head"),
     el("span", {}, `reads at ${visible(data.after)}`),
-    el("span", { class: "wide", title: `the loss of ${visible(data.token)} that is gained when this head alone is switched off, in nats` }, "loss without it, nats"),
+    el("span", { class: "wide", title: `the loss of ${visible(data.token)} that is gained when this head alone is switched off, in nats` }, `loss of ${visible(data.token)} here without it, nats`),
     el("span", { title: `the probability of ${visible(data.token)} when this head alone is switched off` }, `${visible(data.token)} without it`),
   );
   view.rows.replaceChildren(...data.heads.map((each) => headLine(view, each, largest)));

@@ -68,10 +68,9 @@ def card(me: Explorer, layer: int, head: int) -> None:
     shown = me.shown
     pictures = shown.thumbnails if shown.without is None else measuring.pictures(shown.unchanged)
     ids = [int(index) for index in shown.unchanged.ids[0]]
-    found = head_card_lines.lines(
-        made, config, shown.tokens, ids, me.checkpoint.tokenizer.label, _about(me, losses), asked
-    )
-    form = state.form()
+    label, lost = me.checkpoint.tokenizer.label, measuring.result(me, "missed")
+    run, form = shown.unchanged, state.form()
+    missed = None if lost is None else head_ranking.missed(lost, run, me.position, layer, head, label)
     components.head_card(
         key=KEY,
         pixels=pictures.pixels()[layer, head],
@@ -79,7 +78,7 @@ def card(me: Explorer, layer: int, head: int) -> None:
         said=_said(me),
         changes=changes.line(me, reports.seq(KEY), gone=False),
         change_form=change_form.form_of_head(me, layer, head, form) if form else None,
-        **found,
+        **head_card_lines.lines(made, config, shown.tokens, ids, label, missed, *_text_of(me), asked),
     )
     known = measuring.known(me, "losses")
     if known is not None and not known.finished and head_axes.needs("loss", "") not in finder.needed():
@@ -113,8 +112,12 @@ def _losses(me: Explorer) -> tuple[analysis.HeadLosses | None, str]:
     return known.result, "Measure again" if known.stopped else ""
 
 
-def _about(me: Explorer, losses: analysis.HeadLosses | None) -> str:
-    return f"Mean loss, with it and without it, of {measuring.text_of(me).about}."
+def _text_of(me: Explorer) -> tuple[str, str]:
+    """Return the name of the text of the losses, and how they are measured."""
+    about = measuring.text_of(me).about
+    pasted = "the pasted text" if about.endswith("pasted") else "a held-out text"
+    title = "this whole prompt" if measuring.ITSELF in about else pasted
+    return title, f"Per token, of {about}."
 
 
 def _made(me: Explorer, layer: int, head: int, losses: analysis.HeadLosses | None) -> analysis.HeadCard:

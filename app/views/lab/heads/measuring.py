@@ -27,6 +27,8 @@ AT_ONCE: Final = 0.5
 """Seconds that a page waits for a measurement before it tells how far it is."""
 LITTLE: Final = 1e11
 """Multiplications of a measurement that is made without being asked for."""
+ITSELF: Final = "the prompt itself"
+"""The words for the text where no other one is there."""
 WORDS: Final = {
     "facts": "scores on the probe, copying and composition of all heads",
     "losses": "the loss of the held-out text without each head",
@@ -173,7 +175,7 @@ def of_prompt(trace: Trace) -> HeldOut:
     """Return the prompt as the text."""
     ids = trace.ids[:1]
     counted = ids[:, 1:] == ids[:, 1:]
-    return HeldOut(ids, counted, f"{ids.size(1)} tokens: the prompt itself, as no held-out text comes with this model")
+    return HeldOut(ids, counted, f"{ids.size(1)} tokens: {ITSELF}, as no held-out text comes with this model")
 
 
 def likely(trace: Trace, position: int) -> int:
