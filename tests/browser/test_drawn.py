@@ -851,16 +851,18 @@ def test_the_rows_of_the_lens_are_the_depths(screen: Screen, trace: Trace) -> No
     told = [panel.get_attribute(f"data-{name}") for name in ("async", "position", "text")]
     assert told == ["true", "4", LONG]
     script = """(row) => [row.dataset.name, row.dataset.tokenId, row.dataset.probability, row.children[0].textContent,
-        Array.from(row.querySelectorAll(".word"), (word) => word.textContent)]"""
+        Array.from(row.querySelectorAll(".word"), (word) => word.textContent),
+        Array.from(row.querySelectorAll(".share"), (share) => share.textContent)]"""
     rows = screen.all("[data-role=lens-row]", script)
     assert [row[0] for row in rows] == list(lens.names)
-    assert [row[3] for row in rows] == ["emb", "0", "1", "2"]
-    for (_, token, probability, _, words), logits in zip(rows, lens.logits[:, 0, 0], strict=True):
+    assert [row[3] for row in rows] == ["emb", "block 0", "block 1", "block 2"]
+    for (_, token, probability, _, words, shares), logits in zip(rows, lens.logits[:, 0, 0], strict=True):
         p = logits.double().softmax(-1)
         best = p.argsort(descending=True)[:3].tolist()
         assert int(token) == best[0]
         assert float(probability) == pytest.approx(p[best[0]].item(), abs=1e-5)
         assert words == [{" ": "␣", "\n": "↵"}.get(LETTERS[index], LETTERS[index]) for index in best]
+        assert shares == [f"{100 * p[index]:.0f} %" if p[index] >= 0.005 else "< 1 %" for index in best]
     screen.tab.locator("[data-role=lens-row]").nth(2).click()
     event = screen.reported("lens")
     assert (event["kind"], event["id"]) == ("select", lens.names[2])

@@ -33,8 +33,13 @@ function askIfOld(view) {
 }
 
 function newRow() {
-  const cells = Array.from({ length: SHOWN }, () => el("span", { class: "cell" }, el("span", { class: "bar" }), el("span", { class: "word" })));
+  const cells = Array.from({ length: SHOWN }, () => el("span", { class: "cell" }, el("span", { class: "bar" }), el("span", { class: "word" }), el("span", { class: "share number" })));
   return el("button", { type: "button", class: "row", "data-role": "lens-row" }, el("span", { class: "depth" }), ...cells);
+}
+
+/** A probability in whole per cent, in at most five characters; the row's title has all digits. */
+function whole(probability) {
+  return probability < 0.005 ? "< 1 %" : `${Math.round(100 * probability)} %`;
 }
 
 function drawRow(row, { name, label, top }) {
@@ -43,11 +48,12 @@ function drawRow(row, { name, label, top }) {
   row.dataset.probability = String(top[0].probability);
   row.title = `${label}: ${top.map((each) => `${visible(each.label)} ${percent(each.probability)}`).join(", ")}`;
   const [depth, ...cells] = row.children;
-  write(depth, label);
+  write(depth, Number.isNaN(Number(label)) ? label : `block ${label}`);
   cells.forEach((cell, k) => {
-    const [bar, word] = cell.children;
+    const [bar, word, share] = cell.children;
     bar.style.width = top[k] ? `${Math.max(1, 100 * top[k].probability)}%` : "0";
     write(word, top[k] ? visible(top[k].label) : "");
+    write(share, top[k] ? whole(top[k].probability) : "");
   });
 }
 
