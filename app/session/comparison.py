@@ -55,7 +55,7 @@ def facts(run: Shown, position: int, losses: tuple[float, float] | None) -> list
 
 
 def effect(run: Shown, position: int) -> tuple[str, str] | None:
-    """Return what attribution predicts that the changes do, beside what they do, as (sentence, its definition).
+    """Return what the changes do by themselves, as attribution foretells, and in the end: (sentence, definition).
 
     Later parts make the two differ: they repair a loss, or lose besides. None where a change is of a tensor that adds
     nothing to the stream by itself, such as a pattern.
@@ -70,12 +70,14 @@ def effect(run: Shown, position: int) -> tuple[str, str] | None:
     actual = float(after[token]) - float(before[token])
     meaning = (
         f"What the changes do to the logit of {run.checkpoint.tokenizer.label(token)!r}, the most likely token here "
-        "without them. Predicted: direct logit attribution: what they put into the residual stream at this position, "
+        "without them. From the change itself: what direct logit attribution foretells: what they put into the residual stream at this position, "
         "read through the final norm with the scale of the run without them, as if nothing behind them answered. "
-        "Actual: the logit with the changes minus without them. Repaired: 1 − actual / predicted."
+        "In the end: the logit with the changes minus without them. Repaired: the share of the first that is missing in "
+        "the second."
     )
     of = f"logit of {visible(run.checkpoint.tokenizer.label(token))}"
-    told = f"{of}: attribution predicted {_signed(predicted)}, actual {_signed(actual)}: {_answer(predicted, actual)}"
+    foretold, came = _signed(predicted), _signed(actual)
+    told = f"{of}: {foretold} from the change itself, {came} in the end: {_answer(predicted, actual)}"
     return told, meaning
 
 

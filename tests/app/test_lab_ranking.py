@@ -67,7 +67,7 @@ def test_a_switch_is_a_change_of_the_run_that_the_list_tells_of(page: Lab) -> No
     tokens = list(dict.fromkeys(likely))
     assert [each["before"] for each in sent["said"]] == pytest.approx(before[tokens].tolist(), abs=1e-6)
     assert [each["after"] for each in sent["said"]] == pytest.approx(after[tokens].tolist(), abs=1e-6)
-    assert f"head {layer}.{head} off" in sent["told"] and "attribution predicted" in sent["told"]
+    assert f"head {layer}.{head} off" in sent["told"] and "from the change itself" in sent["told"]
     page.report(LIST, kind="off", layer=layer, head=head)
     assert not page.me.changes and page.data("head_ranking")["said"][0]["after"] is None
     page.report(LIST, kind="off", layer=layer, head=head)

@@ -211,7 +211,7 @@ def test_the_form_patches_a_head_by_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     expect_first(page, first(edit))
     expect(page.locator('[data-role="edit"]')).to_have_attribute("data-how", "patch")
-    expect(page.locator('[data-role="effect"]')).to_contain_text("attribution predicted")
+    expect(page.locator('[data-role="effect"]')).to_contain_text("from the change itself")
     expect(page.locator(".chip[data-loss]")).to_have_count(len(FITS) - 1)
     assert findings(page) == []
     page.keyboard.press("Escape")
