@@ -40,7 +40,7 @@ def frame() -> None:
         first,
         st.Page(lab, title="Lab", icon=":material/science:"),
         st.Page(words, title="In words", icon=":material/menu_book:"),
-        st.Page(what_if, title="What if", icon=":material/tune:"),
+        st.Page(what_if, title="Sizes", icon=":material/tune:"),
         st.Page(training, title="Training", icon=":material/show_chart:"),
         st.Page(card, title="About this model", icon=":material/description:"),
     ]

@@ -57,7 +57,7 @@ class State:
     changes: str = ""
     """The changes of the run, as `changes.to_text` writes them; "" for none."""
     sizes: str = ""
-    """The sizes that are supposed on the page What if, as `what_if.to_text` writes them; "" for the model's own."""
+    """The sizes that are supposed on the page Sizes, as `what_if.to_text` writes them; "" for the model's own."""
     lab: str = ""
     """The choices on the page Lab, as query parameters; "" for the usual ones."""
 

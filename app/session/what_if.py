@@ -1,4 +1,4 @@
-"""The sizes that a person supposes on the page What if: those asked for may be impossible. No Streamlit."""
+"""The sizes that a person supposes on the page Sizes: those asked for may be impossible. No Streamlit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sizes that this person supposes on the page What if, and the times that were measured there."""
+"""The sizes that this person supposes on the page Sizes, and the times that were measured there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page What if: a model of any sizes, without weights: its map, its costs by part, and what they grow with."""
+"""The page Sizes: a model of any sizes, without weights: its map, its costs by part, and what they grow with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payload of the page What if, against what gptcore computes: map, parts, growth, impossible sizes, times."""
+"""The payload of the page Sizes, against what gptcore computes: map, parts, growth, impossible sizes, times."""
 
 from __future__ import annotations
 

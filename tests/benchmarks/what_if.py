@@ -73,7 +73,7 @@ def main() -> int:
     good = True
     with absolute(), server("fairytales") as (url, _), browser() as launched:
         page = open_page(launched, url)
-        page.get_by_role("link", name="What if").click()
+        page.get_by_role("link", name="Sizes").click()
         page.locator('[data-panel="what_if"]').wait_for()
         for preset in ("gpt2-xl", "gpt3-175b"):
             times = changes(page, preset)

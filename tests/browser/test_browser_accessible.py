@@ -90,15 +90,15 @@ def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairy
         for question in page.locator('[data-panel="in_words"] summary').all():
             question.click()
         assert findings_by_turns(page, both) == [], view
-    page.get_by_role("link", name="What if").click()
+    page.get_by_role("link", name="Sizes").click()
     page.locator('[data-panel="what_if"]').wait_for()
     page.wait_for_timeout(600)
-    assert findings_by_turns(page, both) == [], "What if"
+    assert findings_by_turns(page, both) == [], "Sizes"
     page.locator('input[data-number="n_head"]').fill("5")
     page.locator('[data-role="impossible"]').wait_for()
     page.locator('[data-role="measure"]').click()
     page.get_by_text("Measure again").wait_for()
-    assert findings_by_turns(page, both) == [], "What if, impossible sizes"
+    assert findings_by_turns(page, both) == [], "Sizes, impossible sizes"
     page.get_by_role("link", name="Training").click()
     page.locator(".js-plotly-plot").first.wait_for()
     assert findings_by_turns(page, both) == [], "Training"

@@ -129,8 +129,8 @@ def test_no_page_asks_another_computer(
         page.wait_for_timeout(1000)  # the toast
         assert page.evaluate(DRAWN) == []
         places = ("lab", "words", "what_if", "training", "card")
-        for name, place in zip(("Lab", "In words", "What if", "Training", "About this model"), places, strict=True):
-            page.get_by_role("link", name=name).click()
+        for name, place in zip(("Lab", "In words", "Sizes", "Training", "About this model"), places, strict=True):
+            page.get_by_role("link", name=name, exact=True).click()
             page.wait_for_url(f"{url}/{place}**")
             wait_for_rest(page)
             assert page.evaluate(DRAWN) == [], name

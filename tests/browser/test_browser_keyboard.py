@@ -62,6 +62,7 @@ GROUPS = [
     ("heads", "layer 0, head 0"),
     ("prediction", "the token before"),
     ("prediction", "How many tokens to show"),
+    ("prediction", "which heads? → Lab"),
     ("prediction", "append"),
     ("prediction", "Temperature"),
     ("prediction", "1.0"),

@@ -75,9 +75,9 @@ def two_names(one: Page) -> Page:
 def test_the_closing_questions_take_two_clicks(
     launched: BrowserContext, address: str, model: str, head: str, says: str
 ) -> None:
-    """Which head does it, and what happens without it: the page, then the first switch; the link has both."""
+    """Which head does it, and what happens without it: the link on Explore, then a switch; the address has both."""
     page = open_address(launched, link_to(address, model))
-    page.get_by_role("link", name="Lab").click()
+    page.locator('[data-role="to-lab"]').click()
     first = page.locator(f'{LIST} [data-role="ranked-head"]').first
     first.wait_for(timeout=PATIENCE)
     assert first.get_attribute("data-name") == head

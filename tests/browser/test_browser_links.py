@@ -173,7 +173,7 @@ def test_another_page_and_back_keep_the_address(page: Page) -> None:
 
 def test_the_link_that_is_copied_leads_to_the_page_on_the_screen(page: Page) -> None:
     link = page.locator("[data-role=copy-link]")
-    for name, path in (("In words", "/words"), ("What if", "/what_if"), ("About this model", "/card")):
+    for name, path in (("In words", "/words"), ("Sizes", "/what_if"), ("About this model", "/card")):
         page.get_by_role("link", name=name).click()
         page.wait_for_url(f"**{path}?*")
         wait_for_address(page, model="shakespeare-char", prompt=PROMPT)

@@ -1,4 +1,4 @@
-"""The page What if in real Chromium: a preset, a slider, impossible sizes and the way out, times, the address."""
+"""The page Sizes in real Chromium: a preset, a slider, impossible sizes and the way out, times, the address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ XL = Choice.of(GPTConfig.preset("gpt2-xl"))
 
 @pytest.fixture
 def page(launched: BrowserContext, address: str) -> Iterator[Page]:
-    """The page What if, by its address."""
+    """The page Sizes, by its address."""
     opened = open_address(launched, f"{address}/what_if")
     opened.locator('[data-panel="what_if"]').wait_for(timeout=90_000)
     yield opened

@@ -1,4 +1,4 @@
-"""The drawing of the page What if, and its reports, in Chromium without a server."""
+"""The drawing of the page Sizes, and its reports, in Chromium without a server."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 import { el, put, write } from "../shared/dom.js";
 import { lock } from "../shared/following.js";
 import { hover, onHover } from "../shared/hover.js";
+import { wayTo } from "../shared/leaving.js";
 import { percent, short } from "../shared/numbers.js";
 import { arrowsMove, keepStop } from "../shared/roving.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
@@ -29,7 +30,7 @@ function build(root, view) {
   view.effect = el("p", { class: "effect soft", "data-role": "effect", hidden: true });
   root.append(
     el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
-    el("div", { class: "facts number" }, view.facts, view.note),
+    el("div", { class: "facts number" }, view.facts, headsLink(), view.note),
     view.effect,
     view.compared,
     el("div", { class: "list" }, view.rows, buildWhy(view)),
@@ -43,6 +44,11 @@ function build(root, view) {
   view.rows.addEventListener("pointerover", (event) => pointAt(view, event.target.closest("button")));
   view.rows.addEventListener("pointerleave", () => pointAt(view, null));
   onHover(view, ({ index }) => mark(view, index));
+}
+
+/** The way to the page that tells which head does it. */
+function headsLink() {
+  return wayTo("lab", { class: "heads", "data-role": "to-lab", title: "the heads behind this prediction on the page Lab: the one that it would miss most first, each with a switch" }, el("span", { class: "word" }, "which "), "heads? → Lab");
 }
 
 /** Locks the token beside the one that is followed. */
