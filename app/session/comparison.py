@@ -70,10 +70,10 @@ def effect(run: Shown, position: int) -> tuple[str, str] | None:
     actual = float(after[token]) - float(before[token])
     meaning = (
         f"What the changes do to the logit of {run.checkpoint.tokenizer.label(token)!r}, the most likely token here "
-        "without them. From the change itself: what direct logit attribution foretells: what they put into the residual stream at this position, "
-        "read through the final norm with the scale of the run without them, as if nothing behind them answered. "
-        "In the end: the logit with the changes minus without them. Repaired: the share of the first that is missing in "
-        "the second."
+        "without them. From the change itself: foretold by direct logit attribution, from what they put into the "
+        "residual stream at this position, read through the final norm with the scale of the run without them, as if "
+        "nothing behind them answered. In the end: the logit with the changes minus without them. Repaired: the share "
+        "of the first that is missing in the second."
     )
     of = f"logit of {visible(run.checkpoint.tokenizer.label(token))}"
     foretold, came = _signed(predicted), _signed(actual)
