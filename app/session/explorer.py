@@ -56,7 +56,7 @@ class Explorer(Looking):
         if before is not None:
             screen = carried(screen, model, before._screen, before._model)
         super().__init__(model, screen)
-        self._untouched = True
+        self._untouched = before is None
         self._asked: tuple[Action, ...] = ()
 
     def apply(self, action: Action) -> None:
@@ -101,7 +101,7 @@ class Explorer(Looking):
 
     @property
     def untouched(self) -> bool:
-        """True until something on the screen is changed."""
+        """True until something on the screen is changed, of the first model that a person has opened."""
         return self._untouched
 
     @property

@@ -97,10 +97,15 @@ def _open_questions() -> str:
     return f" The file does not tell: {', '.join(told)} (About this model has the others)." if told else ""
 
 
-@st.dialog("Open a model", width="medium", on_dismiss=uploads.drop)
+@st.dialog("Open a model", width="large", on_dismiss=uploads.drop)
 @told
 def _choose() -> None:
     """Shipped models, recent ones, an upload, a path or a name. What cannot be loaded leaves the present model."""
+    with st.container(key="models"):
+        _ways()
+
+
+def _ways() -> None:
     why = st.container()
     st.caption("Shipped with gptscope")
     for name in shipped_models():
