@@ -12,6 +12,7 @@ import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
 import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
+import { buildLine, drawLine } from "./line.js";
 import { buildOverview, drawOverview } from "./overview.js";
 import { remember, takeUp } from "./unread.js";
 
@@ -38,7 +39,7 @@ function build(root, view) {
   view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
   const below = el("div", { class: "below" }, view.notice, view.chips, aside);
-  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, view.unfold)), below);
+  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, buildLine(view), view.unfold)), below);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined, tooLong: "" });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => remember(view), () => view.flight.stop(), () => restSoon(null), () => tellBox(null));
@@ -281,8 +282,7 @@ export default function (component) {
   view.locking = undefined;
   drawChips(view);
   write(view.counter, data.counter);
-  const lines = view.area.value.split("\n").length;
-  write(view.unfold, lines > 1 ? `${lines} lines ⌄` : "⌄");
+  drawLine(view);
   tell(view);
   painted(view, "prompt");
   window.dispatchEvent(new CustomEvent("gptscope:shown", { detail: data.text }));

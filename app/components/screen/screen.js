@@ -103,7 +103,7 @@ export default function (component) {
   for (const [name, text] of Object.entries(data.kept)) kept.set(name, text);
   const parts = partsOf(stage, data);
   const film = String(parts.get("heads")?.shown ?? false);
-  Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film, changes: parts.has("changes"), form: parts.has("change_form") });
+  Object.assign(stage.root.dataset, { width: data.width, plot: data.plot, film, changes: parts.has("changes"), undone: parts.get("changes")?.listed.length === 0, form: parts.has("change_form") });
   tellLikeliest(stage.root, parts.get("prediction")?.rows ?? []);
   leave(stage, parts);
   for (const [name, part] of parts) {

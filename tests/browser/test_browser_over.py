@@ -1,0 +1,101 @@
+"""What lies over the screen, or beside it for a while, on a projector: it hides no tool, and has the room it needs."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.driver import chromium, link_to, open_page, put_away
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
+]
+PROJECTOR = (1280, 720)
+LINES = "There was once a fox.\nThe fox said to the"
+HINT = '[data-panel="hint"]'
+
+
+def box_of(found: Locator) -> tuple[float, float, float, float]:
+    """Return the left, top, right and lower edge of what is seen of an element."""
+    box = found.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def meet(first: Locator, second: Locator) -> bool:
+    """Return True if two elements lie over each other."""
+    a, b = box_of(first), box_of(second)
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def choose(page: Page, model: str) -> Locator:
+    """Open the dialog of models, and return its button of a model."""
+    page.locator(".st-key-choose button").first.click()
+    page.get_by_role("dialog").locator('[data-testid="stFileUploader"]').wait_for()
+    return page.get_by_role("dialog").locator(f".st-key-offer-{model} button")
+
+
+def test_the_dialog_of_models_fits_and_the_card_of_the_first_look_comes_once(
+    launched: BrowserContext, address: str
+) -> None:
+    page = open_page(launched, address, *PROJECTOR)
+    page.locator(HINT).wait_for()
+    offered = choose(page, "induction")
+    page.wait_for_timeout(500)  # it grows as it comes
+    dialog = page.get_by_role("dialog")
+    assert box_of(dialog)[3] <= PROJECTOR[1]
+    assert box_of(dialog.get_by_role("button", name="Open this path"))[3] <= PROJECTOR[1]
+    offered.click()
+    page.locator('[data-token-index="11"]').wait_for()
+    expect(page.locator(HINT)).to_have_count(0)
+    toast = page.locator('[data-testid="stToast"]').first
+    toast.wait_for()
+    for tool in ('[data-panel="node"]', '[data-role="generate"]', '[data-panel="prediction"] header'):
+        assert not meet(toast, page.locator(tool))
+    put_away(page)
+
+
+def test_the_words_of_a_copied_link_hide_no_button(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, link_to(address, "induction"), *PROJECTOR)
+    page.locator("[data-role=copy-link]").click()
+    said = page.locator(".said")
+    expect(said).not_to_be_empty()
+    for button in page.locator('[data-panel="generate"] button:visible').all():
+        assert not meet(said, button)
+    put_away(page)
+
+
+def test_without_changes_the_way_back_leaves_the_rail_its_room(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, link_to(address, "induction"), *PROJECTOR)
+    page.locator('[data-role="head-off"]').first.click()
+    page.locator('[data-role="clear-changes"]').click()
+    changes, rail = page.locator('[data-panel="changes"]'), page.locator('[data-panel="timeline"]')
+    expect(page.locator('[data-role="forget-changes"]')).to_be_visible()
+    edges = box_of(rail)
+    assert edges[2] - edges[0] > PROJECTOR[0] * 0.6 and not meet(changes, rail)
+    told = changes.locator(".told")
+    assert told.evaluate("(told) => told.scrollWidth <= told.clientWidth")
+    put_away(page)
+
+
+def test_a_prompt_of_several_lines_is_seen_in_one_and_unfolds_as_high_as_its_text(
+    launched: BrowserContext, address: str
+) -> None:
+    page = open_page(launched, f"{link_to(address, 'fairytales')}&prompt={quote(LINES)}", *PROJECTOR)
+    area, line = page.locator("[data-role=prompt]"), page.locator(".entry .line")
+    area.focus()
+    expect(line).to_be_hidden()  # one writes in the box itself
+    area.blur()
+    expect(line).to_have_text(LINES.replace("\n", "↵"))
+    expect(line).to_be_visible()
+    page.locator(".unfold").click()
+    expect(line).to_be_hidden()
+    assert 2 * 26 <= area.evaluate("(area) => area.clientHeight") < 3.5 * 26
+    assert area.evaluate("(area) => area.scrollHeight <= area.clientHeight")
+    put_away(page)
