@@ -17,6 +17,8 @@ from gptcore.analysis.head_scores import SINK
 
 READS: Final = 0.1
 """The attention that a token has at least to be named."""
+GLUE: Final = "\u00a0"
+"""A space at which no line ends."""
 MOST: Final = 2
 """Tokens that are named."""
 
@@ -106,14 +108,16 @@ def _without(missed: Missed | None) -> str:
 
 
 def percent(probability: float) -> str:
-    """Write a probability, as components/shared/numbers.js does.
+    """Write a probability, as components/shared/numbers.js does, in one piece that no line breaks.
 
-    >>> percent(0.997), percent(0.00101), percent(0.0), percent(0.0995)
-    ('99.7 %', '0.10 %', '< 0.01 %', '10.0 %')
+    >>> [percent(each).replace(GLUE, " ") for each in (0.997, 0.00101, 0.0, 0.0995)]
+    ['99.7 %', '0.10 %', '< 0.01 %', '10.0 %']
     """
     if probability >= 0.0995:
-        return f"{100 * probability:.1f} %"
-    return f"{100 * probability:.2f} %" if probability >= 0.0001 else "< 0.01 %"
+        told = f"{100 * probability:.1f} %"
+    else:
+        told = f"{100 * probability:.2f} %" if probability >= 0.0001 else "< 0.01 %"
+    return told.replace(" ", GLUE)
 
 
 def _also(probe: float) -> str:

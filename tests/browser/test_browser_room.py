@@ -85,6 +85,24 @@ def test_the_card_of_a_head_is_all_in_sight(launched: BrowserContext, address: s
     put_away(page)
 
 
+@pytest.mark.parametrize("model", ["two-names", "fairytales"])
+def test_the_prompt_and_the_list_of_heads_are_whole_on_a_projector(
+    launched: BrowserContext, address: str, model: str
+) -> None:
+    page = opened(launched, f"{address}/lab?model={model}", PROJECTOR)
+    rows = page.locator('[data-role="ranked-head"]')
+    rows.first.wait_for(timeout=90_000)
+    line = page.locator('[data-panel="token_line"] .tokens')
+    assert line.evaluate("(line) => line.scrollWidth <= line.clientWidth")
+    box = page.locator('[data-panel="head-ranking"] .box').bounding_box()
+    eighth = rows.nth(7).bounding_box()
+    assert box and eighth and eighth["y"] + eighth["height"] <= box["y"] + box["height"]
+    for reads in rows.locator(".reads").all():
+        assert reads.evaluate("(reads) => reads.scrollWidth <= reads.clientWidth")
+        assert reads.evaluate("(reads) => reads.clientHeight") < 28  # in one line
+    page.close()
+
+
 def test_every_card_of_what_if_has_its_border_in_a_narrow_window(launched: BrowserContext, address: str) -> None:
     page = opened(launched, f"{address}/what_if", NARROW)
     cards = page.locator('[data-panel="what_if"] .card')

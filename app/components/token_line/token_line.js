@@ -12,7 +12,7 @@ function build(root, view) {
   view.cropped = el("span", { class: "soft" });
   view.tokens = el("div", { class: "tokens scroll", role: "group", "aria-label": "The prompt: the token after which the prediction is looked at" });
   view.says = el("span", { class: "says" });
-  root.append(el("span", { class: "soft" }, "Prompt"), view.cropped, view.tokens, el("span", { class: "soft" }, "→"), view.says);
+  root.append(el("span", { class: "soft named" }, "Prompt"), view.cropped, view.tokens, el("span", { class: "soft" }, "→"), view.says);
   arrowsMove(view.tokens);
   showMore(view, view.tokens);
   wheelMoves(view.tokens);

@@ -57,8 +57,15 @@ def card(me: Explorer, layer: int, head: int) -> None:
     if "facts" in finder.needed() and measuring.result(me, "facts") is None:  # it is told beside how far that is
         st.caption(f"The card of head {layer}.{head} follows when the heads are measured.")
         return
+    follows = st.empty()
+    if measuring.result(me, "facts") is None:
+        follows.caption(
+            f"The card of head {layer}.{head} follows here: its kinds of attention, where it looks, what it reads and "
+            "writes. For that, once for each model, all heads are measured on random tokens and by their weights."
+        )
     if not waiting(me, "facts"):
         return
+    follows.empty()
     losses, asked = _losses(me)
     config, T = me.arch.config, me.shown.unchanged.T
     drawn = Cost() if me.shown.without is None else lab_costs.of_pictures(config, T)
