@@ -99,3 +99,32 @@ def test_a_prompt_of_several_lines_is_seen_in_one_and_unfolds_as_high_as_its_tex
     assert 2 * 26 <= area.evaluate("(area) => area.clientHeight") < 3.5 * 26
     assert area.evaluate("(area) => area.scrollHeight <= area.clientHeight")
     put_away(page)
+
+
+def test_the_card_of_a_number_is_not_wider_than_its_room(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, link_to(address, "fairytales"), *PROJECTOR)
+    left, top, right, low = box_of(page.locator('[data-role="plot"]'))
+    page.mouse.click(
+        left + (right - left) * 8.5 / 16, top + (low - top) * 15.5 / 16
+    )  # in the middle, between both sides
+    card = page.locator('[data-role="explanation"]')
+    card.wait_for()
+    for part in (card, card.locator(".operands")):
+        assert part.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+    link = card.locator(".link", has_text="gptcore/model.py")
+    link.scroll_into_view_if_needed()
+    assert box_of(card)[0] < box_of(link)[0] and box_of(link)[2] < box_of(card)[2]
+    put_away(page)
+
+
+@pytest.mark.parametrize("tool", ["cut-edges", "draw-row"])
+def test_escape_puts_a_tool_back(launched: BrowserContext, address: str, tool: str) -> None:
+    page = open_page(launched, link_to(address, "induction"), *PROJECTOR)
+    button, using = page.locator(f'[data-role="{tool}"]'), page.locator('[data-role="using"]')
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(using).to_contain_text("Esc")
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(using).to_be_empty()
+    put_away(page)

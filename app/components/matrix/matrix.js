@@ -28,8 +28,8 @@ const SCALES = {
 };
 
 const USES = {
-  cut: "Click a cell: its query no longer reads that key. Another click undoes it.",
-  draw: "Drag a cell up or down: more or less weight. A click gives it all of its row.",
+  cut: "Click a cell: its query reads that key no more. Again: it does. Esc ends.",
+  draw: "Drag a cell up or down; a click gives it all the weight. Esc ends.",
   links: "Choose “cells”: there each edge is a cell to click.",
 };
 

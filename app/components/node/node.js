@@ -15,11 +15,12 @@ function build(root, view) {
   view.head = el("span", { class: "head soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
   view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
-  view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂ cut", "cut edges: a click on a cell keeps its query from reading its key") };
-  view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all");
+  view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂ cut", "cut edges: a click on a cell keeps its query from reading its key; Esc puts the tool back") };
+  view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all; Esc puts the tool back");
   view.tools.form = toolButton(view, "form", "open-change", "more…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
   view.changing = el("div", { class: "changing", role: "group", "aria-label": "Change the run" }, view.off, ...Object.values(view.tools));
   onUndo(view, (kind) => view.data[kind], (kind) => report(view, { kind, id: view.data.id }));
+  listen(view, "keydown", (event) => putBack(view, event));
   const rest = el("div", { class: "rest" }, view.formula, view.name); // what finds no room in the line is not there
   view.code = toggle(view, "drawer", ["closed", "code"], ["{ }", el("span", { class: "word" }, " code")], "the formula and the lines that make this tensor");
   view.wide = toggle(view, "width", ["column", "window"], "⤢", "give the stage the whole window, or its column again");
@@ -34,6 +35,13 @@ function build(root, view) {
 function toolButton(view, tool, role, text, title) {
   const take = () => report(view, { kind: "tool", id: view.data.id, tool: view.data.change.tool === tool ? "" : tool });
   return el("button", { type: "button", class: "quiet tool", "data-role": role, title, "aria-label": title.split(":")[0], onclick: take }, text);
+}
+
+/** Escape puts the tool back that is taken; a form closes itself. */
+function putBack(view, event) {
+  const { tool } = view.data?.change ?? {};
+  if (event.key !== "Escape" || event.defaultPrevented || !["cut", "draw"].includes(tool)) return;
+  report(view, { kind: "tool", id: view.data.id, tool: "" });
 }
 
 /** A button that goes from one of two looks to the other. */
