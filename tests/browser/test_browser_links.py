@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -155,6 +156,27 @@ def test_a_reload_while_tokens_are_drawn_brings_back_those_that_stand_in_the_box
         f"(before) => ({BOX})().startsWith(before) && deepQuery('[data-role=map]')[0].dataset.text === ({BOX})()",
         arg=before,
     )
+
+
+def test_marks_of_drawn_tokens_outlive_a_reload_as_long_as_the_tokens_are_the_same(page: Page) -> None:
+    marks = "() => deepQuery('.chip.drawn').map((chip) => [chip.dataset.tokenIndex, chip.title.split('; ')[1]])"
+    for count in (1, 2):
+        page.locator("[data-role=step]").click()
+        page.wait_for_function(f"(count) => ({marks})().length === count", arg=count)
+    before, text = page.evaluate(marks), page.evaluate(BOX)
+    assert all("drawn" in told for _, told in before)
+    wait_for_address(page, prompt=text)
+    page.reload()
+    wait_for_numbers(page, text)
+    page.wait_for_function(
+        f"(before) => JSON.stringify(({marks})()) === before", arg=json.dumps(before, separators=(",", ":"))
+    )
+    page.locator("[data-role=prompt]").press("Control+End")
+    page.locator("[data-role=prompt]").press("Backspace")
+    page.wait_for_function(f"() => ({marks})().length === 1")
+    type_at_the_end(page, text[-1])
+    wait_for_numbers(page, text)
+    assert page.evaluate(marks) == before[:1]  # this one was typed
 
 
 def test_another_page_and_back_keep_the_address(page: Page) -> None:

@@ -13,6 +13,7 @@ import { cleanup, painted, viewOf } from "../shared/view.js";
 import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
 import { buildLine, drawLine } from "./line.js";
+import { keepMarks, leaveMarks, marksOf } from "./marks.js";
 import { buildOverview, drawOverview } from "./overview.js";
 import { remember, takeUp } from "./unread.js";
 
@@ -45,6 +46,7 @@ function build(root, view) {
   view.cleanups.push(() => remember(view), () => view.flight.stop(), () => restSoon(null), () => tellBox(null));
   listenToChips(view);
   keepKeyboard(view);
+  keepMarks(view);
   onHover(view, (at) => mark(view, at));
   onLock(view, (token) => showLock(view, token));
   view.redraw = () => drawOverview(view);
@@ -186,9 +188,9 @@ function newChip(token) {
 
 /** What a chip tells beside its label. */
 function drawChip(view, chip, token) {
-  const { ids, first, cropped, drawn } = view.data;
+  const { ids, first, cropped } = view.data;
   const faded = token < cropped;
-  const how = drawn[token] ?? "";
+  const how = view.marks[token] ?? "";
   const more = lossOf(view, token);
   const told = `${ids[token - first]} ${token - cropped} ${how} ${more} ${view.highest}`;
   if (chip.told === told) return;
@@ -274,6 +276,8 @@ export default function (component) {
   const session = sessionOf(data.origin);
   view.flight.acknowledge(data.ack);
   const fresh = view.session === undefined;
+  if (!fresh && view.session !== session) leaveMarks(view);
+  view.marks = marksOf(view);
   if (!fresh && view.session !== session) keep(view, data);
   else if (view.rev !== data.rev) bring(view, data);
   if (fresh && takeUp(view, session)) typed(view);
