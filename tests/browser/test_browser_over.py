@@ -1,4 +1,4 @@
-"""What lies over the screen, or beside it for a while, on a projector: it hides no tool, and has the room it needs."""
+"""Cards, dialogs and sentences that lie over the screen for a while, on a projector: none hides a tool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [
 ]
 PROJECTOR = (1280, 720)
 LINES = "There was once a fox.\nThe fox said to the"
-HINT = '[data-panel="hint"]'
+HINT = '[data-panel="first_look"]'
 
 
 def box_of(found: Locator) -> tuple[float, float, float, float]:
