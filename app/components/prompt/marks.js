@@ -37,9 +37,10 @@ function still(view) {
   const stop = first + ids.length;
   let at = Math.max(first, left.first);
   while (at < stop && ids[at - first] === left.ids[at - left.first]) at++;
-  const comes = at === stop && Date.now() < (left.until ?? 0); // the rest may be on its way
-  const same = Object.entries(left.drawn).filter(([place]) => Number(place) < at);
-  if (!comes) view.left = same.length ? { ...left, drawn: Object.fromEntries(same) } : null;
+  const marks = Object.entries(left.drawn);
+  const same = marks.filter(([place]) => Number(place) < at);
+  const comes = same.length < marks.length && at === stop && Date.now() < (left.until ?? 0); // the rest is on its way
+  if (!comes) view.left = same.length ? { ...left, drawn: Object.fromEntries(same), until: 0 } : null;
   return Object.fromEntries(same);
 }
 
