@@ -12,8 +12,9 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext
 
 from tests.browser.driver import chromium
-from tests.deploy import composed, front, siege
+from tests.deploy import composed, front
 from tests.deploy.front import Front
+from tests.deploy.siege.besieging import run
 
 BESIDE, UNDER_DOCKER = front.missing(), front.missing() or composed.missing()
 pytestmark = [
@@ -40,7 +41,7 @@ def test_no_attack_goes_through(under_docker: bool, launched: BrowserContext, tm
         else front.front(tmp_path, GPTSCOPE_UPLOAD_MB="32")
     )
     with started as server:
-        found = siege.run(server, launched.browser)
+        found = run(server, launched.browser)
     assert found.wrong == []
     assert len(found.done) > 100
     assert {who: found.longest(who) for who in found.keys if found.longest(who) > SECONDS} == {}
