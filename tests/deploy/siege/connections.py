@@ -78,14 +78,14 @@ def frame_attack(what: str, frame: bytes | str) -> Attack:
 def state_attacks() -> Iterator[Attack]:
     """Yield forged states of the page's main component, and of other kinds than it has."""
     for case in list(forged.of_live())[::STATES]:
-        yield state_attack(case.what, lambda me, case=case: WidgetState(id=me.ids["live"], json_value=case.json))  # type: ignore[misc]
+        yield state_attack(case.what, lambda me, case=case: WidgetState(id=me.ids["screen"], json_value=case.json))  # type: ignore[misc]
     kinds = list(forged.of_other_kinds(""))[::11]
     for what, state in kinds:
 
         def other(me: Stranger, state: WidgetState = state) -> WidgetState:
             made = WidgetState()
             made.CopyFrom(state)
-            made.id = me.ids["live"]
+            made.id = me.ids["screen"]
             return made
 
         yield state_attack(what, other)
@@ -96,7 +96,7 @@ def state_attack(what: str, make: Callable[[Stranger], WidgetState]) -> Attack:
 
     async def act(place: Place) -> str:
         async with place.stranger() as me:
-            await me.forge(make(me), fragment=me.fragments["live"])
+            await me.forge(make(me), fragment=me.fragments["screen"])
             await asyncio.wait_for(me.key("To be"), PATIENCE)
             assert me.errors == []
         return "the page lives"
