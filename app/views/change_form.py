@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from app import components
@@ -12,6 +13,7 @@ from app.session.changes.offers import FOLDED
 from app.session.changes.references import own_words
 from app.session.explorer import Explorer
 from app.state import reports
+from gptcore import GPTConfig, architecture
 
 
 def offer(me: Explorer) -> dict[str, Any] | None:
@@ -45,12 +47,19 @@ def form(me: Explorer) -> components.Panel:
 
 def fixed(me: Explorer) -> list[str]:
     """Return the nodes in sight on the map of which nothing can be changed."""
-    if me.look.form == "diagram":
-        graph = me.arch.graph(me.location.view, me.location.layer)
+    return list(_fixed(me.arch.config, me.location.view if me.look.form == "diagram" else "", me.location.layer))
+
+
+@lru_cache(maxsize=256)
+def _fixed(config: GPTConfig, view: str, layer: int) -> tuple[str, ...]:
+    """Return them for a view of the diagram, or for the strips where it is ""; no key waits for them twice."""
+    arch = architecture(config)
+    if view:
+        graph = arch.graph(view, layer)
         seen = [*graph.nodes, *graph.entries, *graph.exits]
     else:
-        seen = [me.arch.nodes[line.id] for line in strips.lines(me.arch, me.location.layer)]
-    return [node.id for node in seen if not changes.changeable(me.arch, node)]
+        seen = [arch.nodes[line.id] for line in strips.lines(arch, layer)]
+    return tuple(node.id for node in seen if not changes.changeable(arch, node))
 
 
 def form_of_head(me: Explorer, layer: int, head: int, asked: int) -> components.Panel:
