@@ -100,6 +100,10 @@ def test_the_prompt_and_the_list_of_heads_are_whole_on_a_projector(
     for reads in rows.locator(".reads").all():
         assert reads.evaluate("(reads) => reads.scrollWidth <= reads.clientWidth")
         assert reads.evaluate("(reads) => reads.clientHeight") < 28  # in one line
+    ends = "(all) => all.map((each) => each.getBoundingClientRect().right)"
+    told = page.locator('[data-panel="head-ranking"] .titles > span')
+    numbers = rows.first.locator(".head .number")
+    assert told.evaluate_all(ends)[2:] == pytest.approx(numbers.evaluate_all(ends), abs=1)  # titles above their numbers
     page.close()
 
 
