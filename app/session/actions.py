@@ -41,6 +41,10 @@ class Action:
         return 0
 
 
+Actions = tuple[Action, ...]
+"""What one event asks for, in the order in which to do it."""
+
+
 # The prompt
 
 

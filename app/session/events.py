@@ -8,29 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.session import changes
-from app.session.actions import Action, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
-from app.session.change_actions import (
-    AddChange,
-    CloseGone,
-    ForgetChanges,
-    KeepPatterns,
-    MuteChanges,
-    RedoChange,
-    RemoveChange,
-    ScaleChange,
-    SetChanges,
-    TakeTool,
-    ToggleChange,
-    UndoChange,
-)
-from app.session.changes import Change, Part, Wish
+from app.session.actions import Action, Actions, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
+from app.session.change_actions import AddChange, RedoChange, TakeTool, UndoChange
+from app.session.change_events import of_form, of_list, switched
 from app.session.explorer import Explorer
 from app.session.generating import Draw, Put, SetDrawing, Undo
 from app.session.map_actions import Find, GoToLayer, Open, PickHead, PickWeight, Select, ShowHead, Up, Walk
 from gptcore.graph.node import MODEL
-
-Actions = tuple[Action, ...]
-PLACES = ("head", "position", "channel", "key")
 
 
 def actions(panel: str, event: object, me: Explorer) -> Actions:
@@ -111,7 +95,7 @@ def _explain(event: object, me: Explorer) -> Actions:
     match event:
         case {"cut": True, "name": str(name), "row": int(row), "col": int(col)} if name == me.slice().name:
             cut = changes.cutting(me.arch, me.node, me.location.head, row, col)
-            return _switched(cut, me)
+            return switched(cut, me)
         case {"drawn": list(weights), "name": str(name), "row": int(row)} if name == me.slice().name:
             numbers = [float(each) for each in weights if type(each) in (int, float)]
             whole = len(numbers) == len(weights) and row < me.shown.trace.T
@@ -151,7 +135,7 @@ def _map(event: object, me: Explorer) -> Actions:
         case {"kind": "layer", "layer": int(layer)}:
             return (GoToLayer(layer),)
         case {"kind": "off", "id": str(node)} if node in me.arch.nodes.names():
-            return _switched(changes.switching_off(me.arch, me.arch.nodes[node], me.location.head), me)
+            return switched(changes.switching_off(me.arch, me.arch.nodes[node], me.location.head), me)
         case {"kind": "change", "id": str(node)} if node in me.arch.nodes.names():
             return (Select(node), TakeTool("form")) if changes.changeable(me.arch, me.arch.nodes[node]) else ()
         case {"kind": "why", "id": str(line), "text": str(text), **at} if text == me.shown.text:
@@ -166,7 +150,7 @@ def _heads(event: object, me: Explorer) -> Actions:
     match event:
         case {"layer": int(layer), "head": int(head), "off": True} if 0 <= layer < me.arch.config.n_layer:
             node = me.arch.nodes[me.arch.named("weighted values", layer)]
-            return _switched(changes.switching_off(me.arch, node, head), me)
+            return switched(changes.switching_off(me.arch, node, head), me)
         case {"layer": int(layer), "head": int(head)}:
             here = me.node.layer == layer and "H" in me.node.axes and me.location.weight is None
             return (ShowHead(head),) if here else (PickHead(layer, head),)
@@ -180,71 +164,13 @@ def _node(event: object, me: Explorer) -> Actions:
         case {"kind": "weight", "id": _, "weight": str() | None as weight}:
             return (PickWeight(weight),)
         case {"kind": "off"}:
-            return _switched(changes.switching_off(me.arch, me.node, me.location.head), me)
+            return switched(changes.switching_off(me.arch, me.node, me.location.head), me)
         case {"kind": "tool", "tool": str(tool)}:
             return (TakeTool(tool),)  # type: ignore[arg-type]
         case {"kind": "undo"}:
             return (UndoChange(),) if me.undoable else ()
         case {"kind": "redo"}:
             return (RedoChange(),) if me.redoable else ()
-    return ()
-
-
-def _switched(edit: Wish | None, me: Explorer) -> Actions:
-    """Return the action that makes a change or takes it back, none where there is no such change."""
-    return (_added_or_removed(edit, me),) if edit else ()
-
-
-def _added_or_removed(edit: Wish, me: Explorer) -> Action:
-    """Return the action that makes a change, or takes it back where it is made: a second click undoes the first."""
-    same = Change(edit) in me.changes
-    return RemoveChange(Change(edit).key) if same else AddChange(edit)
-
-
-def _changes(event: object, me: Explorer) -> Actions:
-    match event:
-        case {"kind": "toggle", "key": str(key), "on": bool(on)}:
-            return (ToggleChange(key, on),)
-        case {"kind": "remove", "key": str(key)}:
-            return (RemoveChange(key),)
-        case {"kind": "scale", "key": str(key), "factor": int() | float() as factor}:
-            return (ScaleChange(key, factor),)
-        case {"kind": "clear"}:
-            return (SetChanges(),)
-        case {"kind": "mute", "on": bool(on)}:
-            return (MuteChanges(on),)
-        case {"kind": "keep", "on": bool(on)}:
-            return (KeepPatterns(on),)
-        case {"kind": "undo"}:
-            return (UndoChange(),) if me.undoable else ()
-        case {"kind": "redo"}:
-            return (RedoChange(),) if me.redoable else ()
-        case {"kind": "forget"}:
-            return (ForgetChanges(),)
-        case {"kind": "read-gone"}:
-            return (CloseGone(),)
-    return ()
-
-
-def _change(event: object, me: Explorer) -> Actions:
-    """Read what was chosen in the form of changes; what does not fit the model is refused where it is checked."""
-    match event:
-        case {"kind": "close"}:
-            return (TakeTool(""),)
-        case {
-            "kind": "add",
-            "part": {"name": str(name), **places},
-            "how": str(how),
-            "number": int() | float() as number,
-            "text": str(text),
-            "draw": int(draw),
-        } if 0 <= draw < 10**6:
-            known = {key: place for key, place in places.items() if key in PLACES and type(place) is int}
-            try:
-                wish = Part(name, **known).wish(how, number, text, draw)
-            except ValueError:
-                return ()
-            return (AddChange(wish),)
     return ()
 
 
@@ -339,8 +265,8 @@ _READERS: dict[str, Callable[[object, Explorer], Actions]] = {
     "code": _code,
     "generate": _generate,
     "in_words": _words,
-    "changes": _changes,
-    "change_form": _change,
+    "changes": of_list,
+    "change_form": of_form,
 }
 """The reader of each panel's events, in the order in which panels are heard."""
 PANELS = tuple(_READERS)

@@ -27,10 +27,23 @@ def fairytales(address: str) -> str:
     return link_to(address, "fairytales")
 
 
+AT_REST = """
+() => {
+  const inside = (root) => [...root.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean);
+  const roots = (root) => [root, ...inside(root).flatMap(roots)];
+  const moving = roots(document).flatMap((root) => root.getAnimations());
+  const ending = moving.filter((each) => each.effect.getTiming().iterations < 10);
+  return Promise.allSettled(ending.map((each) => each.finished)).then(() => true);
+}
+"""
+"""Waits for what changes its colour slowly, which has little contrast on its way; not for what turns for ever."""
+
+
 def findings(page: Page) -> list[tuple[str, Any]]:
     """Return what axe calls serious or worse, with the first element of each."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
+    page.evaluate(AT_REST)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)")
     return [(each["id"], each["nodes"][0]["target"]) for each in found if each["impact"] in SERIOUS]
 

@@ -254,7 +254,7 @@ def test_the_form_of_a_change_covers_no_cell_of_the_pattern(kept: Page, size: tu
         rows = page.locator(ROW)
         assert rows.first.bounding_box()["y"] + 24 <= place["y"]  # type: ignore[index]
     page.keyboard.press("Escape")
-    expect(page.locator('[data-role="change"]')).to_have_count(0)
+    expect(page.locator('[data-role="change_form"]')).to_have_count(0)
 
 
 def test_the_text_of_a_patch_follows_the_prompt_until_it_is_typed_in(page: Page) -> None:

@@ -56,7 +56,7 @@ def other(launched: BrowserContext, address: str) -> Iterator[Page]:
 def repeats(other: Page) -> Page:
     """One page of the model that repeats, in Lab, for the tests to which it is the same which head is chosen."""
     other.bring_to_front()
-    other.get_by_role("link", name="Lab").click()
+    other.get_by_role("link", name="Lab", exact=True).click()
     other.locator(CARD).wait_for(timeout=PATIENCE)
     return other
 

@@ -175,7 +175,7 @@ def test_a_bar_leads_to_its_head_by_mouse_and_by_keyboard(by_head: Page) -> None
         assert page.locator('[data-role="plot"]').get_attribute("data-head") == head
         if by_mouse:  # from another head, the keyboard leads there as well
             pick_head(page, (int(layer) + 1) % 4, int(head))
-            page.get_by_role("link", name="Lab").click()
+            page.get_by_role("link", name="Lab", exact=True).click()
             bars.first.wait_for(timeout=30_000)
 
 

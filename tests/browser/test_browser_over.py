@@ -128,3 +128,24 @@ def test_escape_puts_a_tool_back(launched: BrowserContext, address: str, tool: s
     expect(button).to_have_attribute("aria-pressed", "false")
     expect(using).to_be_empty()
     put_away(page)
+
+
+def test_the_words_on_changes_of_the_model_before_take_no_room_from_the_tensor(
+    launched: BrowserContext, address: str
+) -> None:
+    page = open_page(launched, link_to(address, "induction"), *PROJECTOR)
+    page.locator('[data-role="head-off"]').first.click()
+    expect(page.locator('[data-role="edit"]')).to_have_count(1)
+    plot, gone = page.locator('[data-role="plot"]'), page.locator('[data-role="gone"]')
+    choose(page, "fairytales").click()
+    expect(gone).to_contain_text("Taken over from the model before")
+    expect(plot).to_be_visible()
+    before = box_of(plot)
+    assert min(before[2] - before[0], before[3] - before[1]) >= 400
+    over = box_of(gone)
+    assert over[1] > 0 and over[2] <= PROJECTOR[0] and over[3] <= PROJECTOR[1]
+    assert not meet(gone, page.locator('[data-panel="timeline"]'))
+    page.locator('[data-role="close-gone"]').click()
+    expect(gone).to_be_hidden()
+    assert box_of(plot) == before
+    put_away(page)

@@ -103,7 +103,7 @@ def test_a_look_elsewhere_is_one_run_and_one_message(wired: tuple[Page, Wire]) -
         ("transformer.h.0", lambda: page.locator('[data-node="transformer.h"] .open').click()),
         ("transformer.h.0.attn", lambda: page.locator('[data-node="transformer.h.0.attn"]').click()),
         ("transformer.h.0.attn", lambda: page.locator('[data-node="transformer.h.0.attn"] .open').click()),
-        ("transformer.h.0.attn", lambda: page.get_by_role("button", name="block 0").click()),
+        ("transformer.h.0.attn", lambda: page.get_by_role("button", name="block 0", exact=True).click()),
     ]
     seen = []
     for name, look in looks:
