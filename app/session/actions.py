@@ -42,7 +42,7 @@ class Action:
 
 
 Actions = tuple[Action, ...]
-"""What one event asks for, in the order in which to do it."""
+"""Actions that one event asks for, in the order in which to do them."""
 
 
 # The prompt
