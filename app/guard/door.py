@@ -5,13 +5,14 @@ page, which never says why. Its numbers about the server, below `/_stcore/metric
 Streamlit takes such a layer for an `st.App` alone (`app/asgi.py`), so plain `streamlit run app/main.py` has no door.
 Who opens hundreds of pages is told, too. A school has one address for all of its classes, so the number is a large one
 (`GPTSCOPE_PAGES`); behind a server in front on another machine, all have that server's address. Files on their way are
-bounded by their bytes together: Streamlit writes them to the temporary folder before it asks whose they are.
+bounded by their bytes together (`coming.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 
 import streamlit as st
 from starlette.requests import HTTPConnection
@@ -19,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from app.guard import uploads
+from app.guard.coming import Coming
 from app.state.sharing import shared
 from app.stores.settings import PAGES, SettingError
 
@@ -27,7 +28,6 @@ HEALTH = "/_stcore/health"
 """The address that a watcher on the same machine asks, by whatever name."""
 CLOSED = ("/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent")
 """Addresses that no page asks for, and what lies below them."""
-
 
 FILES = "/_stcore/upload_file/"
 PARTS = ("/_stcore", "/static/", "/media/", "/component/")
@@ -41,7 +41,7 @@ class Door:
         """Stand before an application: what is let in goes to it."""
         self._app = app
         self._open: Counter[str] = Counter()  # live connections by address
-        self._coming = 0  # bytes of the files that are on their way
+        self._coming = Coming()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -69,17 +69,12 @@ class Door:
 
     async def _file(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a file come, unless too many bytes are on their way."""
-        size = _bytes(scope)
-        if self._coming + size > uploads.COMING * uploads.largest() * 2**20:
-            await PlainTextResponse("too many files are on their way to this server; try again in a minute\n", 503)(
-                scope, receive, send
-            )
-            return
-        self._coming += size
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._coming -= size
+        with self._coming.room(scope) as file:
+            if file is not None:
+                await self._app(scope, partial(file.receive, receive), send)
+                return
+        said = "too many files are on their way to this server; try again in a minute\n"
+        await PlainTextResponse(said, 503)(scope, receive, send)
 
     def _refused(self, address: str, scope: Scope) -> tuple[str, int] | None:
         """Return the sentence and the status with which a request is refused; None for one that is let in."""
@@ -102,14 +97,6 @@ def _pages() -> float:
         return PAGES.read() or (float(PAGES.shared) if shared() else math.inf)
     except SettingError:
         return float(PAGES.shared)  # each page tells that the setting is wrong
-
-
-def _bytes(scope: Scope) -> int:
-    """Return how much a request brings; as much as it may where it does not tell."""
-    if scope["method"] not in ("PUT", "POST"):
-        return 0
-    told = HTTPConnection(scope).headers.get("content-length", "")
-    return int(told) if told.isdecimal() and len(told) < 16 else uploads.largest() * 2**20
 
 
 def refusal() -> str:

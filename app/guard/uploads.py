@@ -2,8 +2,8 @@
 
 Streamlit keeps each upload in memory for as long as its page is open, even when the widget is gone, and takes any
 number of them; a client needs no widget to send one. So the object that keeps them gets budgets here. What is on its
-way, before it comes to be kept, the door bounds (`door.py`), and a proxy by its `client_max_body_size`. Streamlit keeps
-files by session, so a person is a page here; pages are bounded by their address.
+way, before it comes to be kept, `coming.py` bounds, and a proxy by its `client_max_body_size`. Streamlit keeps files
+by session, so a person is a page here; pages are bounded by their address.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ BESIDE = 32
 """Megabytes that one person's files may have together beyond the largest single file."""
 PEOPLE = 4
 """The server keeps as many files and bytes as this many people may have."""
-COMING = 3
-"""As many files of the largest size may be on their way: they lie in the temporary folder until they are whole."""
 WAIT = 600.0
 """Seconds after which a file that nobody opened makes room for others."""
 MOST_ADDRESSES = 100

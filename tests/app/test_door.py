@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ pytest.importorskip("streamlit", reason="needs the extra `app`")
 
 from streamlit import config
 
-from app.guard import door
+from app.guard import coming, door
 from app.stores.settings import PAGES
 from tests.app.stranger import finished
 from tests.browser.driver import ROOT, free_port, wait_for
@@ -154,6 +155,48 @@ def test_so_many_bytes_of_files_are_on_their_way(class_server: None) -> None:
         assert await put(at, b"1000000") == 200
 
     finished(come_at_once())
+
+
+def test_a_file_that_hardly_moves_gives_way_to_the_next(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.set_option("server.maxUploadSize", 1)
+    now = [0.0]
+    monkeypatch.setattr(coming, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    scope: Any = {"type": "http", "method": "PUT", "headers": [(b"content-length", b"1048576")]}
+
+    async def reads(at: coming.Coming, wire: asyncio.Queue[bytes]) -> str:
+        """A file that is read as Streamlit reads it, until it is whole or its sender has gone."""
+
+        async def receive() -> Any:
+            body = await wire.get()
+            return {"type": "http.request", "body": body, "more_body": bool(body)}
+
+        with at.room(scope) as file:
+            if file is None:
+                return "refused"
+            while (message := await file.receive(receive))["type"] == "http.request":
+                if not message["more_body"]:
+                    return "whole"
+            return "cut"
+
+    async def come() -> None:
+        at, wires = coming.Coming(), [asyncio.Queue[bytes]() for _ in range(4)]
+        files = [asyncio.create_task(reads(at, wire)) for wire in wires[:3]]
+        await asyncio.sleep(0)
+        assert await reads(at, wires[3]) == "refused"  # all three have just begun
+        for wire, part in zip(wires, (1_000_000, 1_000, 600_000), strict=False):
+            wire.put_nowait(bytes(part))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        now[0] = coming.PATIENCE + 1
+        last = asyncio.create_task(reads(at, wires[3]))
+        assert await files[1] == "cut"
+        assert await reads(at, asyncio.Queue()) == "refused"  # the two others move, the last has just begun
+        for wire in wires:
+            wire.put_nowait(b"")
+        assert [await each for each in (files[0], files[2], last)] == ["whole"] * 3
+        assert not at._files
+
+    finished(asyncio.wait_for(come(), 20))
 
 
 def test_no_class_meets_the_number_of_pages(class_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
