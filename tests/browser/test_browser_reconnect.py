@@ -338,7 +338,7 @@ def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
 ) -> None:
     made, serving = wire
     monkeypatch.setenv(jobs.FOLDER, str(tmp_path))
-    planned = replace(plan.sizes("sort")["small"], steps=9000)
+    planned = replace(plan.sizes("sort")["small"], steps=90_000)
     job = jobs.start("sort", planned.data, planned.steps, planned.arguments, None)
     try:
         serving.close()
@@ -354,11 +354,11 @@ def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
         url, _ = serving.enter_context(server(FIRST))
         made.mend(int(url.rpartition(":")[2]))
         expect(page.locator(LINE)).to_be_hidden(timeout=60_000)
-        told = page.get_by_text(re.compile(r"step [\d,]+ of 9,000"))
+        told = page.get_by_text(re.compile(r"step [\d,]+ of 90,000"))
         told.wait_for(timeout=120_000)
         page.wait_for_function(
             "before => [...document.querySelectorAll('p')].some((p) => {"
-            " const found = /^step ([\\d,]+) of 9,000/.exec(p.textContent);"
+            " const found = /^step ([\\d,]+) of 90,000/.exec(p.textContent);"
             " return found && Number(found[1].replaceAll(',', '')) > before; })",
             arg=before,
             timeout=120_000,

@@ -13,6 +13,7 @@ const LOST = "Connection lost: trying again. Your text is kept.";
 const PATIENCE = 3000; // ms until the page asks again
 const TRIES = 6; // then it is opened anew; a server that has just begun may take long over its first page
 const LONG = 60_000; // ms for which a run is waited for; a line that leads nowhere tells of no end
+const BEHIND = 3000; // ms for which the line stays until the numbers are those of the box; another page has none
 const ONCE = 60_000; // ms in which it is opened anew once
 
 function build(root, view) {
@@ -20,11 +21,12 @@ function build(root, view) {
   view.close = el("button", { type: "button", "aria-label": "Close", onclick: () => tellNote("") }, "✕");
   view.line = el("div", { class: "line", hidden: true, "data-role": "connection" }, view.text, view.close);
   root.append(view.line);
-  Object.assign(view, { lost: false, asked: 0, tries: 0, timer: 0, since: 0 });
-  view.cleanups.push(onConnection(() => follow(view)), closeErrors(), () => clearTimeout(view.timer));
+  Object.assign(view, { lost: false, behind: 0, asked: 0, tries: 0, timer: 0, since: 0 });
+  view.cleanups.push(onConnection(() => follow(view)), closeErrors(), () => clearTimeout(view.timer), () => clearTimeout(view.behind));
   listen(view, "gptscope:late", () => check(view));
   listen(view, "gptscope:answer", (event) => hear(view, event.detail));
   listen(view, "gptscope:note", () => draw(view));
+  listen(view, "gptscope:shown", (event) => view.behind && event.detail === whereabouts().text && caughtUp(view));
   takeNoRoom(view);
   draw(view);
 }
@@ -37,11 +39,12 @@ function takeNoRoom({ root }) {
 }
 
 function draw(view) {
-  const text = view.lost ? LOST : whereabouts().note;
+  const lost = view.lost || view.behind > 0;
+  const text = lost ? LOST : whereabouts().note;
   view.line.hidden = !text;
-  view.line.dataset.kind = view.lost ? "lost" : "note";
+  view.line.dataset.kind = lost ? "lost" : "note";
   view.text.textContent = text;
-  view.close.hidden = view.lost;
+  view.close.hidden = lost;
 }
 
 /** The connection was lost, or is back. */
@@ -101,7 +104,15 @@ function ask(view) {
 function hear(view, seq) {
   if (!view.asked || seq < view.asked || !connected()) return;
   clearTimeout(view.timer);
+  if (view.lost && whereabouts().text !== null) view.behind ||= setTimeout(() => caughtUp(view), BEHIND);
   Object.assign(view, { lost: false, asked: 0, tries: 0 });
+  draw(view);
+}
+
+/** The numbers are those of the text in the box, to which the answer alone may not have brought them yet. */
+function caughtUp(view) {
+  clearTimeout(view.behind);
+  view.behind = 0;
   draw(view);
 }
 
