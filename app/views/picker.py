@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import components
 from app.guard import uploads
-from app.state import names, opening, person, reports, returning, server
+from app.state import lab, names, opening, person, reports, returning, server
 from app.stores import models
 from app.stores.limits import TooMuch
 from app.stores.models import Wanted
@@ -36,7 +36,8 @@ def model_header(typed: bool) -> None:
     me = person.explorer()
     with st.container(key="model", horizontal=True, vertical_alignment="center"):
         config, loss = me.arch.config, me.final.info.get("best_val_loss")
-        known = [f"{me.parameters / 1e6:.1f} M parameters", f"context {config.block_size}"]
+        millions = f"{me.parameters / 1e6:.1f} M" if me.parameters >= 1e6 else f"{me.parameters:,}"
+        known = [f"{millions} parameters", f"context {config.block_size}"]
         st.caption(" · ".join([*known, f"best validation loss {loss:.2f}"] if loss else known))
         _badge(typed)
         components.copy_link(key="copy_link", refusal=returning.refusal())
@@ -167,6 +168,7 @@ def _open(wanted: Wanted, files: Sequence[File] = ()) -> None:
         opening.failed(wanted, error)
         st.rerun(scope="fragment")  # to tell it at the top
     opening.failed(None, None)
+    lab.choose("head", "")  # it was one of the model before
     uploads.drop()
     st.rerun()
 

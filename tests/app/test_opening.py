@@ -137,9 +137,11 @@ def test_the_dialog_offers_it_too_but_not_on_a_shared_server(
     monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
     at = AppTest.from_function(_dialog, default_timeout=60).run()
     (button,) = hub_buttons(at)
+    at.session_state["lab"] = {"head": "1.0", "view": "table"}
     button.click().run()
     assert not at.exception
     assert (fetched, at.session_state["explorer"].source) == (["distilbert/distilgpt2"], "distilbert/distilgpt2")
+    assert at.session_state["lab"] == {"view": "table"}  # a head is one of its model; how it is shown is no such thing
     monkeypatch.setenv(server.SHARED, "1")
     assert hub_buttons(started(monkeypatch, "gpt2")) == []
 
