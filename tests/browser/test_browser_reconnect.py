@@ -348,6 +348,7 @@ def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
         page.get_by_text("Training", exact=True).first.click()
         page.get_by_text("Train a small model").first.click()
         page.get_by_role("button", name="Pause").wait_for(timeout=120_000)
+        page.wait_for_url("**lab=training**")  # it is written when the page is at rest
         serving.close()
         made.cut()
         before = next(each for each in jobs.jobs() if each.folder == job.folder).step
