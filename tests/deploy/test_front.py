@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, BrowserContext, Download, Page, Response, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests.browser.driver import DEEP_QUERY, chromium, wait_for_rest, wait_for_text
 from tests.browser.test_browser_models import MODEL, upload
@@ -119,24 +119,14 @@ def test_the_page_works_wholly_under_a_prefix_and_the_policy(deployed: Front, ch
         page.locator("g.node").first.wait_for()
         for kind in ("[data-save$='.png']", "[data-save$='.svg']", "[data-file='page.html']"):  # the last by the server
             page.locator("[data-role=save][aria-expanded=false]").click()
-            saved(page, kind).save_as(tmp_path / "saved")
+            with page.expect_download() as downloading:
+                page.locator(kind).first.click()
+            downloading.value.save_as(tmp_path / "saved")
             page.keyboard.press("Escape")
         assert data_of(tmp_path / "saved")["title"] == "fairytales"
         assert said == [], said
     with visitor(chrome) as other:
         wait_for_text(opened(other, link), "The fox")
-
-
-def saved(page: Page, kind: str) -> Download:
-    """Save a file, and ask for it up to three times, as a person would: on a busy machine a download may not begin."""
-    for _ in range(2):
-        with suppress(TimeoutError):
-            with page.expect_download(timeout=20_000) as downloading:
-                page.locator(kind).first.click()
-            return downloading.value
-    with page.expect_download() as last:
-        page.locator(kind).first.click()
-    return last.value
 
 
 def heard(page: Page) -> list[str]:
