@@ -1397,13 +1397,3 @@ def test_each_position_tells_its_own_guess(
         assert row[6] == str(rank)
         best = {" ": "␣", "\n": "↵"}.get(LETTERS[int(p.argmax())], LETTERS[int(p.argmax())])
         assert row[7] == "✓" if rank == 1 else row[7].startswith(best)
-
-
-def test_a_file_is_asked_for_again_where_the_request_was_lost(screen: Screen) -> None:
-    screen.tab.locator("[data-role=save]").click()
-    screen.tab.locator('[data-file="page.html"]').click()
-    first = screen.reported("save")
-    screen.forget()
-    screen.tab.wait_for_function("reports.some(([field, event]) => field === 'save' && event.file)", timeout=15_000)
-    again = screen.reported("save")
-    assert again["file"] == first["file"] == "page.html" and again["seq"] > first["seq"]

@@ -1,11 +1,8 @@
 // Files that the server makes on request. The request is a report, the answer an address: the file itself comes over HTTP.
 
-import { running } from "../shared/connection.js";
 import { el } from "../shared/dom.js";
 import { download } from "../shared/pictures.js";
 import { nextNumber } from "../shared/sending.js";
-
-const PATIENCE = 6000; // ms until a request without an answer is made again, if the server is at rest
 
 /**
  * The rows of the menu: what the files are of, and a button for each kind.
@@ -25,17 +22,6 @@ function ask(view, name, tell) {
   view.asked = nextNumber();
   tell("The file is being made…");
   view.send("event", { file: name, seq: view.asked });
-  askAgainLater(view, name, tell);
-}
-
-/** A request is lost where another report ends the run that would have answered it: it is made once more. */
-function askAgainLater(view, name, tell) {
-  clearTimeout(view.again);
-  view.again = setTimeout(() => {
-    if (!view.asked || !view.root.isConnected) return;
-    if (running()) askAgainLater(view, name, tell); // a large file takes its time
-    else ask(view, name, tell);
-  }, PATIENCE);
 }
 
 /**
