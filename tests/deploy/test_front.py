@@ -39,8 +39,8 @@ document.addEventListener('securitypolicyviolation', (event) => {
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     # A server on busy cores measures itself as slow, and would refuse the page of a run as too much for one key.
-    settings = {"GPTSCOPE_UPLOAD_MB": "2", "GPTSCOPE_KEY_SECONDS": "60"}
-    with front(tmp_path_factory.mktemp("deployed"), **settings) as made:
+    folder = tmp_path_factory.mktemp("deployed")
+    with front(folder, GPTSCOPE_UPLOAD_MB="2", GPTSCOPE_KEY_SECONDS="60") as made:
         yield made
 
 
