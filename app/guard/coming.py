@@ -71,13 +71,16 @@ class Coming:
         """Give a request's file its room as long as it comes; None where there is none for it."""
         file = File(_size(scope))
         most = AT_ONCE * uploads.largest() * 2**20
-        while sum(each.size for each in self._files) + file.size > most:
-            slowest = min(self._files, key=lambda each: each.rate, default=None)
-            if slowest is None or slowest.rate > SLOW:
-                yield None
-                return
+        slow = sorted((each for each in self._files if each.rate <= SLOW), key=lambda each: each.rate)
+        over = sum(each.size for each in self._files) + file.size - most
+        if over > sum(each.size for each in slow):  # none is cut in vain
+            yield None
+            return
+        while over > 0:
+            slowest = slow.pop(0)
             slowest.cut()
             self._files.remove(slowest)
+            over -= slowest.size
         self._files.append(file)
         try:
             yield file

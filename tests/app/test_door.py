@@ -188,6 +188,8 @@ def test_a_file_that_hardly_moves_gives_way_to_the_next(class_server: None, monk
         for _ in range(10):
             await asyncio.sleep(0)
         now[0] = coming.PATIENCE + 1
+        with at.room(scope | {"headers": [(b"content-length", b"9000000")]}) as file:
+            assert file is None and len(at._files) == 3  # none is cut for one that has no room all the same
         last = asyncio.create_task(reads(at, wires[3]))
         assert await files[1] == "cut"
         assert await reads(at, asyncio.Queue()) == "refused"  # the two others move, the last has just begun
