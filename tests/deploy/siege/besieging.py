@@ -7,12 +7,12 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.benchmarks.denials import Attacker
 from tests.browser.driver import DEEP_QUERY, wait_for_text
@@ -97,6 +97,21 @@ def token(server: Front) -> str:
     return re.findall(r"_streamlit_xsrf=([^;]+)", said)[0]
 
 
+@contextmanager
+def opened(server: Front, chrome: Browser) -> Iterator[Page]:
+    """Open the page as somebody who knows the password, in a browser of their own."""
+    known = {"username": USER, "password": PASSWORD}
+    person = chrome.new_context(ignore_https_errors=True, http_credentials=known)  # type: ignore[arg-type]
+    try:
+        person.add_init_script(DEEP_QUERY)
+        page = person.new_page()
+        page.goto(server.address)
+        page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
+        yield page
+    finally:
+        person.close()
+
+
 def run(server: Front, chrome: Browser, chosen: str = "") -> Siege:
     """Besiege a server, with a page in Chromium."""
     siege = Siege()
@@ -113,13 +128,7 @@ def run(server: Front, chrome: Browser, chosen: str = "") -> Siege:
     with ExitStack() as stack:
         stack.callback(thread.join)
         stack.callback(lambda: setattr(siege, "over", True))
-        person = stack.enter_context(
-            chrome.new_context(ignore_https_errors=True, http_credentials={"username": USER, "password": PASSWORD})
-        )
-        person.add_init_script(DEEP_QUERY)
-        page = person.new_page()
-        page.goto(server.address)
-        page.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
+        page = stack.enter_context(opened(server, chrome))
         siege.keys["Chromium"] = []
 
         def key() -> None:
@@ -137,13 +146,7 @@ def run(server: Front, chrome: Browser, chosen: str = "") -> Siege:
             key()
             page.wait_for_timeout(1000)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        other = stack.enter_context(
-            chrome.new_context(ignore_https_errors=True, http_credentials={"username": USER, "password": PASSWORD})
-        )
-        other.add_init_script(DEEP_QUERY)
-        own = other.new_page()
-        own.goto(server.address)
-        own.wait_for_selector('[data-role="map"][data-ready="true"]', timeout=90_000)
+        own = stack.enter_context(opened(server, chrome))
         for what, made in files(folder):
             if chosen not in what or outside:
                 continue
