@@ -17,9 +17,9 @@ from app.views.lab import lab
 from app.views.model_card import card
 from app.views.picker import model_header, no_model
 from app.views.remedies import remedies
+from app.views.supposed_sizes import supposed_sizes
 from app.views.training import training
 from app.views.trouble import told
-from app.views.what_if import what_if
 
 ask_nobody()  # also where `streamlit run` has started the server
 
@@ -40,7 +40,7 @@ def frame() -> None:
         first,
         st.Page(lab, title="Lab", icon=":material/science:"),
         st.Page(words, title="In words", icon=":material/menu_book:"),
-        st.Page(what_if, title="Sizes", icon=":material/tune:"),
+        st.Page(supposed_sizes, title="Sizes", icon=":material/tune:", url_path="what_if"),
         st.Page(training, title="Training", icon=":material/show_chart:"),
         st.Page(card, title="About this model", icon=":material/description:"),
     ]

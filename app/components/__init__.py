@@ -13,6 +13,7 @@ from app.components.code import CodeEvent, closed_code, code
 from app.components.copy_code import copy_code
 from app.components.copy_link import copy_link
 from app.components.explanation import CardFeed, CardOperand, CardPicture, ExplainOpen, explanation
+from app.components.explore_panels import LookEvent, Panel, explore_panels
 from app.components.findings import FindingsEvent, findings
 from app.components.first_look import first_look
 from app.components.generate import GenerateEvent, generate
@@ -36,12 +37,11 @@ from app.components.prompt import FollowEvent, Notice, PromptValue, prompt
 from app.components.reconnect import ReconnectEvent, reconnect
 from app.components.runtime import runtime
 from app.components.save import FileKind, FileOffer, SaveEvent, save
-from app.components.screen import LookEvent, Panel, screen
+from app.components.supposed_sizes import Measured, Preset, SizeField, SupposedSizesEvent, supposed_sizes
 from app.components.timeline import Story, Strongest, TimelineEvent, timeline
 from app.components.token_line import TokenLineEvent, token_line
 from app.components.token_marks import TokenMarksEvent, token_marks
 from app.components.training_curves import Opened, training_curves
-from app.components.what_if import Measured, Preset, SizeField, WhatIfEvent, what_if
 
 __all__ = [
     "MOST_CELLS",
@@ -104,11 +104,11 @@ __all__ = [
     "SizeField",
     "Story",
     "Strongest",
+    "SupposedSizesEvent",
     "TableEvent",
     "TimelineEvent",
     "TokenLineEvent",
     "TokenMarksEvent",
-    "WhatIfEvent",
     "address",
     "bars",
     "change_form",
@@ -118,6 +118,7 @@ __all__ = [
     "copy_code",
     "copy_link",
     "explanation",
+    "explore_panels",
     "findings",
     "first_look",
     "generate",
@@ -145,10 +146,9 @@ __all__ = [
     "reconnect",
     "runtime",
     "save",
-    "screen",
+    "supposed_sizes",
     "timeline",
     "token_line",
     "token_marks",
     "training_curves",
-    "what_if",
 ]

@@ -36,7 +36,7 @@ _ARRAY_TYPES: Final = frozenset({"uint8", "int32", "float32"})
 
 
 def deliver(name: str) -> None:
-    """Let `runtime` deliver the scripts and styles in `<name>/`; a panel, which `screen` mounts, needs nothing more."""
+    """Let `runtime` deliver the scripts and styles in `<name>/`; a panel of `explore_panels` needs nothing more."""
     MODULES.add(name)
 
 

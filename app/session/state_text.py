@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.session import changes, what_if
+from app.session import changes, supposed_sizes
 from app.session.location import START, Location
 from app.session.look import CHOICES, USUAL, Look
 
@@ -57,7 +57,7 @@ class State:
     changes: str = ""
     """The changes of the run, as `changes.to_text` writes them; "" for none."""
     sizes: str = ""
-    """The sizes that are supposed on the page Sizes, as `what_if.to_text` writes them; "" for the model's own."""
+    """The sizes that are supposed, as `supposed_sizes.to_text` writes them; "" for the model's own."""
     lab: str = ""
     """The choices on the page Lab, as query parameters; "" for the usual ones."""
 
@@ -186,7 +186,7 @@ def decode(text: str) -> State:
             look = look.choose(name, getattr(found, name))
         changes.of_text(found.changes)
         if found.sizes:
-            what_if.of_text(found.sizes)
+            supposed_sizes.of_text(found.sizes)
     except ValueError as error:
         raise StateError(f"{error}; or take the link as it was given") from None
     return State(

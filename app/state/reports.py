@@ -18,7 +18,7 @@ def last(key: str) -> dict[str, Any] | None:
     return _of_here(_of_panels().get(key) or _dict(st.session_state.get(key)).get("event"))
 
 
-def new_of_screen(panels: Sequence[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def new_of_explore(panels: Sequence[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Yield each panel of the screen and its report that was not handled yet, as `new`; they are read once."""
     reported = _of_panels()
     for panel in panels:
@@ -26,7 +26,7 @@ def new_of_screen(panels: Sequence[str]) -> Iterator[tuple[str, dict[str, Any] |
 
 
 def _of_panels() -> dict[str, Any]:
-    return _dict(st.session_state.get("screen"))
+    return _dict(st.session_state.get("explore_panels"))
 
 
 def _of_here(reported: object) -> dict[str, Any] | None:

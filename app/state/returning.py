@@ -18,7 +18,7 @@ import streamlit as st
 from app.components import AddressNote
 from app.session.actions import MoveInTime, Restore, Write, sentence
 from app.session.state_text import State, StateError, decode, encode
-from app.state import lab, names, opening, person, reports, server, what_if
+from app.state import lab, names, opening, person, reports, server, supposed_sizes
 from app.state.origin import session, session_of
 from app.stores.models import Wanted, one_spelling
 from gptcore import CheckpointError, shipped_models
@@ -70,7 +70,9 @@ def follow(asked: object) -> None:
 def here() -> str:
     """Return what is on the screen as query parameters; without the prompt if that is too long for an address."""
     me, wanted = person.explorer(), person.loaded()
-    state = replace(me.state, upload=wanted.digest, options=wanted.options(), sizes=what_if.text(), lab=lab.text())
+    state = replace(
+        me.state, upload=wanted.digest, options=wanted.options(), sizes=supposed_sizes.text(), lab=lab.text()
+    )
     try:
         return encode(state)
     except StateError:
@@ -156,7 +158,7 @@ def _restore(aim: Aim) -> str:
     me = person.explorer()
     state = replace(aim.state, model=me.source, prompt=aim.state.prompt or me.shown.text)
     plain = replace(state, upload="", options="", sizes="", lab="")
-    what_if.follow(state.sizes)
+    supposed_sizes.follow(state.sizes)
     lab.follow(state.lab)
     trouble = ""
     if plain != me.state:

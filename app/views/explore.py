@@ -47,7 +47,7 @@ def explore() -> None:
 def _live() -> None:
     me = person.explorer()
     me.apply(LookBack())
-    for panel, report in reports.new_of_screen(events.PANELS):
+    for panel, report in reports.new_of_explore(events.PANELS):
         me.ask(events.actions(panel, report, me))
     turn = server.turn(me.work(me.asked), waiting=waiting.tell)
     with person.fetched(me, me.asked), turn:  # nobody else waits while a file is read
@@ -56,8 +56,8 @@ def _live() -> None:
     if not panels:
         st.rerun(scope="app")
     step = "final" if me.step is None else str(me.step)
-    components.screen(
-        key="screen",
+    components.explore_panels(
+        key="explore_panels",
         panels=panels,
         step=step,
         kept=_texts(me),

@@ -8,7 +8,7 @@ from typing import Final
 SENT, TRAINING, DRAWN = "tests/app/test_sent.py", "tests/app/test_sent_training.py", "tests/browser/test_drawn.py"
 STRIPS, ACTIONS = "tests/app/test_strips.py", "tests/app/test_actions.py"
 CARD = "tests/app/test_number_card.py"
-WHAT_IF = "tests/app/test_what_if.py"
+SUPPOSED_SIZES = "tests/app/test_supposed_sizes.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
@@ -1075,49 +1075,49 @@ BUGS: Final = (
         "panels/cost_lines.py",
         "times = L if node.id == FOLDED else 1",
         "times = 1",
-        f"{WHAT_IF}::test_other_sizes_are_those_of_gptcore",
+        f"{SUPPOSED_SIZES}::test_other_sizes_are_those_of_gptcore",
     ),
     Bug(
         "the supposed sizes for those of the model on the screen",
-        "views/what_if.py",
+        "views/supposed_sizes.py",
         '"own": cost_parts.part_costs(me.arch.config, own.run)',
         '"own": cost_parts.part_costs(config, own.run)',
-        f"{WHAT_IF}::test_other_sizes_are_those_of_gptcore",
+        f"{SUPPOSED_SIZES}::test_other_sizes_are_those_of_gptcore",
     ),
     Bug(
         "T and T² exchanged",
         "panels/cost_parts.py",
         "part: (terms[name].square if square else",
         "part: (terms[name].square if not square else",
-        f"{WHAT_IF}::test_shares_are_the_terms_over_the_whole",
+        f"{SUPPOSED_SIZES}::test_shares_are_the_terms_over_the_whole",
     ),
     Bug(
         "impossible sizes that are drawn",
-        "state/what_if.py",
+        "state/supposed_sizes.py",
         "choice, drawn() if problem(choice) else choice",
         "choice, choice",
-        f"{WHAT_IF}::test_more_tokens_than_positions_are_impossible",
+        f"{SUPPOSED_SIZES}::test_more_tokens_than_positions_are_impossible",
     ),
     Bug(
         "the run measured again at each change",
-        "views/what_if.py",
+        "views/supposed_sizes.py",
         'if told.get("measure"):',
         'if told.get("measure") or supposed.measured(me.shown.trace):',
-        f"{WHAT_IF}::test_times_are_measured_once_and_belong_to_their_run",
+        f"{SUPPOSED_SIZES}::test_times_are_measured_once_and_belong_to_their_run",
     ),
     Bug(
         "the map's shares of one block",
-        "components/what_if/lines.js",
+        "components/supposed_sizes/lines.js",
         "(line[name] * line.copies) / (total || 1)",
         "line[name] / (total || 1)",
-        "tests/browser/test_drawn_what_if.py::test_bars_on_the_map_are_shares_of_the_whole_model",
+        "tests/browser/test_drawn_supposed_sizes.py::test_bars_on_the_map_are_shares_of_the_whole_model",
     ),
     Bug(
         "a context that does not follow its block_size",
-        "components/what_if/controls.js",
+        "components/supposed_sizes/controls.js",
         "follows ? { T: changed.block_size } : {}",
         "{}",
-        "tests/browser/test_drawn_what_if.py::test_each_change_tells_all_settings",
+        "tests/browser/test_drawn_supposed_sizes.py::test_each_change_tells_all_settings",
     ),
     # ---- changes of the run ----
     Bug(

@@ -23,17 +23,17 @@ def pages() -> None:
     from app.views.model_card import card
     from app.views.picker import _choose, model_header
     from app.views.remedies import remedies
+    from app.views.supposed_sizes import supposed_sizes
     from app.views.training.curves import curves
     from app.views.training.prompt import prompt
     from app.views.training.start import start
-    from app.views.what_if import what_if
 
     runtime(drop=".st-key-choose button")
     returning.follow(components.reconnect(key="reconnect"))
     if not opening.ready(remedies):
         return
     model_header(typed=True)
-    for page in (explore, words, what_if, card, curves, start, prompt):
+    for page in (explore, words, supposed_sizes, card, curves, start, prompt):
         page()
     for _, part in SECTIONS.values():
         part(person.explorer())

@@ -114,7 +114,7 @@ PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     ),
     "save": ({"file": "tensor.npy"}, {"taken": 3}),
 }
-"""An honest report of each panel of `screen`; a text with @ stands for what the page has."""
+"""An honest report of each panel of `explore_panels`; a text with @ stands for what the page has."""
 
 ALONE: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     "reconnect": ({"about": "another.1", "state": "model=nano-sort&prompt=CBA", "text": "CBA"},),
@@ -127,7 +127,7 @@ WORDS: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "find", "id": PATTERN, "cell": [], "view": "block", "layer": 1, "head": 1, "token": 1},
     {"kind": "cell", "id": PATTERN, "cell": [0, 1, 2, 1], "view": "block", "layer": 1, "head": 1, "token": 1},
 )
-WHAT_IF: Final[tuple[dict[str, Any], ...]] = (
+SUPPOSED_SIZES: Final[tuple[dict[str, Any], ...]] = (
     {
         **{"n_layer": 3, "n_head": 4, "n_embd": 20, "block_size": 13, "vocab_size": 25, "bias": 1, "tie_weights": 1},
         **{"T": 13, "B": 1, "number": 4, "fused": 0, "measure": None},
@@ -203,7 +203,7 @@ def events(honest: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, object]]:
 
 
 def of_live() -> Iterator[Forged]:
-    """Yield forged states of `screen`: a panel's report is forged, or the whole."""
+    """Yield forged states of `explore_panels`: a panel's report is forged, or the whole."""
     for panel, honest in PANELS.items():
         for what, forged in events(honest):
             yield Forged(f"{panel} {what}", _written({panel: forged}))

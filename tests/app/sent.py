@@ -46,7 +46,7 @@ class Sent:
         """The components on the page."""
         return {element.proto.component_name.removeprefix("gptscope_") for element in self.app.get("bidi_component")}
 
-    def data(self, name: str = "screen") -> dict[str, Any]:
+    def data(self, name: str = "explore_panels") -> dict[str, Any]:
         """Return what a component was sent."""
         assert not self.app.exception
         protos = [element.proto for element in self.app.get("bidi_component")]
@@ -140,13 +140,13 @@ class Page(Sent):
 
     # What goes in
 
-    def report(self, name: str, /, *, state: str = "screen", **event: Any) -> None:
+    def report(self, name: str, /, *, state: str = "explore_panels", **event: Any) -> None:
         """As the panel of that name would; the browser repeats what the others last said."""
         self._seq += 1
         self._reported[name] = {**event, "seq": self._seq}
-        if state == "screen":
+        if state == "explore_panels":
             live = {key: value for key, value in self._reported.items() if key != "parity_badge"}
-            self.app.session_state["screen"] = live
+            self.app.session_state["explore_panels"] = live
         else:
             self.app.session_state[state] = {"event": self._reported[name]}
         self.app.run()

@@ -67,16 +67,16 @@ class Stranger:
     async def key(self, text: str) -> None:
         """Type a text, and wait until its numbers come; runs that were asked for before may end meanwhile."""
         self._seq += 1
-        prompt = {"text": text, "seq": self._seq, "rev": self.data["screen"]["panels"]["prompt"]["rev"]}
-        state = WidgetState(id=self.ids["screen"], json_value=json.dumps({"prompt": prompt}))
-        await self.forge(state, fragment=self.fragments["screen"])
+        prompt = {"text": text, "seq": self._seq, "rev": self.data["explore_panels"]["panels"]["prompt"]["rev"]}
+        state = WidgetState(id=self.ids["explore_panels"], json_value=json.dumps({"prompt": prompt}))
+        await self.forge(state, fragment=self.fragments["explore_panels"])
         while self.shown != text:
             await self.run()
 
     @property
     def shown(self) -> str:
         """The prompt whose numbers were sent last."""
-        found: str = self.data["screen"]["panels"]["map"]["text"]
+        found: str = self.data["explore_panels"]["panels"]["map"]["text"]
         return found
 
     async def run(self) -> None:

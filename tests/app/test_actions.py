@@ -505,20 +505,20 @@ def test_the_pixel_of_a_strip_that_is_asked_for(event: object, cell: object) -> 
 
 @pytest.mark.parametrize("live", [None, 5, [], {"map": 5}, {"map": {}}, {"map": {"seq": "1"}}, {"map": {"seq": True}}])
 def test_a_report_without_a_number_is_none(live: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamlit, "session_state", {"screen": live})
+    monkeypatch.setattr(streamlit, "session_state", {"explore_panels": live})
     assert reports.new("map") is None
     assert reports.seq("map") == 0
 
 
 def test_a_report_is_handed_out_once_and_so_is_one_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     append = {"id": 3, "text": "ab", "seq": 7}
-    state: dict[str, Any] = {"screen": {"prediction": {"top_k": 10, "append": append, "seq": 8}}}
+    state: dict[str, Any] = {"explore_panels": {"prediction": {"top_k": 10, "append": append, "seq": 8}}}
     monkeypatch.setattr(streamlit, "session_state", state)
     assert reports.new("prediction") == {"top_k": 10, "append": append, "seq": 8}
     assert reports.new("prediction") is None
-    state["screen"] = {"prediction": {"top_k": 20, "append": append, "seq": 9}}
+    state["explore_panels"] = {"prediction": {"top_k": 20, "append": append, "seq": 9}}
     assert reports.new("prediction") == {"top_k": 20, "seq": 9}  # the slider has moved, and nothing is appended again
-    state["screen"] = {"prediction": {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}}
+    state["explore_panels"] = {"prediction": {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}}
     assert reports.new("prediction") == {"top_k": 20, "append": {**append, "seq": 10}, "seq": 11}
 
 

@@ -239,7 +239,7 @@ def test_the_page_runs_without_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.session_state["explorer"].shown.text == fairytales.info["prompt"]
     components = page.get("bidi_component")
     names = {component.proto.component_name for component in components}
-    expected = ("address", "reconnect", "copy_link", "parity_badge", "runtime", "screen", "training_curves")
+    expected = ("address", "reconnect", "copy_link", "parity_badge", "runtime", "explore_panels", "training_curves")
     assert {f"gptscope_{name}" for name in expected} == names
 
 
@@ -250,7 +250,9 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
     page = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60).run()
 
     def panels() -> dict[str, Any]:
-        (proto,) = (each.proto for each in page.get("bidi_component") if each.proto.component_name == "gptscope_screen")
+        (proto,) = (
+            each.proto for each in page.get("bidi_component") if each.proto.component_name == "gptscope_explore_panels"
+        )
         data: dict[str, Any] = json.loads(proto.mixed.json)
         return {"kept": data["kept"], **data["panels"]}
 
@@ -265,24 +267,24 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
     names = json.dumps([[node.id, node.label, node.layer] for node in arch.nodes])
     whole = {panels()["map"]["pass_key"]: json.dumps(whole_pass(arch))}
     assert kept == {formula: formula_drawn, index: names} | whole  # the map is drawn as strips
-    page.session_state["screen"] = {"look": {"name": "form", "word": "diagram", "seq": 1}}
+    page.session_state["explore_panels"] = {"look": {"name": "form", "word": "diagram", "seq": 1}}
     page.run()
     for _ in range(2):  # a message that is overtaken never arrives: all is sent again
         kept, drawing, formula = sent()
         assert kept == {drawing: to_svg(arch, MODEL, 0), formula: formula_drawn, index: names} | whole
         page.run()
-    page.session_state["screen"] = {"kept": [drawing, formula, index]}
+    page.session_state["explore_panels"] = {"kept": [drawing, formula, index]}
     page.run()
     assert sent()[0] == {}
     for head, more in ((1, 1), (2, 0)):  # the first pick opens the view where patterns are made
-        page.session_state["screen"] = {
+        page.session_state["explore_panels"] = {
             "heads": {"layer": 2, "head": head, "seq": head},
             "kept": [drawing, formula, index, *sent()[0]],
         }
         page.run()
         kept, drawing, formula = sent()
         assert list(kept.values()) == [to_svg(arch, SDPA, 2)] * more
-    page.session_state["screen"] = {"kept": "nonsense"}
+    page.session_state["explore_panels"] = {"kept": "nonsense"}
     page.run()
     assert len(sent()[0]) == 4
 

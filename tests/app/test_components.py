@@ -160,6 +160,7 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "copy_code",
         "copy_link",
         "explanation",
+        "explore_panels",
         "findings",
         "first_look",
         "generate",
@@ -182,12 +183,11 @@ def test_every_component_is_a_folder_with_its_files() -> None:
         "prompt",
         "reconnect",
         "save",
-        "screen",
+        "supposed_sizes",
         "timeline",
         "token_line",
         "token_marks",
         "training_curves",
-        "what_if",
     ]
     for name in MODULES:
         files = {
@@ -265,7 +265,7 @@ def test_styles_take_their_colours_from_the_theme(path: Path) -> None:
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", text)
     shared = [
         COMPONENTS / "shared" / "shared.css",
-        COMPONENTS / "screen" / "screen.css",
+        COMPONENTS / "explore_panels" / "explore_panels.css",
     ]  # the stage hands sizes down
     defined = theme.css() + "".join(each.read_text(encoding="utf-8") for each in shared)
     known = set(re.findall(r"(--gs-[\w-]+):", defined))
@@ -465,7 +465,16 @@ def _page() -> None:
     after = [prediction, lens, buttons, save, strip, prompt]
     panels = [drawn_map, node, card, hint, changes, form, heads, matrix, code, *after]
     whole = {"model": "<svg/>"}
-    ui.screen(key="screen", panels=panels, step="9", kept=whole, width="window", plot="links", state="model=x", heard=7)
+    ui.explore_panels(
+        key="explore_panels",
+        panels=panels,
+        step="9",
+        kept=whole,
+        width="window",
+        plot="links",
+        state="model=x",
+        heard=7,
+    )
     ui.reconnect(key="reconnect")
     ui.copy_link(key="copy_link", refusal="it cannot be shared")
     share: NumberPart = {"name": "total", "value": float("nan"), "kind": "share", "cell": ("idx", (0, 1))}
@@ -581,8 +590,8 @@ def _page() -> None:
     )
     cells: ui.Grid = {"id": "g", "title": "Cells", "rows": ["a"], "cols": ["b", "c"], "values": [[0.5, float("nan")]]}
     ui.grids([cells], key="grids", text="ab", origin="o", label="cells")
-    ui.what_if(
-        key="what_if",
+    ui.supposed_sizes(
+        key="supposed_sizes",
         values={"n_layer": 2},
         drawn="2",
         fields=[{"name": "n_layer", "letter": "L", "label": "n_layer", "low": 1, "high": 9, "stops": [1, 2]}],
@@ -622,16 +631,26 @@ def test_all_components_mount_and_their_data_arrives() -> None:
     at = AppTest.from_function(_page).run(timeout=30)
     assert not at.exception
     found = _payloads(at)
-    alone = {"address", "reconnect", "copy_link", "in_words", "losses", "parity_badge", "plot", "runtime", "screen"}
-    alone |= {"training_curves", "what_if"}
+    alone = {
+        "address",
+        "reconnect",
+        "copy_link",
+        "in_words",
+        "losses",
+        "parity_badge",
+        "plot",
+        "runtime",
+        "explore_panels",
+    }
+    alone |= {"training_curves", "supposed_sizes"}
     alone |= {"bars", "head_ranking", "token_line"}
     alone |= {"copy_code", "findings", "grids", "head_card", "head_table", "lens_table", "head_tooltip", "token_marks"}
     assert set(found) == {f"gptscope_{name}" for name in alone}
     assert {name for name, (kind, _, _) in found.items() if kind == "mixed"} == {
         f"gptscope_{name}"
-        for name in ("training_curves", "screen", "head_card", "lens_table", "head_tooltip", "token_marks")
+        for name in ("training_curves", "explore_panels", "head_card", "lens_table", "head_tooltip", "token_marks")
     }
-    data = found["gptscope_screen"][1]
+    data = found["gptscope_explore_panels"][1]
     arrays = {"matrix.values", "heads.pixels", "map.pixels", "map.logits", "map.weights", "explanation.numbers"}
     assert set(data) == {"panels", "step", "kept", "width", "plot", "origin", "state", "heard", *arrays}
     assert [data[name] for name in ("width", "plot", "state", "heard")] == ["window", "links", "model=x", 7]

@@ -110,13 +110,13 @@ def test_no_message_breaks_the_page_or_reaches_another(address: str) -> None:
 
 
 def _states(page: Stranger) -> list[WidgetState]:
-    """Return states of all kinds for `screen`, and of widgets that are not there."""
-    found = [state for _, state in forged.of_other_kinds(page.ids["screen"])][::2]
+    """Return states of all kinds for `explore_panels`, and of widgets that are not there."""
+    found = [state for _, state in forged.of_other_kinds(page.ids["explore_panels"])][::2]
     found += [state for _, state in forged.of_other_kinds("$$ID-0000-nobody")][::5]
     found += [WidgetState(id="", string_value="x"), WidgetState(id="x" * 10_000, int_value=1)]
     found += [state for _, state in forged.of_other_kinds(page.widgets["button choose"])][::5]
     too_long = '{"prompt": {"text": "' + "x" * 1_500_000 + '", "rev": 0, "seq": 9}}'
-    return [*found, WidgetState(id=page.ids["screen"], json_value=too_long)]
+    return [*found, WidgetState(id=page.ids["explore_panels"], json_value=too_long)]
 
 
 async def _forge_states(url: str) -> None:
@@ -124,13 +124,17 @@ async def _forge_states(url: str) -> None:
         await other.open()
         await me.open()
         for count, state in enumerate(_states(me)):
-            await me.forge(state, fragment=me.fragments["screen"] if state.id == me.ids["screen"] else "")
+            await me.forge(
+                state, fragment=me.fragments["explore_panels"] if state.id == me.ids["explore_panels"] else ""
+            )
             if count % 5 == 0:
                 await _sound(me, count)
                 await _sound(other, count + 1)
         message = _message(clear_cache=True)  # and then a run of the part of the page that changes with each key
         await me.send(message)
-        await me.forge(WidgetState(id=me.ids["screen"], json_value="{}"), fragment=me.fragments["screen"])
+        await me.forge(
+            WidgetState(id=me.ids["explore_panels"], json_value="{}"), fragment=me.fragments["explore_panels"]
+        )
         await me.open()
         await _sound(me, 2)
         assert me.errors == other.errors == []

@@ -27,7 +27,7 @@ from app.training import jobs
 from tests.app import forged
 from tests.browser.driver import ROOT
 
-EACH = {"screen": 97, "in_words": 41, "what_if": 41, "head_card": 41}
+EACH = {"explore_panels": 97, "in_words": 41, "supposed_sizes": 41, "head_card": 41}
 """The usual run takes each so manieth state: a prime, so that it meets other values in each field."""
 OTHERS = 19
 
@@ -44,16 +44,16 @@ def _words() -> None:
         words()
 
 
-def _what_if() -> None:
+def _supposed_sizes() -> None:
     from app import components
     from app.guard import gate
     from app.state import opening
-    from app.views.what_if import what_if
+    from app.views.supposed_sizes import supposed_sizes
 
     gate.stand()
     components.runtime()
     if opening.ready():
-        what_if()
+        supposed_sizes()
 
 
 def _training() -> None:
@@ -171,14 +171,14 @@ def quiet(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 COMPONENTS: dict[str, tuple[Callable[[], None] | None, Callable[[], Iterator[forged.Forged]]]] = {
-    "screen": (None, forged.of_live),
+    "explore_panels": (None, forged.of_live),
     "reconnect": (None, lambda: forged.of_alone(forged.ALONE["reconnect"])),
     "address": (None, lambda: forged.of_alone(forged.ALONE["address"])),
     "parity_badge": (None, lambda: forged.of_alone(forged.ALONE["parity_badge"])),
     "in_words": (_words, lambda: forged.of_alone(forged.WORDS)),
     "head_card": (_lab, lambda: forged.of_alone(forged.CARD)),
     "head_ranking": (_lab, lambda: forged.of_alone(forged.LIST)),
-    "what_if": (_what_if, lambda: forged.of_alone(forged.WHAT_IF)),
+    "supposed_sizes": (_supposed_sizes, lambda: forged.of_alone(forged.SUPPOSED_SIZES)),
 }
 PAGES: dict[str, tuple[Callable[[], None] | None, str]] = {
     "Explore": (None, ""),
@@ -194,10 +194,10 @@ def component_attack(name: str, every: int) -> tuple[int, list[str]]:
     script, cases = COMPONENTS[name]
     target = Target(script)
     found = target.attack(target.states(name, islice(cases(), 0, None, every)))
-    if name == "screen":  # the page still answers a key
+    if name == "explore_panels":  # the page still answers a key
         rev = target.app.session_state["explorer"].rev
         state = {"prompt": {"text": "bad", "seq": 10**6, "rev": rev}}
-        target.send(WidgetState(id=target.components()["screen"], json_value=json.dumps(state)))
+        target.send(WidgetState(id=target.components()["explore_panels"], json_value=json.dumps(state)))
         assert target.app.session_state["explorer"].shown.text == "bad"
     return found
 
@@ -252,7 +252,7 @@ def test_no_reports_at_random_break_the_page() -> None:
     @settings(max_examples=40, deadline=None)
     @given(st.dictionaries(st.sampled_from(sorted(forged.PANELS)), PANEL | JSON, max_size=4))
     def attack(reports: dict[str, Any]) -> None:
-        state = WidgetState(id=target.components()["screen"], json_value=json.dumps(reports))
+        state = WidgetState(id=target.components()["explore_panels"], json_value=json.dumps(reports))
         assert target.attack(iter([("at random", state)])) == (1, [])
 
     attack()

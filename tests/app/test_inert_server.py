@@ -100,7 +100,7 @@ def test_no_page_of_a_shared_server_sends_a_path(
     if damage in ("snapshot", "index"):
         for step in (40, 0):
             live = {"timeline": {"seq": step + 1, "source": "run of 5b", "step": step, "kind": "induction"}}
-            at.session_state["screen"] = live
+            at.session_state["explore_panels"] = live
             sent += everything(at.run())
         assert damage == "index" or "was changed since it was written" in sent
     assert not at.exception

@@ -89,7 +89,7 @@ def test_a_bad_link_leads_to_the_first_model_with_a_sentence(
 
 def test_a_link_is_followed_once(app: AppTest) -> None:
     linked(app, ELSEWHERE)
-    app.session_state["screen"] = {"prompt": {"text": "To be, or", "rev": explorer(app).rev, "seq": 7}}
+    app.session_state["explore_panels"] = {"prompt": {"text": "To be, or", "rev": explorer(app).rev, "seq": 7}}
     app.run()
     app.run()
     assert explorer(app).shown.text == "To be, or"
@@ -162,7 +162,7 @@ def test_options_of_a_stranger_are_refused(told: str) -> None:
 
 
 def reported(app: AppTest, **events: Any) -> Explorer:
-    app.session_state["screen"] = events
+    app.session_state["explore_panels"] = events
     app.run()
     return explorer(app)
 
@@ -195,7 +195,7 @@ def test_a_page_of_another_session_is_brought_back(app: AppTest) -> None:
 def test_a_page_that_asks_again_does_not_lose_what_was_typed_since(app: AppTest) -> None:
     app.run()
     me = asked(app, "another.1", "To be, o")
-    app.session_state["screen"] = {"prompt": {"text": "To be, or", "rev": me.rev, "seq": 11}}
+    app.session_state["explore_panels"] = {"prompt": {"text": "To be, or", "rev": me.rev, "seq": 11}}
     me = asked(app, "another.1", "To be, o", seq=10)  # sent before the first answer came
     assert (me.typed, me.shown.text) == ("To be, or", "To be, or")
 

@@ -90,7 +90,7 @@ def test_the_losses_are_of_the_weights_on_the_screen(trained: Path, monkeypatch:
     assert_losses(at, MODEL, LONG)
     for seq, step in enumerate((40, None, 300), 1):
         event = {"source": str(trained.resolve()), "step": step, "kind": "", "seq": seq}
-        at.session_state["screen"] = {"timeline": event}
+        at.session_state["explore_panels"] = {"timeline": event}
         at.run()
         assert not at.exception
         assert_losses(at, MODEL if step is None else model_at(step), LONG)

@@ -66,7 +66,7 @@ def test_a_key_sends_no_source_that_the_page_has(page: Page) -> None:
         sent = opened(page, tab)
         keys = [sent["listing_key"], sent["lines_key"]]
         assert set(keys) <= page.data()["kept"].keys()
-        page.app.session_state["screen"] = {**page.app.session_state["screen"], "kept": keys}
+        page.app.session_state["explore_panels"] = {**page.app.session_state["explore_panels"], "kept": keys}
         page.app.run()
         assert not set(keys) & page.data()["kept"].keys()
         assert len(json.dumps(page.code())) < 2000

@@ -437,10 +437,10 @@ class Page:
         """As the timeline would."""
         self.seq += 1
         event = {"source": source or self.source, "step": step, "kind": kind, "seq": self.seq}
-        self.app.session_state["screen"] = {"timeline": event}
+        self.app.session_state["explore_panels"] = {"timeline": event}
         self.app.run()
 
-    def data(self, name: str = "screen") -> dict[str, Any]:
+    def data(self, name: str = "explore_panels") -> dict[str, Any]:
         """Return the data that a component gets."""
         assert not self.app.exception
         proto = next(
@@ -521,7 +521,7 @@ def test_a_prompt_that_was_refused_and_corrected_does_not_come_back(
 
     def type_(text: str, seq: int) -> None:
         value = {"text": text, "rev": page.panel("prompt")["rev"], "seq": seq}
-        page.app.session_state["screen"] = {"prompt": value}
+        page.app.session_state["explore_panels"] = {"prompt": value}
         page.app.run()
 
     def shown() -> str:

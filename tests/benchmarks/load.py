@@ -79,7 +79,7 @@ class Session:
 
     def _component(self, component: Any, fragment: str) -> None:
         data = json.loads(component.mixed.json if component.HasField("mixed") else component.json)
-        if component.component_name == "gptscope_screen":
+        if component.component_name == "gptscope_explore_panels":
             self.live, self.fragment = component.id, fragment
             self.rev = data["panels"]["prompt"]["rev"]
             self.kept |= set(data["kept"])

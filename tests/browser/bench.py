@@ -23,7 +23,7 @@ PLACE = "http://bench.test/"
 LOOK = """<!doctype html><meta charset="utf-8"><style>:root {
   --st-text-color: #31333f; --st-background-color: #ffffff; --st-font: sans-serif; --st-code-font: monospace;
 }</style><style>@page.css</style><body data-testid="stMainBlockContainer"></body>"""
-ORDER = ("training_curves", "parity_badge", "losses", "what_if", "in_words", "screen")
+ORDER = ("training_curves", "parity_badge", "losses", "supposed_sizes", "in_words", "explore_panels")
 """Components that are drawn: first those that bring what others show."""
 
 

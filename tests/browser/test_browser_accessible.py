@@ -104,7 +104,7 @@ def test_axe_finds_nothing_serious_light_or_dark(launched: BrowserContext, fairy
             question.click()
         assert findings_by_turns(page, both) == [], view
     page.get_by_role("link", name="Sizes").click()
-    page.locator('[data-panel="what_if"]').wait_for()
+    page.locator('[data-panel="supposed_sizes"]').wait_for()
     page.wait_for_timeout(600)
     assert findings_by_turns(page, both) == [], "Sizes"
     page.locator('input[data-number="n_head"]').fill("5")

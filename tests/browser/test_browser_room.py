@@ -107,9 +107,9 @@ def test_the_prompt_and_the_list_of_heads_are_whole_on_a_projector(
     page.close()
 
 
-def test_every_card_of_what_if_has_its_border_in_a_narrow_window(launched: BrowserContext, address: str) -> None:
+def test_every_card_of_supposed_sizes_has_its_border_in_a_narrow_window(launched: BrowserContext, address: str) -> None:
     page = opened(launched, f"{address}/what_if", NARROW)
-    cards = page.locator('[data-panel="what_if"] .card')
+    cards = page.locator('[data-panel="supposed_sizes"] .card')
     cards.first.wait_for()
     assert cards.count() > 5
     for card in cards.all():

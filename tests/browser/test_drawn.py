@@ -63,11 +63,11 @@ def test_a_box_that_was_taken_away_gives_its_text_to_the_next(screen: Screen, si
     box, typed = screen.tab.locator("[data-role=prompt]"), f"{LONG}a"
     box.fill(typed)
     assert screen.reported("prompt")["text"] == typed
-    screen.tab.evaluate("takeAway('screen')")
+    screen.tab.evaluate("takeAway('explore_panels')")
     screen.forget()
-    data = screen.page.data("screen")
+    data = screen.page.data("explore_panels")
     data["panels"]["prompt"]["rev"] += since  # texts that the server has had from elsewhere
-    screen.draw("screen", data)
+    screen.draw("explore_panels", data)
     assert box.input_value() == (typed if kept else LONG)
     if kept:
         assert screen.reported("prompt")["text"] == typed
@@ -79,8 +79,8 @@ def test_a_box_that_the_page_has_moved_is_typed_into_all_the_same(screen: Screen
     box.focus()
     screen.tab.keyboard.press("End")
     if anew:
-        screen.tab.evaluate("takeAway('screen')")
-        screen.draw("screen", screen.page.data("screen"))
+        screen.tab.evaluate("takeAway('explore_panels')")
+        screen.draw("explore_panels", screen.page.data("explore_panels"))
     else:
         box.evaluate("(box) => { const place = box.parentElement; box.remove(); place.prepend(box); }")
     if not anew:  # a new one asks for the keyboard by itself
@@ -105,11 +105,11 @@ def test_a_box_that_somebody_has_left_takes_no_key(screen: Screen, way: str) -> 
 def test_a_box_whose_text_was_read_leaves_none_behind(screen: Screen) -> None:
     box = screen.tab.locator("[data-role=prompt]")
     box.fill("ab")
-    data = screen.page.data("screen")
+    data = screen.page.data("explore_panels")
     data["panels"]["prompt"] |= {"text": "ab", "ack": screen.reported("prompt")["seq"]}
-    screen.draw("screen", data)
-    screen.tab.evaluate("takeAway('screen')")
-    screen.draw("screen", screen.page.data("screen"))  # it was changed on another page
+    screen.draw("explore_panels", data)
+    screen.tab.evaluate("takeAway('explore_panels')")
+    screen.draw("explore_panels", screen.page.data("explore_panels"))  # it was changed on another page
     assert box.input_value() == LONG
 
 
@@ -901,7 +901,7 @@ def test_the_slider_tells_the_temperature(screen: Screen) -> None:
     screen.tab.locator(f"{screen.panel('prediction')} select").select_option("20")
     assert screen.reported("prediction")["top_k"] == 20
     screen.page.set_sampling(1.0, 20)  # the answer: only then the next one is sent
-    screen.draw("screen", acknowledged(screen, "prediction"))
+    screen.draw("explore_panels", acknowledged(screen, "prediction"))
     screen.forget()
     screen.tab.locator(f"{screen.panel('prediction')} input[type=range]").press("ArrowLeft")
     event = screen.reported("prediction")
@@ -932,7 +932,7 @@ def test_each_stop_of_the_slider_is_its_step(screen: Screen) -> None:
         event = screen.reported("timeline")
         assert (event["step"], event["source"]) == (step, screen.page.source)
         assert slider.get_attribute("aria-valuetext") == ("final model" if step is None else f"step {step}")
-        screen.draw("screen", acknowledged(screen, "timeline"))
+        screen.draw("explore_panels", acknowledged(screen, "timeline"))
 
 
 def test_the_strip_shows_where_the_page_is(launched: BrowserContext, page: Page, trained: Path) -> None:
@@ -1328,7 +1328,7 @@ def test_the_badge_hides_what_was_measured_on_another_prompt(launched: BrowserCo
         assert label in badge.inner_text()
         assert badge.get_attribute("data-kind") == "good"
         page.type(LONG + "a")
-        screen.draw("screen", page.data())
+        screen.draw("explore_panels", page.data())
         assert badge.inner_text().strip() == "parity …"
         assert badge.get_attribute("data-kind") == "none"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("change_form")
 
@@ -24,7 +24,7 @@ class ChangePart(TypedDict):
 
 
 class ChangeFormEvent(TypedDict):
-    """The state of `screen` after a click on "change it", or on the cross that closes the form; act once per `seq`."""
+    """The state of `explore_panels` after a click on "change it", or on the form's cross; act once per `seq`."""
 
     kind: Literal["add", "close"]
     seq: int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("changes")
 
@@ -30,7 +30,7 @@ class ListedChange(TypedDict):
 
 
 class ChangesEvent(TypedDict):
-    """The state of `screen` after a click or a move of a slider; send `seq` back as `ack`."""
+    """The state of `explore_panels` after a click or a move of a slider; send `seq` back as `ack`."""
 
     kind: Literal["toggle", "remove", "scale", "clear", "mute", "keep", "undo", "redo", "forget", "read-gone", "read"]
     key: NotRequired[str]

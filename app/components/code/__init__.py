@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver, length
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("code")
 
 
 class CodeEvent(TypedDict):
-    """The state of `screen` after a click on a line, or when typing pauses; act once per `seq`."""
+    """The state of `explore_panels` after a click on a line, or when typing pauses; act once per `seq`."""
 
     kind: Literal["find", "measure"]
     """Go to the tensor `id`, or compute what waits of the prompt `text`."""
@@ -44,13 +44,13 @@ def code(
 ) -> Panel:
     """Return the source as a panel; a click on a line that makes a tensor becomes a `CodeEvent`.
 
-    A choice of a tab becomes a `LookEvent` of `screen`: "code", and the tab's word.
+    A choice of a tab becomes a `LookEvent` of `explore_panels`: "code", and the tab's word.
 
     Args:
         text: the prompt.
         tab: the tab that is open (code/tabs.js).
-        listing_key: name of the source, JSON that `screen` keeps (panels/code_lines.py).
-        lines_key: name of the list of the lines that make tensors, JSON that `screen` keeps (panels/code_lines.py).
+        listing_key: name of the source, JSON that `explore_panels` keeps (panels/code_lines.py).
+        lines_key: name of the list of lines that make tensors, JSON that `explore_panels` keeps (panels/code_lines.py).
         T: number of tokens of this run.
         first: first highlighted line, from 1, among all that are shown; 0 for none.
         last: last highlighted line.
@@ -59,7 +59,7 @@ def code(
         label: readable name of the tensor.
         summary: a sentence on it.
         formula: LaTeX, for screen readers.
-        formula_key: name of the formula's picture, an SVG that `screen` keeps.
+        formula_key: name of the formula's picture, an SVG that `explore_panels` keeps.
         layer: the block that the lines are told of.
         facts: what is told of lines in this run, by the names that the list of lines has.
         waits: True if a part of it is still to be computed, when typing pauses.

@@ -8,7 +8,7 @@ _BUTTON = register("copy_link")
 
 
 def copy_link(*, key: str, refusal: str = "") -> None:
-    """Mount the button; it follows the state that `address` and `screen` are sent.
+    """Mount the button; it follows the state that `address` and `explore_panels` are sent.
 
     Args:
         key: key of the component.

@@ -8,13 +8,13 @@ from typing import Any, NotRequired, TypedDict
 from numpy.typing import NDArray
 
 from app.components._assets import deliver, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("explanation")
 
 
 class ExplainOpen(TypedDict):
-    """The state of `screen`, under "explain", after a click in the card. Act once per `seq`.
+    """The state of `explore_panels`, under "explain", after a click in the card. Act once per `seq`.
 
     `formula` is the name of an equation that is to be drawn, as the page does not have its picture; `open` is a tensor
     or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in `trail` of a number
@@ -106,7 +106,7 @@ def explanation(
         recomputed: the number from its operands alone; None for a trained number.
         difference: how far these two are apart.
         formula: LaTeX with the numbers in it, for screen readers; "" for a trained number.
-        formula_key: name of the formula's picture, an SVG that `screen` keeps.
+        formula_key: name of the formula's picture, an SVG that `explore_panels` keeps.
         operands: the slices that it is made from; of a trained number the nodes that use it.
         picture: what is drawn.
         numbers: the numbers of the strips, one strip after the other, float32; where there are none, the points x, y,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("first_look")
 

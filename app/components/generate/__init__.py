@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("generate")
 
 
 class GenerateEvent(TypedDict):
-    """The state of `screen` after an action; act once per `seq`, and send it back as `ack`.
+    """The state of `explore_panels` after an action; act once per `seq`, and send it back as `ack`.
 
     draw: draw one token behind `text`; the browser asks for the next one when this one is painted. undo: take the last
     change back. set: how tokens are drawn.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from app.components._assets import check_payload, numbers, register
 from app.components.change_form import ChangeFormEvent
 from app.components.changes import ChangesEvent
+from app.components.explore_panels import Panel
 from app.components.head_ranking import SaidToken
 from app.components.heads import MAX_SIZE
-from app.components.screen import Panel
 
 _CARD = register("head_card")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components._assets import deliver, length
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("heads")
 
@@ -23,7 +23,7 @@ FULL, UNKNOWN = 254, 255
 
 
 class HeadEvent(TypedDict):
-    """The state of `screen` after a click, or with `off` after Delete, to switch the head off; act once per `seq`."""
+    """The state of `explore_panels` after a click, or with `off` after Delete, to switch it off; act once per `seq`."""
 
     layer: int
     head: int

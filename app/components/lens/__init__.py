@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.components._assets import deliver, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("lens")
 
@@ -32,9 +32,9 @@ class LensRow(TypedDict):
 
 
 class LensEvent(TypedDict):
-    """The state of `screen` after a click on a cell, or while the lens of a large model is wanted; act once per `seq`.
+    """The state of `explore_panels` after a click on a cell, or while a large model's lens is wanted.
 
-    select: inspect the residual stream `id`. read: compute the lens of this prompt at this position.
+    select: inspect the residual stream `id`. read: compute the lens of this prompt here. Act once per `seq`.
     """
 
     kind: str

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components._assets import deliver, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("map")
 
@@ -87,7 +87,7 @@ class Adds(TypedDict):
 
 
 class MapEvent(TypedDict):
-    """The state of `screen` after an action; act once per `seq`.
+    """The state of `explore_panels` after an action; act once per `seq`.
 
     select: inspect node `id`. open: show the inside of node `id`, for a block that of block `layer`.
     up: show the view of breadcrumb `id`. layer: show block `layer`. find: inspect node `id` in the view that
@@ -158,7 +158,7 @@ def map_panel(
 
     Args:
         text: the prompt of the live shapes.
-        svg_key: name of the drawing, an SVG that `screen` keeps. In it each node is
+        svg_key: name of the drawing, an SVG that `explore_panels` keeps. In it each node is
             `<g data-node="<id>" class="node concept-<name> …">` with a shape of class `box` and texts of the classes
             `title`, `axes` and `shape`, the last a placeholder for the live shape. Further classes: `container` (has
             an inside), `stack` (represents all blocks), `port` (belongs to the view around this one), `add`. Edges
@@ -171,8 +171,8 @@ def map_panel(
         n_layer: number of blocks in the picker, which is hidden for one block.
         makes: id of the tensor that the inspected node hands on: of a container, what is made inside.
         form: "tensors" for the strips, "diagram" for the drawing; only one of them is sent with its numbers.
-        index_key: name of the list of all nodes for the search, JSON that `screen` keeps: [id, label, layer] each.
-        pass_key: name of the list of the nodes of one pass, JSON that `screen` keeps: [id, sentence] each.
+        index_key: name of the list of nodes for the search, JSON that `explore_panels` keeps: [id, label, layer] each.
+        pass_key: name of the list of the nodes of one pass, JSON that `explore_panels` keeps: [id, sentence] each.
         letters: what each axis is, and its number here.
         lines: the strips from top to bottom.
         pictures: the pictures of the diagram's nodes.

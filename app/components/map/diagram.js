@@ -1,4 +1,4 @@
-// The map as a diagram: a Graphviz drawing made navigable. `screen` keeps the drawings; live shapes, the selection and the
+// The map as a diagram: a Graphviz drawing made navigable. `explore_panels` keeps the drawings; live shapes, the selection and the
 // path come here with each keystroke.
 
 import { el, parsed, svg } from "../shared/dom.js";

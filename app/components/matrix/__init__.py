@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.components._assets import check_payload, length, number, register
+from app.components.explore_panels import Panel
 from app.components.matrix.heatmap import Heatmap, Scale, heatmap
-from app.components.screen import Panel
 
 __all__ = ["Cell", "Heatmap", "MatrixEvent", "Scale", "heatmap", "matrix", "matrix_alone"]
 
@@ -37,7 +37,7 @@ class Largest(TypedDict):
 
 
 class ExplainEvent(TypedDict):
-    """The state of `screen`, under "explain", after a click on a cell of the matrix `name`; without a cell none is."""
+    """The state of `explore_panels`, under "explain", after a click on a cell of matrix `name`; or on none."""
 
     name: str
     row: int | None
@@ -50,7 +50,7 @@ class ExplainEvent(TypedDict):
 
 
 class MatrixEvent(TypedDict):
-    """The state of `screen`, and under "event" that of `matrix_alone`.
+    """The state of `explore_panels`, and under "event" that of `matrix_alone`.
 
     It is not an action but a state, so that a repeated message does no harm.
 
@@ -212,5 +212,5 @@ def matrix(
 
 
 def matrix_alone(panel: Panel, *, key: str) -> None:
-    """Mount a heatmap by itself, on a page whose panels do not go by `screen`."""
+    """Mount a heatmap by itself, on a page whose panels do not go by `explore_panels`."""
     _ALONE(key=key, data=check_payload(panel.data))

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("node")
 
 
 class NodeEvent(TypedDict):
-    """The state of `screen` after a choice of the parameter `weight` of node `id`, or of its output; or after a click
-    that switches it off and on, or takes another `tool`; or after Ctrl+Z.
+    """The state of `explore_panels` after a choice of the parameter `weight` of node `id`, or of its output.
 
-    Act once per `seq`.
+    Or after a click that switches it off and on, or takes another `tool`; or after Ctrl+Z. Act once per `seq`.
     """
 
     kind: Literal["weight", "off", "tool", "undo", "redo"]
@@ -53,7 +52,7 @@ def node(
         axes: axes of the tensor on the screen, such as ("B", "H", "T", "T").
         summary: a sentence about the node.
         formula: LaTeX, for screen readers.
-        formula_key: name of the formula's picture, an SVG that `screen` keeps.
+        formula_key: name of the formula's picture, an SVG that `explore_panels` keeps.
         layer: the node's block, for the names of heads.
         head: the head on the screen.
         n_head: number of heads of the tensor; 0 for none.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.components._assets import deliver, length, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("prediction")
 
@@ -32,7 +32,7 @@ class Append(TypedDict):
 
 
 class PredictionEvent(TypedDict):
-    """The state of `screen` after the first action of the user; send `seq` back as `ack`.
+    """The state of `explore_panels` after the first action of the user; send `seq` back as `ack`.
 
     Each message carries everything, so `append` stays there after it was done: compare its own `seq`.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from app.components._assets import deliver, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("prompt")
 
@@ -15,7 +15,7 @@ MAX_CHIPS = 4096
 
 
 class PromptValue(TypedDict):
-    """The state of `screen` after the user has typed; send `seq` back as `ack`."""
+    """The state of `explore_panels` after the user has typed; send `seq` back as `ack`."""
 
     text: str
     seq: int
@@ -23,7 +23,7 @@ class PromptValue(TypedDict):
 
 
 class FollowEvent(TypedDict):
-    """The state of `screen`, under "follow", after a token was locked in any panel; act once per `seq`."""
+    """The state of `explore_panels`, under "follow", after a token was locked in any panel; act once per `seq`."""
 
     token: int | None
     text: str

@@ -13,7 +13,7 @@ class ReconnectEvent(TypedDict):
     """The page's wish to be brought back, with all that a server needs that has never seen it."""
 
     about: str
-    """The session and the model of the numbers on the page (`screen`)."""
+    """The session and the model of the numbers on the page (`explore_panels`)."""
     state: str
     """The state text of those numbers, as the server sent it last."""
     text: str | None

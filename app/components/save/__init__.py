@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.components._assets import deliver
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("save")
 
@@ -29,7 +29,7 @@ class FileOffer(TypedDict):
 
 
 class SaveEvent(TypedDict, total=False):
-    """The state of `screen`, under "save": a request for a file, or the number of the one that the browser has now."""
+    """The state of `explore_panels`, under "save": a request for a file, or the number of the one that the page has."""
 
     file: str
     taken: int

@@ -1,4 +1,4 @@
-// The tokens of the prompt, as every panel of the page can look them up: `screen` hands each panel the prompt's part.
+// The tokens of the prompt, as every panel of the page can look them up: `explore_panels` hands each panel the prompt's part.
 
 import { visible } from "./text.js";
 

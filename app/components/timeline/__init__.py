@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from app.components._assets import deliver, number
-from app.components.screen import Panel
+from app.components.explore_panels import Panel
 
 deliver("timeline")
 
@@ -23,7 +23,7 @@ class PickedHead(TypedDict):
 
 
 class TimelineEvent(TypedDict):
-    """The state of `screen` after the first action of the user; send `seq` back as `ack`.
+    """The state of `explore_panels` after the first action of the user; send `seq` back as `ack`.
 
     Each message carries everything. While `growing`, one comes every other second without any action.
     """

@@ -78,14 +78,18 @@ def frame_attack(what: str, frame: bytes | str) -> Attack:
 def state_attacks() -> Iterator[Attack]:
     """Yield forged states of the page's main component, and of other kinds than it has."""
     for case in list(forged.of_live())[::STATES]:
-        yield state_attack(case.what, lambda me, case=case: WidgetState(id=me.ids["screen"], json_value=case.json))  # type: ignore[misc]
+
+        def forge(me: Stranger, json: str = case.json) -> WidgetState:
+            return WidgetState(id=me.ids["explore_panels"], json_value=json)
+
+        yield state_attack(case.what, forge)
     kinds = list(forged.of_other_kinds(""))[::11]
     for what, state in kinds:
 
         def other(me: Stranger, state: WidgetState = state) -> WidgetState:
             made = WidgetState()
             made.CopyFrom(state)
-            made.id = me.ids["screen"]
+            made.id = me.ids["explore_panels"]
             return made
 
         yield state_attack(what, other)
@@ -96,7 +100,7 @@ def state_attack(what: str, make: Callable[[Stranger], WidgetState]) -> Attack:
 
     async def act(place: Place) -> str:
         async with place.stranger() as me:
-            await me.forge(make(me), fragment=me.fragments["screen"])
+            await me.forge(make(me), fragment=me.fragments["explore_panels"])
             await asyncio.wait_for(me.key("To be"), PATIENCE)
             assert me.errors == []
         return "the page lives"

@@ -41,13 +41,13 @@ async def keys_in_a_hurry(place: Place) -> str:
 
     async def one() -> None:
         async with place.stranger() as me:
-            rev = me.data["screen"]["panels"]["prompt"]["rev"]
+            rev = me.data["explore_panels"]["panels"]["prompt"]["rev"]
             for seq in range(1, 81):
                 prompt = {"text": "once upon a time " * 6 + "a" * (seq % 40), "seq": seq, "rev": rev}
                 message = BackMsg()
-                state = WidgetState(id=me.ids["screen"], json_value=json.dumps({"prompt": prompt}))
+                state = WidgetState(id=me.ids["explore_panels"], json_value=json.dumps({"prompt": prompt}))
                 message.rerun_script.widget_states.widgets.append(state)
-                message.rerun_script.fragment_id = me.fragments["screen"]
+                message.rerun_script.fragment_id = me.fragments["explore_panels"]
                 await me.send(message)
             await asyncio.sleep(3)
 

@@ -12,9 +12,9 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 from playwright.sync_api import BrowserContext
 from streamlit.testing.v1 import AppTest
 
-from app.session.what_if import stops
+from app.session.supposed_sizes import stops
 from gptcore.graph.costs import parts, total
-from tests.app.test_what_if import CHOICE, ODD, RUN, Page, _page
+from tests.app.test_supposed_sizes import CHOICE, ODD, RUN, Page, _page
 from tests.browser.bench import Bench, bench
 from tests.browser.driver import chromium
 
@@ -32,7 +32,7 @@ def drawn(launched: BrowserContext, untrained: Path, monkeypatch: pytest.MonkeyP
 
 def test_bars_on_the_map_are_shares_of_the_whole_model(drawn: Bench[Page]) -> None:
     whole = total(parts(ODD, RUN).values())
-    for line in drawn.page.data("what_if")["lines"]:
+    for line in drawn.page.data("supposed_sizes")["lines"]:
         for name in ("params", "flops", "activations", "cache"):
             selector = f'.map tr[data-node="{line["id"]}"] [data-cost="{name}"]'
             (told,) = drawn.all(selector, "(cell) => cell.style.getPropertyValue('--share')")
@@ -60,13 +60,13 @@ def test_each_change_tells_all_settings(drawn: Bench[Page]) -> None:
     slider.focus()
     drawn.tab.keyboard.press("ArrowRight")
     told = drawn.reported("event")
-    assert told["origin"] == drawn.page.data("what_if")["origin"] and told["measure"] is None
+    assert told["origin"] == drawn.page.data("supposed_sizes")["origin"] and told["measure"] is None
     assert {name: told[name] for name in full} == {**full, "block_size": 32, "T": 32}  # a full context stays one
     drawn.forget()
     drawn.tab.keyboard.press("ArrowRight")
     drawn.tab.wait_for_timeout(100)
     assert drawn.tab.evaluate("() => reports.length") == 0  # one request in flight; the newest waits
-    drawn.page.app.session_state["what_if"] = {"event": told}
+    drawn.page.app.session_state["supposed_sizes"] = {"event": told}
     drawn.page.app.run()
     drawn.show()
     assert drawn.reported("event")["block_size"] == 64

@@ -69,6 +69,6 @@ export default function (component) {
   drawCurves(view);
   drawMeasured(view);
   root.dataset.drawn = data.drawn;
-  painted(view, "what_if");
+  painted(view, "supposed_sizes");
   return cleanup(component);
 }

@@ -6,7 +6,7 @@ from typing import cast
 
 import streamlit as st
 
-from app.session.what_if import Choice, of_text, problem, to_text
+from app.session.supposed_sizes import Choice, of_text, problem, to_text
 from app.state import person
 from gptcore import Trace
 from gptcore.analysis.part_times import PartTimes

@@ -6,7 +6,7 @@ import { percent } from "../shared/numbers.js";
 import { visible } from "../shared/text.js";
 
 const NAMES = { map: "Map", stage: "Tensor", after: "Next" };
-const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in screen.css
+const NARROW = matchMedia("(max-width: 1000px), (max-height: 560px)"); // as in explore_panels.css
 const LIKELIEST = 3; // tokens on their tab
 
 /** Returns the tabs of a stage. */

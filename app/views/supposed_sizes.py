@@ -12,16 +12,16 @@ from app import components
 from app.panels import cost_lines, cost_parts, cost_words
 from app.session import costs
 from app.session.explorer import Explorer
-from app.session.what_if import BOUNDS, Choice, presets, problem, read, stops, to_text
+from app.session.supposed_sizes import BOUNDS, Choice, presets, problem, read, stops, to_text
 from app.state import person, reports, returning, server
-from app.state import what_if as supposed
+from app.state import supposed_sizes as supposed
 from app.state.origin import origin
 from app.stores.limits import TooMuch
 from app.views.letters import letters
 from app.views.trouble import told
 from gptcore.analysis.part_times import part_times
 
-KEY = "what_if"
+KEY = "supposed_sizes"
 PASSES = 2
 """Passes that are measured at least, with and without clocks."""
 FIELDS = {
@@ -37,7 +37,7 @@ FIELDS = {
 CURVES = {"flops": ("FLOPs of one forward pass", "FLOP"), "activations": ("Activation memory", "B")}
 
 
-def what_if() -> None:
+def supposed_sizes() -> None:
     """Draw the page: all of it is one fragment, which a change runs once."""
     _page()
 
@@ -50,7 +50,7 @@ def _page() -> None:
         supposed.choose(read(told, supposed.asked()))
         if told.get("measure"):
             _measure(me)
-    components.what_if(key=KEY, **_asked(me), **_costs(me, supposed.drawn()), **_measured(me), **_told())
+    components.supposed_sizes(key=KEY, **_asked(me), **_costs(me, supposed.drawn()), **_measured(me), **_told())
 
 
 def _told() -> dict[str, Any]:

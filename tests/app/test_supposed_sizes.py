@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from app.panels import cost_lines, cost_parts
-from app.session.what_if import BOUNDS, Choice, of_text, presets, problem, read, stops, to_text
-from app.views import what_if as view
+from app.session.supposed_sizes import BOUNDS, Choice, of_text, presets, problem, read, stops, to_text
+from app.views import supposed_sizes as view
 from gptcore import GPTConfig, architecture
 from gptcore.config import PRESETS
 from gptcore.graph.costs import LETTERS, RunSize, growth, parts, total
@@ -34,11 +34,11 @@ CHOICE = dataclasses.replace(Choice.of(ODD), T=23, B=2, number=2)
 def _page() -> None:
     from app import components
     from app.state import opening
-    from app.views.what_if import what_if
+    from app.views.supposed_sizes import supposed_sizes
 
     components.runtime()
     if opening.ready():
-        what_if()
+        supposed_sizes()
 
 
 class Page(Sent):
@@ -57,7 +57,7 @@ class Page(Sent):
         self._seq += 1
         self.app.session_state[view.KEY] = {"event": {**event, "seq": self._seq}}
         self.app.run()
-        shown = self.data("what_if")
+        shown = self.data("supposed_sizes")
         assert shown["ack"] == self._seq
         return shown
 
@@ -103,7 +103,7 @@ def assert_parts(sent: list[dict[str, Any]], config: GPTConfig, run: RunSize) ->
 
 
 def test_at_first_it_is_the_model_on_the_screen(page: Page) -> None:
-    shown, config = page.data("what_if"), GPTConfig(**SIZES)
+    shown, config = page.data("supposed_sizes"), GPTConfig(**SIZES)
     assert shown["values"] == vars(Choice.of(config)) and shown["problem"] == ""
     assert [each["label"] for each in shown["presets"] if each["chosen"]] == ["this model"]
     assert_lines(shown["lines"], config, RunSize(T=13))
@@ -174,7 +174,7 @@ def test_the_words_have_the_numbers_of_these_sizes(page: Page) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_gptcores(page: Page, name: str) -> None:
-    button = next(each for each in page.data("what_if")["presets"] if each["label"] == name)
+    button = next(each for each in page.data("supposed_sizes")["presets"] if each["label"] == name)
     shown = page.report(**button["values"])
     config = GPTConfig.preset(name)
     assert total(parts(config, RunSize(config.block_size)).values()).params == sum(p["params"] for p in shown["parts"])
@@ -253,7 +253,7 @@ def test_the_model_on_the_screen_is_always_offered() -> None:
 
 
 def test_times_are_measured_once_and_belong_to_their_run(page: Page) -> None:
-    assert page.data("what_if")["measured"] is None
+    assert page.data("supposed_sizes")["measured"] is None
     asked = {"seq": 7}
     found = page.ask(CHOICE, measure=asked)["measured"]
     assert sum(row["seconds"] for row in found["rows"]) + found["rest"] == pytest.approx(found["whole"])
@@ -263,7 +263,7 @@ def test_times_are_measured_once_and_belong_to_their_run(page: Page) -> None:
     told = {row["name"]: row["flops"] for row in found["rows"]}
     assert told["MLP"] == flops["MLP"].flops and told["attention"] == flops["attention"].flops
     assert told["head"] == flops["head"].flops // T
-    assert f"the prompt's {T} token" in page.data("what_if")["run"]
+    assert f"the prompt's {T} token" in page.data("supposed_sizes")["run"]
     assert page.ask(CHOICE, measure=asked)["measured"] == found  # the same request again measures nothing
     other = page.ask(CHOICE, measure={"seq": 8})["measured"]
     assert other != found

@@ -1,4 +1,4 @@
-"""Cost of one change of the sizes at GPT-2 XL and at GPT-3 175B, in Chromium: `python -m tests.benchmarks.what_if`.
+"""Cost of a change of sizes at GPT-2 XL and GPT-3 175B, in Chromium: `python -m tests.benchmarks.supposed_sizes`.
 
 From the slider's event to the frame after the map, the bars and the curves of the new sizes are drawn; and the numbers
 alone, without a browser."""
@@ -22,7 +22,7 @@ BOUND = 100
 """Milliseconds, median."""
 CHANGE = """
 ([name, by]) => new Promise((resolve, reject) => {
-  const root = deepQuery('[data-panel="what_if"]')[0];
+  const root = deepQuery('[data-panel="supposed_sizes"]')[0];
   const slider = root.querySelector(`input[type="range"][data-name="${name}"]`);
   const before = root.dataset.drawn;
   const start = performance.now();
@@ -74,7 +74,7 @@ def main() -> int:
     with absolute(), server("fairytales") as (url, _), browser() as launched:
         page = open_page(launched, url)
         page.get_by_role("link", name="Sizes").click()
-        page.locator('[data-panel="what_if"]').wait_for()
+        page.locator('[data-panel="supposed_sizes"]').wait_for()
         for preset in ("gpt2-xl", "gpt3-175b"):
             times = changes(page, preset)
             detail = f"p95 {quantile(times, 0.95):.0f} ms; its numbers alone {computed(preset):.0f} ms"

@@ -11,7 +11,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.session.what_if import Choice, stops, to_text
+from app.session.supposed_sizes import Choice, stops, to_text
 from gptcore import Checkpoint, GPTConfig, architecture
 from gptcore.graph.costs import RunSize, parts, total
 from tests.browser.driver import chromium, open_address, put_away
@@ -28,7 +28,7 @@ XL = Choice.of(GPTConfig.preset("gpt2-xl"))
 def page(launched: BrowserContext, address: str) -> Iterator[Page]:
     """The page Sizes, by its address."""
     opened = open_address(launched, f"{address}/what_if")
-    opened.locator('[data-panel="what_if"]').wait_for(timeout=90_000)
+    opened.locator('[data-panel="supposed_sizes"]').wait_for(timeout=90_000)
     yield opened
     put_away(opened)
 
@@ -36,7 +36,7 @@ def page(launched: BrowserContext, address: str) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def one(launched: BrowserContext, address: str) -> Iterator[Page]:
     opened = open_address(launched, f"{address}/what_if")
-    opened.locator('[data-panel="what_if"]').wait_for(timeout=90_000)
+    opened.locator('[data-panel="supposed_sizes"]').wait_for(timeout=90_000)
     yield opened
     put_away(opened)
 
@@ -50,7 +50,7 @@ def kept(one: Page) -> Page:
 
 def drawn(page: Page, choice: Choice) -> None:
     """Wait until these sizes are drawn."""
-    page.locator(f'[data-panel="what_if"][data-drawn="{to_text(choice)}"]').wait_for()
+    page.locator(f'[data-panel="supposed_sizes"][data-drawn="{to_text(choice)}"]').wait_for()
 
 
 def preset(page: Page, name: str) -> None:
@@ -127,7 +127,7 @@ def test_impossible_sizes_say_why_and_offer_a_way_out(kept: Page) -> None:
     expect(box).to_contain_text("C = 768 does not divide into H = 7 equal heads")
     assert_numbers(page, small)  # still
     expect(page.locator(".warning")).to_contain_text("Still drawn: the last possible settings, L = 12, H = 12")
-    assert page.locator('[data-panel="what_if"]').get_attribute("data-possible") == "false"
+    assert page.locator('[data-panel="supposed_sizes"]').get_attribute("data-possible") == "false"
     box.get_by_role("button", name="C = 770", exact=True).click()
     assert_numbers(page, dataclasses.replace(small, n_head=7, n_embd=770))
     expect(box).to_be_hidden()
@@ -158,7 +158,7 @@ def test_the_address_holds_the_sizes_and_back_leads_to_those_before(page: Page) 
     drawn(page, XL)
     page.wait_for_url(f"**sizes={to_text(XL)}*")
     page.reload()
-    page.locator('[data-panel="what_if"]').wait_for()
+    page.locator('[data-panel="supposed_sizes"]').wait_for()
     assert_numbers(page, XL)
     preset(page, "nanogpt-cpu")
     cpu = Choice.of(GPTConfig.preset("nanogpt-cpu"))
@@ -186,13 +186,14 @@ def test_letters_are_large_enough_and_nothing_is_cut(kept: Page) -> None:
     for width, height in ((1440, 900), (1280, 720), (900, 1000)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(LETTERS) == []
-        cut = page.evaluate("""() => deepQuery('[data-panel="what_if"] :is(table, .bars, .field, .totals, .segments)')
+        cut = page.evaluate("""() =>
+            deepQuery('[data-panel="supposed_sizes"] :is(table, .bars, .field, .totals, .segments)')
             .flatMap((each) => [each, each.parentElement])
             .filter((each) => each.scrollWidth > each.clientWidth + 1)
             .map((each) => [each.className, each.tagName, each.scrollWidth, each.clientWidth])""")
         assert cut == []
         small = page.evaluate("""() =>
-            deepQuery('[data-panel="what_if"] :is(button, label, input:not([type=checkbox]))')
+            deepQuery('[data-panel="supposed_sizes"] :is(button, label, input:not([type=checkbox]))')
             .map((each) => [each.textContent || each.dataset.name, each.getBoundingClientRect().height])
             .filter(([, height]) => height > 0 && height < 24)""")
         assert small == []

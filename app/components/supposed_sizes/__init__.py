@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from app.components._assets import check_payload, register
 
-_WHAT_IF = register("what_if")
+_SUPPOSED_SIZES = register("supposed_sizes")
 
 
 class SizeField(TypedDict):
@@ -43,7 +43,7 @@ class Measured(TypedDict):
     threads: int
 
 
-class WhatIfEvent(TypedDict):
+class SupposedSizesEvent(TypedDict):
     """The value of `st.session_state[key]["event"]`: all settings, by the names of `values`, and these."""
 
     origin: str
@@ -52,7 +52,7 @@ class WhatIfEvent(TypedDict):
     """Its own `seq`: measure once per number. None before the button was pressed."""
 
 
-def what_if(
+def supposed_sizes(
     *,
     key: str,
     values: Mapping[str, int],
@@ -80,7 +80,7 @@ def what_if(
     """Mount the page.
 
     Args:
-        key: `st.session_state[key]["event"]` is a `WhatIfEvent` after each change.
+        key: `st.session_state[key]["event"]` is a `SupposedSizesEvent` after each change.
         values: the settings that were asked for, by name; a yes is 1.
         drawn: a text that names the settings that are drawn; for tests.
         fields: what the sliders change.
@@ -126,4 +126,4 @@ def what_if(
         "state": state,
         "ack": ack,
     }
-    _WHAT_IF(key=key, data=check_payload(data))
+    _SUPPOSED_SIZES(key=key, data=check_payload(data))

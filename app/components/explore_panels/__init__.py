@@ -13,7 +13,7 @@ import numpy as np
 
 from app.components._assets import check_payload, register
 
-_SCREEN = register("screen")
+_PANELS = register("explore_panels")
 
 
 class Panel(NamedTuple):
@@ -24,14 +24,14 @@ class Panel(NamedTuple):
 
 
 class LookEvent(TypedDict):
-    """The state of `screen`, under "look", after a choice of how things are drawn; act once per `seq`."""
+    """The state of `explore_panels`, under "look", after a choice of how things are drawn; act once per `seq`."""
 
     name: str
     word: str
     seq: int
 
 
-def screen(
+def explore_panels(
     *,
     key: str,
     panels: list[Panel],
@@ -43,7 +43,7 @@ def screen(
     state: str = "",
     heard: int = 0,
 ) -> None:
-    """Mount the panels, each at its place in `screen.css`, in this order.
+    """Mount the panels, each at its place in `explore_panels.css`, in this order.
 
     Args:
         key: `st.session_state[key][name]` is the last report of the panel of that name: its `...Event`, or the
@@ -71,4 +71,4 @@ def screen(
                 plain[name][field] = value
     whole = {"step": step, "kept": dict(kept or {}), "width": width, "plot": plot}
     told = {"origin": origin, "state": state, "heard": heard}
-    _SCREEN(key=key, data=check_payload({"panels": plain, **whole, **told, **arrays}))
+    _PANELS(key=key, data=check_payload({"panels": plain, **whole, **told, **arrays}))
