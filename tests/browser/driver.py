@@ -204,6 +204,11 @@ def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
     )
 
 
+def wait_for_widgets(page: Page) -> None:
+    """Until the scripts of all widgets have come: before, what is measured on the page may still move."""
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+
+
 def wait_for_rest(page: Page) -> None:
     """Until the run that was just asked for has ended and each plot of the page is drawn."""
     page.wait_for_timeout(300)  # for its beginning

@@ -13,7 +13,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Edit, capture, load, logit_lens
-from tests.browser.driver import chromium, open_address, put_away
+from tests.browser.driver import chromium, open_address, put_away, wait_for_widgets
 from tests.browser.test_browser_accessible import BOTH, findings_by_turns, turn
 
 pytestmark = [
@@ -35,6 +35,7 @@ def section(launched: BrowserContext, address: str, request: pytest.FixtureReque
     name = cast(str, getattr(request, "param", "prompts"))
     page = open_address(launched, address + LINK + name)
     page.locator("[data-grid]").first.wait_for(timeout=LONG)
+    wait_for_widgets(page)
     yield page
     put_away(page)
 

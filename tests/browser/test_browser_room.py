@@ -21,6 +21,15 @@ pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this 
 PROJECTOR, NARROW = (1280, 720), (900, 1000)
 LETTERS_OF = """(selector) => Math.min(...deepQuery(selector).map((text) =>
   parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+FIRST_HEIGHTS = """
+window.firstHeights = {};
+new MutationObserver(() => {
+  for (const node of document.querySelectorAll("[data-testid=stSkeleton]")) {
+    const key = node.closest("[class*=st-key-lab]")?.className.match(/st-key-lab-(\\w+)/)[1];
+    if (key) window.firstHeights[key] = node.getBoundingClientRect().height;
+  }
+}).observe(document, { childList: true, subtree: true });"""
+"""Notes how high the place of each widget of the Lab is while the widget's script is on its way."""
 TEXT = "There was once a fox and a wolf. The fox said to the king no"
 
 
@@ -158,3 +167,14 @@ def test_the_page_about_the_model_says_what_each_amount_of_memory_is(launched: B
     assert len(numbers) == 3
     assert len(tops) == 1  # in one line
     put_away(page)
+
+
+def test_nothing_moves_down_when_the_widgets_of_the_lab_come(launched: BrowserContext, address: str) -> None:
+    page = open_address(launched, lab(address, "fairytales", section="prompts"), *PROJECTOR, script=FIRST_HEIGHTS)
+    wait_for_rest(page)
+    first = page.evaluate("window.firstHeights")
+    assert {"section", "this", "other", "what"} <= set(first)
+    for key in first:
+        now = (page.locator(f".st-key-lab-{key}").bounding_box() or {})["height"]
+        assert abs(now - first[key]) <= 4, key
+    page.close()
