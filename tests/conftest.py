@@ -144,9 +144,9 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def launched() -> Iterator[BrowserContext]:
     """Start Chromium, for the tests of a process."""
-    from tests.browser.driver import keeping_browser
+    from tests.browser.driver import QUICK, keeping_browser
 
-    with keeping_browser() as chrome:
+    with keeping_browser(*QUICK) as chrome:
         yield chrome
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page as Tab
 import app.components
 from app.theme import SEQUENTIAL
 from tests.app.sent import Sent
-from tests.browser.driver import DEEP_QUERY
+from tests.browser.driver import DEEP_QUERY, wait_until
 
 Shown = TypeVar("Shown", bound=Sent)
 SOURCES = Path(app.components.__file__).parent
@@ -67,7 +67,7 @@ class Bench(Generic[Shown]):
 
     def reported(self, name: str) -> dict[str, Any]:
         """Return what a panel, or a component, said last."""
-        self.tab.wait_for_function("(name) => reports.some(([field]) => field === name)", arg=name)
+        wait_until(self.tab, "(name) => reports.some(([field]) => field === name)", arg=name)
         found: list[Any] = self.tab.evaluate("(name) => reports.filter(([field]) => field === name).at(-1)", name)
         event: dict[str, Any] = found[1]
         return event

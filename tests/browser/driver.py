@@ -30,6 +30,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+QUICK = ["--js-flags=--no-maglev --no-turbofan"]
+"""For pages that are looked at for some seconds: what compiles their scripts anew, to run faster, takes longer than it
+saves."""
 PANELS = ("map", "attention", "inspector", "prediction")
 """Panels that must show the numbers of the prompt; the prompt itself has its own."""
 
@@ -123,11 +126,11 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def keeping_browser() -> Iterator[BrowserContext]:
+def keeping_browser(*flags: str) -> Iterator[BrowserContext]:
     """A headless Chromium that keeps the scripts that it has compiled: a page takes half of the time to open."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         launched = playwright.chromium.launch_persistent_context(
-            profile, executable_path=chromium(), args=FLAGS, viewport={"width": 1440, "height": 900}
+            profile, executable_path=chromium(), args=[*FLAGS, *flags], viewport={"width": 1440, "height": 900}
         )
         try:
             yield launched
@@ -192,9 +195,15 @@ def put_away(page: Page) -> None:
     _FREE.append(page)
 
 
+def wait_until(page: Page, script: str, arg: object = None, timeout: float | None = None) -> None:
+    """Until a script of the page gives something true: it is asked twenty times a second, not at each frame."""
+    page.wait_for_function(script, arg=arg, polling=50, timeout=timeout)
+
+
 def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
     """Until every panel has painted the numbers of this very prompt."""
-    page.wait_for_function(
+    wait_until(
+        page,
         """([text, panels]) => panels.every((name) => {
             const found = deepQuery(`[data-panel="${name}"]`);
             return found.length === 1 && found[0].dataset.text === text;
@@ -206,16 +215,17 @@ def wait_for_text(page: Page, text: str, seconds: float = 30) -> None:
 
 def wait_for_widgets(page: Page) -> None:
     """Until the scripts of all widgets have come: before, what is measured on the page may still move."""
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+    wait_until(page, "() => !document.querySelector('[data-testid=stSkeleton]')")
 
 
 def wait_for_rest(page: Page) -> None:
     """Until the run that was just asked for has ended and each plot of the page is drawn."""
     page.wait_for_timeout(300)  # for its beginning
-    page.wait_for_function(
+    wait_until(
+        page,
         """() => document.querySelector('[data-test-script-state="notRunning"]') &&
             !document.querySelector('[data-testid="stSkeleton"]') &&
-            [...document.querySelectorAll('.js-plotly-plot')].every((plot) => plot.querySelector('.main-svg'))"""
+            [...document.querySelectorAll('.js-plotly-plot')].every((plot) => plot.querySelector('.main-svg'))""",
     )
     page.wait_for_timeout(200)  # for what follows a drawing
 

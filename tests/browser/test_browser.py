@@ -26,6 +26,7 @@ from tests.browser.driver import (
     put_away,
     server,
     wait_for_text,
+    wait_until,
 )
 
 pytestmark = [
@@ -120,7 +121,7 @@ def test_what_was_appended_can_be_undone(page: Page) -> None:
     page.keyboard.type("e")
     wait_for_text(page, PROMPT + "e")
     page.locator("[data-role=next-token]").first.click()
-    page.wait_for_function("(n) => deepQuery('[data-role=prompt]')[0].value.length === n", arg=len(PROMPT) + 2)
+    wait_until(page, "(n) => deepQuery('[data-role=prompt]')[0].value.length === n", arg=len(PROMPT) + 2)
     appended = page.locator("[data-role=prompt]").input_value()
     wait_for_text(page, appended)
     page.locator("[data-role=prompt]").focus()
@@ -180,7 +181,7 @@ def cell(page: Page, row: int, column: int) -> float:
                 break
             page.keyboard.press(more if now < target else less)
     assert (panel.get_attribute("data-row"), panel.get_attribute("data-col")) == (str(row), str(column))
-    page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.value""")
+    wait_until(page, """() => deepQuery('[data-panel="inspector"]')[0].dataset.value""")
     return float(panel.get_attribute("data-value") or "nan")
 
 
@@ -192,7 +193,7 @@ def test_a_node_click_opens_its_inspector_with_the_true_value(page: Page, shakes
     page.locator('g.node[data-node="transformer.h.0.attn"]').wait_for()
     page.locator('g.node[data-node="transformer.h.0.ln_1"]').click()
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "transformer.h.0.ln_1")
-    page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '256'""")
+    wait_until(page, """() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '256'""")
     shown = cell(page, 5, 3)
     assert shown == pytest.approx(trace["transformer.h.0.ln_1"][0, 3, 5].item(), abs=1e-6)
     page.get_by_role("button", name="{ } code").click()
@@ -229,7 +230,7 @@ def test_a_head_click_shows_its_pattern(page: Page, shakespeare: Checkpoint) -> 
     pick_head(page, 2, 1)
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "transformer.h.2.attn.pattern")
     expect(page.locator('[data-panel="map"] [data-node="transformer.h.2.attn.pattern"]')).to_be_visible()
-    page.wait_for_function(f"""() => deepQuery('[data-panel="inspector"]')[0].dataset.cols === '{len(PROMPT)}'""")
+    wait_until(page, f"""() => deepQuery('[data-panel="inspector"]')[0].dataset.cols === '{len(PROMPT)}'""")
     assert cell(page, 4, 2) == pytest.approx(trace["transformer.h.2.attn.pattern"][0, 1, 4, 2].item(), abs=1e-6)
 
 
@@ -291,7 +292,7 @@ def test_a_text_that_is_too_long_stays_in_its_box_and_is_not_sent(page: Page) ->
     told = page.get_by_text("This text has 21,000 bytes or more, and 20,000 are read here: shorten it.")
     told.wait_for()
     page.locator("[data-token-index]").last.click()  # another run of the page
-    page.wait_for_function("deepQuery('[data-token-index][aria-pressed=true]').length === 1")
+    wait_until(page, "deepQuery('[data-token-index][aria-pressed=true]').length === 1")
     assert told.is_visible()
     assert area.input_value() == long
     assert page.evaluate("deepQuery('[data-role=map]')[0].dataset.text") == known
@@ -343,7 +344,7 @@ def test_weights_are_inspected_in_the_same_way(page: Page, shakespeare: Checkpoi
     page.locator('[data-panel="map"] [data-node="lm_head"]').click()
     page.locator('[data-panel="node"]').get_by_role("button", name="weight", exact=True).click()
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-name", "lm_head.weight")
-    page.wait_for_function("""() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '65'""")
+    wait_until(page, """() => deepQuery('[data-panel="inspector"]')[0].dataset.rows === '65'""")
     assert cell(page, 2, 3) == pytest.approx(shakespeare.model.lm_head.weight[2, 3].item(), abs=1e-6)
 
 

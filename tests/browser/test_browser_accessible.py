@@ -15,7 +15,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.driver import chromium, link_to, open_page, put_away
+from tests.browser.driver import chromium, link_to, open_page, put_away, wait_until
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 SERIOUS = ("serious", "critical")
@@ -57,7 +57,7 @@ def turn(page: Page) -> str:
     other = "light" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "dark"
     before = page.evaluate(GROUND)
     page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
-    page.wait_for_function(f"before => {GROUND} !== before", arg=before)
+    wait_until(page, f"before => {GROUND} !== before", arg=before)
     page.wait_for_timeout(300)  # for what draws itself anew
     return other
 

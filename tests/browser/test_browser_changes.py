@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import Edit, capture
-from tests.browser.driver import chromium, link_to, open_page, put_away, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, put_away, wait_for_text, wait_until
 from tests.browser.test_browser_accessible import findings
 from tests.lopsided import FITS, encode, lopsided, write_folder
 
@@ -59,7 +59,7 @@ def first(*edits: Edit, text: str = FITS) -> float:
 def expect_first(page: Page, wanted: float) -> None:
     """Wait until the first row tells this probability."""
     script = "([row, wanted]) => Math.abs(Number(deepQuery(row)[0]?.dataset.probability) - wanted) < 1e-5"
-    page.wait_for_function(script, arg=[ROW, wanted], timeout=30_000)
+    wait_until(page, script, arg=[ROW, wanted], timeout=30_000)
 
 
 def test_a_head_is_switched_off_and_on_again(page: Page) -> None:

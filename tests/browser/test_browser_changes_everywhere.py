@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Page, expect
 
 from gptcore import Edit, capture
-from tests.browser.driver import chromium, draw_diagram, link_to, open_address, open_page, put_away
+from tests.browser.driver import chromium, draw_diagram, link_to, open_address, open_page, put_away, wait_until
 from tests.browser.test_browser_accessible import findings
 from tests.browser.test_browser_changes import expect_first, first
 from tests.lopsided import FITS, encode, lopsided, write_folder
@@ -63,7 +63,7 @@ def expect_said(page: Page, wanted: tuple[float, float]) -> None:
       const near = (node) => node && apart(node) < 1e-5;
       return near(deepQuery(`${card} .said [data-after]`)[0]) && near(deepQuery(`${list} [data-role="said"]`)[0]);
     }"""
-    page.wait_for_function(script, arg=[CARD, LIST, *wanted], timeout=30_000)
+    wait_until(page, script, arg=[CARD, LIST, *wanted], timeout=30_000)
 
 
 def test_a_head_is_scaled_in_its_card(lab: Page) -> None:

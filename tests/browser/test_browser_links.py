@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, load, save
-from tests.browser.driver import chromium, link_to, open_page, put_away, server
+from tests.browser.driver import chromium, link_to, open_page, put_away, server, wait_until
 from tests.conftest import random_model
 
 pytestmark = [
@@ -28,13 +28,14 @@ MODEL = ".st-key-choose button"
 
 
 def wait_for_numbers(page: Page, text: str) -> None:
-    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
+    wait_until(page, "text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
     expect(page.locator("[data-role=prompt]")).to_have_value(text)
 
 
 def wait_for_address(page: Page, **fields: str) -> None:
     """Until the address has these fields."""
-    page.wait_for_function(
+    wait_until(
+        page,
         """fields => {
             const now = new URLSearchParams(location.search);
             return Object.entries(fields).every(([name, value]) => now.get(name) === value);
@@ -149,10 +150,11 @@ BOX = "() => deepQuery('[data-role=prompt]')[0]?.value ?? ''"
 
 def test_a_reload_while_tokens_are_drawn_brings_back_those_that_stand_in_the_box(page: Page) -> None:
     page.locator("[data-role=generate]").click()
-    page.wait_for_function(f"(least) => ({BOX})().length >= least", arg=len(PROMPT) + 6)
+    wait_until(page, f"(least) => ({BOX})().length >= least", arg=len(PROMPT) + 6)
     before = page.evaluate(BOX)
     page.reload()
-    page.wait_for_function(
+    wait_until(
+        page,
         f"(before) => ({BOX})().startsWith(before) && deepQuery('[data-role=map]')[0].dataset.text === ({BOX})()",
         arg=before,
     )
@@ -162,18 +164,18 @@ def test_marks_of_drawn_tokens_outlive_a_reload_as_long_as_the_tokens_are_the_sa
     marks = "() => deepQuery('.chip.drawn').map((chip) => [chip.dataset.tokenIndex, chip.title.split('; ')[1]])"
     for count in (1, 2):
         page.locator("[data-role=step]").click()
-        page.wait_for_function(f"(count) => ({marks})().length === count", arg=count)
+        wait_until(page, f"(count) => ({marks})().length === count", arg=count)
     before, text = page.evaluate(marks), page.evaluate(BOX)
     assert all("drawn" in told for _, told in before)
     wait_for_address(page, prompt=text)
     page.reload()
     wait_for_numbers(page, text)
-    page.wait_for_function(
-        f"(before) => JSON.stringify(({marks})()) === before", arg=json.dumps(before, separators=(",", ":"))
+    wait_until(
+        page, f"(before) => JSON.stringify(({marks})()) === before", arg=json.dumps(before, separators=(",", ":"))
     )
     page.locator("[data-role=prompt]").press("Control+End")
     page.locator("[data-role=prompt]").press("Backspace")
-    page.wait_for_function(f"() => ({marks})().length === 1")
+    wait_until(page, f"() => ({marks})().length === 1")
     type_at_the_end(page, text[-1])
     wait_for_numbers(page, text)
     assert page.evaluate(marks) == before[:1]  # this one was typed

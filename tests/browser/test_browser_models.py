@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
-from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server, wait_for_text
+from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server, wait_for_text, wait_until
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -76,7 +76,7 @@ def test_a_strangers_checkpoint_dropped_on_the_page(page: Page, tmp_path: Path) 
     for index, probability in shown:
         assert abs(probability - expected[index].item()) < 1e-5
     expect(page.locator('[data-panel="parity_badge"]')).to_contain_text("parity")
-    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
+    wait_until(page, "deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "own-model.png")
     page.get_by_text("About this model").first.click()
@@ -101,7 +101,7 @@ def test_a_file_dragged_onto_the_page_opens_the_dialog_that_takes_it(page: Page,
 
 
 def test_parity_is_measured_anew_when_typing_pauses(page: Page) -> None:
-    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
+    wait_until(page, "deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
     assert page.evaluate("deepQuery('[data-panel=parity_badge]')[0].dataset.text") == PROMPT
     tell = "(text) => window.dispatchEvent(new CustomEvent('gptscope:shown', { detail: text }))"
     page.evaluate(tell, PROMPT + "e")  # as the prompt does at each key: no sign of what was measured may stay
@@ -109,10 +109,8 @@ def test_parity_is_measured_anew_when_typing_pauses(page: Page) -> None:
     page.evaluate(tell, PROMPT)
     page.keyboard.press("Control+End")
     page.keyboard.type("e")
-    page.wait_for_function(
-        "(text) => deepQuery('[data-panel=parity_badge]')[0].dataset.text === text", arg=PROMPT + "e"
-    )
-    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
+    wait_until(page, "(text) => deepQuery('[data-panel=parity_badge]')[0].dataset.text === text", arg=PROMPT + "e")
+    wait_until(page, "deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
 
 
 @pytest.mark.slow
@@ -121,7 +119,7 @@ def test_parity_is_measured_on_a_page_without_the_prompt(page: Page, tmp_path: P
     last_years_checkpoint(tmp_path)
     upload(page, tmp_path / "ckpt.pt", tmp_path / "meta.pkl")
     expect(page.locator(MODEL).first).to_contain_text("ckpt.pt", timeout=30_000)
-    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
+    wait_until(page, "deepQuery('[data-panel=parity_badge]')[0].dataset.kind === 'good'")
 
 
 def test_what_cannot_be_loaded_leaves_the_present_model(page: Page, tmp_path: Path, shakespeare: Checkpoint) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("axe_playwright_python", reason="needs the extra `dev`")
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Edit, capture, load, logit_lens
-from tests.browser.driver import chromium, open_address, put_away, wait_for_widgets
+from tests.browser.driver import chromium, open_address, put_away, wait_for_widgets, wait_until
 from tests.browser.test_browser_accessible import BOTH, findings_by_turns, turn
 
 pytestmark = [
@@ -98,7 +98,7 @@ def test_what_was_dragged_stays_on_explore_and_in_the_link(section: Page) -> Non
       const [first] = deepQuery('[data-role="next-token"]');
       return Math.abs(Number(first?.dataset.probability) - wanted) < 1e-5;
     }"""
-    page.wait_for_function(script, arg=shares_of_patched(1, 9)[-1])
+    wait_until(page, script, arg=shares_of_patched(1, 9)[-1])
     page.wait_for_url("**changes=0.resid_post_patch**")
     page.reload()
     expect(edit).to_have_count(1, timeout=LONG)
@@ -111,7 +111,8 @@ def test_a_drag_outlives_a_drawing_of_the_same_cells(section: Page) -> None:
     page.mouse.down()
     page.mouse.move(*middle(cell(page, "other", 0, 9)), steps=4)
     page.emulate_media(color_scheme="dark")  # all is drawn again, in other colours
-    page.wait_for_function(
+    wait_until(
+        page,
         "before => [...document.querySelectorAll('*')].some((node) => node.shadowRoot &&"
         ' [...node.shadowRoot.querySelectorAll(\'[data-grid=this] [data-row="1"][data-col="9"]\')]'
         ".some((each) => getComputedStyle(each).backgroundColor !== before))",

@@ -22,7 +22,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.training import jobs, plan, processes
 from gptcore import Checkpoint, Edit, capture, load
-from tests.browser.driver import chromium, open_page, server
+from tests.browser.driver import chromium, open_page, server, wait_until
 from tests.browser.line import Line, line
 from tests.conftest import random_model
 
@@ -61,7 +61,7 @@ def box(page: Page) -> str:
 
 
 def wait_for_numbers(page: Page, text: str) -> None:
-    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
+    wait_until(page, "text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text)
 
 
 def type_at_the_end(page: Page, text: str) -> None:
@@ -99,7 +99,7 @@ def block(page: Page) -> None:
 def append(page: Page) -> None:
     before = len(box(page))
     page.locator("[data-role=next-token]").first.click()
-    page.wait_for_function("n => deepQuery('[data-role=prompt]')[0].value.length > n", arg=before)
+    wait_until(page, "n => deepQuery('[data-role=prompt]')[0].value.length > n", arg=before)
     wait_for_numbers(page, box(page))
 
 
@@ -117,9 +117,7 @@ def model(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name=re.compile(f"^{other}")).click()
     expect(page.locator(".st-key-choose button").first).to_contain_text(other, timeout=30_000)
     page.get_by_role("dialog").wait_for(state="detached")
-    page.wait_for_function(
-        "deepQuery('[data-role=map]')[0]?.dataset.text === deepQuery('[data-role=prompt]')[0]?.value"
-    )
+    wait_until(page, "deepQuery('[data-role=map]')[0]?.dataset.text === deepQuery('[data-role=prompt]')[0]?.value")
 
 
 def change(page: Page) -> None:
@@ -128,7 +126,7 @@ def change(page: Page) -> None:
     if not off.count():
         head(page)
     off.click()
-    page.wait_for_function(f"before => JSON.stringify(({CHANGES})()) !== JSON.stringify(before)", arg=before)
+    wait_until(page, f"before => JSON.stringify(({CHANGES})()) !== JSON.stringify(before)", arg=before)
     if not page.evaluate(CHANGES):  # it was off before
         change(page)
 
@@ -292,7 +290,7 @@ def test_a_connection_that_leads_nowhere_is_left(launched: BrowserContext, wire:
     wire[0].freeze()
     text = box(page) + "e"
     type_at_the_end(page, "e")
-    page.wait_for_function("text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text, timeout=60_000)
+    wait_until(page, "text => deepQuery('[data-role=map]')[0]?.dataset.text === text", arg=text, timeout=60_000)
     assert box(page) == text
     assert page.evaluate(HERE) == here
     type_at_the_end(page, "e")
@@ -357,7 +355,8 @@ def test_a_training_goes_on_and_is_seen_again_when_the_server_was_started_anew(
         expect(page.locator(LINE)).to_be_hidden(timeout=60_000)
         told = page.get_by_text(re.compile(r"step [\d,]+ of 90,000"))
         told.wait_for(timeout=120_000)
-        page.wait_for_function(
+        wait_until(
+            page,
             "before => [...document.querySelectorAll('p')].some((p) => {"
             " const found = /^step ([\\d,]+) of 90,000/.exec(p.textContent);"
             " return found && Number(found[1].replaceAll(',', '')) > before; })",

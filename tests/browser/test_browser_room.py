@@ -175,6 +175,6 @@ def test_nothing_moves_down_when_the_widgets_of_the_lab_come(launched: BrowserCo
     first = page.evaluate("window.firstHeights")
     assert {"section", "this", "other", "what"} <= set(first)
     for key in first:
-        now = (page.locator(f".st-key-lab-{key}").bounding_box() or {})["height"]
-        assert abs(now - first[key]) <= 4, key
+        box = page.locator(f".st-key-lab-{key}").bounding_box()
+        assert box and abs(box["height"] - first[key]) <= 4, key
     page.close()

@@ -15,14 +15,14 @@ from playwright.sync_api import Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, capture, generate
-from tests.browser.driver import chromium, wait_for_text
+from tests.browser.driver import chromium, wait_for_text, wait_until
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 
 
 def wait_for_box(page: Page, text: str) -> None:
     """Wait until box and numbers are those of this text."""
-    page.wait_for_function("(text) => deepQuery('[data-role=prompt]')[0].value === text", arg=text)
+    wait_until(page, "(text) => deepQuery('[data-role=prompt]')[0].value === text", arg=text)
     wait_for_text(page, text)
 
 
@@ -37,7 +37,7 @@ def test_generate_step_and_undo(page: Page, shakespeare: Checkpoint) -> None:
     page.locator('[aria-label="How many tokens to draw"]').select_option("5")
     page.locator('[data-role="generate"]').click()
     wait_for_box(page, generated(shakespeare, 5))
-    page.wait_for_function("deepQuery('[data-role=generate]')[0].textContent.includes('Generate')")
+    wait_until(page, "deepQuery('[data-role=generate]')[0].textContent.includes('Generate')")
     page.locator('[data-role="step"]').click()
     wait_for_box(page, generated(shakespeare, 6))
     assert page.locator(".chip.drawn").count() == 6
@@ -48,11 +48,11 @@ def test_generate_step_and_undo(page: Page, shakespeare: Checkpoint) -> None:
 def test_a_key_while_it_generates_ends_it_and_is_not_lost(page: Page) -> None:
     page.locator('[aria-label="How many tokens to draw"]').select_option("100")
     page.locator('[data-role="generate"]').click()
-    page.wait_for_function("deepQuery('.chip.drawn').length >= 3")
+    wait_until(page, "deepQuery('.chip.drawn').length >= 3")
     page.locator("[data-role=prompt]").focus()
     page.keyboard.press("Control+End")
     page.keyboard.insert_text("Q")
-    page.wait_for_function("deepQuery('[data-role=generate]')[0].textContent.includes('Generate')")
+    wait_until(page, "deepQuery('[data-role=generate]')[0].textContent.includes('Generate')")
     text = page.locator("[data-role=prompt]").input_value()
     assert "Q" in text and text.startswith(PROMPT) and len(text) < len(PROMPT) + 60
     wait_for_box(page, text)
@@ -62,12 +62,12 @@ def test_a_key_while_it_generates_ends_it_and_is_not_lost(page: Page) -> None:
 
 def test_a_generated_token_is_exchanged(page: Page) -> None:
     page.locator('[data-role="step"]').click()
-    page.wait_for_function("deepQuery('.chip.drawn').length === 1")
+    wait_until(page, "deepQuery('.chip.drawn').length === 1")
     page.locator('[data-role="step"]').click()
-    page.wait_for_function("deepQuery('.chip.drawn').length === 2")
+    wait_until(page, "deepQuery('.chip.drawn').length === 2")
     last = len(PROMPT) - 1
     page.locator(f'[data-token-index="{last}"]').click()
-    page.wait_for_function("(at) => deepQuery('[data-panel=prediction]')[0].dataset.position === String(at)", arg=last)
+    wait_until(page, "(at) => deepQuery('[data-panel=prediction]')[0].dataset.position === String(at)", arg=last)
     row = page.locator('[data-role="next-token"]').nth(4)
     label = row.locator(".token").inner_text()
     row.click()
@@ -107,7 +107,7 @@ def test_a_pixel_of_the_map_is_explained_by_a_double_click(page: Page, shakespea
     first = values[2, : -(-values.shape[1] // 16)].abs()
     assert (position, channel) == (2, int(first.argmax()))
     assert math.isclose(float(card.get_attribute("data-value") or "nan"), values[2, channel].item(), rel_tol=1e-4)
-    page.wait_for_function("deepQuery('[data-panel=prediction]')[0].dataset.position === '2'")  # its token is followed
+    wait_until(page, "deepQuery('[data-panel=prediction]')[0].dataset.position === '2'")  # its token is followed
     card.get_by_role("button", name="close").click()
     card.wait_for(state="detached")
     page.keyboard.press("Escape")

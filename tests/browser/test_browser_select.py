@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[de
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.driver import chromium, draw_diagram, open_page, pick_head, put_away
+from tests.browser.driver import chromium, draw_diagram, open_page, pick_head, put_away, wait_until
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -141,9 +141,10 @@ def test_another_head_and_a_weight_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator('[data-panel="node"]')).to_have_attribute("data-head", "1")
-    page.wait_for_function(
+    wait_until(
+        page,
         """() => deepQuery('[data-panel="inspector"] canvas.over')[0].getAttribute("aria-label")
-            .startsWith("transformer.h.1.attn.pattern, head 1:")"""
+            .startsWith("transformer.h.1.attn.pattern, head 1:")""",
     )
     expect(head(page, 1, 1)).to_be_focused()
     expect(head(page, 1, 1)).to_have_attribute("aria-pressed", "true")

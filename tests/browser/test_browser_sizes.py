@@ -19,7 +19,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import GPT, Checkpoint, GPTConfig, save
 from gptcore.tokenizer import IdTokenizer
-from tests.browser.driver import chromium, link_to, open_page, put_away, server, wait_for_text
+from tests.browser.driver import chromium, link_to, open_page, put_away, server, wait_for_text, wait_until
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "sizes"
@@ -102,13 +102,14 @@ def costly(launched: BrowserContext, address: str) -> Iterator[Page]:
 def resize(page: Page, size: tuple[int, int]) -> None:
     """Give the window a size, and wait until the panels have theirs."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_function(
+    wait_until(
+        page,
         f"""() => {{
             const places = JSON.stringify(({PLACES})());
             window.still = places === window.places ? window.still + 1 : 0;
             window.places = places;
             return window.still > 10; // frames
-        }}"""
+        }}""",
     )
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
-from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, put_away, wait_for_text
+from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, put_away, wait_for_text, wait_until
 from tests.browser.test_browser import ARTEFACTS, cell
 from tests.browser.test_browser_models import last_years_checkpoint, upload
 from tests.conftest import random_model
@@ -68,7 +68,8 @@ def kept(one: Page) -> Page:
 
 def wait_for_step(page: Page, step: int | None) -> None:
     """Until every panel has painted the numbers of these very weights."""
-    page.wait_for_function(
+    wait_until(
+        page,
         """([step, panels]) => panels.every((name) => {
             const found = deepQuery(`[data-panel="${name}"]`);
             return found.length === 1 && found[0].dataset.step === step;
@@ -311,7 +312,7 @@ def test_the_page_says_which_step_it_shows(page: Page) -> None:
     expect(page.locator("[data-role=moment]")).to_have_text("step 0 of 300")
     expect(header).to_have_text("step 0 of 300")
     # The parity on the screen is measured anew, of these weights.
-    page.wait_for_function("() => deepQuery('[data-panel=\"parity_badge\"]')[0].dataset.kind === 'good'")
+    wait_until(page, "() => deepQuery('[data-panel=\"parity_badge\"]')[0].dataset.kind === 'good'")
     page.get_by_text("About this model").first.click()
     page.get_by_text("the weights of step 0 of 300").first.wait_for()
     expect(header).to_have_text("step 0 of 300")
@@ -369,7 +370,8 @@ REPORTS = {"the badge and the timeline": [True, False], "the timeline and the ba
 
 def wait_for_rest(page: Page) -> None:
     """Until the slider has its stops, and the badge has measured what is on the screen."""
-    page.wait_for_function(
+    wait_until(
+        page,
         """(last) => deepQuery('[data-role=timeline]')[0].max === last
             && deepQuery('[data-panel="parity_badge"]')[0].dataset.kind === 'good'""",
         arg=str(len(STEPS)),
@@ -420,7 +422,7 @@ def test_a_move_that_got_lost_is_asked_for_again_before_the_badge_is(page: Page)
     wait_for_step(page, 0)
     assert page.evaluate("window.lost")
     assert_shows(page, model_at(0), PROMPT)
-    page.wait_for_function("window.rested.length > 0")
+    wait_until(page, "window.rested.length > 0")
     assert page.evaluate("window.rested") == ["0"]
 
 
@@ -444,6 +446,14 @@ def test_it_plays_to_the_end_and_stops(page: Page) -> None:
     page.get_by_role("button", name="Pause").click()
     page.wait_for_timeout(800)
     assert page.locator('[data-panel="timeline"]').get_attribute("data-step") in ("0", "10")
+
+
+def test_from_the_model_that_was_opened_it_plays_from_the_first_snapshot(page: Page) -> None:
+    """One snapshot comes behind that model: the button once seemed to do nothing."""
+    assert page.locator('[data-panel="timeline"]').get_attribute("data-step") == "final"
+    page.get_by_role("button", name="Play the training").click()
+    wait_for_step(page, STEPS[0])
+    wait_for_step(page, STEPS[-1])
 
 
 BEATS = """() => {
@@ -513,7 +523,7 @@ def test_snapshots_appear_while_a_run_is_written(launched: BrowserContext, addre
     page.locator("[data-role=prompt]").fill(PROMPT)
     wait_for_text(page, PROMPT)
     write_snapshot(folder, 250)
-    page.wait_for_function("() => deepQuery('[data-role=timeline]')[0].max === '4'")
+    wait_until(page, "() => deepQuery('[data-role=timeline]')[0].max === '4'")
     slider(page)
     page.keyboard.press("End")
     wait_for_step(page, 250)
@@ -528,7 +538,7 @@ def test_another_model_has_no_timeline(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("Home")
     wait_for_step(page, 0)
     upload(page, tmp_path / "ckpt.pt", tmp_path / "meta.pkl")
-    page.wait_for_function("() => deepQuery('[data-panel=\"timeline\"]').length === 0")
+    wait_until(page, "() => deepQuery('[data-panel=\"timeline\"]').length === 0")
     assert page.evaluate("document.documentElement.style.getPropertyValue('--gs-timeline-height')") == ""
     expect(page.locator('[data-panel="parity_badge"] .moment')).to_be_hidden()
 

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app.session.first_prompt import PROMPT
 from app.training import jobs, learning_curves, processes
 from gptcore import Checkpoint, capture, load
-from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server
+from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server, wait_until
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -48,7 +48,7 @@ def address(folder: Path) -> Iterator[str]:
 
 def section(page: Page, name: str) -> None:
     # What the badge asks for at rest has been answered: asked just as the page changes, it has left that one blank.
-    page.wait_for_function("deepQuery('[data-panel=parity_badge]')[0]?.dataset.kind !== 'none'", timeout=SLOW)
+    wait_until(page, "deepQuery('[data-panel=parity_badge]')[0]?.dataset.kind !== 'none'", timeout=SLOW)
     page.get_by_text("Training", exact=True).first.click()
     page.get_by_text(name).first.click()
 
@@ -73,7 +73,8 @@ def test_a_training_started_on_the_page_learns_is_paused_and_kept(page: Page, fo
     section(page, "Train a small model")
     page.get_by_text("85,728 parameters").wait_for(timeout=SLOW)
     button(page, "Start")
-    page.wait_for_function(
+    wait_until(
+        page,
         "() => (document.querySelector('.js-plotly-plot')?.data.find((t) => t.name === 'batch')?.y.length ?? 0) >= 20",
         timeout=SLOW,
     )
@@ -129,9 +130,9 @@ def run_on_the_page(page: Page, folder: Path) -> Callable[[int], None]:
 def test_a_run_that_is_being_written_is_followed(page: Page, tmp_path: Path) -> None:
     write = run_on_the_page(page, tmp_path)
     page.get_by_text("being written").wait_for(timeout=SLOW)
-    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 10", timeout=SLOW)
+    wait_until(page, "() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 10", timeout=SLOW)
     write(100)
-    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 11", timeout=SLOW)
+    wait_until(page, "() => document.querySelector('.js-plotly-plot')?.data[0].x.length === 11", timeout=SLOW)
     assert drawn(page, 0, "held-out")[1][-1] == 6 / 101
     write(1000)
     expect(page.get_by_text("being written")).to_have_count(0, timeout=SLOW)
@@ -159,24 +160,24 @@ VIEW = """() => {
 def test_zoom_and_legend_stay_while_a_run_is_written(page: Page, tmp_path: Path) -> None:
     write = run_on_the_page(page, tmp_path)
     ready = "(n) => document.querySelector('.js-plotly-plot')?.data?.[0].x.length === n"
-    page.wait_for_function(ready, arg=10, timeout=SLOW)
+    wait_until(page, ready, arg=10, timeout=SLOW)
     before = page.evaluate(VIEW)
     zoom(page, (0.3, 0.7), (0.2, 0.8))
     page.locator(".js-plotly-plot .legendtoggle").last.click()
-    page.wait_for_function(f"() => ({VIEW})().hidden.includes(true)", timeout=SLOW)
+    wait_until(page, f"() => ({VIEW})().hidden.includes(true)", timeout=SLOW)
     chosen = page.evaluate(VIEW)
     assert chosen["x"] != before["x"]
     assert chosen["y"] != before["y"]
     for step in (100, 110):
         write(step)
-        page.wait_for_function(ready, arg=step // 10 + 1, timeout=SLOW)
+        wait_until(page, ready, arg=step // 10 + 1, timeout=SLOW)
         assert page.evaluate(VIEW) == chosen
     page.locator(".js-plotly-plot .nsewdrag").first.dblclick()  # plotly's way to see all again
-    page.wait_for_function(f"() => ({VIEW})().x[1] > 110", timeout=SLOW)
+    wait_until(page, f"() => ({VIEW})().x[1] > 110", timeout=SLOW)
     write(120)
-    page.wait_for_function(f"() => ({VIEW})().x[1] > 120", timeout=SLOW)  # who has not zoomed follows
+    wait_until(page, f"() => ({VIEW})().x[1] > 120", timeout=SLOW)  # who has not zoomed follows
     page.get_by_text("Logarithmic scale").click()
-    page.wait_for_function("() => document.querySelector('.js-plotly-plot').layout.yaxis.type === 'log'", timeout=SLOW)
+    wait_until(page, "() => document.querySelector('.js-plotly-plot').layout.yaxis.type === 'log'", timeout=SLOW)
     assert page.evaluate(VIEW)["y"][1] < 1  # log10 of the losses, not the losses
 
 

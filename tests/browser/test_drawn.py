@@ -27,7 +27,7 @@ from gptcore import Trace, architecture, logit_lens
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.sent import Page, Sent
 from tests.browser.bench import Bench, bench, of_weight, on_ramp, on_root_ramp
-from tests.browser.driver import chromium
+from tests.browser.driver import chromium, wait_until
 from tests.lopsided import LETTERS, LONG, STEPS, encode, lopsided, run_of, seen, write_folder
 
 pytestmark = [
@@ -619,7 +619,7 @@ def test_a_closer_look_shows_whole_cells_with_their_own_labels_and_values(screen
     canvas = screen.tab.locator(f"{screen.panel('inspector')} canvas.over")
     canvas.hover(position={"x": x + 3.5 * width / 13, "y": y + 9.5 * height / 13})
     screen.tab.mouse.wheel(0, -100)
-    screen.tab.wait_for_function("() => drawn('fillText').filter((call) => call.panel === 'inspector').length < 28")
+    wait_until(screen.tab, "() => drawn('fillText').filter((call) => call.panel === 'inspector').length < 28")
     beside, below = labels_of(screen)
     rows, cols = len(beside), len(below)
     assert rows == cols < 13
@@ -957,7 +957,7 @@ def test_the_curves_go_through_the_numbers_of_the_index(launched: BrowserContext
     with bench(launched, page) as screen:
         strip = screen.panel("timeline")
         screen.tab.locator("[data-role=timeline]").focus()  # opens it
-        screen.tab.wait_for_function("(s) => deepQuery(s).length === 5", arg=f"{strip} text.name")
+        wait_until(screen.tab, "(s) => deepQuery(s).length === 5", arg=f"{strip} text.name")
         _, _, width, height = map(
             float, (screen.tab.locator(f"{strip} .chart svg").get_attribute("viewBox") or "").split()
         )
@@ -1337,7 +1337,7 @@ def test_the_badge_asks_again_where_its_question_was_overtaken(launched: Browser
     unmeasured = page.data("parity_badge")
     assert unmeasured["kind"] == "none"
     with bench(launched, page) as screen:
-        screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
+        wait_until(screen.tab, "reports.some(([field, event]) => field === 'event' && event.text)")
         first = screen.reported("event")
         assert first["text"] == LONG
         screen.forget()
@@ -1348,7 +1348,7 @@ def test_the_badge_asks_again_where_its_question_was_overtaken(launched: Browser
 
 def test_a_badge_that_comes_late_asks_for_what_rests(launched: BrowserContext, page: Page) -> None:
     with bench(launched, page) as screen:
-        screen.tab.wait_for_function("reports.some(([field, event]) => field === 'event' && event.text)")
+        wait_until(screen.tab, "reports.some(([field, event]) => field === 'event' && event.text)")
         screen.forget()
         screen.tab.evaluate("mounted.delete('parity_badge')")  # as if it was not there before
         screen.draw("parity_badge", page.data("parity_badge"))

@@ -18,7 +18,7 @@ from gptcore.analysis import teaching_attention
 from gptcore.analysis.parity import parity
 from tests.app.sent import Page
 from tests.browser.bench import Bench, bench
-from tests.browser.driver import chromium
+from tests.browser.driver import chromium, wait_until
 from tests.lopsided import FITS, LONG, lopsided, run_of, write_folder
 
 pytestmark = [
@@ -144,7 +144,7 @@ def test_the_difference_is_the_one_that_was_measured_on_this_prompt(screen: Scre
 
 def test_a_measurement_that_is_not_told_is_asked_for_again(screen: Screen) -> None:
     screen.reported("event")  # when typing paused; its run is stopped, say, by a click on another panel
-    screen.tab.wait_for_function("() => reports.filter(([field]) => field === 'event').length > 1")
+    wait_until(screen.tab, "() => reports.filter(([field]) => field === 'event').length > 1")
 
 
 def test_a_tensor_that_is_made_elsewhere_has_a_button_that_leads_there(screen: Screen) -> None:

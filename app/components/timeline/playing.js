@@ -40,10 +40,15 @@ function beat(view) {
   }, BEAT / view.speed);
 }
 
-/** @param {View} view */
+/**
+ * Goes on from the slider's place; from the end, and from the model that was opened, it begins at the first snapshot:
+ * that model is the best or the last one, behind which little or nothing comes.
+ * @param {View} view
+ */
 export function play(view) {
   if (!view.history) return;
-  if (Number(view.slider.value) >= view.stops.length - 1) view.go(0);
+  const at = Number(view.slider.value);
+  if (at >= view.stops.length - 1 || view.stops[at] === null) view.go(0);
   beat(view);
   drawButton(view);
 }

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from gptcore import GPTConfig
 from tests.benchmarks.denials import LETTERS, model_of
+from tests.browser.driver import wait_until
 from tests.browser.test_browser_models import upload
 from tests.hostile import call, text
 
@@ -45,7 +46,8 @@ def _promise() -> bytes:
 def drop(page: Page, paths: list[Path]) -> str:
     """Drop files on a page; return what it says then."""
     upload(page, *paths)
-    page.wait_for_function(
+    wait_until(
+        page,
         """() => !document.querySelector('[data-testid="stFileUploader"]')
             || [...document.querySelectorAll('[data-testid="stAlert"]')].some((each) => each.textContent)""",
         timeout=90_000,
