@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from app import theme
 from app.components import heatmap
 from app.components._assets import MODULES, check_payload, length, number
+from app.components._bundle import exports_of, imports_of
 from app.components.plot import plot
 from app.panels.code_words import classify
 
@@ -232,16 +233,18 @@ def test_the_loader_finds_the_imports_that_a_parser_finds(tmp_path: Path) -> Non
         for module in json.loads(told.stdout)["modules"]
     }
     assert parsed.pop(every.as_uri()) == [path.as_uri() for path in SCRIPTS]
-    loader = json.dumps((COMPONENTS / "runtime" / "runtime.js").as_uri())
-    script = f"""globalThis.window = globalThis;
-    const {{ importsOf }} = await import({loader});
-    const found = {json.dumps(list(parsed))}.map((url) => [url, importsOf(Deno.readTextFileSync(new URL(url)))]);
-    console.log(JSON.stringify(Object.fromEntries(found)));"""
-    told = subprocess.run([deno, "eval", script], check=True, capture_output=True, encoding="utf-8")
-    assert {url: sorted(found) for url, found in json.loads(told.stdout).items()} == {
-        url: sorted(found) for url, found in parsed.items()
-    }
+    found = {path.as_uri(): imports_of(path.read_text(encoding="utf-8")) for path in SCRIPTS}
+    assert {url: sorted(each) for url, each in found.items()} == {url: sorted(each) for url, each in parsed.items()}
     assert sum(map(len, parsed.values())) > 40
+
+
+def test_the_loader_finds_the_exports_that_a_parser_finds() -> None:
+    deno = pytest.importorskip("deno", reason="needs deno, which parses scripts").find_deno_bin()
+    command = [deno, "doc", "--json", *map(str, SCRIPTS)]
+    told = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
+    parsed = {url: {each["name"] for each in node["symbols"]} for url, node in json.loads(told.stdout)["nodes"].items()}
+    assert {path.as_uri(): set(exports_of(path.read_text(encoding="utf-8"))) for path in SCRIPTS} == parsed
+    assert sum(map(len, parsed.values())) > 200
 
 
 def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
@@ -684,7 +687,8 @@ def test_a_message_carries_a_stub_and_not_the_sources() -> None:
     for name, (_, data, proto) in found.items():
         if name == "gptscope_runtime":
             assert set(data["styles"]) == MODULES
-            assert {path.relative_to(COMPONENTS).as_posix() for path in SCRIPTS} - set(data["scripts"]) == {
+            bundled = re.findall(r'^scripts\["(.*)"\] = ', data["script"], re.MULTILINE)
+            assert {path.relative_to(COMPONENTS).as_posix() for path in SCRIPTS} - set(bundled) == {
                 "runtime/runtime.js"
             }
         else:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import theme
 from app.components._assets import MODULES, check_payload
+from app.components._bundle import bundle
 
 _COMPONENTS = Path(__file__).parent.parent
 
@@ -27,12 +28,12 @@ _RUNTIME = st.components.v2.component(
 
 @cache
 def _sources() -> dict[str, Any]:
-    """Return `scripts` by the path of their imports, `styles` by component, and `shared` styles that precede each."""
+    """Return all scripts as one, `styles` by component, and `shared` styles that precede each."""
     folders = [_COMPONENTS / name for name in sorted(MODULES)]
     sheets = {folder.name: folder / f"{folder.name}.css" for folder in folders}
     files = sorted(file for folder in (_COMPONENTS / "shared", *folders) for file in folder.glob("*.js"))
     data = {
-        "scripts": {file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files},
+        "script": bundle({file.relative_to(_COMPONENTS).as_posix(): _read(file) for file in files}),
         "shared": [theme.css(), *(_read(sheet) for sheet in sorted((_COMPONENTS / "shared").glob("*.css")))],
         "styles": {name: _read(sheet) if sheet.exists() else None for name, sheet in sheets.items()},
     }

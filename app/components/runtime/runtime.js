@@ -1,36 +1,7 @@
-// Receives the sources of all components once and turns them into modules, so that a keystroke carries numbers
-// only. Each mounted component is a stub that looks here for its module (see _assets.py).
+// Receives the sources of all components once, as one script (see _bundle.py), so that a keystroke carries numbers only.
+// Each mounted component is a stub that looks here for its module (see _assets.py).
 
 const shelf = (window.gptscopeModules ??= new Map());
-
-const IMPORT = /^(import [^"\n]* from )"(\.[^"\n]+)";$/gm; // in the one form that the scripts use
-
-/**
- * Returns what a script imports, as it spells it. (The tests hold this against a parser, for every script.)
- * @param {string} text
- */
-export function importsOf(text) {
-  return [...text.matchAll(IMPORT)].map((found) => found[2]);
-}
-
-/**
- * Returns a URL under which the browser can import the script at `path`, and before it all that this one imports.
- * @param {string} path
- * @param {Record<string, string>} scripts
- * @param {Map<string, string>} urls
- * @returns {string}
- */
-function urlOf(path, scripts, urls) {
-  if (!urls.has(path)) {
-    const text = scripts[path].replace(IMPORT, (_, names, wanted) => {
-      const imported = new URL(wanted, `file:///${path}`).pathname.slice(1);
-      return `${names}"${urlOf(imported, scripts, urls)}";`;
-    });
-    const named = `${text}\n//# sourceURL=gptscope/${path}`;
-    urls.set(path, URL.createObjectURL(new Blob([named], { type: "text/javascript" })));
-  }
-  return /** @type {string} */ (urls.get(path));
-}
 
 function sheet(text) {
   const made = new CSSStyleSheet();
@@ -38,13 +9,13 @@ function sheet(text) {
   return made;
 }
 
-/** The function that the stubs call: a component's module, in its styles if it has some. */
-function mountOf(module, sheets) {
-  if (!sheets) return module.default;
+/** The function that the stubs call: a component's own, in its styles if it has some. */
+function mountOf(mount, sheets) {
+  if (!sheets) return mount;
   return (component) => {
     const { parentElement } = component;
     if (parentElement.adoptedStyleSheets.at(-1) !== sheets.at(-1)) parentElement.adoptedStyleSheets = sheets;
-    return module.default(component);
+    return mount(component);
   };
 }
 
@@ -79,19 +50,19 @@ function hearNoEcho() {
 }
 
 export default async function (component) {
-  const { version, scripts, shared, styles, drop } = component.data;
+  const { version, script, shared, styles, drop } = component.data;
   hide(component.parentElement);
   if (window.gptscopeVersion === version) return; // runs again with each change of theme
   if (!window.gptscopeVersion) hearNoEcho();
   if (drop && !window.gptscopeVersion) takeFiles(drop);
   window.gptscopeVersion = version;
-  const urls = new Map();
+  const named = `${script}\n//# sourceURL=gptscope/scripts.js`;
+  const address = URL.createObjectURL(new Blob([named], { type: "text/javascript" }));
+  const { default: exported } = await import(address);
   const sharedSheets = shared.map(sheet);
-  const load = async ([name, style]) => {
-    const module = await import(urlOf(`${name}/${name}.js`, scripts, urls));
-    return [name, mountOf(module, style === null ? null : [...sharedSheets, sheet(style)])];
-  };
-  const loaded = await Promise.all(Object.entries(styles).map(load));
-  for (const [name, mount] of loaded) shelf.set(name, mount);
+  for (const [name, style] of Object.entries(styles)) {
+    const sheets = style === null ? null : [...sharedSheets, sheet(style)];
+    shelf.set(name, mountOf(exported[`${name}/${name}.js`].default, sheets));
+  }
   window.dispatchEvent(new Event("gptscope:ready"));
 }
