@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gptcore import Trace, architecture
-from gptcore.capture.capture import common_prefix
+from gptcore.capture.ids import common_prefix
 from gptcore.capture.pauses import pause
 
 Matrix = NDArray[np.floating[Any]]

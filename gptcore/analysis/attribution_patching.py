@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptcore.analysis.patching import BY_HEAD, Metric, Pair, What, name_of, shape_of
-from gptcore.capture.capture import Ids
 from gptcore.capture.gradients import gradients
+from gptcore.capture.ids import Ids
 from gptcore.capture.models import Model
 
 

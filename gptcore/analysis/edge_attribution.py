@@ -11,8 +11,8 @@ from torch import Tensor
 from gptcore.analysis.head_weights import head_weights, wide
 from gptcore.analysis.layers_of import norm_before
 from gptcore.analysis.patching import Metric, Pair
-from gptcore.capture.capture import Ids
 from gptcore.capture.gradients import gradients
+from gptcore.capture.ids import Ids
 from gptcore.capture.models import Model
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

@@ -23,7 +23,7 @@ from gptcore.analysis.head_scores import SCORES, prompt_chance, prompt_scores
 from gptcore.analysis.head_weights import HeadWeights, embedding, head_weights, unembedding
 from gptcore.analysis.neurons import Tokens
 from gptcore.analysis.patching import Progress
-from gptcore.capture.capture import Ids
+from gptcore.capture.ids import Ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

@@ -12,7 +12,8 @@ from torch import Tensor
 from gptcore.analysis.ablation import switch_off
 from gptcore.analysis.patching import Progress
 from gptcore.analysis.pieces import Pieces, Stopped
-from gptcore.capture.capture import Ids, capture
+from gptcore.capture.capture import capture
+from gptcore.capture.ids import Ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptcore.capture.capture import capture, checked_ids
+from gptcore.capture.capture import capture
+from gptcore.capture.ids import checked_ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

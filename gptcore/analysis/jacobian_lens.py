@@ -14,8 +14,8 @@ from torch import Tensor
 from gptcore.analysis.lens import LogitLens, lens_names, positions_of
 from gptcore.analysis.own_text import own_text
 from gptcore.analysis.patching import Progress
-from gptcore.capture.capture import Ids, checked_ids
 from gptcore.capture.exchanged import exchanged
+from gptcore.capture.ids import Ids, checked_ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

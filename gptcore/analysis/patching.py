@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gptcore.capture.capture import Ids, capture, checked_ids
+from gptcore.capture.capture import capture
 from gptcore.capture.edits import Edit
+from gptcore.capture.ids import Ids, checked_ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.config import GPTConfig

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptcore.analysis.patching import Metric, Pair, Progress, number
-from gptcore.capture.capture import Ids, capture
+from gptcore.capture.capture import capture
 from gptcore.capture.edits import Edit
+from gptcore.capture.ids import Ids
 from gptcore.capture.models import Model
 from gptcore.capture.trace import Trace
 from gptcore.graph.architecture import architecture

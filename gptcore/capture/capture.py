@@ -12,7 +12,9 @@ from gptcore.capture.banks import Banks
 from gptcore.capture.bound_edits import Edits, bound, first_difference, same_until
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
+from gptcore.capture.entrance import entrance, first_block
 from gptcore.capture.exchanged import eagerly, exchanged, refuse_untrue
+from gptcore.capture.ids import Ids, checked_ids, common_prefix
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.paired_run import PairedRun
 from gptcore.capture.trace import Precision, Trace, precision
@@ -22,9 +24,6 @@ from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Rows
 from gptcore.model import GPT, KeysValues
-
-Ids = Sequence[int] | Sequence[Sequence[int]] | Tensor
-"""Token ids: (T,) or (B, T)."""
 
 
 def capture(
@@ -148,7 +147,7 @@ def _both(one: _Capture, other: _Capture, previous: tuple[Trace, Trace]) -> tupl
     if not starts[0] or starts[0] != starts[1]:
         plain = one.after(previous[0])
         return plain, other.after(_nearer(previous[1], plain, other.edits))
-    layer = min((_layer(one.config, name) for name in other.bound), default=one.config.n_layer)
+    layer = min((first_block(one.config, name) for name in other.bound), default=one.config.n_layer)
     before = previous[0]._values, previous[1]._values
     run = PairedRun(one.model, one.tokens, other.bound, layer, before, starts[0])
     with torch.no_grad():
@@ -238,9 +237,9 @@ class _Capture:
             except ValueError:  # its edits do not fit a text of this length
                 return self._fresh()
         names, start = first_difference(base._bound, self.bound)
-        layer = min((_layer(self.config, name) for name in names), default=self.config.n_layer)
-        door = _door(self.config, layer)
-        if not (layer or start) or door not in stored.available(self.config, base._cached):
+        layer = min((first_block(self.config, name) for name in names), default=self.config.n_layer)
+        through = entrance(self.config, layer)
+        if not (layer or start) or through not in stored.available(self.config, base._cached):
             return self._fresh()
         run = ChangedRun(self.model, self.tokens, self.bound, base._values, layer, start)
         with torch.no_grad():
@@ -345,61 +344,3 @@ class _Capture:
 def _cut(trace: Trace, count: int) -> Banks:
     """Return the first rows of what a trace caches."""
     return trace._banks.cut(count) if count < trace.T else trace._banks
-
-
-def _layer(config: GPTConfig, name: str) -> int:
-    """Return the first block that an edit of this tensor changes; 0 for what stands before them, L for what follows."""
-    layer = stored.nodes(config)[name].layer
-    if layer is not None:
-        return layer
-    arch = architecture(config)
-    return config.n_layer if name in arch.downstream(arch.named("residual", config.n_layer - 1)) else 0
-
-
-def _door(config: GPTConfig, layer: int) -> str:
-    """Return the tensor through which a run enters block `layer`, or the last norm."""
-    arch = architecture(config)
-    if layer < config.n_layer:
-        return arch.named("residual in", layer)
-    return arch.named("residual", config.n_layer - 1)
-
-
-def checked_ids(model: GPT, ids: Ids) -> Tensor:
-    """Return the ids as (B, T) int64 on the model's device, for a run that gives the model's own numbers.
-
-    Raises:
-        ValueError: as `capture`.
-    """
-    config = model.config
-    if model.training and config.dropout > 0:
-        raise ValueError(
-            f"the model is in training mode with dropout {config.dropout}, so each run would differ; "
-            "call model.eval() first"
-        )
-    if isinstance(ids, str):
-        raise ValueError("token ids are numbers, got a text; pass tokenizer.encode(text)")
-    tokens = torch.as_tensor(ids)
-    if tokens.numel() == 0:
-        raise ValueError("no token ids: a run needs at least one; encode a text that is not empty")
-    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
-        raise ValueError(f"token ids must be integers, got {tokens.dtype}")
-    if tokens.dim() not in (1, 2):
-        raise ValueError(f"token ids must be a list, (T,) or (B, T), got the shape {tuple(tokens.shape)}")
-    tokens = tokens.long().view(-1, tokens.size(-1))
-    if tokens.size(1) > config.block_size:
-        raise ValueError(
-            f"{tokens.size(1)} tokens, and this model sees at most {config.block_size} (block_size); "
-            f"pass the last ones, ids[-{config.block_size}:]"
-        )
-    low, high = (int(end) for end in tokens.aminmax())
-    if low < 0 or high >= config.vocab_size:
-        wrong = low if low < 0 else high
-        raise ValueError(f"token id {wrong} is outside this model's vocabulary, 0 to {config.vocab_size - 1}")
-    return tokens.to(model.lm_head.weight.device, copy=True)
-
-
-def common_prefix(old: Tensor, new: Tensor) -> int:
-    """Return how many positions, from the first, are the same in every row of (B, T)."""
-    T = min(old.size(1), new.size(1))
-    same = (old[:, :T] == new[:, :T]).all(dim=0)
-    return int(same.long().cumprod(dim=0).sum())

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from gptcore.capture import hooks, stored
 from gptcore.capture.bound_edits import bound
-from gptcore.capture.capture import Ids, checked_ids
 from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
 from gptcore.capture.exchanged import exchanged
+from gptcore.capture.ids import Ids, checked_ids
 from gptcore.capture.models import Model, model_of
 from gptcore.graph.architecture import architecture
 from gptcore.graph.ops import Same

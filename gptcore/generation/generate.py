@@ -10,8 +10,9 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gptcore.capture.capture import Ids, capture, checked_ids
+from gptcore.capture.capture import capture
 from gptcore.capture.edits import Edit
+from gptcore.capture.ids import Ids, checked_ids
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.trace import Trace
 from gptcore.generation.sampling import STAGES, Sampling, draw, generator_at, whole
