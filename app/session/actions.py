@@ -103,6 +103,20 @@ class Write(Action):
         return Type(self.text).tokens(screen, model)
 
 
+@dataclass(frozen=True)
+class TakeExample(Action):
+    """The model's own example in the place of what is in the input, which a step back brings back."""
+
+    def after(self, screen: Screen, model: Model) -> Screen:
+        if screen.typed == screen.shown.text == model.example:
+            return screen
+        writing = screen.writing.left(screen.shown.text, screen.typed)
+        return replace(Write(model.example).after(screen, model), writing=writing)
+
+    def tokens(self, screen: Screen, model: Model) -> int:
+        return Write(model.example).tokens(screen, model)
+
+
 # The token that is followed, and how things are drawn
 
 

@@ -54,5 +54,17 @@ class Writing:
         """Return the texts to go back to, with this one."""
         return (*self.before, (text, self.drawn))[-MOST_UNDONE:]
 
+    def left(self, shown: str, typed: str) -> Writing:
+        """Return what is known once quite another text is there: nothing of it was drawn, and these can be gone back to.
+
+        Args:
+            shown: the text before, in which these tokens were drawn.
+            typed: the text in the input, another one where it could not be run.
+        """
+        before = self.remembered(shown)
+        if typed not in ("", shown):
+            before = (*before, (typed, MappingProxyType({})))[-MOST_UNDONE:]
+        return Writing(before=before, steps=self.steps)
+
 
 NOTHING = Writing()

@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.session import changes
-from app.session.actions import Action, Actions, ChooseLook, Lock, MoveInTime, Pin, SetSampling, SetTimelineScore, Type
+from app.session.actions import (
+    Action,
+    Actions,
+    ChooseLook,
+    Lock,
+    MoveInTime,
+    Pin,
+    SetSampling,
+    SetTimelineScore,
+    TakeExample,
+    Type,
+)
 from app.session.change_actions import AddChange, RedoChange, TakeTool, UndoChange
 from app.session.change_events import of_form, of_list, switched
 from app.session.explorer import Explorer
@@ -72,6 +83,8 @@ def taken_file(event: object) -> int | None:
 
 def _prompt(event: object, me: Explorer) -> Actions:
     match event:
+        case {"example": True, "text": str(text), "rev": int(rev)} if rev == me.rev:
+            return Type(text), TakeExample()
         case {"text": str(text), "rev": int(rev)} if rev == me.rev:
             return (Type(text),)
     return ()

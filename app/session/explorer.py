@@ -11,6 +11,7 @@ from dataclasses import replace
 from app.session.actions import Action, Type, sentence
 from app.session.allowed import check_look, multiplications
 from app.session.carried_changes import carried
+from app.session.carried_prompt import told
 from app.session.changes import to_text
 from app.session.first_prompt import own_prompt
 from app.session.first_screen import first_screen
@@ -54,6 +55,7 @@ class Explorer(Looking):
         model = Model(checkpoint, source, past or NoPast(), limits)
         screen = first_screen(checkpoint, text, rev, refused, limits)
         if before is not None:
+            screen = told(screen, model, refused or text)
             screen = carried(screen, model, before._screen, before._model)
         super().__init__(model, screen)
         self._untouched = before is None
@@ -105,9 +107,14 @@ class Explorer(Looking):
         return self._untouched
 
     @property
+    def example(self) -> str:
+        """The prompt that the model is first shown with."""
+        return self._model.example
+
+    @property
     def own_words(self) -> str | None:
         """The prompt that a person has asked for; None as long as it is the model's own."""
-        return None if self.meant == own_prompt(self.final) else self.meant
+        return None if self.meant in (own_prompt(self.final), self.example) else self.meant
 
     @property
     def refused(self) -> str | None:

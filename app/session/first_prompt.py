@@ -24,6 +24,15 @@ def own_prompt(checkpoint: Checkpoint) -> str:
     return told if isinstance(told, str) and 0 < len(told) <= MOST_PROMPT else PROMPT
 
 
+def example(checkpoint: Checkpoint) -> str:
+    """Return the model's own prompt; where its tokenizer cannot read that, one that it surely can."""
+    try:
+        checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
+    except ValueError:
+        return readable(checkpoint)
+    return own_prompt(checkpoint)
+
+
 def readable(checkpoint: Checkpoint, tokens: int = FIRST_TOKENS) -> str:
     """Return a prompt that this model can surely read: the first of its tokens that are text, and not a long one."""
     tokenizer, config = checkpoint.tokenizer, checkpoint.config
@@ -39,10 +48,7 @@ def readable(checkpoint: Checkpoint, tokens: int = FIRST_TOKENS) -> str:
 
 def first_trace(checkpoint: Checkpoint, shown: Shown) -> Trace:
     """Return the run of the first prompt, whatever a person has typed since: the one that is shown, if it is that."""
-    try:
-        ids = checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
-    except ValueError:
-        ids = checkpoint.tokenizer.encode_marked(readable(checkpoint))
+    ids = checkpoint.tokenizer.encode_marked(example(checkpoint))
     ids = ids[-min(checkpoint.config.block_size, MOST_TOKENS) :]
     if shown.checkpoint is checkpoint and shown.ids == ids:
         return shown.unchanged

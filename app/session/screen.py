@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from app.components import Notice
 from app.session.changes import Change, ChangeList
 from app.session.drawn import NOTHING, Writing
+from app.session.first_prompt import example
 from app.session.location import Location
 from app.session.look import USUAL, Look
 from app.session.moment import Moment
@@ -75,6 +76,11 @@ class Model:
     def square(self) -> frozenset[str]:
         """Ids of the tensors whose cells are pairs of a query and a key."""
         return frozenset(node.id for node in self.arch.nodes if node.axes[-2:] == ("T", "T"))
+
+    @cached_property
+    def example(self) -> str:
+        """The prompt that the model is first shown with."""
+        return example(self.final)
 
     def weights(self, step: int | None) -> Checkpoint:
         """Return the model at a step of its training; None is the final one."""

@@ -120,6 +120,7 @@ def _prompt(me: Explorer) -> components.Panel:
         cropped=me.shown.cropped,
         counter=me.shown.counter,
         notice=names.of_notice(me.message),
+        example="" if me.typed == me.example else me.example,
         lock=me.lock,
         drawn={index: drawn.how for index, drawn in me.writing.drawn.items()},
         most=me.limits.prompt,

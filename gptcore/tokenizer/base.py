@@ -56,6 +56,11 @@ class Tokenizer(ABC):
         """Tokens that no ordinary text encodes to, with their ids, such as the end of a document."""
         return {}
 
+    @property
+    def unknown(self) -> int | None:
+        """The token that stands for any text that the vocabulary does not have; None where no text becomes it."""
+        return None
+
     def encode_marked(self, text: str) -> list[int]:
         r"""Return the ids of a text in which marks stand for tokens that no ordinary text encodes to.
 

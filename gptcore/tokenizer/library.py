@@ -27,6 +27,8 @@ class LibraryTokenizer(Tokenizer):
     >>> tokenizer = LibraryTokenizer(made.to_str())
     >>> tokenizer.encode("the cat"), tokenizer.label(1), tokenizer.vocab_size
     ([0, 1], 'cat', 3)
+    >>> tokenizer.encode("the dog"), tokenizer.unknown
+    ([0, 2], 2)
 
     Raises:
         ValueError: the library is not there, or cannot read the data.
@@ -74,6 +76,12 @@ class LibraryTokenizer(Tokenizer):
     def special_tokens(self) -> Mapping[str, int]:
         added = self._made.get_added_tokens_decoder()
         return {token.content: index for index, token in added.items()}
+
+    @property
+    def unknown(self) -> int | None:
+        token = getattr(self._made.model, "unk_token", None)
+        found: int | None = None if token is None else self._made.token_to_id(token)
+        return found
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)

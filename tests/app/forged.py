@@ -57,7 +57,7 @@ HEAD: Final = {"name": "transformer.h.1.attn.z", "head": 2}
 CHANGE: Final[dict[str, Any]] = {"kind": "add", "part": HEAD, "how": "scale", "number": 0.5, "text": "ab", "draw": 1}
 
 PANELS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
-    "prompt": ({"text": "ba", "rev": 0},),
+    "prompt": ({"text": "ba", "rev": 0}, {"example": True, "text": "ba", "rev": 0}),
     "follow": ({"token": 1, "text": "@text"},),
     "look": ({"name": "plot", "word": "links"}, {"name": "drawer", "word": "code"}),
     "explain": (

@@ -23,6 +23,7 @@ from app.session.actions import (
     Restore,
     SetSampling,
     SetTimelineScore,
+    TakeExample,
     Type,
     Write,
 )
@@ -370,6 +371,8 @@ Asked = tuple[Action, ...]
 REPORTED: list[tuple[str, dict[str, Any], Asked]] = [
     ("prompt", {"text": "ab", "rev": 0}, (Type("ab"),)),
     ("prompt", {"text": "ab", "rev": 1}, ()),  # typed before another text was written there
+    ("prompt", {"example": True, "text": "ab", "rev": 0}, (Type("ab"), TakeExample())),
+    ("prompt", {"example": True, "text": "ab", "rev": 1}, ()),
     ("map", {"kind": "select", "id": "lm_head", "layer": 1}, (Select("lm_head"),)),
     ("map", {"kind": "open", "id": "transformer.h", "layer": 2}, (Open("transformer.h", 2),)),
     ("map", {"kind": "open", "id": "transformer.h.1.mlp"}, (Open("transformer.h.1.mlp"),)),

@@ -447,7 +447,10 @@ def _page() -> None:
     )
     nan = float("nan")
     ui.losses(key="losses", text="a", positions=[position], mean=nan, perplexity=nan, blind=1.0)
-    prompt = ui.prompt(text="ab", labels=["a"] * 4200, ids=list(range(4200)), cropped=4000)
+    told: ui.Notice = {"kind": "warning", "text": "Other.", "offer": True}
+    prompt = ui.prompt(
+        text="ab", labels=["a"] * 4200, ids=list(range(4200)), cropped=4000, notice=told, example="To be"
+    )
     ui.plot(go.Figure(layout={"height": 100}), key="plot")
     scores = np.array([[[0.0], [np.nan]]], np.float32)
     losses = {"val_loss": [1.5, None]}

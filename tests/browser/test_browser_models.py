@@ -167,6 +167,39 @@ def test_a_path_and_the_way_back(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Opened before")).to_be_visible()
 
 
+def test_a_prompt_of_another_kind_offers_the_model_s_own_example(page: Page) -> None:
+    words, box = "The wolf said to the fox", page.locator("[data-role=prompt]")
+    box.fill(words)
+    wait_for_text(page, words)
+    offer, taken = page.locator("[data-role=offer]"), page.locator("[data-role=example]")
+    expect(offer).to_be_hidden()
+    boxes = "['plot', 'map'].map((role) => JSON.stringify(deepQuery(`[data-role=${role}]`)[0].getBoundingClientRect()))"
+    before = page.evaluate(boxes)
+    dialog(page)
+    page.get_by_role("button", name="two-names").click()
+    expect(page.locator(MODEL).first).to_contain_text("two-names", timeout=30_000)
+    expect(offer).to_be_visible()
+    wait_for_text(page, words)
+    assert page.evaluate(boxes) == before
+    own = "When Anna and Tom went to the store, Tom gave a ring to"
+    expect(taken).to_have_attribute("title", f"take this model’s own example: {own}")
+    offer.click()
+    wait_for_text(page, own)
+    expect(offer).to_be_hidden()
+    expect(taken).to_be_hidden()
+    expect(box).to_be_focused()
+    assert page.evaluate(boxes) == before
+    page.locator("[data-role=undo]").click()
+    wait_for_text(page, words)
+    box.press("End")
+    page.keyboard.type("es")
+    taken.click()  # the server need not have the keys yet
+    wait_for_text(page, own)
+    expect(box).to_have_value(own)
+    page.locator("[data-role=undo]").click()
+    wait_for_text(page, words + "es")
+
+
 @pytest.mark.slow
 def test_a_shared_server_opens_no_paths(launched: BrowserContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPTSCOPE_SHARED", "1")

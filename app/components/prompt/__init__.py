@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from app.components._assets import deliver, number
 from app.components.explore_panels import Panel
@@ -20,6 +20,8 @@ class PromptValue(TypedDict):
     text: str
     seq: int
     rev: int
+    example: NotRequired[bool]
+    """True where the model's own example is to take the place of this text."""
 
 
 class FollowEvent(TypedDict):
@@ -35,6 +37,8 @@ class Notice(TypedDict):
 
     kind: Literal["info", "warning", "error"]
     text: str
+    offer: NotRequired[bool]
+    """True where a button beside it takes the model's own example."""
 
 
 def prompt(
@@ -47,6 +51,7 @@ def prompt(
     cropped: int = 0,
     counter: str = "",
     notice: Notice | None = None,
+    example: str = "",
     lock: int | None = None,
     drawn: Mapping[int, str] | None = None,
     dearer: Sequence[float] | None = None,
@@ -66,6 +71,7 @@ def prompt(
         cropped: number of first tokens that the model does not see.
         counter: the line at the right, such as "17 / 256 tokens · 6 ms".
         notice: a sentence for the user, announced to screen readers.
+        example: the model's own example, where that is not the text in the input.
         lock: the token that is followed, by its place in the whole prompt; None follows the last.
         drawn: of tokens that the model drew, by their place in the whole prompt, how each was drawn.
         dearer: what changes of the run add to the loss at each position of the context that has a next token, in nats;
@@ -87,6 +93,7 @@ def prompt(
         "cropped": cropped,
         "counter": counter,
         "notice": dict(notice) if notice else None,
+        "example": example,
         "lock": lock,
         "drawn": {str(index): how for index, how in (drawn or {}).items()},
         "placeholder": placeholder,

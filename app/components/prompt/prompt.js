@@ -10,6 +10,7 @@ import { restSoon } from "../shared/rest.js";
 import { oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { buildExample, drawExample } from "./example.js";
 import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
 import { buildLine, drawLine } from "./line.js";
@@ -38,9 +39,10 @@ function build(root, view) {
   view.chips = el("div", { class: "chips", role: "group", tabindex: "0", "aria-label": "Tokens of the prompt" });
   view.counter = el("div", { class: "counter number" });
   view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
+  buildExample(view);
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
-  const below = el("div", { class: "below" }, view.notice, view.chips, aside);
-  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, buildLine(view), view.unfold)), below);
+  const below = el("div", { class: "below" }, view.notice, view.offer, view.chips, aside);
+  root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, buildLine(view), view.example, view.unfold)), below);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined, tooLong: "" });
   view.flight = oneInFlight((value) => view.send("value", value));
   view.cleanups.push(() => remember(view), () => view.flight.stop(), () => restSoon(null), () => tellBox(null));
@@ -78,6 +80,7 @@ function tell(view) {
   write(view.notice, text);
   view.notice.dataset.kind = view.tooLong ? "error" : (notice?.kind ?? "");
   view.notice.title = text;
+  drawExample(view);
 }
 
 // ---- chips ---------------------------------------------------------------------------------------------------

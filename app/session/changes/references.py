@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.session.changes.change import Other
 from app.session.costs import of_run
-from app.session.first_prompt import own_prompt, readable
+from app.session.first_prompt import example
 from app.stores.limits import Limits
 from app.stores.speed import Cost
 from gptcore import Checkpoint, Trace, architecture, capture
@@ -156,10 +156,7 @@ def own_text(checkpoint: Checkpoint) -> tuple[list[list[int]], str]:
     if source := _task(checkpoint):
         inputs, _ = source.batch(SEQUENCES, torch.Generator().manual_seed(0))
         return inputs[:, :LONGEST].tolist(), words
-    try:
-        first = checkpoint.tokenizer.encode_marked(own_prompt(checkpoint))
-    except ValueError:
-        first = checkpoint.tokenizer.encode_marked(readable(checkpoint))
+    first = checkpoint.tokenizer.encode_marked(example(checkpoint))
     if not _is_small(checkpoint):
         return [first[-config.block_size :][:LONGEST]], words
     return written(checkpoint, first[0], min(LONGEST, config.block_size)), words
