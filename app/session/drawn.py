@@ -55,7 +55,7 @@ class Writing:
         return (*self.before, (text, self.drawn))[-MOST_UNDONE:]
 
     def left(self, shown: str, typed: str) -> Writing:
-        """Return what is known once quite another text is there: nothing of it was drawn, and these can be gone back to.
+        """Return what is known once another text is there: nothing of it was drawn, and these can be gone back to.
 
         Args:
             shown: the text before, in which these tokens were drawn.

@@ -13,7 +13,7 @@ from app.panels.lens_grid import AT_ONCE as LENS_AT_ONCE
 from app.session import costs
 from app.session.costs import FLOAT, QUICK, STAGES
 from app.stores.speed import Cost
-from gptcore import Architecture, GPTConfig
+from gptcore import Architecture, GPTConfig, architecture
 from gptcore.analysis.copying import FREQUENT, ROWS
 from gptcore.analysis.head_losses import AT_ONCE as LOSSES_AT_ONCE
 from gptcore.analysis.head_scores import AT_ONCE as PROBE_AT_ONCE
@@ -23,7 +23,7 @@ from gptcore.analysis.patching import AT_ONCE as SWEEP_AT_ONCE
 from gptcore.analysis.value_weighted import AT_ONCE as WEIGHTED_AT_ONCE
 from gptcore.export.page_facts import AT_ONCE as PAGE_AT_ONCE
 from gptcore.export.page_facts import MOST_WORK
-from gptcore.export.page_stores import EXPANSION
+from gptcore.export.page_stores import EXPANSION, expected_bytes
 from gptcore.export.pages import MOST_BYTES
 
 DOUBLE = 8
@@ -37,8 +37,14 @@ LEARNING = 8
 """Tensors of scores that each block keeps for its gradients."""
 ADDRESSED = 40
 """Numbers of a channel and token that each block keeps for its gradients."""
-PACKING = 10
-"""A byte that is packed takes as long as so many numbers of a pattern, roughly."""
+PACKING = 14
+"""A byte of a page's text takes as long as so many numbers of a pattern, roughly: one core packs it."""
+DESCRIBING = 90_000
+"""A tensor of a page takes as long, beside its numbers, as so many numbers of a pattern, roughly."""
+READING = 1
+"""Reading a number of the unembedding for a few positions takes as long as so many numbers of a pattern, roughly."""
+SCRIPTS = 2e6
+"""Bytes that a page without any tensor takes while it is made, at least."""
 READ = 7
 """Copies of logits that live at once where their softmax, entropy and ranks are read."""
 
@@ -210,10 +216,11 @@ def of_page(config: GPTConfig, T: int) -> Cost:
     logits = float(T) * V
     lens = min(rows * logits, MOST_WORK / C)
     at_once = max(min(rows * logits, PAGE_AT_ONCE), rows * V)
-    packed = MOST_BYTES / EXPANSION
+    text, tensors = expected_bytes(config, T, MOST_BYTES), len(architecture(config).nodes)
     words = 200.0 * V  # a label each, as Python keeps it
-    memory = (2 * FLOAT + 3 * DOUBLE) * at_once + 8 * packed + words
-    return Cost(2 * C * (2 * logits + lens), 10 * logits + 5 * lens + PACKING * packed, memory)
+    memory = (2 * FLOAT + 3 * DOUBLE) * at_once + 8 * text / EXPANSION + words + SCRIPTS
+    cells = 10 * logits + 6 * lens + READING * C * V + PACKING * text + DESCRIBING * tensors
+    return Cost(2 * C * (2 * logits + lens), cells, memory)
 
 
 # ---- parts ----

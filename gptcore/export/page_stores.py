@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gptcore.capture.trace import Trace
+from gptcore.config import GPTConfig
 from gptcore.graph.architecture import architecture
+from gptcore.graph.node import Named, Node
 from gptcore.graph.ops import Concat, Same, SplitHeads, Transpose
 
 Array = NDArray[Any]
@@ -26,6 +28,8 @@ EXPANSION = 1.25
 """Bytes of the page for each byte of a tensor, about: its bytes shrink little, and base64 writes 4 for 3."""
 HALF = ("masked scores", "pattern")
 """Roles of tensors of which half is one number, again and again, that takes no room: the keys that are hidden."""
+VIEWS = (Same, SplitHeads, Transpose, Concat)
+"""Operations whose result is, but for an edit, in what it is made from."""
 LEVEL = 1
 """zlib's. Higher ones take longer, and make numbers that look random no smaller."""
 
@@ -93,9 +97,8 @@ def stores_of(trace: Trace, sequence: int, most_bytes: int) -> Stores:
     views = dict(views_of(trace))
     roots = dict.fromkeys(view.store for view in views.values())
     nodes = architecture(trace.config).nodes
-    sizes = {name: EXPANSION * 4 * math.prod(views[name].shape) for name in roots}
-    sizes |= {name: size / 2 for name, size in sizes.items() if nodes[name].role in HALF}
-    gone = _largest(trace, sizes, most_bytes)
+    sizes = {name: _expected(nodes[name], views[name].shape) for name in roots}
+    gone = _largest(nodes, sizes, most_bytes)
     stores: dict[str, Store] = {}
     for name in sizes:
         if name in gone:
@@ -107,10 +110,29 @@ def stores_of(trace: Trace, sequence: int, most_bytes: int) -> Stores:
             if view.store == name != other and not _holds(flat, view, numbers(trace, other, sequence)):
                 views[other] = View(other, 0, view.shape, _contiguous(view.shape))
                 stores[other] = Store.of(_flat(trace, views[other], sequence))
-    gone |= _largest(trace, {name: float(len(store.text)) for name, store in stores.items()}, most_bytes)
+    gone |= _largest(nodes, {name: float(len(store.text)) for name, store in stores.items()}, most_bytes)
     kept = {name: view for name, view in views.items() if view.store not in gone}
     left = {name: store for name, store in stores.items() if name not in gone}
     return Stores(kept, left, tuple(name for name in views if name not in kept))
+
+
+def expected_bytes(config: GPTConfig, T: int, most_bytes: int) -> float:
+    """Return the bytes, about, of all texts of a run that keeps every tensor; known without the run.
+
+    Args:
+        config: the model's sizes.
+        T: tokens of the run.
+        most_bytes: the most bytes of the texts; the largest tensors are left out.
+
+    >>> expected_bytes(GPTConfig.preset("gpt2"), 3, 15_000_000) < 5e6
+    True
+    """
+    arch = architecture(config)
+    sizes = arch.sizes(T=T)
+    own = [node for node in arch.nodes if not isinstance(node.op, VIEWS)]
+    found = {node.id: _expected(node, tuple(sizes[axis] for axis in node.axes if axis != "B")) for node in own}
+    gone = _largest(arch.nodes, found, most_bytes)
+    return sum(size for name, size in found.items() if name not in gone)
 
 
 def views_of(trace: Trace) -> Mapping[str, View]:
@@ -170,9 +192,14 @@ def general(name: str) -> str:
     return re.sub(r"\.h\.\d+", ".h.{i}", name)
 
 
-def _largest(trace: Trace, sizes: Mapping[str, float], most: float) -> set[str]:
+def _expected(node: Node, shape: Shape) -> float:
+    """Return the bytes that a tensor's text has, about."""
+    return EXPANSION * 4 * math.prod(shape) / (2 if node.role in HALF else 1)
+
+
+def _largest(nodes: Named[Node], sizes: Mapping[str, float], most: float) -> set[str]:
     """Return what must go so that the rest is not larger: the largest first; of equals a pattern last."""
-    nodes, total = architecture(trace.config).nodes, sum(sizes.values())
+    total = sum(sizes.values())
     gone: set[str] = set()
 
     def rank(name: str) -> tuple[float, bool, int]:

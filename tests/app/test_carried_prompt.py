@@ -1,4 +1,4 @@
-"""A prompt of the model before: kept where the next one reads it well, else with a word on it and the way to its own."""
+"""A prompt of the model before: kept where the next one reads it well, else with a word on it and a way to its own."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_what_is_left_out_is_not_computed(tmp_path: Path, monkeypatch: pytest.Mo
 def test_of_two_tensors_of_one_size_the_pattern_stays() -> None:
     trace = run_of(lopsided(), FITS)
     sizes = {name: 8.0 for name in trace if ".attn.scores" in name or ".attn.pattern" in name}
-    gone = page_stores._largest(trace, sizes, 24.0)
+    gone = page_stores._largest(gptcore.architecture(trace.config).nodes, sizes, 24.0)
     assert gone == {f"transformer.h.{layer}.attn.scores" for layer in range(3)}
 
 
