@@ -46,7 +46,7 @@ def model_header(typed: bool) -> None:
             label, key="choose", icon=":material/folder_open:", help="Open another model", on_click=opening.afresh
         ):
             _choose()
-    if opening.news():
+    if opening.news() and not person.loaded().is_shipped:  # its page alone tells of the file of a shipped one
         _tell_news()
 
 
@@ -186,7 +186,7 @@ def _retry(files: Sequence[File]) -> None:
 
 
 def _tell_news() -> None:
-    """Tell the notices of a model that was just opened; all of them stand on its page, too."""
+    """Tell the notices of a model of one's own that was just opened; all of them stand on its page, too."""
     me, (before, after) = person.explorer(), opening.memory()
     open_ones = [sentence(assumed) for assumed in me.final.info.get("assumptions", [])]  # what changes numbers, first
     notices = [*open_ones, *(each for each in me.final.info.get("notices", []) if each not in open_ones)]

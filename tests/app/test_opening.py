@@ -190,3 +190,35 @@ def test_a_model_that_tells_everything_asks_nothing(
     at = AppTest.from_function(_about, default_timeout=60).run()
     assert not at.exception
     assert "is assumed" not in texts(at)
+
+
+def _header() -> None:
+    """The header after a model was opened, as the dialog does it."""
+    import streamlit as st
+
+    from app.state import opening
+    from app.stores.models import Wanted
+    from app.views import picker
+
+    if opening.ready():
+        if "now" in st.session_state:
+            opening.open_model(Wanted(st.session_state.pop("now")), lambda share, what: None)
+        picker.model_header(typed=False)
+
+
+def test_a_checkpoint_of_one_s_own_tells_of_its_file_and_of_memory_and_a_shipped_model_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor]
+) -> None:
+    torch.save({"model": state, "model_args": ARGS}, tmp_path / "ckpt.pt")
+    monkeypatch.setattr("sys.argv", ["app/main.py", "nano-sort"])
+    at = AppTest.from_function(_header, default_timeout=60).run()
+    told: list[list[str]] = []
+    for source in ("induction", str(tmp_path / "ckpt.pt"), "two-names"):
+        at.session_state["now"] = source
+        at.run()
+        assert not at.exception
+        assert at.session_state["explorer"].source == source
+        told.append([str(toast.value) for toast in at.toast])
+    assert told[0] == told[2] == []
+    (own,) = told[1]
+    assert "this server's memory" in own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,10 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from gptcore import Checkpoint, save
+from gptcore.tokenizer import CharTokenizer
 from tests.browser.driver import chromium, link_to, open_page, put_away
+from tests.conftest import random_model
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
@@ -42,7 +46,7 @@ def choose(page: Page, model: str) -> Locator:
 
 
 def test_the_dialog_of_models_fits_and_the_card_of_the_first_look_comes_once(
-    launched: BrowserContext, address: str
+    launched: BrowserContext, address: str, tmp_path: Path
 ) -> None:
     page = open_page(launched, address, *PROJECTOR)
     page.locator(HINT).wait_for()
@@ -55,6 +59,12 @@ def test_the_dialog_of_models_fits_and_the_card_of_the_first_look_comes_once(
     page.locator('[data-token-index="11"]').wait_for()
     expect(page.locator(HINT)).to_have_count(0)
     toast = page.locator('[data-testid="stToast"]').first
+    expect(toast).to_have_count(0)  # it came with the app: there is nothing to tell
+    model = random_model(vocab_size=4)
+    save(Checkpoint(model, CharTokenizer("abcd"), model.config, {}), tmp_path / "own")
+    choose(page, "induction")
+    page.get_by_role("textbox", name="Or a path on this machine").fill(str(tmp_path / "own"))
+    page.keyboard.press("Enter")
     toast.wait_for()
     for tool in ('[data-panel="node"]', '[data-role="generate"]', '[data-panel="prediction"] header'):
         assert not meet(toast, page.locator(tool))
