@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: pip install -e '.[dev]'")
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.driver import chromium, link_to, open_page, wait_for_text
 from tests.export.page_reader import data_of
@@ -76,4 +76,33 @@ def test_the_page_as_a_file(launched: BrowserContext, address: str, tmp_path: Pa
     opened.wait_for_selector('body[data-ready="true"]')
     assert opened.locator("h1").inner_text() == "gptscope · lopsided"
     opened.close()
+    page.close()
+
+
+def test_why_there_is_no_file_stays_until_it_is_dismissed_or_another_file_is_asked_for(
+    launched: BrowserContext, address: str
+) -> None:
+    embedding = "transformer.wte"
+    page = open_page(launched, f"{link_to(address, 'nano-sort')}&node={embedding}&weight={embedding}.weight")
+    told = page.locator('[data-panel="save"] [role="status"]')
+    boxes = "deepQuery('[data-panel]').map((each) => JSON.stringify(each.getBoundingClientRect()))"
+    before = page.evaluate(boxes)
+    page.locator("[data-role=save]").click()
+    page.locator('[data-file="tensor.npy"]').click()
+    refusal = "There is no such file: a weight is shown"
+    expect(told).to_contain_text(refusal)
+    page.mouse.click(700, 15)  # elsewhere: the menu closes
+    expect(page.locator('[data-file="tensor.npy"]')).to_be_hidden()
+    page.wait_for_timeout(6500)  # longer than what is only done is told
+    expect(told).to_contain_text(refusal)
+    expect(told).to_be_visible()
+    assert page.evaluate(boxes) == before
+    page.get_by_role("button", name="Dismiss").click()
+    expect(told).to_be_empty()
+    page.locator("[data-role=save]").click()
+    page.locator('[data-file="tensor.npy"]').click()
+    expect(told).to_contain_text(refusal)
+    with page.expect_download():
+        page.locator('[data-file="view.dot"]').click()
+    expect(told).to_contain_text("Saved as gptscope-")
     page.close()

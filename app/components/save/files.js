@@ -5,9 +5,17 @@ import { download } from "../shared/pictures.js";
 import { nextNumber } from "../shared/sending.js";
 
 /**
+ * Says what becomes of a file that was asked for.
+ * @callback Tell
+ * @param {string} text
+ * @param {boolean} [stays] - true for what is still to come, and for what went wrong
+ * @returns {void}
+ */
+
+/**
  * The rows of the menu: what the files are of, and a button for each kind.
  * @param {View} view
- * @param {(text: string) => void} tell
+ * @param {Tell} tell
  */
 export function fileRows(view, tell) {
   const rows = new Map();
@@ -20,7 +28,7 @@ export function fileRows(view, tell) {
 
 function ask(view, name, tell) {
   view.asked = nextNumber();
-  tell("The file is being made…");
+  tell("The file is being made…", true);
   view.send("event", { file: name, seq: view.asked });
 }
 
@@ -28,14 +36,14 @@ function ask(view, name, tell) {
  * Fetches the file that was asked for, once it is there, and saves it. An answer to somebody else's question is none: a
  * page that is opened anew saves nothing by itself.
  * @param {View} view
- * @param {(text: string) => void} tell
+ * @param {Tell} tell
  */
 export async function takeFile(view, tell) {
   const { offer } = view.data;
   if (!offer || offer.seq !== view.asked) return;
   view.asked = null;
   if (offer.refusal) {
-    tell(offer.refusal);
+    tell(offer.refusal, true);
   } else {
     try {
       const answer = await fetch(new URL(offer.url, document.baseURI)); // of our own server
@@ -43,7 +51,7 @@ export async function takeFile(view, tell) {
       download(await answer.blob(), offer.name);
       tell(`Saved as ${offer.name}.`);
     } catch {
-      tell("The file did not arrive: ask for it once more.");
+      tell("The file did not arrive: ask for it once more.", true);
     }
   }
   view.send("event", { taken: offer.seq, seq: nextNumber() });
