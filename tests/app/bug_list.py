@@ -12,7 +12,7 @@ SUPPOSED_SIZES = "tests/app/test_supposed_sizes.py"
 PICTURES, EXPLAINING = "tests/app/test_node_pictures.py", "tests/app/test_explaining.py"
 LESSONS, WORDS, TOLD = "tests/app/test_lessons.py", "tests/app/test_words.py", "tests/browser/test_browser_words.py"
 FILES = "tests/app/test_files.py"
-CARRIED = "tests/app/test_carried_changes.py"
+CARRIED, CARRIED_PROMPT = "tests/app/test_carried_changes.py", "tests/app/test_carried_prompt.py"
 LARGE_RUNS = "tests/app/test_large_runs.py"
 LIMITS, TURNS, WAITING = "tests/app/test_limits.py", "tests/app/test_turns.py", "tests/app/test_waiting.py"
 UPLOADS, FORGED = "tests/app/test_uploads.py", "tests/app/test_forged_states.py"
@@ -1154,6 +1154,77 @@ BUGS: Final = (
         "asked = wishes if wishes is not None else before.wishes if before else ()",
         "asked = wishes or ()",
         f"{CHANGES}::test_the_run_is_the_one_under_the_changes_that_are_on",
+    ),
+    # ---- a prompt of the model before ----
+    Bug(
+        "a prompt that the next model cannot read is gone",
+        "session/explorer.py",
+        "screen = told(screen, model, refused or text)",
+        "screen = told(screen, model, None)",
+        f"{CARRIED_PROMPT}::test_a_text_that_the_next_model_cannot_read_is_a_step_back",
+    ),
+    Bug(
+        "tokens of a prompt that are too many are not told",
+        "session/carried_prompt.py",
+        "if len(ids) >= FEW and",
+        "if not ids and",
+        f"{CARRIED_PROMPT}::test_of_a_text_that_it_reads_badly_it_says_so_and_offers_its_own",
+    ),
+    Bug(
+        "a vocabulary is told to cut a prompt as finely as its own example",
+        "session/carried_prompt.py",
+        "MANY * len(own) * len(run.text)",
+        "len(own)",
+        f"{CARRIED_PROMPT}::test_a_text_that_the_next_model_reads_well_is_kept_without_a_word",
+    ),
+    Bug(
+        "a text of another kind is told of a model that has not learnt its own example",
+        "session/carried_prompt.py",
+        "or not _loss(first_trace(run.checkpoint, run)) < blind",
+        "",
+        f"{CARRIED_PROMPT}::test_a_text_that_the_next_model_reads_well_is_kept_without_a_word",
+    ),
+    Bug(
+        "the text before an example cannot be brought back",
+        "session/actions.py",
+        "writing = screen.writing.left(screen.shown.text, screen.typed)",
+        "writing = screen.writing",
+        f"{CARRIED_PROMPT}::test_an_example_that_is_taken_brings_the_text_back_with_its_drawn_tokens",
+    ),
+    Bug(
+        "a text that was not run is lost where an example is taken",
+        "session/drawn.py",
+        'if typed not in ("", shown):',
+        'if typed == "":',
+        f"{CARRIED_PROMPT}::test_a_text_that_could_not_be_run_is_brought_back_too",
+    ),
+    Bug(
+        "keys that the server has not read are lost where an example is taken",
+        "session/events.py",
+        "return Type(text), TakeExample()",
+        "return (TakeExample(),)",
+        f"{ACTIONS}::test_each_report_is_its_action",
+    ),
+    Bug(
+        "an example is offered where it is",
+        "views/explore.py",
+        'example="" if me.typed == me.example else me.example',
+        "example=me.example",
+        f"{SENT}::test_the_model_s_own_example_is_sent_where_another_text_is_in_the_input",
+    ),
+    Bug(
+        "memory told of a model that came with the app",
+        "views/picker.py",
+        "if opening.news() and not person.loaded().is_shipped:",
+        "if opening.news():",
+        "tests/app/test_opening.py::test_a_checkpoint_of_one_s_own_tells_of_its_file_and_of_memory_and_a_shipped_model_does_not",
+    ),
+    Bug(
+        "a page costs what the largest one costs",
+        "session/lab_costs.py",
+        "text, tensors = expected_bytes(config, T, MOST_BYTES), len(architecture(config).nodes)",
+        "text, tensors = MOST_BYTES, len(architecture(config).nodes)",
+        "tests/app/test_page_cost.py::test_a_page_takes_what_it_is_said_to_take_whatever_its_model_and_length",
     ),
     # ---- what one may ask of a server ----
     Bug(

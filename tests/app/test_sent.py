@@ -73,6 +73,15 @@ def test_the_prompt_is_sent_whole_and_with_what_the_model_does_not_see(page: Pag
     assert (sent["ids"], sent["cropped"], sent["notice"]) == (encode(FITS), 0, None)
 
 
+def test_the_model_s_own_example_is_sent_where_another_text_is_in_the_input(page: Page) -> None:
+    own = str(page.panel("prompt")["example"])
+    page.report("prompt", example=True, text=LONG, rev=page.panel("prompt")["rev"])
+    sent = page.panel("prompt")
+    assert own and (sent["text"], sent["example"]) == (own, "")
+    page.type(FITS + "a")
+    assert page.panel("prompt")["example"] == own
+
+
 # ---- map ---------------------------------------------------------------------------------------------------------
 
 
