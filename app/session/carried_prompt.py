@@ -27,12 +27,10 @@ def told(screen: Screen, model: Model, text: str | None) -> Screen:
     Args:
         screen: the first screen.
         model: the model.
-        text: the prompt that was meant for the model before; None where that was this model's own example.
+        text: the prompt that was meant for the model before; None where that was its own example.
     """
-    if text is None:
+    if screen.shown.text != text:
         return screen
-    if screen.shown.text != text:  # it could not be read: a step back brings it into the input
-        return replace(screen, writing=screen.writing.left(text, text))
     why = strange(screen.shown, model)
     notice: Notice = {"kind": "warning", "text": why, "offer": True}
     return replace(screen, notice=notice) if why and screen.notice is None else screen

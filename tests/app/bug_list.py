@@ -1158,9 +1158,9 @@ BUGS: Final = (
     # ---- a prompt of the model before ----
     Bug(
         "a prompt that the next model cannot read is gone",
-        "session/explorer.py",
-        "screen = told(screen, model, refused or text)",
-        "screen = told(screen, model, None)",
+        "session/first_screen.py",
+        "writing = NOTHING.left(lost, lost) if lost else NOTHING",
+        "writing = NOTHING",
         f"{CARRIED_PROMPT}::test_a_text_that_the_next_model_cannot_read_is_a_step_back",
     ),
     Bug(

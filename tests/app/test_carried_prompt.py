@@ -108,7 +108,7 @@ def test_a_text_that_could_not_be_run_is_brought_back_too() -> None:
 def test_a_text_that_the_next_model_cannot_read_is_a_step_back() -> None:
     me = carried(FAIRY, "fairytales", "nano-sort")
     assert (me.typed, me.shown.text) == (me.example, me.example)
-    assert me.notice is not None and me.notice["text"].startswith("The prompt could not be kept.")
+    assert me.notice is not None and me.notice["text"].startswith("The prompt could not be kept; ↶ brings it back. ")
     me.apply(Undo())
     assert (me.typed, me.shown.text) == (FAIRY, me.example)
     assert after(me, "fairytales").shown.text == FAIRY

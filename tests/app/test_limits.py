@@ -255,7 +255,9 @@ def test_a_model_is_opened_with_the_prompt_that_fits() -> None:
     me = Explorer(ckpt, "abcabcabc", limits=Limits(seconds=1.0, speed=lambda: Speed(cost.flops, 1e12)))
     assert me.shown.trace.T == 1
     assert me.notice is not None
-    assert "The prompt could not be kept. A run of 9 tokens would compute for about" in me.notice["text"]
+    assert (
+        "The prompt could not be kept; ↶ brings it back. A run of 9 tokens would compute for about" in me.notice["text"]
+    )
 
 
 def test_a_long_text_behind_a_short_one_is_run_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +295,9 @@ def test_a_model_s_prompt_of_megabytes_is_not_read(monkeypatch: pytest.MonkeyPat
     assert max(read) < 1000
     assert me.shown.text
     assert me.notice is not None
-    assert "The prompt could not be kept. This prompt has 2,000,000 bytes or more" in me.notice["text"]
+    assert (
+        "The prompt could not be kept; ↶ brings it back. This prompt has 2,000,000 bytes or more" in me.notice["text"]
+    )
 
 
 def test_a_prompt_of_many_contexts_is_refused_and_kept() -> None:

@@ -185,5 +185,5 @@ def test_a_prompt_is_kept_where_the_other_tokenizer_can_read_it(shakespeare: Che
     assert (kept.typed, kept.message) == (PROMPT, None)
     lost = Explorer(letters, "Zebra")
     assert lost.message is not None
-    assert lost.message["text"].startswith("The prompt could not be kept. ")
+    assert lost.message["text"].startswith("The prompt could not be kept; ↶ brings it back. ")
     assert "'Z'" in lost.message["text"]

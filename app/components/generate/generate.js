@@ -14,7 +14,7 @@ function build(root, view) {
   view.count = el("select", { "aria-label": "How many tokens to draw", title: "how many tokens" }, ...COUNTS.map((n) => el("option", { value: n }, String(n))));
   view.count.value = "20";
   view.step = button("step", "step ›", "draw one token", () => ask(view, 1));
-  view.undo = button("undo", "↶", "take back the last token that was drawn or put in, or the example", () => {
+  view.undo = button("undo", "↶", "take back the last token that was drawn or put in, or bring back the text before", () => {
     stop(view);
     view.flight.offer({ kind: "undo" });
   });
