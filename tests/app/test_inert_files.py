@@ -120,17 +120,17 @@ PAGES = [
 """Usually each kind of file once, and each shift."""
 
 
-@pytest.mark.parametrize(("kind", "shift"), PAGES)
+@pytest.mark.parametrize(("kind", "shift"), [*((kind, None) for kind in KINDS), *PAGES])
 def test_all_pages_are_drawn_with_hostile_fields(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, shift: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, shift: int | None
 ) -> None:
-    """Each field holds another value, those that a file cannot be read with left out."""
+    """Each field holds another value, or each one markup; those that a file cannot be read with are left out."""
     write, fields = KINDS[kind]
-    values = list(VALUES.values())
+    values = [MARKUP] if shift is None else list(VALUES.values())
     chosen: dict[str, Any] = {}
     for i, field in enumerate(fields):
         (tmp_path / f"{i}").mkdir()
-        value = values[(i + shift) % len(values)]
+        value = values[(i + (shift or 0)) % len(values)]
         with_it = {**chosen, field: value}
         inside = any(other.startswith(f"{field}.") or field.startswith(f"{other}.") for other in chosen)
         if inside:
