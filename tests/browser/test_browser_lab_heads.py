@@ -11,7 +11,7 @@ pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.driver import chromium, link_to, open_address, put_away
+from tests.browser.driver import chromium, link_to, open_address, put_away, wait_for_rest
 from tests.browser.test_browser_accessible import BOTH, findings, turn
 
 pytestmark = [
@@ -95,6 +95,37 @@ def test_the_closing_questions_take_two_clicks(
     )
     page.locator(f'{LIST} [data-role="all-back"]').click()
     expect(page.locator(f'{LIST} [data-role="said"]').first).not_to_contain_text("→")
+    put_away(page)
+
+
+PLACES = """() => Object.fromEntries(Object.entries({
+    list: '[data-role="ranked-head"]', card: '[data-panel="head-card"]', plot: '.js-plotly-plot',
+    table: '[data-panel="head-table"] tr[data-head]',
+}).flatMap(([name, css]) => deepQuery(css).slice(0, 1).map((one) => [name, one.getBoundingClientRect().top])))"""
+
+
+def test_the_first_change_moves_nothing_that_one_points_at(launched: BrowserContext, induction: str) -> None:
+    """What a change adds to the page has its room before, or stands below."""
+    page = to_lab(launched, induction)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    seen = set()
+    for form, switch in (
+        ("Scatter", f'{CARD} [data-role="card-switch"]'),
+        ("Table", f'{CARD} [data-role="card-switch"]'),
+        ("This prediction", f'{LIST} [data-role="switch"]'),
+    ):
+        page.get_by_text(form, exact=True).click()
+        wait_for_rest(page)
+        before = page.evaluate(PLACES)
+        for pressed in ("off", "on"):
+            page.locator(switch).first.click()
+            page.locator(f'{CARD} [data-role="card-switch"]:text("Switch {"on" if pressed == "off" else "off"}")').wait_for()
+            wait_for_rest(page)
+            assert page.evaluate(PLACES) == before, (form, pressed)
+            told = page.get_by_text("The picture and the card tell of the model as it is")
+            expect(told).to_have_count(int(pressed == "off" and form != "This prediction"))
+        seen |= before.keys()
+    assert seen == {"list", "card", "plot", "table"}
     put_away(page)
 
 

@@ -21,12 +21,7 @@ def heads(me: Explorer) -> None:
     finder.hear(me)
     scan.hear(me)
     card.hear(me)
-    note, gone = (
-        st.empty(),
-        st.empty(),
-    )  # always there: what stands below keeps its place, and the open form what is chosen
-    if choices.view() != RANKED and any(change.on for change in me.changes):
-        note.caption("Changes are on. The picture and the card tell of the model as it is, without them.")
+    gone = st.empty()  # always there: what stands below keeps its place, and the open form what is chosen
     if me.gone:
         gone.caption(me.gone)
     with st.container(key="lab heads"):

@@ -15,9 +15,11 @@ from app.session.explorer import Explorer
 from app.state import heads as state
 from app.state import lab, reports
 from app.views.lab.heads import choices, measuring
+from app.views.lab.heads.below import below
 from app.views.lab.heads.code import told
 from app.views.lab.heads.waiting import waiting
 from app.views.lab.segments import segments
+from app.views.markdown import escaped
 from gptcore.analysis.head_scores import SCORES
 
 PLOT, TABLE = "lab heads plot", "lab heads table"
@@ -78,7 +80,7 @@ def _points(me: Explorer, height: int) -> None:
     name = f"{selected[0]}.{selected[1]}"
     components.plot(figure, key=PLOT, points=True, chosen=name, below=62, bar=False, label="All heads")
     _hover(me, found, on, (x, y))
-    _below(_told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)))
+    below(me, _told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)), "lab heads code")
 
 
 def _question() -> None:
@@ -98,14 +100,6 @@ def _asked() -> None:
     found = choices.QUESTIONS.get(str(reports.widget("lab question")))
     for which, usual, name in zip(("x", "y"), (choices.X, choices.Y), found or (), strict=False):
         lab.choose(which, name, usual)
-
-
-def _below(said: str, code: str) -> None:
-    """Draw what stands below the heads: how they were measured, and the button with the code."""
-    left, right = st.columns([4.2, 1], vertical_alignment="top")
-    left.caption(said)
-    with right:
-        components.copy_code(code, key="lab heads code")
 
 
 def _axis(which: str) -> str:
@@ -132,7 +126,7 @@ def _table(me: Explorer) -> None:
         key=TABLE, columns=_columns(names, on, found), rows=_rows(names, on, found), selected=choices.chosen_head(me)
     )
     _hover(me, found, on, ("previous", "induction"))
-    _below(_told(me, found, on, names), head_code.table(names, on, told(me)))
+    below(me, _told(me, found, on, names), head_code.table(names, on, told(me)), "lab heads code")
 
 
 def _columns(names: list[str], on: str, found: Measured) -> list[TableColumn]:
@@ -188,7 +182,7 @@ def _told(me: Explorer, found: Measured, on: str, names: tuple[str, str] | list[
     if "loss" in names:
         said.append(f"Loss: of {found.about}.")
     if "predicted" in names or "actual" in names:
-        token = me.checkpoint.tokenizer.label(measuring.likely(found.trace, me.position))
+        token = escaped(me.checkpoint.tokenizer.label(measuring.likely(found.trace, me.position)))
         said.append(f"Effects: on the logit of ‘{token}’, the most likely token after token {me.position}.")
     if {"copying", "copying_of_tokens", "top1"} & set(names):
         said.append("Weights are raw, no norm folded in.")

@@ -20,6 +20,7 @@ from app.stores.limits import TooMuch
 from app.views.explore import explore
 from app.views.files import model_name
 from app.views.lab.heads import choices, measuring
+from app.views.lab.heads.below import below
 from app.views.lab.heads.code import told
 from app.views.lab.heads.waiting import waiting
 from gptcore.analysis.scan import AT_STAKE, TITLES, Finding, rank_findings
@@ -85,7 +86,7 @@ def scan(me: Explorer) -> None:
         files=[{"of": "these findings", "name": FILE, "word": "HTML"}],
         offer=downloads.shelf().offer(),
     )
-    components.copy_code(head_code.scan(told(me), order == TOGETHER), key="lab scan code")
+    below(me, "", head_code.scan(told(me), order == TOGETHER), "lab scan code")
 
 
 def _order() -> str:
