@@ -122,8 +122,8 @@ def _explain(event: object, me: Explorer) -> Actions:
             return (TakeTool("form"),)
         case {"back": int(step)} if 0 <= step < len(me.trail):
             return (Walk(*me.trail[step], me.trail[:step]),)
-        case {"open": str(name), "cell": list(index)} if all(type(at) is int for at in index):
-            found = me.explanation() or me.weight_number()
+        case {"open": str(name), "cell": list(index), **others} if all(type(at) is int for at in index):
+            found = None if others.get("anew") is True else me.explanation() or me.weight_number()
             return (Walk(name, tuple(index), (*me.trail, (found.name, found.index)) if found else ()),)
         case {"open": str(name), **others} if name in me.arch.nodes.names():
             return () if "cell" in others else (Select(name),)

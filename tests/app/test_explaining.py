@@ -202,6 +202,17 @@ def test_from_a_loss_one_comes_to_logits_that_are_drawn(page: Page, trace: Trace
     assert (name, index[:2]) == ("lm_head", (0, 6))
 
 
+def test_a_number_asked_for_in_the_prediction_begins_another_way(page: Page, trace: Trace) -> None:
+    pin(page, 7, 4)
+    walk(page, 0)
+    token = trace["probs"][0, 12].argmax().item()
+    page.report("explain", open="probs", cell=[0, 12, token], anew=True)
+    assert check(page, trace) == ("probs", (0, 12, token))
+    assert page.panel("explanation")["trail"] == []
+    walk(page, 0)
+    assert page.panel("explanation")["trail"] == [f"probs[0, 12, {token}]"]
+
+
 def test_another_cell_or_tensor_forgets_the_way(page: Page) -> None:
     pin(page, 7, 4)
     walk(page, 0)

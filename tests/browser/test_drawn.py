@@ -1287,8 +1287,21 @@ def test_why_asks_for_the_number_of_the_row(screen: Screen, temperature: float, 
     event = screen.reported("explain")
     token = int(row.get_attribute("data-token-id") or "")
     assert (event["open"], event["cell"]) == (name, [0, MODEL.config.block_size - 1, token])
+    assert event["anew"] is True  # a card that is open is not on the way to it
     screen.page.report("explain", open=event["open"], cell=event["cell"])
     assert screen.page.panel("explanation")["index"] == event["cell"]
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_why_covers_no_number(screen: Screen, width: int) -> None:
+    screen.tab.set_viewport_size({"width": width, "height": 720})
+    row = screen.tab.locator("[data-role=next-token]").nth(3)
+    row.hover()
+    sign = screen.tab.locator(".why").bounding_box()
+    numbers = [box for each in row.locator(".number").all() if (box := each.bounding_box())]
+    assert sign is not None and len(numbers) == (1 if width == 1280 else 2)
+    for box in numbers:
+        assert box["x"] + box["width"] <= sign["x"] or sign["x"] + sign["width"] <= box["x"]
 
 
 def test_the_bars_have_the_sizes_and_signs_of_the_numbers(card: Screen, trace: Trace) -> None:

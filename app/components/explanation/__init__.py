@@ -17,14 +17,15 @@ class ExplainOpen(TypedDict):
     """The state of `explore_panels`, under "explain", after a click in the card. Act once per `seq`.
 
     `formula` is the name of an equation that is to be drawn, as the page does not have its picture; `open` is a tensor
-    or a weight, with the `cell` of it to explain, or without to inspect it; `back` is the place in `trail` of a number
-    to go back to; a `row` of None closes the card; `change` opens the form that
+    or a weight, with the `cell` of it to explain, or without to inspect it; `anew` begins another way there; `back` is
+    the place in `trail` of a number to go back to; a `row` of None closes the card; `change` opens the form that
     changes the number.
     """
 
     formula: NotRequired[str]
     open: NotRequired[str]
     cell: NotRequired[list[int]]
+    anew: NotRequired[bool]
     back: NotRequired[int]
     row: NotRequired[None]
     change: NotRequired[bool]

@@ -1,4 +1,4 @@
-// Where the number of a row comes from: a button that stands at the end of the row that one points at.
+// Where the number of a row comes from: a button beside the numbers of the row that one points at.
 
 import { el } from "../shared/dom.js";
 import { nextNumber } from "../shared/sending.js";
@@ -33,5 +33,5 @@ export function hideWhy(view) {
 function ask(view, row) {
   if (!row) return;
   const { open, position } = view.data;
-  view.send("explain", { open, cell: [0, position, Number(row.dataset.tokenId)], seq: nextNumber() });
+  view.send("explain", { open, cell: [0, position, Number(row.dataset.tokenId)], anew: true, seq: nextNumber() });
 }
