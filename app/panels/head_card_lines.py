@@ -10,6 +10,7 @@ from app.components import number
 from app.components.head_card import CardEdge, CardLoss, CardRatio, CardScore, CardTokens, CardWriters
 from app.panels.head_axes import MEANINGS, NAMES
 from app.panels.head_words import Missed, summary
+from app.panels.token_words import repeated
 from gptcore import GPTConfig
 from gptcore.analysis import HeadCard, Tokens, chance
 from gptcore.analysis.composition import Reads
@@ -74,6 +75,7 @@ def _edge(edge: Any, labels: Sequence[str]) -> CardEdge:
         "query": labels[edge.query],
         "key": labels[edge.key],
         "at": [edge.query, edge.key],
+        "again": labels[edge.query] in repeated(labels),
         "weight": edge.weight,
     }
 

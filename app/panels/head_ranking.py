@@ -15,6 +15,7 @@ from app.components import number
 from app.components.head_ranking import RankedHead, SaidToken
 from app.panels.head_axes import NAMES, kind
 from app.panels.head_words import Missed
+from app.panels.token_words import repeated
 from gptcore import Trace
 from gptcore.analysis import prompt_scores
 from gptcore.graph.architecture import architecture
@@ -56,6 +57,7 @@ def ranked(
     arch, scores = architecture(run.config), prompt_scores(run)
     share = float(_shares(run, position).max())
     rows: dict[int, Tensor] = {}
+    again = repeated(labels)
     found: list[RankedHead] = []
     for layer, head in order(lost)[:MOST]:
         if layer not in rows:
@@ -69,7 +71,7 @@ def ranked(
                 "head": head,
                 "kind": NAMES[named] if named else "",
                 "reads": [
-                    {"token": labels[at], "at": at, "weight": number(weight)}
+                    {"token": labels[at], "at": at, "again": labels[at] in again, "weight": number(weight)}
                     for at, weight in zip(keys.indices.tolist(), keys.values.tolist(), strict=True)
                 ],
                 "lost": number(float(lost[layer, head])),

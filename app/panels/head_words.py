@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.panels.head_axes import KIND_FROM, KINDS, NAMES
-from app.panels.token_words import visible
+from app.panels.token_words import placed, visible
 from gptcore.analysis import HeadCard
 from gptcore.analysis.head_card import ACTIVE
 from gptcore.analysis.head_scores import SINK
@@ -80,20 +80,13 @@ def _first(card: HeadCard) -> str:
 
 def _reads(card: HeadCard, labels: Sequence[str]) -> str:
     """Return the tokens that it reads at the card's position; "" where its attention is no number."""
-    at, edges = visible(labels[card.position]), card.looks_here
+    at, edges = placed(labels, card.position), card.looks_here
     if not edges or math.isnan(edges[0].weight):
         return ""
     named = [edge for edge in edges[:MOST] if edge.weight >= READS]
     if not named:
-        return (
-            f"at {at} its attention is spread, with {edges[0].weight:.2f} at most, on {visible(labels[edges[0].key])}"
-        )
-    keys = [visible(labels[edge.key]) for edge in named]
-    again = len(set(keys)) < len(keys)
-    tokens = [
-        f"{key} {edge.key} ({edge.weight:.2f})" if again else f"{key} ({edge.weight:.2f})"
-        for key, edge in zip(keys, named, strict=True)
-    ]
+        return f"at {at} its attention is spread, with {edges[0].weight:.2f} at most, on {placed(labels, edges[0].key)}"
+    tokens = [f"{placed(labels, edge.key)} ({edge.weight:.2f})" for edge in named]
     return f"at {at} it reads {' and '.join(tokens)}"
 
 

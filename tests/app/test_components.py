@@ -382,6 +382,7 @@ def _page() -> None:
         row_labels=["a", "b"],
         value_at=(0, 1, float("-inf")),
         labels_at=("a", None),
+        placed=True,
     )
     said: ui.LensToken = {"id": 1, "label": "c", "probability": float("nan")}
     depth: ui.LensRow = {"name": "transformer.embed", "label": "emb", "mid": False, "top": [said]}
@@ -548,6 +549,7 @@ def _page() -> None:
         origin="o",
         token="c",
         after="b",
+        again=True,
         position=1,
         said=[{"token": "c", "before": 0.5, "after": None}],
         changes="",
@@ -580,7 +582,7 @@ def _page() -> None:
         summary="A head.",
         scores=[],
         position="token 2",
-        looks_here=[{"query": "a", "key": "b", "at": [1, 0], "weight": 0.5}],
+        looks_here=[{"query": "a", "key": "b", "at": [1, 0], "again": True, "weight": 0.5}],
         looks=[],
         by_distance=[0.5, 0.5],
         pixels=pixels[0, 0],
@@ -594,7 +596,14 @@ def _page() -> None:
         changes=changes,
         change_form=form,
     )
-    cells: ui.Grid = {"id": "g", "title": "Cells", "rows": ["a"], "cols": ["b", "c"], "values": [[0.5, float("nan")]]}
+    cells: ui.Grid = {
+        "id": "g",
+        "title": "Cells",
+        "rows": ["a"],
+        "cols": ["b", "c"],
+        "first": 1,
+        "values": [[0.5, float("nan")]],
+    }
     ui.grids([cells], key="grids", text="ab", origin="o", label="cells")
     ui.supposed_sizes(
         key="supposed_sizes",

@@ -57,7 +57,7 @@ def test_a_head_without_a_name_tells_what_it_reads_and_what_is_said_without_it()
     ]
     assert missed.without == row["without"]
     said = summary(analysis.head_card(ckpt, 0, 2, run), labels, missed)
-    assert "At ␣to it reads ␣Tom (0.43) and ␣Anna (0.41)" in said
+    assert "At ␣to 13 it reads ␣Tom 3 (0.43) and ␣Anna (0.41)" in said
     assert said.endswith(f"; without it ␣Anna falls from {percent(missed.share)} to {percent(missed.without)}.")
 
 
@@ -77,7 +77,7 @@ def test_tokens_of_one_name_are_told_apart(card: HeadCard) -> None:
     _, _, labels = run_of("two-names")
     assert "it reads ␣Tom 3 (0.60) and ␣Tom 9 (0.27)" in summary(card, labels, None)
     spread = replace(card, looks_here=tuple(edge._replace(weight=0.09) for edge in card.looks_here))
-    assert "At ␣to its attention is spread, with 0.09 at most, on ␣Tom." in summary(spread, labels, None)
+    assert "At ␣to 13 its attention is spread, with 0.09 at most, on ␣Tom 3." in summary(spread, labels, None)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,18 @@ def test_heads_are_ranked_by_the_loss_of_the_likeliest_token_without_each(page: 
         assert [read["weight"] for read in each["reads"]] == pytest.approx(pattern.topk(2).values.tolist(), abs=1e-6)
 
 
+def test_tokens_that_the_prompt_has_twice_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the list and in the card: of " to", " Tom" and nothing else there are two."""
+    lab = Lab("two-names", monkeypatch)
+    sent, card = lab.data("head_ranking"), lab.data("head_card")
+    assert (sent["after"], sent["again"]) == (" to", True)
+    reads = [read for each in sent["heads"] for read in each["reads"]]
+    assert {read["token"] for read in reads if read["again"]} == {" to", " Tom"}
+    assert {" Anna", " the"} <= {read["token"] for read in reads if not read["again"]}
+    for edge in (*card["looks_here"], *card["looks"]):
+        assert edge["again"] is (edge["query"] in (" to", " Tom"))
+
+
 def test_a_switch_is_a_change_of_the_run_that_the_list_tells_of(page: Lab) -> None:
     model, run = lopsided(), run_of(lopsided(), LONG)
     first = page.data("head_ranking")["heads"][0]

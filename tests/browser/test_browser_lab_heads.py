@@ -117,9 +117,9 @@ def test_the_first_change_moves_nothing_that_one_points_at(launched: BrowserCont
         page.get_by_text(form, exact=True).click()
         wait_for_rest(page)
         before = page.evaluate(PLACES)
-        for pressed in ("off", "on"):
+        for pressed, next_one in (("off", "on"), ("on", "off")):
             page.locator(switch).first.click()
-            page.locator(f'{CARD} [data-role="card-switch"]:text("Switch {"on" if pressed == "off" else "off"}")').wait_for()
+            page.locator(f'{CARD} [data-role="card-switch"]:text("Switch {next_one}")').wait_for()
             wait_for_rest(page)
             assert page.evaluate(PLACES) == before, (form, pressed)
             told = page.get_by_text("The picture and the card tell of the model as it is")

@@ -35,6 +35,8 @@ class Grid(TypedDict):
     """A label for each row."""
     cols: list[str]
     """A label for each column."""
+    first: NotRequired[int]
+    """Position of the first column in the prompt; 0 as usual."""
     apart: NotRequired[list[int]]
     """Columns whose label is to be seen as another one than in the grid beside it."""
     values: list[list[float]]

@@ -4,6 +4,7 @@ import { ramp } from "../shared/colours.js";
 import { el, put, write } from "../shared/dom.js";
 import { clamp, short } from "../shared/numbers.js";
 import { visible } from "../shared/text.js";
+import { behind } from "../shared/tokens.js";
 
 const LEVELS = 255;
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -51,14 +52,15 @@ export function makeCells(part, { rows, cols }) {
  * @param {any} grid
  */
 export function drawCells(view, part, grid) {
-  const { rows, cols, values, texts, marks, scale, high } = grid;
+  const { rows, cols, values, texts, marks, scale, high, first = 0 } = grid;
   const table = ramp(view, scale === "sequential" ? "--gs-sequential" : "--gs-diverging", LEVELS);
   const marked = new Map();
   for (const { row, col, word } of marks) marked.set(`${row} ${col}`, [...(marked.get(`${row} ${col}`) ?? []), word]);
   const apart = new Set(grid.apart ?? []);
   part.heads.forEach((head, col) => {
-    write(head, visible(cols[col]).replace(/(\w)\.(?=\w)/g, "$1.\u200b")); // a long name may break behind its points
-    put(head, "title", `${visible(cols[col])} (${col})`);
+    const name = visible(cols[col]).replace(/(\w)\.(?=\w)/g, "$1.\u200b"); // a long name may break behind its points
+    write(head, name + behind(cols, col, first));
+    put(head, "title", `${visible(cols[col])} (${col + first})`);
     head.classList.toggle("apart", apart.has(col));
   });
   part.labels.forEach((label, row) => write(label, rows[row]));
@@ -101,7 +103,7 @@ function paint(button, colour) {
 }
 
 function describe(grid, row, col) {
-  const place = `${grid.rows[row]}, ${visible(grid.cols[col])} (${col})`;
+  const place = `${grid.rows[row]}, ${visible(grid.cols[col])} (${col + (grid.first ?? 0)})`;
   const hint = grid.hints?.[row][col];
   return `${place}: ${hint ?? short(grid.values[row][col])}`;
 }

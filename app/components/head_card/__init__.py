@@ -36,6 +36,8 @@ class CardEdge(TypedDict):
     query: str
     key: str
     at: list[int]
+    again: bool
+    """True where the prompt has the query's token more than once."""
     weight: float
 
 

@@ -25,7 +25,7 @@ function build(root, view) {
   view.parts = Object.fromEntries(["scores", "here", "looks", "prefers", "writes", "ratios", "writers", "loss"].map((name) => [name, el("div")]));
   view.ofText = el("span");
   const { parts } = view;
-  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair" }, parts.here, parts.looks)), section(view.ofText, parts.loss));
+  const left = el("div", {}, section("Attention scores", parts.scores), section("Where it looks", el("div", { class: "pair where" }, parts.here, parts.looks)), section(view.ofText, parts.loss));
   const right = el("div", {}, section("Pattern here, and mean attention by distance", el("div", { class: "pair pictures" }, view.canvas, view.curve)), section("Reads and writes, by its weights", parts.prefers, parts.writes));
   const earlier = section("Reads from earlier heads", parts.writers);
   const copying = section("Copying, by its weights", parts.ratios);

@@ -48,11 +48,11 @@ export function scores(found) {
  * @param {boolean} queries - tell the queries too
  */
 export function edges(title, found, queries) {
-  const lines = found.map(({ query, key, at, weight }) =>
+  const lines = found.map(({ query, key, at, again, weight }) =>
     el(
       "li",
       { "data-query": at[0], "data-key": at[1], title: `from token ${at[0]} to token ${at[1]}: ${short(weight)}` },
-      el("span", { class: "edge" }, queries ? token(query) : null, queries ? el("span", { class: "arrow" }, "→") : null, token(key), el("small", {}, at[1])),
+      el("span", { class: "edge" }, queries ? token(query) : null, queries && again ? el("small", {}, at[0]) : null, queries ? el("span", { class: "arrow" }, "→") : null, token(key), el("small", {}, at[1])),
       el("b", { class: "number" }, two(weight)),
     ),
   );

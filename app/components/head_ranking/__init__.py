@@ -25,6 +25,8 @@ class ReadToken(TypedDict):
 
     token: str
     at: int
+    again: bool
+    """True where the prompt has the token more than once."""
     weight: float | str
 
 
@@ -64,6 +66,7 @@ def head_ranking(
     origin: str,
     token: str,
     after: str,
+    again: bool,
     position: int,
     said: Sequence[SaidToken],
     changes: str,
@@ -80,6 +83,7 @@ def head_ranking(
         origin: the session and the model; it comes back with each event.
         token: the token whose loss and probability the numbers are of.
         after: the token whose prediction it is.
+        again: True where the prompt has that token more than once.
         position: its position.
         said: the likeliest tokens.
         changes: the changes that are on, in words; "" for none.
@@ -93,6 +97,7 @@ def head_ranking(
         "origin": origin,
         "token": token,
         "after": after,
+        "again": again,
         "position": position,
         "said": [dict(each) for each in said],
         "changes": changes,

@@ -61,8 +61,13 @@ function signed(value) {
   return /[1-9]/.test(text) ? `${value > 0 ? "+" : ""}${text}` : "0.00";
 }
 
+/** A token of the prompt, with its position where the prompt has it more than once. */
+function placed(token, at, again) {
+  return again ? `${visible(token)} ${at}` : visible(token);
+}
+
 function reading({ reads, kind }) {
-  const tokens = reads.map(({ token, at, weight }) => el("span", { class: "read", title: `token ${at}: ${short(weight)} of its attention` }, el("code", {}, visible(token)), el("small", {}, typeof weight === "number" ? `${Math.round(100 * weight)} %` : short(weight))));
+  const tokens = reads.map(({ token, at, again, weight }) => el("span", { class: "read", title: `token ${at}: ${short(weight)} of its attention` }, el("code", {}, placed(token, at, again)), el("small", {}, typeof weight === "number" ? `${Math.round(100 * weight)} %` : short(weight))));
   return el("span", { class: "reads" }, ...tokens, kind ? el("span", { class: "kind" }, kind) : null);
 }
 
@@ -95,7 +100,7 @@ function draw(view) {
   view.said.replaceChildren(...data.said.map(saidLine));
   view.titles.replaceChildren(
     el("span", {}, "head"),
-    el("span", {}, `reads at ${visible(data.after)}`),
+    el("span", {}, `reads at ${placed(data.after, data.position, data.again)}`),
     el("span", { class: "wide", title: `the loss of ${visible(data.token)} that is gained when this head alone is switched off, in nats` }, `loss of ${visible(data.token)} here without it, nats`),
     el("span", { title: `the probability of ${visible(data.token)} when this head alone is switched off` }, `${visible(data.token)} without it`),
   );
@@ -109,7 +114,7 @@ export default function (component) {
   const { data } = view;
   if (view.drawn !== data) {
     view.drawn = data;
-    write(view.title, `Heads behind ${visible(data.token)}, after ${visible(data.after)}`);
+    write(view.title, `Heads behind ${visible(data.token)}, after ${placed(data.after, data.position, data.again)}`);
     view.back.hidden = view.explore.hidden = data.changes === "";
     view.root.toggleAttribute("data-changed", data.changes !== "");
     put(view.told, "data-changes", data.changes);

@@ -5,6 +5,7 @@ import { packed, property, ramp } from "../shared/colours.js";
 import { clamp } from "../shared/numbers.js";
 import { css, isLight } from "../shared/tones.js";
 import { visible } from "../shared/text.js";
+import { behind } from "../shared/tokens.js";
 import { widthOf } from "../shared/measure.js";
 
 export const HEAD = 28; // px of the line of tokens
@@ -38,7 +39,7 @@ export function columnWidth(view, room) {
   const { ids } = view.numbers;
   const { cell, head } = fontsOf(view);
   let longest = NARROW;
-  for (const token of tokens) longest = Math.max(longest, widthOf(head, visible(token)) + 2 * PAD);
+  for (const at of tokens.keys()) longest = Math.max(longest, widthOf(head, visible(tokens[at]) + behind(tokens, at)) + 2 * PAD);
   const seen = new Set();
   for (let at = 0; at < ids.length && longest < USUAL; at += count) {
     if (ids[at] < 0 || seen.has(ids[at])) continue;
@@ -49,11 +50,11 @@ export function columnWidth(view, room) {
   return Math.max(needed, Math.min(WIDE, Math.floor(room / tokens.length)));
 }
 
-/** A text as far as it fits into a column. */
-function fitting(font, text, width) {
-  if (widthOf(font, text) <= width) return text;
+/** A text as far as it fits into a column, with all of what stands behind it. */
+function fitting(font, text, width, end = "") {
+  if (widthOf(font, text + end) <= width) return text + end;
   const letter = widthOf(font, "m"); // all are as wide
-  return `${text.slice(0, Math.max(1, Math.floor(width / letter) - 1))}…`;
+  return `${text.slice(0, Math.max(1, Math.floor(width / letter) - 1 - end.length))}…${end}`;
 }
 
 /** The first and the last column in sight. */
@@ -84,7 +85,7 @@ export function drawCells(view) {
     const font = at === position ? fonts.strong : fonts.head;
     pen.font = font;
     pen.fillStyle = text;
-    pen.fillText(fitting(font, visible(tokens[at]), room), x + PAD, HEAD / 2);
+    pen.fillText(fitting(font, visible(tokens[at]), room, behind(tokens, at)), x + PAD, HEAD / 2);
     if (at === position) {
       pen.fillStyle = soft;
       pen.fillRect(x, HEAD - 3, view.wide - 1, 2);

@@ -107,6 +107,7 @@ def matrix(
     largest: Sequence[Largest] = (),
     norms: Sequence[float] = (),
     texts: Sequence[int] | None = None,
+    placed: bool = False,
 ) -> Panel:
     """Return the heatmap as a panel; a click, or a hover that the browser cannot answer, becomes a `MatrixEvent`.
 
@@ -150,6 +151,7 @@ def matrix(
         largest: the channels with the largest numbers of the followed column.
         norms: the length of that column; of a sum, of what came in, what was added, and the sum.
         texts: token ids to write as text in place of the plot.
+        placed: True to name the position of each token whose label the axis has more than once.
     """
     for labels, size, axis in ((row_labels, heat.rows, "row"), (col_labels, heat.cols, "column")):
         if labels is not None and len(labels) != size:
@@ -208,6 +210,8 @@ def matrix(
         data["cuts"] = True
     if draws:
         data["draws"] = True
+    if placed:
+        data["placed"] = True
     return Panel("matrix", data)
 
 

@@ -2,13 +2,17 @@
 
 import { property } from "../shared/colours.js";
 import { widthOf } from "../shared/measure.js";
-import { contextLabels } from "../shared/tokens.js";
+import { behind, contextLabels } from "../shared/tokens.js";
 import { spaceOf } from "../shared/size.js";
 import { visible } from "../shared/text.js";
 
-const GUTTER = { left: 78, bottom: 58, top: 7, right: 6 }; // px beside the plot: the same for every prompt
+const GUTTER = { left: 78, bottom: 62, top: 7, right: 6 }; // px beside the plot: the same for every prompt
 const NARROW = { left: 56, bottom: 54, top: 6, right: 2 }; // px, where there is little room
+const WORDS = 100; // px beside rows that are words, where there is room
+const LONGEST = { row: 90, col: 84 }; // px of a label at most
+const NAMES = { row: 26, col: 20 }; // px of the name of an axis and of the gaps beside it
 const UPRIGHT = 16; // px: shorter column labels are never turned
+const LINE = 12; // px between labels at least
 const TALLEST = 44; // px of a row, when there are few
 const LETTERS = 12.5; // px
 
@@ -24,23 +28,42 @@ export function layout(view) {
   const { square } = view.data;
   const { row, col, rows, cols } = view.sight;
   const { width: w, height: h } = spaceOf(view, view.box);
-  const gutter = w < 430 ? NARROW : GUTTER;
-  const { left, bottom, top, right } = gutter;
+  const { left, bottom, top, right } = gutterOf(view, w);
   let [width, height] = [Math.max(1, w - left - right), Math.max(1, h - bottom - top)];
   if (square) width = height = Math.min(width, height);
   else if (rows * TALLEST < height) height = rows * TALLEST;
   const [cellW, cellH] = [width / cols, height / rows];
   const x = left + (square ? Math.max(0, (w - left - right - width) / 2) : 0);
-  const col_labels = labelsOf(view, "col");
-  const colWidth = Math.min(bottom - 20, longest(view.font, col_labels, cols));
-  const turned = col_labels !== null && colWidth > Math.max(cellW - 3, UPRIGHT);
-  return { x, y: top, width, height, cellW, cellH, turned, row, col, gutter, colWidth };
+  const beside = Math.min(x, Math.max(left, WORDS)); // px for the labels of the rows and the name of their axis
+  const below = Math.min(h - top - height - NAMES.col, LONGEST.col); // px for labels of columns that are turned
+  const labels = labelsOf(view, "col");
+  const needed = longest(view, labels, cols);
+  const turned = labels !== null && needed > Math.max(cellW - 3, UPRIGHT) && below > cellW - 3;
+  const colRoom = turned ? below : Math.max(cellW - 3, UPRIGHT);
+  return { x, y: top, width, height, cellW, cellH, turned, row, col, beside, colRoom, colWidth: Math.min(needed, colRoom) };
+}
+
+/** The room around the plot. Labels that name positions are of a page on which nobody types: they are given all theirs. */
+function gutterOf(view, width) {
+  if (width < 430) return NARROW;
+  if (view.data.row_ids) return { ...GUTTER, left: WORDS };
+  if (!view.data.placed) return GUTTER;
+  const [left, bottom] = ["row", "col"].map((which) => {
+    const labels = labelsOf(view, which);
+    return labels ? Math.min(LONGEST[which], longest(view, labels, 0) + 2) + NAMES[which] : 0;
+  });
+  return { ...GUTTER, left: Math.max(GUTTER.left, left), bottom: Math.max(GUTTER.bottom, bottom) };
 }
 
 /** How wide an axis's labels are drawn, judged by the longest: they can be many. */
-function longest(font, labels, count) {
-  const text = labels ? labels.reduce((a, b) => (b.length > a.length ? b : a), "") : String(count - 1);
-  return Math.max(7, widthOf(font, visible(text)));
+function longest(view, labels, count) {
+  const texts = labels ? labels.map((_, i) => visible(labels[i]) + placeOf(view, labels, i)) : [String(count - 1)];
+  return Math.max(7, widthOf(view.font, texts.reduce((a, b) => (b.length > a.length ? b : a), "")));
+}
+
+/** What stands behind a label, on a plot that is to tell tokens of the same label apart. */
+function placeOf(view, labels, i) {
+  return view.data.placed ? behind(labels, i) : "";
 }
 
 export function drawFrame(view, context) {
@@ -63,11 +86,13 @@ function line(context, x1, y1, x2, y2) {
   context.lineTo(x2, y2);
 }
 
-function cut(font, label, widest) {
-  if (label.length < 5 || widthOf(font, label) <= widest) return label;
+/** A label as far as it fits, with all of what stands behind it. */
+function cut(font, label, behind, widest) {
+  const whole = label + behind;
+  if (label.length < 5 || widthOf(font, whole) <= widest) return whole;
   let text = label;
-  while (text.length > 1 && widthOf(font, `${text}…`) > widest) text = text.slice(0, -1);
-  return `${text}…`;
+  while (text.length > 1 && widthOf(font, `${text}…${behind}`) > widest) text = text.slice(0, -1);
+  return `${text}…${behind}`;
 }
 
 export function drawAxes(view, context) {
@@ -93,45 +118,45 @@ function write(view, context, label, at, followed) {
 
 function drawRowLabels(view, context) {
   const labels = labelsOf(view, "row");
-  const { x, y, cellH, row, gutter } = view.plot;
+  const { x, y, cellH, row, beside } = view.plot;
   const followed = view.data.row_tokens ? (view.data.position ?? null) : null;
   context.textAlign = "right";
-  const every = thin(14 / cellH, !labels);
+  const every = thin(LINE / cellH, !labels);
   for (const i of places(view.sight.rows, row, every, followed)) {
-    const text = write(view, context, labelOf(view.font, labels, i, gutter.left - 26), i, followed);
+    const text = write(view, context, labelOf(view, labels, i, beside - NAMES.row), i, followed);
     context.fillText(text, x - 6, y + (i - row + 0.5) * cellH);
   }
 }
 
 function drawColumnLabels(view, context) {
   const labels = labelsOf(view, "col");
-  const { x, y, height, cellW, turned, colWidth, col, gutter } = view.plot;
+  const { x, y, height, cellW, turned, colRoom, colWidth, col } = view.plot;
   const followed = view.data.col_tokens ? (view.data.position ?? null) : null;
   context.textAlign = turned ? "right" : "center";
-  const every = thin((turned ? 14 : colWidth + (labels ? 3 : 10)) / cellW, !labels);
+  const every = thin((turned ? LINE : colWidth + (labels ? 3 : 10)) / cellW, !labels);
   for (const i of places(view.sight.cols, col, every, followed)) {
     context.save();
     context.translate(x + (i - col + 0.5) * cellW, y + height + 6);
     if (turned) context.rotate(-Math.PI / 2);
-    const text = write(view, context, labelOf(view.font, labels, i, gutter.bottom - 20), i, followed);
+    const text = write(view, context, labelOf(view, labels, i, colRoom), i, followed);
     context.fillText(text, 0, turned ? 0 : 6);
     context.restore();
   }
 }
 
-function labelOf(font, labels, i, widest) {
-  return labels ? cut(font, visible(labels[i] ?? ""), widest) : String(i);
+function labelOf(view, labels, i, widest) {
+  return labels ? cut(view.font, visible(labels[i] ?? ""), placeOf(view, labels, i), widest) : String(i);
 }
 
 function drawNames(view, context) {
   const { row_axis, col_axis } = view.data;
-  const { x, y, width, height, turned, colWidth, gutter } = view.plot;
+  const { x, y, width, height, turned, colWidth, beside } = view.plot;
   context.font = `600 12px ${property(view, "--st-font")}`;
   context.fillStyle = property(view, "--st-text-color");
   context.textAlign = "center";
   if (col_axis) context.fillText(`${col_axis} →`, x + width / 2, y + height + (turned ? colWidth : 12) + 14);
   context.save();
-  context.translate(x - gutter.left + 10, y + height / 2);
+  context.translate(x - beside + 10, y + height / 2);
   context.rotate(-Math.PI / 2);
   if (row_axis) context.fillText(`← ${row_axis}`, 0, 0);
   context.restore();

@@ -30,3 +30,20 @@ export function contextLabels(view) {
 export function tokenIndex(view, position) {
   return position + view.data.prompt.cropped;
 }
+
+const repeated = new WeakMap(); // labels -> those that are there more than once
+
+/**
+ * Returns what stands behind the label of a token that is there more than once: its position, which tells it apart.
+ * @param {string[]} labels
+ * @param {number} index - in the labels
+ * @param {number} first - the position of the first of them
+ */
+export function behind(labels, index, first = 0) {
+  if (!repeated.has(labels)) {
+    const [seen, again] = [new Set(), new Set()];
+    for (const label of labels) (seen.has(label) ? again : seen).add(label);
+    repeated.set(labels, again);
+  }
+  return repeated.get(labels).has(labels[index]) ? ` ${index + first}` : "";
+}

@@ -1,4 +1,4 @@
-"""The words below a picture of all heads: how it was measured, and that it knows nothing of changes; its code beside."""
+"""The words below a picture of all heads: how it was measured, that it knows nothing of changes; its code beside."""
 
 from __future__ import annotations
 

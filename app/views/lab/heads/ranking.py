@@ -7,6 +7,7 @@ from torch import Tensor
 
 from app import components
 from app.panels import head_code, head_ranking
+from app.panels.token_words import repeated
 from app.session import comparison, lab_costs
 from app.session.change_actions import SetChanges
 from app.session.changes import words
@@ -67,6 +68,7 @@ def ranking(me: Explorer) -> None:
         origin=origin(),
         token=label(measuring.likely(run, me.position)),
         after=me.shown.tokens[me.position],
+        again=me.shown.tokens[me.position] in repeated(me.shown.tokens),
         position=me.position,
         said=head_ranking.said(run, me.shown.trace if me.shown.without else None, me.position, label),
         changes=", ".join(words(wish, me.arch) for wish in me.shown.here),

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import components
 from app.panels import model_pair
+from app.panels.token_words import placed
 from app.session import costs, lab_costs
 from app.session.actions import sentence
 from app.session.explorer import Explorer
@@ -79,7 +80,7 @@ def _said(me: Explorer, this: Trace, run: Trace, other: Checkpoint, names: list[
     at = me.position - this.T
     first = _lines(me, offered, this, run)
     grids = [model_pair.predictions(this, run, tokenizers, names, at, first)]
-    grids[0]["note"] = f"after {me.shown.tokens[me.position]!r}; the likeliest of both, by the larger share"
+    grids[0]["note"] = f"after {placed(me.shown.tokens, me.position)}; the likeliest of both, by the larger share"
     tokens = [
         [tokenizer.label(index) for index in trace.ids[0].tolist()]
         for tokenizer, trace in zip(tokenizers, (this, run), strict=True)

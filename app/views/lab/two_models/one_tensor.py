@@ -96,6 +96,7 @@ def _draw(me: Explorer, part: Slice, name: str, code: str) -> None:
             panel="difference",
             height=HEIGHT,
             tensor=name,
+            placed=True,
         ),
         key=KEY,
     )

@@ -187,6 +187,7 @@ def _grid(
         "title": title,
         "rows": [f"block {layer}" for layer in range(len(values))],
         "cols": [f"head {head}" for head in range(count)] if question.by_head else [label(i) for i in ids[start:]],
+        "first": start,
         "apart": [] if question.by_head else [t - start for t in pair.differing if t >= start],
         "values": [row[start:] for row in values],
         "high": max(1.0, *known) if known else 1.0,

@@ -104,6 +104,7 @@ def _panel(me: Explorer, numbers: NDArray[np.float32], heat: Heatmap, title: str
         note="point at a cell, or use the arrows: its number stands here; click it to keep it",
         panel="summed attention",
         height=HEIGHT,
+        placed=True,
         **few,
     )
 
