@@ -452,7 +452,7 @@ def _page() -> None:
     prompt = ui.prompt(
         text="ab", labels=["a"] * 4200, ids=list(range(4200)), cropped=4000, notice=told, example="To be"
     )
-    ui.plot(go.Figure(layout={"height": 100}), key="plot")
+    ui.plot(go.Figure(layout={"height": 100}), key="plot", points=True, forms=True)
     scores = np.array([[[0.0], [np.nan]]], np.float32)
     losses = {"val_loss": [1.5, None]}
     kinds = {"first": "attention to the first token"}

@@ -283,6 +283,9 @@ def test_findings_of_all_kinds_stand_together_and_lead_there_too(page: Lab) -> N
     at = next(i for i, each in enumerate(ranked) if each.head not in (None, page.me.location.head))
     page.report("lab findings", kind="head", group=0, index=at)
     assert (page.data("head_card")["layer"], page.data("head_card")["head"]) == (ranked[at].layer, ranked[at].head)
+    assert page.data("head_card")["change_form"] is None
+    page.report("lab findings", kind="form", group=0, index=at)
+    assert page.data("head_card")["change_form"] is not None
     page.report("lab findings", kind="order", order="kinds")
     assert [group["title"] for group in page.data("findings")["groups"]] == [*TITLES.values()]
     page.report("lab findings", kind="order", order="nonsense")

@@ -225,6 +225,40 @@ def test_a_finding_leads_to_its_head_and_to_explore(repeats: Page) -> None:
     page.locator('[data-role="plot"][data-name="transformer.h.1.attn.pattern"][data-head="0"]').wait_for()
 
 
+def test_the_form_of_changes_opens_at_a_point_and_at_a_finding(launched: BrowserContext, induction: str) -> None:
+    """By a right click, by the key C, and by the sign beside a head, as on the map and in the table."""
+    page = to_lab(launched, induction)
+    form = page.locator(f'{CARD} [data-panel="change_form"]')
+    points = page.locator(".scatterlayer .trace").first.locator("path.point").all()
+    boxes = [box for point in points if (box := point.bounding_box())]
+    top = min(boxes, key=lambda box: box["y"])
+    x, y = top["x"] + top["width"] / 2, top["y"] + top["height"] / 2
+    page.mouse.move(x - 4, y)
+    page.mouse.move(x, y)
+    expect(page.locator('[data-role="point-picture"][data-head="1.0"]')).to_be_visible()
+    page.mouse.click(x, y, button="right")
+    form.wait_for()
+    assert page.locator(CARD).get_attribute("data-head") == "1.0"
+    page.locator(f'{CARD} [data-role="card-change"]').click()
+    expect(form).to_have_count(0)
+    plot = page.locator('[data-role="figure"][tabindex="0"]')
+    plot.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("c")
+    form.wait_for()
+    page.locator(f'{CARD}[data-head="0.0"]').wait_for()  # the last by its first score
+    page.locator(f'{CARD} [data-role="card-change"]').click()
+    expect(form).to_have_count(0)
+    page.get_by_text("Scan", exact=True).click()
+    if (button := page.get_by_role("button", name="Scan the prompt")).count():
+        button.click()
+    finding = page.locator(f'{FOUND} [data-role="finding"]:has([data-kind="form"])').first
+    finding.locator('[data-kind="form"]').click()
+    form.wait_for()
+    assert page.locator(CARD).get_attribute("data-head") == finding.locator('[data-kind="head"]').inner_text()
+    put_away(page)
+
+
 def test_the_points_go_by_keyboard(launched: BrowserContext, induction: str) -> None:
     page = to_lab(launched, induction)
     plot = page.locator('[data-role="figure"][tabindex="0"]')

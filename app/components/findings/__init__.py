@@ -33,7 +33,8 @@ class FindingsEvent(TypedDict, total=False):
     """The state of the list after a click, under "event"; act once per `seq`. Files are asked for as in `SaveEvent`."""
 
     kind: str
-    """"head" the card of the finding's head, "explore" its place on Explore, "order" another order."""
+    """"head" the card of the finding's head, "form" the form of changes there too, "explore" its place on Explore,
+    "order" another order."""
     order: str
     group: int
     index: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 from functools import cache
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import plotly.graph_objects as go
@@ -25,6 +25,8 @@ class PlotEvent(TypedDict):
     """The state of a plot after a click on a point, under "event"; act once per `seq`."""
 
     point: str
+    form: NotRequired[bool]
+    """True where the form of changes is asked for, too."""
     seq: int
 
 
@@ -44,6 +46,7 @@ def plot(
     key: str,
     bar: bool = True,
     points: bool = False,
+    forms: bool = False,
     chosen: str = "",
     below: int | None = None,
     label: str = "",
@@ -59,6 +62,7 @@ def plot(
         key: key of the plot; another figure with the same key is drawn in the same plot.
         bar: True to show plotly's buttons on hover.
         points: True to report points.
+        forms: True if a right click on a point, or the key C, asks for the form that changes what it stands for.
         chosen: the point that is chosen; a click on several that cover each other reports the next one after it.
         below: pixels that stay free below the plot in a window that is higher than the figure needs, where columns
             stand beside each other; None for the figure's own height.
@@ -70,6 +74,7 @@ def plot(
         "figure": figure.to_json(),
         "config": config,
         "points": points,
+        "forms": forms,
         "chosen": chosen,
         "below": below,
         "label": label,

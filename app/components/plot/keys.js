@@ -12,7 +12,7 @@ const STEPS = { ArrowLeft: ["x", -1], ArrowRight: ["x", 1], ArrowUp: ["y", -1], 
  * Has the keyboard move over the points of a plot.
  * @param {any} drawn - the plot, its ring, and its cursor: the place of a point in the figure, [trace, index]
  * @param {(point: any) => void} pointAt - hears where the cursor is; null once the focus is elsewhere
- * @param {(name: string) => void} choose - hears of Enter
+ * @param {(name: string, form: boolean) => void} choose - hears of Enter, and of C where that opens a form
  */
 export function hearKeys(drawn, pointAt, choose) {
   const { plot, ring } = drawn;
@@ -34,7 +34,8 @@ export function hearKeys(drawn, pointAt, choose) {
     const all = drawn.component.data.points ? pointsOf(plot) : [];
     if (!all.length) return;
     const here = all.find((point) => same(point.at, drawn.cursor)) ?? all[0];
-    if (event.key === "Enter" || event.key === " ") choose(here.name);
+    if (event.key === "Enter" || event.key === " ") choose(here.name, false);
+    else if (event.key === "c" && !event.ctrlKey && !event.metaKey && drawn.component.data.forms) choose(here.name, true);
     else if (event.key in STEPS || event.key === "Home" || event.key === "End") {
       drawn.cursor = next(all, here, event.key).at;
       show();

@@ -27,8 +27,8 @@ function newPlot(parentElement) {
   plot.dataset.role = "figure";
   box.append(plot, ring);
   parentElement.append(box);
-  const drawn = { plot, ring, newest: null, drawing: null, component: null, hears: false, cursor: null };
-  hearKeys(drawn, (point) => pointAt(drawn, point && { customdata: point.name, bbox: around(point) }), (told) => choose(drawn, told));
+  const drawn = { plot, ring, newest: null, drawing: null, component: null, hears: false, cursor: null, pointed: null };
+  hearKeys(drawn, (point) => pointAt(drawn, point && { customdata: point.name, bbox: around(point) }), (told, form) => choose(drawn, told, form));
   return drawn;
 }
 
@@ -37,8 +37,8 @@ function around({ x, y }) {
   return { x0: x, x1: x, y0: y, y1: y };
 }
 
-function choose({ component }, point) {
-  inTurn(component.key, () => component.setStateValue("event", { point, seq: nextNumber() }));
+function choose({ component }, point, form = false) {
+  inTurn(component.key, () => component.setStateValue("event", { point, ...(form ? { form } : {}), seq: nextNumber() }));
 }
 
 /** Has a plot tell which of its points is clicked, and which one the pointer is at. Those without a text are none. */
@@ -48,10 +48,15 @@ function hear(drawn) {
   const told = ({ points }) => points.find(({ customdata }) => typeof customdata === "string");
   drawn.plot.on("plotly_click", (event) => {
     const point = drawn.component.data.points && told(event)?.customdata;
-    if (point) choose(drawn, nextAt(drawn, point));
+    if (point && event.event.button !== 2) choose(drawn, nextAt(drawn, point));
   });
   drawn.plot.on("plotly_hover", (event) => drawn.component.data.points && pointAt(drawn, told(event)));
   drawn.plot.on("plotly_unhover", () => pointAt(drawn, null));
+  drawn.plot.addEventListener("contextmenu", (event) => {
+    if (!drawn.component.data.forms || drawn.pointed === null) return; // the browser's own menu
+    event.preventDefault();
+    choose(drawn, drawn.pointed, true);
+  });
 }
 
 /** Returns the point that a click on a dot chooses: of several below each other, each click the next. */
@@ -61,10 +66,12 @@ function nextAt({ plot, component }, point) {
   return last < 0 ? point : here[(last + 1) % here.length];
 }
 
-function pointAt({ component, plot }, found) {
+function pointAt(drawn, found) {
+  const { component, plot } = drawn;
+  drawn.pointed = found?.customdata ?? null;
   const { left, top } = plot.getBoundingClientRect();
   const place = found && { x: left + (found.bbox.x0 + found.bbox.x1) / 2, y: top + (found.bbox.y0 + found.bbox.y1) / 2 };
-  const point = found?.customdata ?? null;
+  const point = drawn.pointed;
   const detail = { key: component.key, point, place, here: point === null ? [] : pointsAt(plot, point) };
   window.dispatchEvent(new CustomEvent("gptscope:point", { detail }));
 }

@@ -78,7 +78,7 @@ def _points(me: Explorer, height: int) -> None:
     st.caption(head_scatter.highest(x, y, on, found))
     figure = head_scatter.scatter(x, y, on, found, selected, dark=reports.dark(), height=height)
     name = f"{selected[0]}.{selected[1]}"
-    components.plot(figure, key=PLOT, points=True, chosen=name, below=62, bar=False, label="All heads")
+    components.plot(figure, key=PLOT, points=True, forms=True, chosen=name, below=62, bar=False, label="All heads")
     _hover(me, found, on, (x, y))
     below(me, _told(me, found, on, (x, y)), head_code.points(x, y, on, told(me)), "lab heads code")
 
@@ -172,7 +172,7 @@ def _hover(me: Explorer, found: Measured, on: str, names: tuple[str, str]) -> No
         key="lab head picture",
         pixels=pictures.pixels(),
         points=points,
-        caption="Its pattern on this prompt. Click: its card.",
+        caption="Its pattern on this prompt. Click: its card. Right click, or C: more changes.",
     )
 
 

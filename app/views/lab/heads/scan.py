@@ -51,10 +51,10 @@ def hear(me: Explorer) -> None:
     match event:
         case {"kind": "order", "order": str(order)} if order in ORDERS:
             lab.choose("order", order, TOGETHER)
-        case {"kind": "head" | "explore" as kind, "group": int(group), "index": int(index)}:
+        case {"kind": "head" | "form" | "explore" as kind, "group": int(group), "index": int(index), "seq": seq}:
             groups = _groups(found)
             if 0 <= group < len(groups) and 0 <= index < len(groups[group]):
-                _go(me, groups[group][index], kind)
+                _go(me, groups[group][index], kind, seq)
 
 
 def scan(me: Explorer) -> None:
@@ -112,10 +112,12 @@ def _groups(found: list[Finding]) -> list[list[Finding]]:
     return [[each for each in found if each.kind == kind] for kind in TITLES]
 
 
-def _go(me: Explorer, finding: Finding, kind: str) -> None:
+def _go(me: Explorer, finding: Finding, kind: str, seq: int) -> None:
     if finding.head is not None and finding.layer is not None:
         choices.choose_head(finding.layer, finding.head)
-        if kind == "head":
+        if kind == "form":
+            state.open_form(seq)
+        if kind != "explore":
             return
         me.apply(PickHead(finding.layer, finding.head))
     else:
