@@ -521,6 +521,7 @@ def _page() -> None:
         ranks=np.array([[1, -1]], np.int32),
         entropies=np.array([[0.7, 0.6]], np.float32),
         position=1,
+        chosen=(0, 1),
     )
     values = np.array([0.5, -0.1], np.float32)
     ui.token_marks(key="marks", text="ab", origin="o", tokens=["a", "b"], values=values, what="activation", position=1)

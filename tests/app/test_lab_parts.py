@@ -415,6 +415,23 @@ def test_attention_is_summed_up_as_told(lab: Lab, kind: str, layer: int, head: i
     assert lab.me.position == 5 and len(lab.left) == 1
 
 
+def test_cells_that_were_clicked_go_into_the_link_and_come_back(lab: Lab) -> None:
+    lab.show("attention")
+    lab.report("lab attention map", name="x", hover=None, pin={"row": 5, "col": 1}, part=None)
+    assert lab.data("matrix")["pinned"] == {"row": 5, "col": 1} and lab.app.session_state["lab"]["pin"] == "5.1"
+    lab.report("lab attention map", name="x", hover=None, pin=None, part=None)
+    assert lab.data("matrix")["pinned"] is None and "pin" not in lab.app.session_state["lab"]
+    for told, pinned in (("7.2", {"row": 7, "col": 2}), ("2.7", None), ("99.0", None), ("7", None), ("a.b", None)):
+        lab.show("attention", pin=told)
+        assert lab.data("matrix")["pinned"] == pinned, told
+    lab.show("lens")
+    assert lab.data("lens_table")["chosen"] is None
+    lab.report("lab lens table", cell=[1, 4])
+    assert lab.data("lens_table")["chosen"] == [1, 4]
+    lab.show("lens", cell="99.4.0.1")
+    assert lab.data("lens_table")["chosen"] is None
+
+
 def test_the_row_beside_the_attention_is_read_on_by_clicks(lab: Lab) -> None:
     lab.show("attention", attention="layer", of_layer="1")
     expected = analysis.value_weighted_layer(lab.run, 1)[0]

@@ -104,6 +104,33 @@ def test_a_cell_stays_beside_the_table_and_leads_to_explore(launched: BrowserCon
     put_away(page)
 
 
+def test_a_reload_brings_back_the_cells_that_were_clicked(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, address, part="lens")
+    told = page.locator(f"{TABLE} .told")
+    point(page, 2, 3)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**cell%3D2.3.**")
+    page.mouse.move(5, 5)
+    page.reload()
+    expect(told).to_have_attribute("data-position", "3", timeout=60_000)
+    assert told.get_attribute("data-row") == "2"
+    page.get_by_text("Attention, summed up", exact=True).click()
+    panel = page.locator('[data-panel="summed attention"]')
+    canvas = panel.locator("canvas.over")
+    canvas.wait_for(timeout=60_000)
+    canvas.focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url("**pin%3D**")
+    row, col, value = (panel.get_attribute(f"data-{name}") for name in ("row", "col", "value"))
+    page.reload()
+    panel.wait_for(timeout=60_000)
+    for name, known in (("row", row), ("col", col), ("value", value)):
+        expect(panel).to_have_attribute(f"data-{name}", str(known))
+    put_away(page)
+
+
 def test_the_table_goes_by_keyboard_and_tells_ten_tokens(launched: BrowserContext, address: str) -> None:
     page = opened(launched, address, part="lens")
     table = page.locator(TABLE)

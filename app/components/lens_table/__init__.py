@@ -1,7 +1,7 @@
 """A lens over all positions as a table: a row for each depth, a column for each token of the prompt.
 
 Only the cells in sight are drawn, on a canvas, and the colours of all kinds are in the browser: pointing, scrolling,
-choosing a cell and another colour ask nobody.
+choosing a cell and another colour wait for nobody.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ UNKNOWN: Final = 255
 class LensTableEvent(TypedDict, total=False):
     """The value of `st.session_state[key]["event"]`; act once per `seq`.
 
-    `row` and `position` are of a cell to be shown on Explore; `colour` is another kind of colour, drawn already.
+    `row` and `position` are of a cell to be shown on Explore; `cell` is one, (row, position), that stays beside the
+    table, and `colour` another kind of colour: both are drawn already.
     """
 
     row: int
     position: int
+    cell: tuple[int, int]
     colour: str
     origin: str
     seq: int
@@ -59,6 +61,7 @@ def lens_table(
     ranks: NDArray[np.int32],
     entropies: NDArray[np.float32],
     position: int,
+    chosen: tuple[int, int] | None = None,
 ) -> None:
     """Mount the table.
 
@@ -78,6 +81,7 @@ def lens_table(
         ranks: (rows, T), its place among all; -1 where none does.
         entropies: (rows, T), in nats.
         position: the position that is followed.
+        chosen: the (row, position) of the cell beside a table that comes; None for the output at that position.
     """
     data: dict[str, Any] = {
         "text": text,
@@ -95,5 +99,6 @@ def lens_table(
         "ranks": ranks.ravel(),
         "entropies": entropies.ravel(),
         "position": position,
+        "chosen": chosen and list(chosen),
     }
     _LENS_TABLE(key=key, data=check_payload(data))

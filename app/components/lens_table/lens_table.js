@@ -81,6 +81,7 @@ function pointAt(view, place) {
 function choose(view, place) {
   if (!place) return;
   view.chosen = place;
+  report(view, { cell: [place.row, place.position], origin: view.data.origin });
   drawFrames(view);
   tell(view, place);
   name(view);
@@ -194,14 +195,17 @@ function recolour(view, colour) {
   report(view, { colour, origin: view.data.origin });
 }
 
-/** The cell that is chosen stays while the prompt does; another prompt has the output at the position that is followed. */
+/**
+ * The cell that is chosen stays while the prompt does. A table that comes has the one of its link; another prompt has the
+ * output at the position that is followed.
+ */
 function keepPlace(view) {
-  const { tokens, depths, position, text } = view.data;
+  const { tokens, depths, position, text, chosen } = view.data;
   const stays = view.chosen && view.text === text && view.followed === position && view.chosen.row < depths.length;
   Object.assign(view, { text, followed: position });
   if (stays) return;
   view.at = null;
-  view.chosen = { row: depths.length - 1, position };
+  view.chosen = chosen ? { row: chosen[0], position: chosen[1] } : { row: depths.length - 1, position };
   view.fresh = tokens.length > 0;
 }
 

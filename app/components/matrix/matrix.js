@@ -109,7 +109,8 @@ export default function (component) {
     keepSight(view, true);
   } else keepSight(view, false);
   view.square = data.square;
-  if (data.explains && view.toldPin !== JSON.stringify(data.pinned)) view.pinned = data.pinned; // also when it was closed
+  const told = data.explains || view.toldPin === undefined; // alone on a page, it is told what a link carries
+  if (told && view.toldPin !== JSON.stringify(data.pinned)) view.pinned = data.pinned; // also when it was closed
   view.toldPin = JSON.stringify(data.pinned);
   view.locking = undefined;
   if (!view.drawing) view.values = typedArray(data.values);

@@ -18,11 +18,11 @@ from app.panels.token_words import visible
 from app.session import events, lab_costs
 from app.session.actions import Lock
 from app.session.explorer import Explorer
-from app.state import reports, server
+from app.state import lab, reports, server
 from app.state.origin import origin
 from app.views.lab.fitting import fits
 from app.views.lab.what_parts_say.choices import number as number_of
-from app.views.lab.what_parts_say.choices import segments
+from app.views.lab.what_parts_say.choices import places, segments
 from app.views.lab.what_parts_say.picture import RAW, after, go, heading, opened
 from app.views.markdown import escaped
 from gptcore.analysis import rollout, value_weighted, value_weighted_layer
@@ -60,7 +60,7 @@ def attention(me: Explorer, row: DeltaGenerator) -> None:
         components.matrix_alone(_panel(me, numbers, heat, title), key=PLOT)
     with right:
         _row(me, numbers, "share" if kind == "rollout" else "length of what is added")
-        _cell(me, numbers, title, f"node {node}" if head is None else f"head {layer} {head}")
+        _cell(me, numbers, f"node {node}" if head is None else f"head {layer} {head}")
 
 
 def _row(me: Explorer, numbers: NDArray[np.float32], unit: str) -> None:
@@ -105,18 +105,30 @@ def _panel(me: Explorer, numbers: NDArray[np.float32], heat: Heatmap, title: str
         panel="summed attention",
         height=HEIGHT,
         placed=True,
+        pin=_pinned(len(numbers)),
         **few,
     )
 
 
-def _cell(me: Explorer, numbers: NDArray[np.float32], title: str, place: str) -> None:
+def _pinned(count: int) -> tuple[int, int] | None:
+    """Return the cell that was clicked, (query, key); a link carries it. It is the same in each of the pictures."""
+    match reports.new(PLOT):
+        case {"pin": {"row": int(row), "col": int(col)}}:
+            lab.choose("pin", f"{row}.{col}")
+        case {"pin": None}:
+            lab.choose("pin", "")
+    match places("pin", 2):
+        case (row, col) if col <= row < count:
+            return row, col
+    return None
+
+
+def _cell(me: Explorer, numbers: NDArray[np.float32], place: str) -> None:
     """Tell of the cell that was clicked, with the way to it on Explore."""
-    match reports.last(PLOT):
-        case {"name": str(name), "pin": {"row": int(row), "col": int(col)}} if name == title:
-            if not 0 <= col <= row < len(numbers):
-                return
-        case _:
-            return
+    pin = _pinned(len(numbers))
+    if pin is None:
+        return
+    row, col = pin
     said, read = (visible(me.shown.tokens[at]) for at in (row, col))
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         value = f"**{numbers[row, col]:.4g}**"

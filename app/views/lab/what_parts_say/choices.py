@@ -54,6 +54,13 @@ def number(name: str, choices: range, label: str, usual: int) -> int:
     return chosen
 
 
+def places(name: str, count: int) -> tuple[int, ...] | None:
+    """Return places that a link carries, such as "2.13"; None where there are not so many."""
+    told = lab.get(name).split(".")
+    known = len(told) == count and all(each.isascii() and each.isdigit() for each in told)
+    return tuple(int(each[:6]) for each in told) if known else None
+
+
 def _keep(name: str, usual: str) -> None:
     picked = reports.widget(f"lab {name}")
     if picked is not None:

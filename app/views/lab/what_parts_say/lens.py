@@ -17,7 +17,7 @@ from app.session.explorer import Explorer
 from app.state import lab, reports
 from app.state.origin import origin
 from app.views.lab.fitting import allowed
-from app.views.lab.what_parts_say.choices import segments
+from app.views.lab.what_parts_say.choices import places, segments
 from app.views.lab.what_parts_say.picture import go, heading, opened
 from app.views.lab.what_parts_say.waiting import result_of
 from gptcore import Trace
@@ -46,6 +46,9 @@ def lens(me: Explorer, row: DeltaGenerator) -> None:
         go(me, f"position {event.get('position')}", f"node {names[event['row']]}")
     if event and event.get("colour") in COLOURS:
         lab.choose("colour", event["colour"], next(iter(COLOURS)))
+    match event:
+        case {"cell": [int(depth), int(position)]}:
+            lab.choose("cell", f"{depth}.{position}.{me.position}.{me.shown.unchanged.T}")
     colour = told if (told := lab.get("colour")) in COLOURS else next(iter(COLOURS))
     with row:
         kind = segments("lens", LENSES, "Lens", shown=False)
@@ -79,8 +82,17 @@ def lens(me: Explorer, row: DeltaGenerator) -> None:
         tokens=me.shown.tokens,
         position=me.position,
         colour=colour,
+        chosen=_chosen(me, len(names)),
         **cells(table, label, me.arch.config),
     )
+
+
+def _chosen(me: Explorer, depths: int) -> tuple[int, int] | None:
+    """Return the cell that was chosen, by its row and position; None for one of another prompt or position."""
+    match places("cell", 4):
+        case (row, position, followed, count) if (followed, count) == (me.position, me.shown.unchanged.T):
+            return (row, position) if row < depths and position < count else None
+    return None
 
 
 def _table(run: Trace, carried: JacobianLens | None, progress: Progress) -> LensTable:
