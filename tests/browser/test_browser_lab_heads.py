@@ -105,7 +105,7 @@ PLACES = """() => Object.fromEntries(Object.entries({
 
 
 def test_the_first_change_moves_nothing_that_one_points_at(launched: BrowserContext, induction: str) -> None:
-    """What a change adds to the page has its room before, or stands below."""
+    """All that a change adds to the page has its room before, or stands below."""
     page = to_lab(launched, induction)
     page.set_viewport_size({"width": 1280, "height": 720})
     seen = set()
