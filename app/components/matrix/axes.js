@@ -57,8 +57,12 @@ function gutterOf(view, width) {
 
 /** How wide an axis's labels are drawn, judged by the longest: they can be many. */
 function longest(view, labels, count) {
-  const texts = labels ? labels.map((_, i) => visible(labels[i]) + placeOf(view, labels, i)) : [String(count - 1)];
-  return Math.max(7, widthOf(view.font, texts.reduce((a, b) => (b.length > a.length ? b : a), "")));
+  let text = labels ? "" : String(count - 1);
+  labels?.forEach((label, i) => {
+    const place = placeOf(view, labels, i);
+    if (label.length + place.length > text.length) text = visible(label) + place;
+  });
+  return Math.max(7, widthOf(view.font, text));
 }
 
 /** What stands behind a label, on a plot that is to tell tokens of the same label apart. */
