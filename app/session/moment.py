@@ -24,9 +24,14 @@ class Moment:
     def name(self) -> str:
         """Which weights these are, such as "step 600 of 2,000" or "final model"."""
         if self.step is not None:
-            return f"step {self.step:,} of {self.steps:,}"
+            return f"{self.short} of {self.steps:,}"
         before = f", step {self.final.info['iter_num']:,} of {self.steps:,}" if self.last != "final" else ""
-        return f"{self.last} model{before}"
+        return f"{self.short}{before}"
+
+    @property
+    def short(self) -> str:
+        """The beginning of its name, for which there is always room, such as "step 600" or "final model"."""
+        return f"{self.last} model" if self.step is None else f"step {self.step:,}"
 
     @property
     def last(self) -> str:

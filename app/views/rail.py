@@ -37,6 +37,7 @@ def panel(me: Explorer) -> components.Panel:
         history_key=_key(me),
         step=me.step,
         moment=moment.name,
+        short=moment.short,
         losses=moment.losses,
         kind=me.score,
         score=past.score(moment.measured, me.score, place.layer, place.head),

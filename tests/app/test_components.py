@@ -465,6 +465,7 @@ def _page() -> None:
         history_key="k",
         step=9,
         moment="step 9 of 9",
+        short="step 9",
         losses={"val_loss": float("nan")},
         strongest={"layer": 0, "head": 1},
         story={"layer": 0, "head": 1, "step": 9},

@@ -57,6 +57,7 @@ def timeline(
     history_key: str,
     step: int | None,
     moment: str,
+    short: str,
     losses: Mapping[str, float],
     kind: str = "",
     score: float | None = None,
@@ -74,6 +75,7 @@ def timeline(
         history_key: name of the curves, which `training_curves` sends.
         step: step of the snapshot on the screen; None is the model that was opened.
         moment: the step in words, such as "step 600 of 2,000".
+        short: the beginning of these words, such as "step 600", for which there is always room.
         losses: losses of the weights on the screen, by the names of `training_curves`.
         kind: kind of the scores that are drawn; "" without scores.
         score: score of the head at this step.
@@ -89,6 +91,7 @@ def timeline(
         "history_key": history_key,
         "at": step,
         "moment": moment,
+        "short": short,
         "losses": {name: number(value) for name, value in losses.items()},
         "kind": kind,
         "score": score,

@@ -2,7 +2,7 @@
 // over another. A stop of the slider is a place on the x axis; each curve has its name at its end.
 
 import { svg } from "../shared/dom.js";
-import { LEFT, places, RIGHT } from "./places.js";
+import { closedEnds, LEFT, places, RIGHT } from "./places.js";
 import { known, othersOf, seriesOf, stopsOf } from "./series.js";
 
 const TOP = 7;
@@ -114,13 +114,14 @@ export function drawCurves(node, history, { kind, chosen, width, height }) {
 /** Draws the closed strip: the loss as one thin line, and a dot at the present stop, which `moveDot` moves. */
 export function drawLine(node, history, { kind, chosen, width, height }) {
   const stops = stopsOf(history);
-  const x = places(stops.length, width);
+  const [left, right] = closedEnds(width);
+  const x = places(stops.length, width, [left, right]);
   const [first] = seriesOf(history, kind, chosen);
   const numbers = first ? first.values.filter(known) : [];
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   const edge = 9; // px, so that the dot is whole
   const y = (value) => high > low ? height - edge - ((value - low) / (high - low)) * (height - 2 * edge) : height / 2;
-  const line = first ? pathOf(first.values, x, y) : `M${LEFT} ${height / 2}H${width - RIGHT}`;
+  const line = first ? pathOf(first.values, x, y) : `M${left} ${height / 2}H${width - right}`;
   node.setAttribute("viewBox", `0 0 ${width} ${height}`);
   node.replaceChildren(
     svg("path", { class: `curve thin ${first?.id ?? ""}`, d: line }),

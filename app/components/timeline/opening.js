@@ -1,5 +1,9 @@
 // The strip is closed until it is used: a click, play, or the keyboard opens it upwards over the page, so that nothing
-// else moves. One that only the focus has opened closes when the focus goes on.
+// else moves. A click beside it, Escape and its button close it; one that only the focus has opened closes when the focus
+// goes on.
+
+import { focusedElement } from "../shared/focus.js";
+import { listen } from "../shared/view.js";
 
 /**
  * Lets a click, the focus and keys open and close the strip.
@@ -23,7 +27,22 @@ export function openable(view) {
       move(view, event.key === "ArrowDown" ? 1 : -1);
     }
   });
+  const escape = (event) => {
+    if (event.key !== "Escape" || !view.open || !isAround(focusedElement(), root)) return;
+    event.preventDefault(); // a tool that is taken is put back by the next press
+    shut(view);
+  };
+  window.addEventListener("keydown", escape, true);
+  view.cleanups.push(() => window.removeEventListener("keydown", escape, true));
+  listen(view, "pointerdown", (event) => view.open && !event.composedPath().includes(root) && setOpen(view, ""));
   setOpen(view, "");
+}
+
+/** Tells if what has the focus is no control but the page around a node: a click beside all controls leads it there. */
+function isAround(focused, node) {
+  let at = node;
+  while (at && at !== focused) at = at.parentNode ?? at.host;
+  return at === focused || focused === null;
 }
 
 /**

@@ -10,24 +10,24 @@ import { lossesTold } from "./series.js";
  * @param {{ tell: () => void, back: () => void, pick: (found: any) => void, shut: () => void }} does
  */
 export function side(view, { tell, back, pick, shut }) {
-  const button = (attributes) => el("button", { type: "button", ...attributes });
+  const button = (attributes, ...inside) => el("button", { type: "button", ...attributes }, ...inside);
   view.story = button({ class: "quiet story", "data-role": "story", onclick: () => pick(view.data.story) });
-  view.close = button({ class: "quiet push", "data-role": "close", "aria-label": "Close the training", onclick: shut });
-  view.close.textContent = "×";
+  view.close = button({ class: "quiet push", "data-role": "close", "aria-label": "Close the training", title: "Esc and a click beside it close it, too", onclick: shut }, "close ×");
   view.kind = el("select", { "aria-label": "Score of the heads", onchange: tell });
   view.who = el("span", { class: "number" });
   view.score = el("output", { class: "number score" });
   view.strongest = button({ class: "quiet", "data-role": "strongest", onclick: () => pick(view.data.strongest) });
   view.back = button({ class: "quiet", onclick: back });
-  view.moment = el("strong", { class: "number", role: "status", "data-role": "moment" });
+  view.moment = el("strong", { class: "number moment", role: "status", "data-role": "moment" }, el("span"), el("span", { class: "rest" }));
   view.losses = el("span", { class: "losses" });
+  view.now = el("div", { class: "line" }, view.moment, view.losses);
   return el(
     "div",
     { class: "side" },
     el("div", { class: "line more" }, view.story, view.close),
     el("div", { class: "line more" }, view.kind, view.who, view.score),
     el("div", { class: "line more" }, view.strongest, view.back),
-    el("div", { class: "line" }, view.moment, view.losses),
+    view.now,
   );
 }
 
@@ -47,8 +47,9 @@ export function drawKinds(view) {
 
 /** @param {View} view */
 export function drawValues(view) {
-  const { at, moment, losses, kind, score, layer, head } = view.data;
-  write(view.moment, moment);
+  const { at, moment, short, losses, kind, score, layer, head } = view.data;
+  write(view.moment.firstChild, short);
+  write(view.moment.lastChild, moment.slice(short.length));
   view.back.style.visibility = at === null ? "hidden" : "visible";
   const found = lossesTold(losses);
   const key = found.join(" ");
@@ -56,6 +57,7 @@ export function drawValues(view) {
     view.told = key;
     view.losses.replaceChildren(...found.map(([id, text]) => el("span", { class: id }, text)));
   }
+  view.now.title = [moment, ...found.map(([, text]) => text)].join(" · "); // also what has no room
   write(view.who, kind ? `of head ${layer}.${head}:` : "");
   write(view.score, !kind ? "" : score === null ? "—" : score.toFixed(3));
   view.score.title = score === null ? "measured at the snapshots" : String(score);

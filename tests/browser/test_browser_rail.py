@@ -1,0 +1,116 @@
+"""The rail of the training on Explore: its words are whole at every size, and what it covers is free again at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from gptcore import load
+from gptcore.checkpoint import shipped_folder
+from tests.browser.driver import chromium, link_to, open_page, put_away
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
+]
+SIZES = [(1280, 720), (1440, 900)]
+RAIL = '[data-panel="timeline"]'
+IN_SIGHT = """(line) => {
+  const box = line.getBoundingClientRect();
+  const texts = document.createTreeWalker(line, NodeFilter.SHOW_TEXT), found = [];
+  while (texts.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    const own = range.getBoundingClientRect();
+    if (own.width === 0 || own.top >= box.bottom || own.left >= box.right) continue;
+    const whole = own.right <= box.right + 0.5 && own.bottom <= box.bottom + 0.5;
+    found.push(whole ? texts.currentNode.data : `cut: ${texts.currentNode.data}`);
+  }
+  return found;
+}"""
+"""Function that returns the texts of a line that are in sight, and says which of them are cut."""
+
+
+@pytest.fixture(scope="module")
+def one(launched: BrowserContext, address: str) -> Iterator[Page]:
+    """One page of a model whose weights are the best of its training, not the last."""
+    opened = open_page(launched, link_to(address, "two-names"))
+    yield opened
+    put_away(opened)
+
+
+@pytest.fixture
+def kept(one: Page) -> Page:
+    one.bring_to_front()  # of the tabs of other tests
+    return one
+
+
+def now(page: Page) -> Locator:
+    """The line that tells where in the training one is."""
+    return page.locator(f"{RAIL} .line:last-child")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_beside_changes_the_rail_has_whole_words_and_the_number_of_its_loss(kept: Page, size: tuple[int, int]) -> None:
+    page, info = kept, load(shipped_folder() / "two-names").info
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    loss = f"val loss {info['best_val_loss']:.4g}"
+    rest = f", step {info['iter_num']:,} of {info['train_config']['steps']:,}"
+    assert now(page).evaluate(IN_SIGHT) == ["best model", rest, loss]
+    page.locator('[data-role="head-off"]').first.click()
+    page.locator('[data-role="edit"]').wait_for()
+    assert now(page).evaluate(IN_SIGHT) == ["best model", loss]
+    expect(now(page)).to_have_attribute("title", f"best model{rest} · {loss}")
+    curve = page.locator(f"{RAIL} .curve.thin").evaluate("(curve) => curve.getBoundingClientRect().width")
+    assert curve >= 60
+    page.locator("[data-role=timeline]").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("[data-role=moment]")).to_contain_text("step 0")
+    page.keyboard.press("Escape")
+    losses = now(page).locator(".losses span").all_text_contents()
+    assert len(losses) == 3  # more than there is room for
+    assert now(page).evaluate(IN_SIGHT) == ["step 0", losses[0]]
+    page.locator(f"{RAIL} .title").click()
+    page.get_by_role("button", name="best model").click()
+    expect(page.locator("[data-role=moment]")).to_contain_text("best model")
+    page.keyboard.press("Escape")
+    page.locator('[data-role="clear-changes"]').click()
+    expect(page.locator('[data-role="edit"]')).to_have_count(0)
+    assert now(page).evaluate(IN_SIGHT)[0] == "best model"
+    assert now(page).evaluate(IN_SIGHT)[-1] == loss
+    page.locator('[data-role="forget-changes"]').click()
+    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
+
+
+def test_escape_and_a_click_beside_it_shut_the_rail_that_a_click_has_opened(kept: Page) -> None:
+    page = kept
+    box = page.locator(f"{RAIL} .box")
+    for way in ("escape", "beside", "its own button"):
+        page.locator(f"{RAIL} .title").click()  # not on a control: the focus is nowhere then
+        expect(box).to_have_css("height", "110px")
+        if way == "escape":
+            page.keyboard.press("Escape")
+        elif way == "beside":
+            page.locator('[data-panel="node"]').click(position={"x": 5, "y": 5})
+        else:
+            page.get_by_role("button", name="Close the training").click()
+        expect(box).to_have_css("height", "34px")
+
+
+def test_one_press_of_escape_shuts_the_rail_and_leaves_the_tool_that_is_taken(kept: Page) -> None:
+    page = kept
+    tool, box = page.locator('[data-role="cut-edges"]'), page.locator(f"{RAIL} .box")
+    tool.click()
+    expect(tool).to_have_attribute("aria-pressed", "true")
+    page.locator(f"{RAIL} .title").click()
+    page.keyboard.press("Escape")
+    expect(box).to_have_css("height", "34px")
+    page.wait_for_timeout(500)  # for a report to come back
+    expect(tool).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(tool).to_have_attribute("aria-pressed", "false")
