@@ -11,11 +11,19 @@ import pytest
 pytest.importorskip("playwright", reason="needs the extra `dev`")
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import Checkpoint, capture, generate
-from tests.browser.driver import chromium, wait_for_text, wait_until
+from tests.browser.driver import (
+    chromium,
+    link_to,
+    open_page,
+    put_away,
+    wait_for_text,
+    wait_for_widgets,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 
@@ -187,3 +195,28 @@ def test_the_stage_takes_the_window_and_gives_it_back(page: Page) -> None:
     expect(stage).not_to_have_attribute("data-width", "window")
     page.wait_for_timeout(500)  # for the plot to be drawn at its size
     assert plot.bounding_box() == before
+
+
+WATCH = """(selectors) => {
+  window.lefts = selectors.map(() => new Set());
+  const look = () => {
+    selectors.forEach((selector, i) => lefts[i].add(deepQuery(selector)[0].getBoundingClientRect().left));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Function that notes in each frame where some elements stand."""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_no_button_moves_while_tokens_are_drawn(launched: BrowserContext, address: str, size: tuple[int, int]) -> None:
+    page = open_page(launched, link_to(address, "fairytales"), *size)
+    wait_for_widgets(page)
+    buttons = ['[data-role="generate"]', '[data-role="step"]', '[data-role="undo"]', ".degrees", ".overview"]
+    buttons += [f'[data-panel="prediction"] [aria-label^="the {which}"]' for which in ("token before", "next token")]
+    page.evaluate(WATCH, buttons)
+    page.locator('[data-role="generate"]').click()
+    wait_until(page, "deepQuery('.chip.drawn').length >= 12")  # the number of those to come has a digit less
+    wait_until(page, "deepQuery('[data-role=generate]')[0].textContent.includes('Generate')")
+    assert [len(each) for each in page.evaluate("() => lefts.map((each) => [...each])")] == [1] * 7
+    put_away(page)

@@ -29,7 +29,7 @@ function build(root, view) {
   view.compared = el("div", { class: "compared soft", hidden: true }, el("span", {}, "without → with the changes"), el("span", { title: "percentage points" }, "Δ %"));
   view.effect = el("p", { class: "effect soft", "data-role": "effect", hidden: true });
   root.append(
-    el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.back, view.on, view.free, view.top),
+    el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.free, view.back, view.on, view.top),
     el("div", { class: "facts number" }, view.facts, headsLink(), view.note),
     view.effect,
     view.compared,
@@ -193,6 +193,7 @@ export default function (component) {
   mark(view, view.marked ?? null);
   write(view.note, data.note);
   write(view.after, visible(data.token));
+  view.after.title = visible(data.token);
   view.after.classList.toggle("locked", data.locked);
   view.back.disabled = data.position === 0;
   view.on.disabled = data.position + data.prompt.cropped + 1 >= data.prompt.first + data.prompt.labels.length;
