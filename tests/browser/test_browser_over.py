@@ -159,3 +159,33 @@ def test_the_words_on_changes_of_the_model_before_take_no_room_from_the_tensor(
     expect(gone).to_be_hidden()
     assert box_of(plot) == before
     put_away(page)
+
+
+@pytest.mark.parametrize("size", [PROJECTOR, (1440, 900)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_notice_is_whole_or_becomes_so_by_the_pointer_and_by_the_keyboard(
+    launched: BrowserContext, address: str, size: tuple[int, int]
+) -> None:
+    page = open_page(launched, address, *size)
+    area, notice, words = (page.locator(name) for name in ("[data-role=prompt]", ".notice", ".notice span"))
+    below = page.locator('[data-panel="map"], [data-panel="node"]')
+    before = [box_of(each) for each in below.all()]
+    is_whole = "(words) => words.scrollHeight <= words.clientHeight + 1 && words.scrollWidth <= words.clientWidth"
+    area.fill("")
+    expect(words).to_contain_text("needs at least one token.")
+    assert words.evaluate(is_whole) and notice.get_attribute("tabindex") is None
+    area.fill("ünknown")
+    expect(words).to_contain_text("U+00FC")
+    assert not words.evaluate(is_whole)
+    whole = words.text_content()
+    expect(notice).to_have_attribute("title", whole or "")
+    notice.hover()
+    assert words.evaluate(is_whole)
+    page.mouse.move(5, 5)
+    assert not words.evaluate(is_whole)
+    area.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(notice).to_be_focused()
+    assert words.evaluate(is_whole)
+    assert box_of(notice)[3] > box_of(words)[3] and [box_of(each) for each in below.all()] == before
+    put_away(page)

@@ -139,6 +139,7 @@ export default function (component) {
   const { data } = view;
   view.flight.acknowledge(data.ack);
   write(view.told, data.told);
+  view.told.title = data.told;
   write(view.goneText, data.gone);
   view.gone.hidden = !data.gone;
   drawList(view);

@@ -15,6 +15,7 @@ import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
 import { buildLine, drawLine } from "./line.js";
 import { keepMarks, leaveMarks, marksOf } from "./marks.js";
+import { buildNotice, drawNotice } from "./notice.js";
 import { buildOverview, drawOverview } from "./overview.js";
 import { remember, takeUp } from "./unread.js";
 
@@ -38,10 +39,9 @@ function build(root, view) {
   view.unfold = el("button", { type: "button", class: "unfold", onclick: () => unfold(view) }, "⌄");
   view.chips = el("div", { class: "chips", role: "group", tabindex: "0", "aria-label": "Tokens of the prompt" });
   view.counter = el("div", { class: "counter number" });
-  view.notice = el("div", { class: "notice", role: "status", "aria-live": "polite" });
   buildExample(view);
   const aside = el("div", { class: "aside" }, buildOverview(view, (token) => lookAt(view, token)), view.counter);
-  const below = el("div", { class: "below" }, view.notice, view.offer, view.chips, aside);
+  const below = el("div", { class: "below" }, buildNotice(view), view.offer, view.chips, aside);
   root.append(el("div", { class: "entry" }, el("div", { class: "field" }, view.area, buildLine(view), view.example, view.unfold)), below);
   Object.assign(view, { marked: null, query: null, end: null, locking: undefined, tooLong: "" });
   view.flight = oneInFlight((value) => view.send("value", value));
@@ -76,10 +76,8 @@ function typed(view) {
 /** The notice: what is wrong with the text in the box, or what the server tells of the last one that it has read. */
 function tell(view) {
   const { notice } = view.data;
-  const text = view.tooLong || notice?.text || "";
-  write(view.notice, text);
-  view.notice.dataset.kind = view.tooLong ? "error" : (notice?.kind ?? "");
-  view.notice.title = text;
+  if (view.tooLong) drawNotice(view, view.tooLong, "error");
+  else drawNotice(view, notice?.text ?? "", notice?.kind ?? "");
   drawExample(view);
 }
 
