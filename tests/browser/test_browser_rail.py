@@ -1,8 +1,10 @@
-"""The rail of the training on Explore: its words are whole at every size, and what it covers is free again at once."""
+"""The line below the panels on Explore: the words of the training's rail are whole at every size, and what it covers is
+free again at once; each of many changes has its slider.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -114,3 +116,50 @@ def test_one_press_of_escape_shuts_the_rail_and_leaves_the_tool_that_is_taken(ke
     expect(tool).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(tool).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_every_change_has_its_slider_also_where_the_line_has_no_room_for_all(kept: Page, size: tuple[int, int]) -> None:
+    page = kept
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    line, every = page.locator('[data-panel="changes"]'), page.locator('[data-role="all-changes"]')
+    sliders = line.locator(".chip input")
+    for head in range(4):
+        page.locator(f'button[data-layer="0"][data-head="{head}"]').click()
+        page.locator('[data-role="head-off"]').first.click()
+        expect(sliders).to_have_count(head + 1)
+        assert are_in_sight(line, [head])  # that of the change that was just made
+    assert not are_in_sight(line, range(4))
+    expect(every).to_have_text("all 4 ▴")
+    every.click()
+    assert are_in_sight(line, range(4))
+    sliders.first.focus()
+    page.keyboard.press("End")
+    expect(line.locator(".words").first).to_have_text("head 0.0 × 2")
+    page.keyboard.press("Escape")
+    expect(every).to_be_focused()
+    assert not are_in_sight(line, range(4))
+    every.click()
+    page.locator('[data-panel="node"]').click(position={"x": 5, "y": 5})
+    assert not are_in_sight(line, range(4))
+    every.click()
+    page.locator('[data-role="clear-changes"]').click()
+    expect(every).to_be_hidden()
+    page.locator('[data-role="forget-changes"]').click()
+    expect(line).to_have_count(0)
+
+
+def are_in_sight(line: Locator, which: Iterable[int]) -> bool:
+    """Return True if nothing cuts or covers these sliders."""
+    found: bool = line.evaluate(
+        """(line, which) => {
+          const sliders = [...line.querySelectorAll(".chip input")];
+          return which.every((i) => {
+            const { left, right, top, height } = sliders[i].getBoundingClientRect();
+            const at = (x) => line.getRootNode().elementFromPoint(x, top + height / 2);
+            return at(left + 1) === sliders[i] && at(right - 1) === sliders[i];
+          });
+        }""",
+        list(which),
+    )
+    return found

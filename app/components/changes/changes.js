@@ -8,6 +8,7 @@ import { onRest } from "../shared/rest.js";
 import { nextNumber, oneInFlight } from "../shared/sending.js";
 import { showMore, wheelMoves } from "../shared/sideways.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { buildAll, offerAll } from "./more.js";
 
 const TOLD = 1500; // ms
 
@@ -33,7 +34,7 @@ function build(root, view) {
   const read = button("close-gone", () => view.flight.offer({ kind: "read-gone" }), "×", "close this sentence");
   put(read, "aria-label", "close this sentence");
   view.gone = el("p", { class: "gone", role: "status", "data-role": "gone" }, view.goneText, read);
-  root.append(view.gone, view.told, view.buttons, view.list, view.forget);
+  root.append(view.gone, view.told, view.buttons, buildAll(view), view.list, view.forget);
   view.chips = new Map();
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop(), () => tellChanges(0));
@@ -105,12 +106,15 @@ function drawList(view) {
     chip.remove();
     view.chips.delete(key);
   }
+  const comes = view.chips.size > 0 && keys.some((key) => !view.chips.has(key));
   view.data.listed.forEach((each, i) => {
     if (!view.chips.has(each.key)) view.chips.set(each.key, newChip(view, each.key));
     const chip = view.chips.get(each.key);
     if (view.list.children[i] !== chip) view.list.insertBefore(chip, view.list.children[i] ?? null);
     drawChip(view, chip, each);
   });
+  offerAll(view);
+  if (comes) view.list.scrollLeft = view.list.scrollWidth; // what was just made is in sight
   keepStop(view.list);
 }
 

@@ -28,7 +28,8 @@ export function drawNotice(view, text, kind) {
 }
 
 /** Lets a sentence that is cut open: by the pointer, a click, or the focus. */
-function offerWhole({ notice, noticeText }) {
+function offerWhole(view) {
+  const { notice, noticeText } = view;
   if (notice.matches(".cut:is(:hover, :focus)")) return; // it is open now
   const cut = noticeText.scrollHeight > noticeText.clientHeight + 1;
   notice.classList.toggle("cut", cut);
