@@ -39,7 +39,6 @@ FOCUS = """() => {
 }"""
 GROUPS = [
     ("prompt", "Prompt"),
-    ("prompt", "more lines of the prompt"),
     ("prompt", "Tokens of the prompt"),
     ("generate", "▶ Generate"),
     ("generate", "How many tokens to draw"),

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop, at its end
 ]
 PROJECTOR = (1280, 720)
+LONG = " ".join(["There was once a poor woman who had two little girls, and the fox said to the wolf:"] * 10)
 LINES = "There was once a fox.\nThe fox said to the"
 HINT = '[data-panel="first_look"]'
 
@@ -111,6 +112,27 @@ def test_a_prompt_of_several_lines_is_seen_in_one_and_unfolds_as_high_as_its_tex
     put_away(page)
 
 
+def test_a_prompt_that_fits_has_nothing_to_unfold_and_no_empty_line(launched: BrowserContext, address: str) -> None:
+    page = open_page(launched, f"{link_to(address, 'fairytales')}&prompt={quote(LONG)}", *PROJECTOR)
+    area, unfold = page.locator("[data-role=prompt]"), page.locator(".unfold")
+    page.locator(".example").focus()
+    page.keyboard.press("Tab")
+    expect(unfold).to_be_focused()
+    page.keyboard.press("Enter")
+    assert area.evaluate("(area) => area.scrollHeight <= area.clientHeight")
+    assert area.evaluate("(area) => area.clientHeight") > 7 * 26 + 14
+    area.fill("a fox")
+    assert area.evaluate("(area) => area.clientHeight") == 26 + 14
+    unfold.click()
+    expect(unfold).to_be_hidden()
+    assert area.evaluate("(area) => area.clientHeight") == 40
+    area.fill("a fox " * 40)
+    expect(unfold).to_be_visible()
+    page.set_viewport_size({"width": 3000, "height": 900})
+    expect(unfold).to_be_hidden()
+    put_away(page)
+
+
 def test_the_card_of_a_number_is_not_wider_than_its_room(launched: BrowserContext, address: str) -> None:
     page = open_page(launched, link_to(address, "fairytales"), *PROJECTOR)
     left, top, right, low = box_of(page.locator('[data-role="plot"]'))
@@ -182,8 +204,7 @@ def test_a_notice_is_whole_or_becomes_so_by_the_pointer_and_by_the_keyboard(
     assert words.evaluate(is_whole)
     page.mouse.move(5, 5)
     assert not words.evaluate(is_whole)
-    area.focus()
-    page.keyboard.press("Tab")
+    page.locator(".example").focus()
     page.keyboard.press("Tab")
     expect(notice).to_be_focused()
     assert words.evaluate(is_whole)
