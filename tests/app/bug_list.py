@@ -1132,7 +1132,7 @@ BUGS: Final = (
         "session/prompt_run.py",
         "before.thumbnails if before and alike else None",
         "before.thumbnails if before else None",
-        f"{CHANGES}::test_a_change_of_another_prompt_draws_every_row_of_the_patterns_anew",
+        f"{CHANGES}::test_another_list_of_changes_draws_every_row_of_the_patterns_anew",
     ),
     Bug(
         "KL the wrong way round",

@@ -70,13 +70,13 @@ def test_the_run_is_the_one_under_the_changes_that_are_on(me: Explorer) -> None:
         assert not torch.allclose(me.shown.trace.logits, me.shown.unchanged.logits, atol=1e-2)
 
 
-def test_a_change_of_another_prompt_draws_every_row_of_the_patterns_anew(me: Explorer) -> None:
-    me.apply(Type("kljhé→木deß"))
-    me.apply(AddChange(LATE))
-    me.apply(Type("ba木é"))
-    me.apply(Type("ca木éjafλ hij"))  # the edge is there again, and the text differs before it
+def test_another_list_of_changes_draws_every_row_of_the_patterns_anew(me: Explorer) -> None:
+    me.apply(Type(LONG))
+    me.apply(SetChanges((Change(MLP),)))  # each row of later patterns is another one
+    me.apply(SetChanges((Change(LATE),)))  # what stands before its query is that of the run without changes
     assert me.shown.trace.edits == (LATE,)
-    whole = edited("ca木éjafλ hij", LATE)
+    assert me.shown.trace.reused == 9
+    whole = edited(LONG, LATE)
     for layer in range(3):
         pattern = whole[f"transformer.h.{layer}.attn.pattern"][0]
         np.testing.assert_allclose(me.shown.thumbnails.weights[layer], pattern, atol=1e-5)
