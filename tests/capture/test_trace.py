@@ -275,7 +275,7 @@ def test_memory_is_bounded_after_any_history() -> None:
     assert trace.nbytes() <= 1.3 * capture(model, [0] * 256).nbytes()
     chooser = torch.Generator().manual_seed(0)
     ids = [0] * 256
-    for _ in range(300):
+    for _ in range(150):
         keep = max(4, len(ids) - int(torch.randint(1, 9, (), generator=chooser)))
         typed = torch.randint(0, 17, (int(torch.randint(0, 10, (), generator=chooser)),), generator=chooser).tolist()
         ids = [*ids[:keep], *typed][:256]

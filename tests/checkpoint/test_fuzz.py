@@ -25,7 +25,7 @@ from tests import fuzz
 from tests.fuzz import FORMATS, Fuzzer, Summary
 from tests.mutations import KINDS, damaged
 
-CASES = dict.fromkeys(FORMATS, 300) | {"nanogpt": 40, "mingpt": 40, "huggingface-bin": 40}
+CASES = dict.fromkeys(FORMATS, 300) | {"nanogpt": 24, "mingpt": 24, "huggingface-bin": 24}
 """Number of cases; a pickled file needs a fork, about 25 ms."""
 
 

@@ -171,6 +171,7 @@ def test_what_a_browser_asks_for_goes_to_the_process_of_its_page(
         for page in pages:
             upload(page, *sorted(folder.iterdir()))
             expect(page.locator(MODEL).first).to_contain_text("model.safetensors", timeout=30_000)
+            wait_for_rest(page)  # the menu is another one for another model
             page.locator("[data-role=save]").click()
             with page.expect_download():
                 page.locator('[data-file="tensor.npy"]').click()

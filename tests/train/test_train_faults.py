@@ -35,7 +35,7 @@ def last_step(out: Path) -> int:
     return max((line["step"] for line in metrics(out)), default=0)
 
 
-@pytest.mark.parametrize(("times", "steps"), [(3, 200), pytest.param(10, 600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("times", "steps"), [(2, 120), pytest.param(10, 600, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_as_the_uninterrupted_run(
     times: int, steps: int, tmp_path: Path, text: Path
 ) -> None:
