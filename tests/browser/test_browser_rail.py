@@ -104,6 +104,29 @@ def test_escape_and_a_click_beside_it_shut_the_rail_that_a_click_has_opened(kept
         expect(box).to_have_css("height", "34px")
 
 
+def test_it_plays_at_once_beside_changes_where_it_moves_as_it_opens(kept: Page) -> None:
+    page, play = kept, kept.locator(f"{RAIL} button.play")
+    page.locator('[data-role="head-off"]').first.click()
+    page.locator('[data-role="edit"]').wait_for()
+    before = play.bounding_box()
+    assert before is not None
+    page.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
+    page.mouse.down()
+    page.wait_for_timeout(100)
+    page.mouse.up()
+    expect(page.locator("[data-role=moment]")).to_contain_text("step ")
+    expect(page.locator(f"{RAIL} .box")).to_have_css("height", "110px")
+    after = play.bounding_box()
+    assert after is not None
+    assert after["x"] < before["x"] - 100
+    expect(play).to_have_attribute("aria-label", "Play the training", timeout=30_000)  # at its end
+    page.get_by_role("button", name="best model").click()
+    page.keyboard.press("Escape")
+    page.locator('[data-role="clear-changes"]').click()
+    page.locator('[data-role="forget-changes"]').click()
+    expect(page.locator('[data-panel="changes"]')).to_have_count(0)
+
+
 def test_one_press_of_escape_shuts_the_rail_and_leaves_the_tool_that_is_taken(kept: Page) -> None:
     page = kept
     tool, box = page.locator('[data-role="cut-edges"]'), page.locator(f"{RAIL} .box")

@@ -11,7 +11,10 @@ import { listen } from "../shared/view.js";
  */
 export function openable(view) {
   const { root, slider } = view;
-  root.addEventListener("pointerdown", (event) => !view.close.contains(event.target) && setOpen(view, "use"));
+  const buttonOf = (event) => /** @type {Element} */ (event.target).closest("button");
+  root.addEventListener("pointerdown", (event) => !buttonOf(event) && setOpen(view, "use"));
+  // Open, it is wider: a button that moved away between press and release would not be clicked.
+  root.addEventListener("click", (event) => ![null, view.close].includes(buttonOf(event)) && setOpen(view, "use"));
   slider.addEventListener("focus", () => !view.closing && setOpen(view, "focus"));
   slider.addEventListener("input", () => setOpen(view, "use"));
   root.addEventListener("focusout", (event) => {
