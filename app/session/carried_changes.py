@@ -17,7 +17,8 @@ MOST_TOLD = 3
 def carried(screen: Screen, model: Model, before: Screen, model_before: Model) -> Screen:
     """Return the first screen of a model with the changes of the one before, as far as they fit; it tells of the rest.
 
-    What could be taken back there can be taken back here, as far as it fits.
+    What could be taken back there can be taken back here, as far as it fits; but nothing where no change is left:
+    who opens a model as it is wants none of another one's.
     """
     wanted = before.listed
     for listed in _attempts(_fitting(wanted, model.arch)):
@@ -28,7 +29,8 @@ def carried(screen: Screen, model: Model, before: Screen, model_before: Model) -
         kept = {change.key for change in listed.changes}
         left = [change for change in wanted.changes if change.key not in kept]
         told = (_told(left, len(wanted.changes), model_before.arch), _stays(listed, model.arch))
-        return replace(after, past=_past(before, model.arch, listed), gone=" ".join(filter(None, told)))
+        past = _past(before, model.arch, listed) if wanted.changes else ()
+        return replace(after, past=past, gone=" ".join(filter(None, told)))
     return screen
 
 

@@ -88,6 +88,13 @@ def test_undo_goes_on_over_the_model_and_skips_what_does_not_fit(before: Explore
     assert me.shown.without is None
 
 
+def test_nothing_is_taken_back_where_no_change_was_left(before: Explorer) -> None:
+    before.apply(SetChanges(()))
+    assert before.undoable
+    me = smaller(before)
+    assert (me.changes, me.gone, me.undoable) == ((), "", False)
+
+
 def test_what_takes_values_from_a_text_that_the_tokenizer_cannot_read_is_gone(before: Explorer) -> None:
     before.apply(AddChange(Other("transformer.h.0.mlp", "patch", "ca")))
     letters = "ba木é\nж"  # no c
