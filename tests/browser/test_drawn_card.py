@@ -103,6 +103,15 @@ def test_the_card_moves_with_its_cell(screen: Screen) -> None:
     assert box(screen, screen.panel("explanation"))["x"] < right
 
 
+def test_escape_on_the_plot_shuts_the_card_of_the_cell_that_was_clicked(screen: Screen) -> None:
+    explained(screen, 9, 4)
+    screen.forget()
+    screen.tab.locator("canvas.over[role=img]").focus()
+    screen.tab.keyboard.press("Escape")
+    told = screen.reported("explain")
+    assert (told["name"], told["row"], told["col"]) == (screen.page.panel("matrix")["name"], None, None)
+
+
 @pytest.mark.parametrize("width", [1440, 1280])
 @pytest.mark.parametrize("node", ["attn.pattern", "attn.scores", "mlp.c_proj", "ln_1"])
 def test_an_equation_goes_on_in_the_next_line_and_stays_legible(stage: Screen, node: str, width: int) -> None:

@@ -82,7 +82,7 @@ export function pressed(view, event) {
   const from = view.cell ?? view.pinned ?? start(view.data);
   const zooms = { "+": () => zoom(view, from, 0.5), "-": () => zoom(view, from, 2), 0: () => look(view, whole(view.data)) };
   if (draws(view) && pressedOnRow(view, event, from)) return event.preventDefault();
-  if (event.key === "Escape") pointAt(view, null);
+  if (event.key === "Escape") leave(view);
   else if (event.key === "Enter" || event.key === " ") pin(view, from);
   else if (event.key in zooms) zooms[event.key]();
   else if (event.key in steps) {
@@ -92,6 +92,13 @@ export function pressed(view, event) {
     pointAt(view, { row, col: clamp(from.col + (view.cell ? right * far : 0), 0, cols - 1) });
   } else return;
   event.preventDefault();
+}
+
+/** Points at nothing, and shuts the card of the cell that was clicked. */
+function leave(view) {
+  const { pinned } = view;
+  pointAt(view, null);
+  if (pinned && view.data.explains && !view.data.cuts) pin(view, pinned);
 }
 
 /** The cell with which the keyboard begins: of the token that is followed. */
