@@ -38,15 +38,15 @@ def lines(
         about: how they were measured.
         asked: the words of a button that measures them; "" for none.
     """
-    at = card.position
+    at, again = card.position, repeated(labels)
     return {
         "layer": card.layer,
         "head": card.head,
         "summary": summary(card, labels, missed),
         "scores": [_score(card, kind) for kind in SCORES],
         "position": f"token {at}",
-        "looks_here": [_edge(edge, labels) for edge in card.looks_here],
-        "looks": [_edge(edge, labels) for edge in card.looks],
+        "looks_here": [_edge(edge, labels, again) for edge in card.looks_here],
+        "looks": [_edge(edge, labels, again) for edge in card.looks],
         "by_distance": card.by_distance.tolist(),
         "prefers": _tokens(card.prefers, label(ids[at]), label),
         "writes": _tokens(card.writes, label(card.read_token), label),
@@ -70,12 +70,12 @@ def _score(card: HeadCard, kind: str) -> CardScore:
     }
 
 
-def _edge(edge: Any, labels: Sequence[str]) -> CardEdge:
+def _edge(edge: Any, labels: Sequence[str], again: frozenset[str]) -> CardEdge:
     return {
         "query": labels[edge.query],
         "key": labels[edge.key],
         "at": [edge.query, edge.key],
-        "again": labels[edge.query] in repeated(labels),
+        "again": labels[edge.query] in again,
         "weight": edge.weight,
     }
 

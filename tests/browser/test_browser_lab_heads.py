@@ -129,8 +129,8 @@ def test_the_first_change_moves_nothing_that_one_points_at(launched: BrowserCont
     put_away(page)
 
 
-def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induction: str) -> None:
-    page = to_lab(launched, induction)
+def point_at_the_highest(page: Page) -> tuple[float, float]:
+    """Point at the highest point of the scatter, and return where that is; it is head 1.0's."""
     points = page.locator(".scatterlayer .trace").first.locator("path.point").all()
     boxes = [box for point in points if (box := point.bounding_box())]
     top = min(boxes, key=lambda box: box["y"])
@@ -138,6 +138,12 @@ def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induc
     page.mouse.move(x - 4, y)
     page.mouse.move(x, y)
     expect(page.locator('[data-role="point-picture"][data-head="1.0"]')).to_be_visible()
+    return x, y
+
+
+def test_the_head_that_repeats_is_found_by_mouse(launched: BrowserContext, induction: str) -> None:
+    page = to_lab(launched, induction)
+    x, y = point_at_the_highest(page)
     page.mouse.click(x, y)
     page.locator(f'{CARD}[data-head="1.0"]').wait_for()
     loss = page.locator(f"{CARD} [data-without]")
@@ -229,13 +235,7 @@ def test_the_form_of_changes_opens_at_a_point_and_at_a_finding(launched: Browser
     """By a right click, by the key C, and by the sign beside a head, as on the map and in the table."""
     page = to_lab(launched, induction)
     form = page.locator(f'{CARD} [data-panel="change_form"]')
-    points = page.locator(".scatterlayer .trace").first.locator("path.point").all()
-    boxes = [box for point in points if (box := point.bounding_box())]
-    top = min(boxes, key=lambda box: box["y"])
-    x, y = top["x"] + top["width"] / 2, top["y"] + top["height"] / 2
-    page.mouse.move(x - 4, y)
-    page.mouse.move(x, y)
-    expect(page.locator('[data-role="point-picture"][data-head="1.0"]')).to_be_visible()
+    x, y = point_at_the_highest(page)
     page.mouse.click(x, y, button="right")
     form.wait_for()
     assert page.locator(CARD).get_attribute("data-head") == "1.0"

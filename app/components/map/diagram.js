@@ -1,5 +1,5 @@
-// The map as a diagram: a Graphviz drawing made navigable. `explore_panels` keeps the drawings; live shapes, the selection and the
-// path come here with each keystroke.
+// The map as a diagram: a Graphviz drawing made navigable. `explore_panels` keeps the drawings; live shapes, the
+// selection and the path come here with each keystroke.
 
 import { el, parsed, svg } from "../shared/dom.js";
 import { colourLetters } from "../shared/letters.js";
