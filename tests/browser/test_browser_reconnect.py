@@ -117,6 +117,8 @@ def model(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name=re.compile(f"^{other}")).click()
     expect(page.locator(".st-key-choose button").first).to_contain_text(other, timeout=30_000)
     page.get_by_role("dialog").wait_for(state="detached")
+    # The name stands there before the panels, which may bring another text: the address is written after them.
+    wait_until(page, "other => new URLSearchParams(location.search).get('model') === other", arg=other)
     wait_until(page, "deepQuery('[data-role=map]')[0]?.dataset.text === deepQuery('[data-role=prompt]')[0]?.value")
 
 
