@@ -14,6 +14,7 @@ from gptcore.capture.changed_run import ChangedRun
 from gptcore.capture.edits import Edit
 from gptcore.capture.entrance import entrance, first_block
 from gptcore.capture.exchanged import eagerly, exchanged, refuse_untrue
+from gptcore.capture.few_rows import on_all_cores
 from gptcore.capture.ids import Ids, checked_ids, common_prefix
 from gptcore.capture.models import Model, model_of
 from gptcore.capture.paired_run import PairedRun
@@ -72,7 +73,7 @@ def capture(
         gpt = model_of(model)
         other = exchanged(gpt)
         tokens = checked_ids(gpt, ids)
-        with eagerly(gpt):
+        with eagerly(gpt), on_all_cores(gpt):
             trace = _Capture(gpt, tokens, stored.wanted(gpt.config, names), edits).after(previous)
         if other:
             refuse_untrue(trace, other)
@@ -132,7 +133,7 @@ def capture_both(
             plain = capture(model, ids, names=names, previous=previous[0])
             return plain, capture(model, ids, names=names, edits=edits, previous=_nearer(previous[1], plain, edits))
         tokens, wanted = checked_ids(gpt, ids), stored.wanted(gpt.config, names)
-        with eagerly(gpt):
+        with eagerly(gpt), on_all_cores(gpt):
             return _both(_Capture(gpt, tokens, wanted, ()), _Capture(gpt, tokens, wanted, edits), previous)
 
 
