@@ -321,6 +321,18 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(
         assert shown == expected(start, start + 64)
 
 
+def test_where_all_tokens_have_room_the_overview_scrolls_none_away(screen: Screen) -> None:
+    overview = screen.tab.locator(f"{screen.panel('prompt')} canvas.overview")
+    script = "(chip) => [chip.dataset.tokenIndex, chip.getBoundingClientRect().left]"
+    before = screen.all("[data-token-index]", script)
+    assert [index for index, _ in before] == [str(i) for i in range(len(LONG))]
+    overview.click(position={"x": 40, "y": 2})
+    assert screen.all("[data-token-index]", script) == before
+    screen.page.type(f"{LONG}a")
+    screen.show()
+    assert len(screen.all("[data-token-index]", script)) == len(before) + 1  # the end is followed as before
+
+
 def test_a_token_that_was_locked_elsewhere_comes_into_sight(launched: BrowserContext, tmp_path: Path) -> None:
     text = ("ba木é\nж cab é→木deßjafλ hij" * 9)[:200]
     model = lopsided(block_size=200)

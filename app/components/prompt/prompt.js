@@ -10,6 +10,7 @@ import { restSoon } from "../shared/rest.js";
 import { oneInFlight } from "../shared/sending.js";
 import { visible } from "../shared/text.js";
 import { cleanup, painted, viewOf } from "../shared/view.js";
+import { drawLoss, highestOf, lossOf, lossWords } from "./dearer.js";
 import { buildExample, drawExample } from "./example.js";
 import { keepKeyboard } from "./keyboard.js";
 import { tooLong } from "./limit.js";
@@ -20,8 +21,6 @@ import { buildOverview, drawOverview } from "./overview.js";
 import { remember, takeUp } from "./unread.js";
 
 const MOST_CHIPS = 64; // more than fit into a line
-const BAR = 12; // px of the highest bar of a loss
-const LEAST = 0.5; // nats of the highest bar at least, so that noise stays low
 const AFTER_LOCKED = 6; // chips in sight behind a token that was locked elsewhere
 
 function build(root, view) {
@@ -90,10 +89,20 @@ function windowOf(view) {
   return [Math.max(first, stop - MOST_CHIPS), stop];
 }
 
+/** Brings a token into sight. Where the line has room for all of them, it stays as it is and goes on to follow the end. */
 function lookAt(view, token) {
   const { labels, first } = view.data;
-  view.end = token + AFTER_LOCKED >= first + labels.length ? null : token + AFTER_LOCKED;
+  const end = token + AFTER_LOCKED;
+  view.end = end >= first + labels.length || allHaveRoom(view) ? null : end;
   drawChips(view);
+}
+
+function allHaveRoom(view) {
+  const { labels, first } = view.data;
+  if (labels.length > MOST_CHIPS) return false;
+  view.end = null;
+  drawChips(view);
+  return isSeen(view, first);
 }
 
 /** The locked token, also before the server knows it; null where the last one is followed. */
@@ -168,7 +177,7 @@ function drawChips(view) {
   const { chips } = view;
   const [start, stop] = windowOf(view);
   const follows = locked(view);
-  view.highest = Math.max(LEAST, ...(view.data.dearer ?? []).filter(Number.isFinite).map(Math.abs));
+  view.highest = highestOf(view);
   const tokenOf = (chip) => Number(chip.dataset.tokenIndex);
   while (chips.firstChild && (tokenOf(chips.firstChild) < start || tokenOf(chips.lastChild) < start)) chips.firstChild.remove();
   while (chips.lastChild && tokenOf(chips.lastChild) >= stop) chips.lastChild.remove();
@@ -202,26 +211,6 @@ function drawChip(view, chip, token) {
   const where = faded ? "beyond the context: the model does not see this token" : `position ${token - cropped}`;
   chip.title = `token id ${ids[token - first]}, ${where}${how && `; ${how}`}${more === null ? "" : `; ${lossWords(view, more)}`}`;
   drawLoss(view, chip, more);
-}
-
-/** What the changes of the run add to the loss of this token, which the one before it foretells; null where unknown. */
-function lossOf({ data }, token) {
-  const more = data.dearer?.[token - data.cropped - 1];
-  return Number.isFinite(more) ? more : null;
-}
-
-function lossWords(view, more) {
-  return `its loss ${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(3)} nats by the changes of the run; the highest bar is ${view.highest.toFixed(2)}`;
-}
-
-/** A bar below the token: up where it became dearer, in another colour where it became cheaper. */
-function drawLoss(view, chip, more) {
-  const share = more === null ? 0 : Math.abs(more) / view.highest;
-  chip.classList.toggle("dearer", more !== null && more > 0);
-  chip.classList.toggle("cheaper", more !== null && more < 0);
-  if (more === null) delete chip.dataset.loss;
-  else chip.dataset.loss = String(more);
-  chip.style.setProperty("--loss", `${Math.round(BAR * share)}px`);
 }
 
 // ---- update --------------------------------------------------------------------------------------------------
