@@ -105,4 +105,5 @@ def test_why_there_is_no_file_stays_until_it_is_dismissed_or_another_file_is_ask
     with page.expect_download():
         page.locator('[data-file="view.dot"]').click()
     expect(told).to_contain_text("Saved as gptscope-")
+    expect(page.locator('[data-file="view.dot"]')).to_be_hidden()  # the menu has done its work
     page.close()

@@ -155,10 +155,13 @@ def test_under_reduced_motion_a_pass_waits_for_each_step(page: Page) -> None:
 
 
 def test_pictures_are_saved_with_their_caption(page: Page, tmp_path: Path) -> None:
-    page.locator('[data-role="save"]').click()
+    menu = page.get_by_role("group", name="Save a picture or a file")
     for name in ("stage.png", "stage.svg", "map.png", "map.svg"):
+        page.locator('[data-role="save"]').click()
         with page.expect_download() as download:
             page.locator(f'[data-save="{name}"]').click()
+        expect(menu).to_be_hidden()
+        expect(page.locator('[data-role="save"]')).to_be_focused()
         target = tmp_path / name
         download.value.save_as(target)
         assert download.value.suggested_filename == f"gptscope-{name}"
@@ -169,6 +172,10 @@ def test_pictures_are_saved_with_their_caption(page: Page, tmp_path: Path) -> No
         texts = [element.text for element in ElementTree.parse(target).iter("{http://www.w3.org/2000/svg}text")]
         assert PROMPT in texts
         assert any(text and text.startswith("gptscope · shakespeare-char · transformer.h.0") for text in texts)
+    page.locator('[data-role="save"]').click()
+    menu.get_by_text("A picture of").click()  # nothing in the menu has the focus
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
 
 
 def test_links_show_the_locked_token_s_own(page: Page) -> None:

@@ -33,15 +33,16 @@ function ask(view, name, tell) {
 }
 
 /**
- * Fetches the file that was asked for, once it is there, and saves it. An answer to somebody else's question is none: a
- * page that is opened anew saves nothing by itself.
+ * Fetches the file that was asked for, once it is there, and saves it; true if it did. An answer to somebody else's
+ * question is none: a page that is opened anew saves nothing by itself.
  * @param {View} view
  * @param {Tell} tell
  */
 export async function takeFile(view, tell) {
   const { offer } = view.data;
-  if (!offer || offer.seq !== view.asked) return;
+  if (!offer || offer.seq !== view.asked) return false;
   view.asked = null;
+  let saved = false;
   if (offer.refusal) {
     tell(offer.refusal, true);
   } else {
@@ -49,10 +50,12 @@ export async function takeFile(view, tell) {
       const answer = await fetch(new URL(offer.url, document.baseURI)); // of our own server
       if (!answer.ok) throw new Error(answer.statusText);
       download(await answer.blob(), offer.name);
+      saved = true;
       tell(`Saved as ${offer.name}.`);
     } catch {
       tell("The file did not arrive: ask for it once more.", true);
     }
   }
   view.send("event", { taken: offer.seq, seq: nextNumber() });
+  return saved;
 }

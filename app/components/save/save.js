@@ -2,6 +2,7 @@
 
 import { property } from "../shared/colours.js";
 import { el, write } from "../shared/dom.js";
+import { focusedElement } from "../shared/focus.js";
 import { savePicture } from "../shared/pictures.js";
 import { cleanup, listen, viewOf } from "../shared/view.js";
 import { fileRows, takeFile } from "./files.js";
@@ -22,7 +23,13 @@ function build(root, view) {
   view.tell = (text, stays) => tell(view, text, stays);
   view.menu = el("div", { class: "menu", role: "group", "aria-label": "Save a picture or a file", hidden: true }, el("h3", {}, "A picture of"), ...rows, view.files);
   root.append(view.open, el("div", { class: "drop" }, view.menu, outcome));
-  root.addEventListener("keydown", (event) => event.key === "Escape" && toggle(view, false));
+  const escape = (event) => {
+    if (event.key !== "Escape" || view.menu.hidden) return;
+    event.stopPropagation(); // one press undoes one thing
+    shut(view);
+  };
+  window.addEventListener("keydown", escape, true); // wherever the focus is
+  view.cleanups.push(() => window.removeEventListener("keydown", escape, true));
   listen(view, "pointerdown", (event) => !event.composedPath().includes(root) && toggle(view, false));
 }
 
@@ -35,7 +42,14 @@ async function take(view, name, kind) {
   const colours = { text: property(view, "--st-text-color"), background: property(view, "--st-background-color") };
   const about = { lines: view.data.caption, colours, font: property(view, "--st-font") };
   const done = await savePicture(name, kind, about);
+  if (done) shut(view);
   tell(view, done ? "The picture is saved." : `There is no picture of ${PICTURES[name]} at present.`, !done);
+}
+
+/** The menu has done its work once a download begins; the focus stays on what is still there. */
+function shut(view) {
+  if (view.menu.contains(focusedElement())) view.open.focus();
+  toggle(view, false);
 }
 
 /** Says what is done, for a while; or, until it is dismissed or something else is asked for, what is not. */
@@ -57,6 +71,6 @@ export default function (component) {
   const view = viewOf(component, build);
   view.root.dataset.panel = "save";
   drawFiles(view);
-  takeFile(view, view.tell);
+  takeFile(view, view.tell).then((saved) => saved && shut(view));
   return cleanup(component);
 }
