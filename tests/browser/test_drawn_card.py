@@ -141,6 +141,18 @@ def test_the_title_of_the_stage_and_its_buttons_are_never_cut(stage: Screen, wid
             assert right <= edge["x"] + edge["width"] + 0.5, name
 
 
+def test_the_tools_stay_where_they_are_when_a_head_is_switched_off(screen: Screen) -> None:
+    places = "(button) => [button.dataset.role, JSON.stringify(button.getBoundingClientRect())]"
+    before = screen.all(f"{screen.panel('node')} button", places)
+    screen.tab.locator('[data-role="head-off"]').click()
+    screen.page.report("node", **screen.reported("node"))
+    screen.show()
+    switch = screen.tab.locator('[data-role="head-off"]')
+    assert switch.get_attribute("aria-pressed") == "true"
+    assert switch.inner_text().split() == ["is", "off"]
+    assert screen.all(f"{screen.panel('node')} button", places) == before
+
+
 def test_a_trained_number_offers_no_change_of_the_run(screen: Screen) -> None:
     offer = f"{screen.panel('explanation')} [data-role=change-number]"
     explained(screen, 9, 4)

@@ -14,7 +14,7 @@ function build(root, view) {
   view.formula = el("div", { class: "formula", role: "math" });
   view.head = el("span", { class: "head soft number" });
   view.parts = el("div", { class: "segments", role: "group", "aria-label": "Output or weight" });
-  view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) });
+  view.off = el("button", { type: "button", class: "quiet", "data-role": "head-off", onclick: () => report(view, { kind: "off", id: view.data.id }) }, el("span", {}, "switch off"), el("span", {}, "is off"));
   view.tools = { cut: toolButton(view, "cut", "cut-edges", "✂ cut", "cut edges: a click on a cell keeps its query from reading its key; Esc puts the tool back") };
   view.tools.draw = toolButton(view, "draw", "draw-row", "✎ draw", "draw a row: drag a cell up or down to give it more or less weight, the others make room; a click gives it all; Esc puts the tool back");
   view.tools.form = toolButton(view, "form", "open-change", "more…", "more changes: scale, set, mean, resample, patch; of a layer, a neuron, a position");
@@ -111,7 +111,6 @@ function drawChange(view) {
   for (const [name, button] of Object.entries(view.tools)) put(button, "aria-pressed", name === tool);
   keepStop(view.changing);
   if (!what) return;
-  write(view.off, off ? "is off" : "switch off");
   put(view.off, "title", off ? `${what} is switched off: click to have it again` : `switch ${what} off, and see what happens`);
   put(view.off, "aria-label", `switch off ${what}`);
   put(view.off, "aria-pressed", off);
