@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 
 from app.panels.token_words import visible
@@ -13,6 +15,15 @@ SLIGHT = 0.02
 """Largest difference of logits that is next to nothing."""
 SAME = 0.1
 """Largest distance from 1 of actual / predicted that is no answer of later parts."""
+
+
+class Effect(NamedTuple):
+    """What changes do to a logit: by themselves, as attribution foretells, and in the end."""
+
+    sentence: str
+    brief: str
+    """Both numbers alone, for a place with room for one line."""
+    meaning: str
 
 
 def shares_before(run: Shown, position: int, temperature: float, tokens: list[int]) -> list[float]:
@@ -54,8 +65,8 @@ def facts(run: Shown, position: int, losses: tuple[float, float] | None) -> list
     return [*found, ("Δ prompt loss", "0.000" if change[1:] == "0.000" else change, meaning)]
 
 
-def effect(run: Shown, position: int) -> tuple[str, str] | None:
-    """Return what the changes do by themselves, as attribution foretells, and in the end: (sentence, definition).
+def effect(run: Shown, position: int) -> Effect | None:
+    """Return what the changes do to the logit of the token that is the most likely one without them.
 
     Later parts make the two differ: they repair a loss, or lose besides. None where a change is of a tensor that adds
     nothing to the stream by itself, such as a pattern.
@@ -78,7 +89,7 @@ def effect(run: Shown, position: int) -> tuple[str, str] | None:
     of = f"logit of {visible(run.checkpoint.tokenizer.label(token))}"
     foretold, came = _signed(predicted), _signed(actual)
     told = f"{of}: {foretold} from the change itself, {came} in the end: {_answer(predicted, actual)}"
-    return told, meaning
+    return Effect(told, f"its logit {foretold} by itself, {came} in the end", meaning)
 
 
 def _answer(predicted: float, actual: float) -> str:

@@ -254,7 +254,7 @@ def test_the_numbers_of_a_next_token_fit_their_columns() -> None:
     probabilities = [0.0, 1e-9, 9.9e-5, 1e-4, 0.0123456, 0.0994999, 0.0995, 0.5, 0.99999, 1.0]
     script = f"""import {{ brief }} from {json.dumps(brief.as_uri())};
     import {{ percent }} from {json.dumps(percent.as_uri())};
-    console.log(JSON.stringify([{logits}.map(brief), {probabilities}.map(percent)]));"""
+    console.log(JSON.stringify([{logits}.map(brief), {probabilities}.map((each) => percent(each))]));"""
     told = subprocess.run([deno, "eval", script], check=True, capture_output=True, encoding="utf-8")
     of_logits, of_probabilities = json.loads(told.stdout)
     assert max(map(len, of_logits + of_probabilities)) <= 8

@@ -82,9 +82,10 @@ def test_attribution_s_prediction_stands_beside_what_came_of_it(page: Page, posi
         if (part.layer, part.head) == (1, 2)
     ]
     gained = after.logits[0, position] - before
-    told, meaning = page.panel("prediction")["effect"]
-    numbers = [float(found.replace("−", "-")) for found in re.findall(r"[+−][0-9.]+", told)]
-    assert numbers == pytest.approx([-part, gained[token].item()], abs=6e-3)
+    told, brief, meaning = page.panel("prediction")["effect"]
+    for said in (told, brief):
+        numbers = [float(found.replace("−", "-")) for found in re.findall(r"[+−][0-9.]+", said)]
+        assert numbers == pytest.approx([-part, gained[token].item()], abs=6e-3)
     assert f"the logit of {LETTERS[token]!r}" in meaning
 
 

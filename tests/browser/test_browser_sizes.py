@@ -177,6 +177,11 @@ def test_the_changes_stay_in_sight_beside_the_rail(
     assert overlap(changes, rail) == 0
     assert inside(changes, size)
     assert inside(rail, size)
+    rows = page.locator('[data-role="next-token"]')
+    end = corners(page.locator('[data-panel="prediction"] .rows'))[3]
+    assert sum(corners(row)[3] <= end for row in rows.all()) >= 9
+    for name in rows.locator(".token").all():  # up to this length, whole beside its numbers
+        assert name.evaluate("(it) => it.textContent.length > 9 || it.scrollWidth <= it.clientWidth"), name
     closed = rail.bounding_box()
     rail.click(position={"x": 60, "y": 12})
     expect(rail).to_have_css("height", "110px")

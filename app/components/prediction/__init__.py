@@ -57,7 +57,7 @@ def prediction(
     facts: Sequence[tuple[str, str, str]] = (),
     open: str = "",
     before: Sequence[float] | None = None,
-    effect: tuple[str, str] | None = None,
+    effect: tuple[str, str, str] | None = None,
     choices: Sequence[int] = (10, 20, 30, 40, 50, 100),
     temperatures: tuple[float, float] = (0.05, 2.0),
     height: int | str = "100%",
@@ -77,7 +77,8 @@ def prediction(
         facts: (name, value, meaning) of what else is known there, such as the loss.
         open: the tensor, (B, T, V), of which "why?" explains a number, with an `ExplainOpen`.
         before: the rows' probabilities without the changes of the run; None where no change is on.
-        effect: a sentence on what the changes do, and what its numbers mean; None for none.
+        effect: a sentence on what the changes do, a brief one for little room, and what their numbers mean; None for
+            none.
         choices: possible numbers of rows.
         temperatures: both ends of the slider.
         height: pixels or any CSS length; rows scroll inside.

@@ -26,8 +26,8 @@ function build(root, view) {
   view.back = walk("the token before (←)", "‹", -1);
   view.on = walk("the next token (→)", "›", 1);
   view.free = el("button", { type: "button", class: "quiet step", "aria-label": "let go", title: "let go: follow the last token again (Esc)", onclick: () => lock(view, null) }, "×");
-  view.compared = el("div", { class: "compared soft", hidden: true }, el("span", {}, "without → with the changes"), el("span", { title: "percentage points" }, "Δ %"));
-  view.effect = el("p", { class: "effect soft", "data-role": "effect", hidden: true });
+  view.compared = el("div", { class: "compared soft", hidden: true }, el("span", {}, "% without → with the changes"), el("span", { title: "percentage points" }, "Δ"));
+  view.effect = el("p", { class: "effect soft", "data-role": "effect", hidden: true }, el("span", { class: "whole" }), el("span", { class: "brief" }));
   root.append(
     el("header", {}, el("h2", {}, el("span", { class: "word" }, "after "), view.after), view.free, view.back, view.on, view.top),
     el("div", { class: "facts number" }, view.facts, headsLink(), view.note),
@@ -120,7 +120,7 @@ function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says
   row.dataset.tokenId = id;
   row.dataset.probability = String(probability);
   row.setAttribute("aria-label", `${says} ${visible(label)}, probability ${percent(probability)}`);
-  row.title = `token ${id}: probability ${probability}, logit ${logit}, rank ${rank}${cut ? "; it would not be drawn: cut by top-k or top-p" : ""}. Click: ${says} it`;
+  row.title = `${visible(label)}, token ${id}: probability ${probability}, logit ${logit}, rank ${rank}${cut ? "; it would not be drawn: cut by top-k or top-p" : ""}. Click: ${says} it`;
   write(track.lastChild, word);
   write(tokenNode, visible(label));
   track.firstChild.style.width = probability > 0 ? `max(2px, ${100 * probability}%)` : "0";
@@ -130,8 +130,8 @@ function drawRow(row, { id, label, probability, logit, rank, cut }, { word, says
     const change = signed(100 * (probability - before));
     row.dataset.before = String(before);
     row.style.setProperty("--before", `${100 * before}%`);
-    row.title = `token ${id}: probability ${before} without the changes, ${probability} with. Click: ${says} it`;
-    write(pNode, `${percent(before)} → ${percent(probability)}`);
+    row.title = `${visible(label)}, token ${id}: probability ${before} without the changes, ${probability} with. Click: ${says} it`;
+    write(pNode, `${percent(before, "")} → ${percent(probability, "")}`);
     write(logitNode, change);
     return;
   }
@@ -172,9 +172,10 @@ function drawFacts(view) {
 function drawEffect(view) {
   const { data, effect } = view;
   effect.hidden = !data.effect;
-  const [told, meaning] = data.effect ?? ["", ""];
-  write(effect, told);
-  put(effect, "title", meaning);
+  const [told, brief, meaning] = data.effect ?? ["", "", ""];
+  write(effect.firstChild, told);
+  write(effect.lastChild, brief);
+  put(effect, "title", `${told}. ${meaning}`);
 }
 
 export default function (component) {

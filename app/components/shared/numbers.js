@@ -35,8 +35,9 @@ export function short(value) {
 /**
  * Writes a probability in per cent, in at most eight characters.
  * @param {number} probability
+ * @param {string} sign - "" where the sign stands above
  */
-export function percent(probability) {
-  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)} %`;
-  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)} %` : "< 0.01 %";
+export function percent(probability, sign = " %") {
+  if (probability >= 0.0995) return `${(100 * probability).toFixed(1)}${sign}`;
+  return probability >= 0.0001 ? `${(100 * probability).toFixed(2)}${sign}` : `< 0.01${sign}`;
 }

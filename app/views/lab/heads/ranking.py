@@ -91,4 +91,4 @@ def _told(me: Explorer) -> str:
     effect = comparison.effect(me.shown, me.position)
     on = ", ".join(changes) if len(changes) <= 3 else f"{len(changes)} changes"
     said = f"Pale: the model as it is. Full: with {on}."
-    return f"{said} {effect[0][:1].upper()}{effect[0][1:]}." if effect else said
+    return f"{said} {effect.sentence[:1].upper()}{effect.sentence[1:]}." if effect else said
