@@ -1287,6 +1287,13 @@ def test_the_columns_that_feed_a_number_are_marked_on_the_map(card: Screen) -> N
     strip = card.drawn("drawImage", "map")[0]
     left, width = strip["at"][0], strip["size"][0]
     assert np.allclose(middles, [left + (at + 0.5) / 13 * width for at in (9, 4)], atol=1)
+    words = """(line) => [...line.children].map((part) => {
+        const range = document.createRange();
+        range.selectNodeContents(part);
+        return line.getBoundingClientRect().right - range.getBoundingClientRect().right;
+    })"""
+    beside = card.all(".line.feeds", words)
+    assert beside and min(min(rooms) for rooms in beside) >= 6  # px: the bar that marks a line covers none of its words
 
 
 @pytest.mark.parametrize(("temperature", "name"), [(1.0, "probs"), (0.5, "lm_head")])
