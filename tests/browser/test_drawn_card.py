@@ -103,6 +103,19 @@ def test_the_card_moves_with_its_cell(screen: Screen) -> None:
     assert box(screen, screen.panel("explanation"))["x"] < right
 
 
+@pytest.mark.parametrize("then", [{"row": None}, {"open": f"{BLOCK}.attn.scores", "cell": [0, 3, 9, 4]}])
+def test_a_token_that_was_pointed_at_in_the_card_is_marked_no_longer(screen: Screen, then: dict[str, Any]) -> None:
+    explained(screen, 9, 4)
+    at = box(screen, "canvas.bars")
+    place = {"clientX": at["x"] + at["width"] / 2, "clientY": at["y"] + 20}
+    screen.tab.locator("canvas.bars").dispatch_event("pointermove", place)
+    assert len(screen.all(".chip.key", "(chip) => chip.textContent")) == 1
+    screen.page.report("explain", **then)
+    screen.show()
+    assert screen.tab.locator(screen.panel("explanation")).count() == ("open" in then)
+    assert screen.all(".chip.key", "(chip) => chip.textContent") == []
+
+
 def test_escape_on_the_plot_shuts_the_card_of_the_cell_that_was_clicked(screen: Screen) -> None:
     explained(screen, 9, 4)
     screen.forget()

@@ -30,6 +30,7 @@ export function buildBars(view, open) {
     if (place !== null && strip?.open) open(strip.open, cellOf(view, strip, place));
   });
   onHover(view, ({ index }) => view.data?.picture.axis === "token" && mark(view, index));
+  view.cleanups.push(() => leaveToken(view));
   return [view.bars, view.told, view.facts];
 }
 
@@ -52,6 +53,7 @@ export function drawBars(view) {
   view.bars.hidden = view.numbers.length === 0;
   view.told.hidden = view.count === 0;
   drawFacts(view, picture.facts);
+  if (picture.axis !== "token") leaveToken(view);
   if (view.marked !== null && view.marked >= view.count) view.marked = null;
   paint(view);
 }
@@ -185,7 +187,15 @@ function stripAt(view, event) {
 
 function point(view, place) {
   mark(view, place);
-  if (view.data.picture.axis === "token") hover(view, place);
+  if (view.data.picture.axis !== "token") return;
+  hover(view, place);
+  view.tellsToken = place !== null;
+}
+
+/** The token that was pointed at here is no longer: other panels mark it as long as they are told so. */
+function leaveToken(view) {
+  if (view.tellsToken) hover(view, null);
+  view.tellsToken = false;
 }
 
 function mark(view, place) {
