@@ -175,12 +175,13 @@ def _reach(me: Explorer, change: Change) -> str:
 
 def _told(me: Explorer) -> str:
     on = len(me.shown.here)
+    model = "the model as it is" if me.moment.step is None else me.moment.short
     if not me.changes:
-        return "No change of the run: numbers are of the model as it is."
+        return f"No change of the run: numbers are of {model}."
     if me.listed.muted:
-        return "All changes are off: numbers are of the model as it is."
+        return f"All changes are off: numbers are of {model}."
     if on == 0:
-        return "No change is on: numbers are of the model as it is."
+        return f"No change is on: numbers are of {model}."
     return f"{on} change{' is' if on == 1 else 's are'} on: numbers are of the changed run."
 
 

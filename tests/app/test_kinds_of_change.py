@@ -31,7 +31,7 @@ from gptcore import Edit, Trace, capture
 from gptcore.analysis.ablation import mean_ablation, pattern_preserving
 from gptcore.data.source import task_source
 from tests.app.sent import Page
-from tests.lopsided import FITS, checkpoint_of, lopsided, write_folder
+from tests.lopsided import FITS, STEPS, checkpoint_of, lopsided, write_folder
 from tests.lopsided import encode as ids_of
 
 MODEL = lopsided()
@@ -328,6 +328,20 @@ def test_ctrl_z_and_the_list_take_back(page: Page) -> None:
     assert page.panel("changes")["listed"] == [] and "undo" not in page.panel("node")
     page.report("node", kind="redo", id=page.panel("node")["id"])
     assert len(page.panel("changes")["listed"]) == 1 and "redo" not in page.panel("node")
+
+
+def test_a_line_without_changes_names_the_step_of_the_training_that_is_shown(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(trained, monkeypatch, FITS)
+    page.report("node", kind="off", id=page.panel("node")["id"])
+    page.move(STEPS[0])
+    for kind, began in (("mute", "All changes are off"), ("clear", "No change of the run")):
+        page.report("changes", kind=kind, on=True)
+        told = page.panel("changes")["told"]
+        assert told == f"{began}: numbers are of step {STEPS[0]:,}."
+    page.move(None)
+    assert page.panel("changes")["told"] == "No change of the run: numbers are of the model as it is."
 
 
 def test_the_way_back_stays_when_all_changes_are_taken_away(page: Page) -> None:
