@@ -18,7 +18,7 @@ SAME = 0.1
 
 
 class Effect(NamedTuple):
-    """What changes do to a logit: by themselves, as attribution foretells, and in the end."""
+    """The change of a logit: by the changes of the run themselves, as attribution foretells, and in the end."""
 
     sentence: str
     brief: str

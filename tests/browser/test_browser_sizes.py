@@ -181,7 +181,7 @@ def test_the_changes_stay_in_sight_beside_the_rail(
     end = corners(page.locator('[data-panel="prediction"] .rows'))[3]
     assert sum(corners(row)[3] <= end for row in rows.all()) >= 9
     for name in rows.locator(".token").all():  # up to this length, whole beside its numbers
-        assert name.evaluate("(it) => it.textContent.length > 9 || it.scrollWidth <= it.clientWidth"), name
+        assert name.evaluate("(it) => [...it.textContent].length > 9 || it.scrollWidth <= it.clientWidth"), name
     closed = rail.bounding_box()
     rail.click(position={"x": 60, "y": 12})
     expect(rail).to_have_css("height", "110px")
@@ -229,6 +229,14 @@ def test_the_likeliest_next_tokens_are_seen_beside_the_tensor_and_the_map(
             assert each.evaluate("(part) => part.scrollWidth <= part.clientWidth")
             assert inside(each, (900, 1000))
     assert corners(tab) == before
+    plot, switch = page.locator('[data-role="plot"]'), page.locator('[data-role="head-off"]')
+    before = corners(plot)
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    changes, rail = page.locator('[data-panel="changes"]'), page.locator('[data-panel="timeline"] .box')
+    assert corners(plot) == before  # the first change takes no room from it
+    assert overlap(changes, rail) == 0
+    assert inside(changes, (900, 1000)) and inside(rail, (900, 1000))
     page.close()
 
 
