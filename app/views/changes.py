@@ -89,6 +89,11 @@ def heads_changed(me: Explorer) -> list[tuple[int, int, bool]]:
     return [(*place, off) for place, off in sorted(found.items())]
 
 
+def head_off(me: Explorer, layer: int | None, head: int) -> str:
+    """Return in words that a head is switched off; "" for one that is not."""
+    return f"head {layer}.{head} is off" if (layer, head, True) in heads_changed(me) else ""
+
+
 def nodes_changed(me: Explorer) -> list[str]:
     """Return the tensors that are changed; in the form of strips the lines that they are a part of."""
     names = {edit.name for wish in me.shown.here for edit in whole(wish, me.arch.config)}

@@ -87,6 +87,7 @@ def _matrix(me: Explorer) -> components.Panel:
         cuts=me.tool == "cut" and part.square,
         draws=me.tool == "draw" and part.heat.values is not None and me.node.role == "pattern" and of_run,
         cut=changes.edges_cut(me, me.node.layer, place.head) if part.square else [],
+        off=changes.head_off(me, me.node.layer, place.head) if part.square else "",
         **_column(me, part),
         **_near(part),
     )

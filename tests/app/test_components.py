@@ -382,6 +382,7 @@ def _page() -> None:
         row_labels=["a", "b"],
         value_at=(0, 1, float("-inf")),
         labels_at=("a", None),
+        off="head 0.1 is off",
         placed=True,
     )
     said: ui.LensToken = {"id": 1, "label": "c", "probability": float("nan")}

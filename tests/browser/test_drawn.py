@@ -704,6 +704,32 @@ def test_a_head_under_the_pointer_is_shown_on_the_stage_at_once(screen: Screen, 
     assert np.abs(colours_of_cells(screen, 13, 13) - of_head(own))[SEEN_PAST].max() <= 1
 
 
+def test_the_pattern_of_a_head_that_is_off_is_pale_and_says_so(screen: Screen, trace: Trace) -> None:
+    pattern = trace[PATTERN][0, 3].numpy()
+    darkest = np.unravel_index(np.argmax(pattern * SEEN_PAST), pattern.shape)
+    x, y, width, height = plot_of(screen)
+    middle = [x + (darkest[1] + 0.5) * width / 13, y + (darkest[0] + 0.5) * height / 13]
+    opaque = """(canvas, [x, y]) => {
+        const { data } = canvas.getContext("2d").getImageData(x - 4, y - 4, 8, 8);
+        return Math.min(...data.filter((_, i) => i % 4 === 3)) / 255;
+    }"""
+    canvas = screen.tab.locator(f"{screen.panel('inspector')} .box > canvas").first
+    assert canvas.evaluate(opaque, middle) == 1
+    ink = (255 - colours_of_cells(screen, 13, 13)[darkest]).sum()
+    screen.page.report("node", kind="off", id=PATTERN)
+    screen.show()
+    assert 0 < canvas.evaluate(opaque, middle) < 0.5
+    assert "head 2.3 is off" in [call["text"] for call in screen.drawn("fillText", "inspector")]
+    told = point(screen, 10, 4)  # the weight is told as it is
+    assert float(told["value"]) == pytest.approx(pattern[10, 4], abs=1e-6)
+    assert tip(screen).endswith(" · head 2.3 is off")
+    screen.page.pick_head(2, 1)  # that one is on, and shows the other one pale while one points at it
+    screen.show()
+    assert np.abs(colours_of_cells(screen, 13, 13) - of_head(trace[PATTERN][0, 1].numpy()))[SEEN_PAST].max() <= 1
+    screen.tab.locator('[data-layer="2"][data-head="3"]').hover()
+    assert 0 < (255 - colours_of_cells(screen, 13, 13)[darkest]).sum() < 0.5 * ink
+
+
 def test_links_join_each_query_with_the_keys_that_it_reads(screen: Screen, trace: Trace) -> None:
     screen.page.look("plot", "links")
     for token in (None, CROPPED + 9):

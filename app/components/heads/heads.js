@@ -54,10 +54,16 @@ function describe(view, button) {
   const at = button ? place(button) : selected;
   write(view.where, at ? `layer ${at.layer} · head ${at.head}` : "click a head");
   if (!film) return;
-  const other = button && !(at.layer === selected?.layer && at.head === selected?.head) ? at : null;
+  const another = button && !(at.layer === selected?.layer && at.head === selected?.head);
+  const other = another ? { ...at, off: isOff(view, at) ? `head ${at.layer}.${at.head} is off` : "" } : null;
   if (JSON.stringify(other) === view.previewed) return;
   view.previewed = JSON.stringify(other);
   window.dispatchEvent(new CustomEvent("gptscope:preview", { detail: other }));
+}
+
+/** True where the changes of the run switch a head off. */
+function isOff({ data }, at) {
+  return (data.changed ?? []).some(([layer, head, off]) => off && layer === at.layer && head === at.head);
 }
 
 function move(view, event) {

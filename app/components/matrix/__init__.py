@@ -101,6 +101,7 @@ def matrix(
     cuts: bool = False,
     draws: bool = False,
     cut: Sequence[tuple[int, int]] = (),
+    off: str = "",
     pin: tuple[int, int] | None = None,
     cells: NDArray[np.float32] | None = None,
     cells_at: tuple[int, int, int, int] | None = None,
@@ -145,6 +146,7 @@ def matrix(
         cuts: True if a click on a cell cuts the edge between its tokens instead.
         draws: True if a drag on a cell gives it another weight, for which the others of its row make room.
         cut: (row, column) of each cell whose edge is cut: its 0 is no weight that happens to be small.
+        off: what is switched off, in words, if nothing reads these numbers: they are drawn pale. "" where they count.
         pin: (row, column) of the cell that is explained.
         cells: the cells of a part of a matrix that is sent as pixels, flat.
         cells_at: that part: (row, column, rows, columns).
@@ -210,6 +212,8 @@ def matrix(
         data["cuts"] = True
     if draws:
         data["draws"] = True
+    if off:
+        data["off"] = off
     if placed:
         data["placed"] = True
     return Panel("matrix", data)

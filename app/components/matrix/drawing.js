@@ -9,6 +9,7 @@ import { spaceOf } from "../shared/size.js";
 import { drawAxes, drawFrame, layout } from "./axes.js";
 import { drawLegend, paintLegend } from "./legend.js";
 import { drawLinks } from "./links.js";
+import { drawnFor, sayOff } from "./off.js";
 import { hatchMasked, hatchUnknown, picture } from "./pixels.js";
 
 export function draw(view) {
@@ -35,12 +36,13 @@ export function paint(view, context) {
     const [px, py, wide, tall] = drawn.seen;
     context.imageSmoothingEnabled = width < wide || height < tall;
     if (drawn.has[CODE.masked]) hatchMasked(view, context);
-    context.drawImage(drawn.canvas, px, py, wide, tall, x, y, width, height);
+    drawnFor(context, view.data.off, () => context.drawImage(drawn.canvas, px, py, wide, tall, x, y, width, height));
     if (drawn.has[CODE.nan]) hatchUnknown(view, context, drawn);
     drawFrame(view, context);
     crossCut(view, context);
     drawAxes(view, context);
   }
+  sayOff(view, context, view.data.off);
 }
 
 /** Crosses out each cell whose edge is cut: it holds no weight that happens to be 0. */
@@ -89,7 +91,10 @@ export function preview(view, head) {
   const context = view.base.getContext("2d");
   if (!context) return;
   context.imageSmoothingEnabled = false;
-  context.drawImage(atlas.canvas, head.head * atlas.size, head.layer * atlas.size, atlas.size, atlas.size, x, y, width, height);
+  context.fillStyle = property(view, "--st-background-color");
+  context.fillRect(x, y, width, height); // what is drawn pale would let the other pattern through
+  drawnFor(context, head.off, () => context.drawImage(atlas.canvas, head.head * atlas.size, head.layer * atlas.size, atlas.size, atlas.size, x, y, width, height));
+  sayOff(view, context, head.off);
 }
 
 /** The row or column of the token that is followed. */

@@ -3,6 +3,7 @@
 import { property } from "../shared/colours.js";
 import { labelsOf } from "./axes.js";
 import { typedArray } from "../shared/numbers.js";
+import { FADED } from "./off.js";
 import { visible } from "../shared/text.js";
 
 const TEXT = 96; // px for the tokens of each side
@@ -37,12 +38,13 @@ export function drawLinks(view, context) {
   const row = typedArray(view.data.line);
   const weightOf = (query, key) => (values ? values[query * cols + key] : row[key]);
   context.strokeStyle = property(view, "--gs-pattern");
+  const strength = view.data.off ? FADED : 1;
   for (let query = 0; query < rows; query++) {
     if (chosen !== null && query !== chosen) continue;
     for (let key = 0; key <= query && key < cols; key++) {
       const weight = weightOf(query, key);
       if (!(weight > FAINT)) continue;
-      context.globalAlpha = chosen === null ? 0.7 * weight : 0.2 + 0.8 * weight;
+      context.globalAlpha = strength * (chosen === null ? 0.7 * weight : 0.2 + 0.8 * weight);
       context.lineWidth = (chosen === null ? 0.5 : 1.2) + 3 * weight;
       context.beginPath();
       context.moveTo(left + 4, at(query));

@@ -57,8 +57,8 @@ export function showValue(view) {
     place(data.row_axis, labelsOf(view, "row"), cell.row, row, data.row_ids?.[cell.row]),
     place(data.col_axis, labelsOf(view, "col"), cell.col, col),
   ].filter((each) => each !== null);
-  const cut = isCut(data, cell) ? " · edge cut" : "";
-  write(view.tip, `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}${cut}`);
+  const why = isCut(data, cell) ? " · edge cut" : data.off ? ` · ${data.off}` : "";
+  write(view.tip, `${where.join(data.join)}: ${value === undefined ? "…" : short(value)}${why}`);
   placeTip(view);
 }
 

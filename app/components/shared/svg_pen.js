@@ -140,7 +140,8 @@ export class SvgPen {
     const [x, y, width, height] = whole ? [numbers[0], numbers[1], numbers[2] ?? image.width, numbers[3] ?? image.height] : numbers.slice(4);
     const sharp = this.imageSmoothingEnabled ? "" : ' style="image-rendering: pixelated"';
     const box = `x="${places(x)}" y="${places(y)}" width="${places(width)}" height="${places(height)}" preserveAspectRatio="none"`;
-    this.add(`<image ${box}${sharp} href="${dataUrl(image, sx, sy, sw, sh)}"/>`);
+    const pale = this.globalAlpha < 1 ? ` opacity="${places(this.globalAlpha)}"` : "";
+    this.add(`<image ${box}${sharp}${pale} href="${dataUrl(image, sx, sy, sw, sh)}"/>`);
   }
 
   /** Returns the whole file. */
