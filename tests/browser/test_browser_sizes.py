@@ -99,18 +99,18 @@ def costly(launched: BrowserContext, address: str) -> Iterator[Page]:
     put_away(page)
 
 
+STILL = f"""() => {{
+  const places = JSON.stringify(({PLACES})());
+  window.still = places === window.places ? window.still + 1 : 0;
+  window.places = places;
+  return window.still > 10; // frames
+}}"""
+
+
 def resize(page: Page, size: tuple[int, int]) -> None:
     """Give the window a size, and wait until the panels have theirs."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    wait_until(
-        page,
-        f"""() => {{
-            const places = JSON.stringify(({PLACES})());
-            window.still = places === window.places ? window.still + 1 : 0;
-            window.places = places;
-            return window.still > 10; // frames
-        }}""",
-    )
+    wait_until(page, STILL)
 
 
 def measured(page: Page, size: tuple[int, int]) -> None:
@@ -190,6 +190,9 @@ def test_the_changes_stay_in_sight_beside_the_rail(
     assert opened_rail is not None
     assert opened_rail["width"] > 2 * closed["width"]
     assert overlap(changes, rail) == 0
+    wait_until(page, STILL)
+    for covered in ('[data-panel="map"]', '[data-role="plot"]', '[data-panel="prediction"]', '[data-panel="lens"]'):
+        assert corners(page.locator(covered))[3] < opened_rail["y"], covered
     page.close()
 
 

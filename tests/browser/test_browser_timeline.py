@@ -112,11 +112,11 @@ def box_of(page: Page) -> tuple[float, float]:
     return box["y"], box["height"]
 
 
-def others(page: Page) -> list[dict[str, float]]:
+def others(page: Page) -> dict[str, dict[str, float]]:
     """The place of every other panel."""
-    found: list[dict[str, float]] = page.evaluate(
-        """() => deepQuery('[data-panel]').filter((p) => p.dataset.panel !== 'timeline')
-            .map((p) => p.getBoundingClientRect().toJSON())"""
+    found: dict[str, dict[str, float]] = page.evaluate(
+        """() => Object.fromEntries(deepQuery('[data-panel]').filter((p) => p.dataset.panel !== 'timeline')
+            .map((p) => [p.dataset.panel, p.getBoundingClientRect().toJSON()]))"""
     )
     return found
 
@@ -132,7 +132,7 @@ IS_STRIP = """([x, y]) => {
 """Function that tells if a point of the window is of the strip, with nothing over it."""
 
 
-def test_it_opens_upwards_and_moves_nothing(page: Page) -> None:
+def test_it_opens_upwards_and_the_panels_stay_where_they_are_and_end_above_it(page: Page) -> None:
     wait_for_step(page, None)
     window = page.viewport_size
     assert window is not None
@@ -150,17 +150,27 @@ def test_it_opens_upwards_and_moves_nothing(page: Page) -> None:
     x = strip(page).locator(".chart svg").evaluate("(node) => node.getBoundingClientRect().x + 150")
     assert page.evaluate(IS_STRIP, [x, opened + 4])
     assert strip(page).bounding_box() == room
-    assert others(page) == before
+    there = others(page)
+    places = [
+        {name: [panel[side] for side in ("x", "y", "width")] for name, panel in all_.items() if name != "lens"}
+        for all_ in (before, there)
+    ]
+    assert places[0] == places[1]
+    for name in ("map", "prediction", "lens"):
+        assert there[name]["bottom"] <= opened < before["lens"]["bottom"], name
     page.get_by_role("button", name="Close the training").click()
     assert box_of(page) == (top, height)
+    assert others(page) == before
     strip(page).locator(".title").click()
     assert box_of(page)[1] == 110
 
 
 def test_the_keyboard_opens_it_and_escape_closes_it(page: Page) -> None:
     wait_for_step(page, None)
+    before = others(page)
     slider(page)
     assert box_of(page)[1] == 110
+    assert others(page) == before
     page.locator("[data-role=prompt]").focus()  # the focus has only passed through
     assert box_of(page)[1] == 34
     slider(page)

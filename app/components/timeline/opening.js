@@ -1,6 +1,6 @@
-// The strip is closed until it is used: a click, play, or the keyboard opens it upwards over the page, so that nothing
-// else moves. A click beside it, Escape and its button close it; one that only the focus has opened closes when the focus
-// goes on.
+// The strip is closed until it is used: a click, play, or the keyboard opens it upwards over the page. A click beside it,
+// Escape and its button close it. While it is used, the panels of the page end above it; one that only the focus has opened
+// moves nothing, and closes when the focus goes on.
 
 import { focusedElement } from "../shared/focus.js";
 import { listen } from "../shared/view.js";
@@ -37,7 +37,9 @@ export function openable(view) {
   };
   window.addEventListener("keydown", escape, true);
   view.cleanups.push(() => window.removeEventListener("keydown", escape, true));
-  listen(view, "pointerdown", (event) => view.open && !event.composedPath().includes(root) && setOpen(view, ""));
+  let beside = false; // a press that began there; it moves nothing before it ends
+  listen(view, "pointerdown", (event) => (beside = !event.composedPath().includes(root)));
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) listen(view, end, () => view.open && beside && setOpen(view, ""));
   setOpen(view, "");
 }
 
@@ -57,7 +59,8 @@ export function setOpen(view, why) {
   if (why === "focus" && view.open === "use") return;
   view.open = why;
   const host = /** @type {HTMLElement} */ (/** @type {ShadowRoot} */ (view.root.getRootNode()).host);
-  for (const each of [view.root, host]) each.dataset.open = String(why !== ""); // the page gives an open one more room
+  for (const each of [view.root, host]) each.dataset.open = String(why !== "");
+  host.dataset.used = String(why === "use"); // the page gives it room
 }
 
 /**

@@ -20,7 +20,7 @@ const ASK = 2000; // ms after which a growing history is asked for
 /** The curves, which the closed strip does not show: it is open meanwhile. */
 async function picture(view) {
   const before = view.open;
-  setOpen(view, "use");
+  setOpen(view, "focus");
   await new Promise((drawn) => setTimeout(drawn, 100));
   const made = await svgPicture(view.svg);
   setOpen(view, before);
