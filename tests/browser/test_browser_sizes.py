@@ -213,12 +213,15 @@ def test_the_link_can_be_copied_at_every_size(kept: Page, size: tuple[int, int])
     assert inside(said, size)
 
 
-def test_the_likeliest_next_tokens_are_seen_beside_the_tensor_and_the_map(
+def test_in_a_narrow_window_prompt_tensor_and_likeliest_tokens_are_in_sight(
     launched: BrowserContext, fairytales: str
 ) -> None:
     page = opened(launched, fairytales, (900, 1000))
+    prompt, chips = page.locator("[data-role=prompt]"), page.get_by_role("group", name="Tokens of the prompt")
+    assert prompt.evaluate("(it) => it.scrollWidth <= it.clientWidth")  # at first sight it is whole
+    assert corners(page.locator('[data-token-index="0"]'))[0] >= corners(chips)[0]
     tab = page.locator('.tabs [data-tab="after"]')
-    page.locator("[data-role=prompt]").fill("There was once a king who had a")
+    prompt.fill("There was once a king who had a")
     wait_for_text(page, "There was once a king who had a")
     before = corners(tab)
     for other in ("map", "stage"):

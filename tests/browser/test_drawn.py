@@ -309,7 +309,9 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(
         def expected(start: int, stop: int) -> list[list[str]]:
             return [[str(i), text[i], str(i < 4187).lower()] for i in range(start, stop)]
 
+        line = screen.tab.get_by_role("group", name="Tokens of the prompt")
         assert chips() == expected(4136, 4200)
+        assert line.get_attribute("class") == "chips more-before"
         screen.tab.locator('[data-token-index="4190"]').hover()
         assert marked(screen) == (["4190"], [])
         assert row_of(screen, 3) in framed(screen, "inspector")
@@ -319,6 +321,7 @@ def test_chips_of_a_very_long_prompt_keep_their_numbers(
         start = int(shown[0][0])
         assert abs(start + 64 - 6 - 2100) <= 28  # tokens in a pixel
         assert shown == expected(start, start + 64)
+        assert line.get_attribute("class") == "chips more-before more-behind"
 
 
 def test_where_all_tokens_have_room_the_overview_scrolls_none_away(screen: Screen) -> None:

@@ -52,12 +52,19 @@ function draw(view) {
   const [line, soft, dark] = ["--gs-frame", "--gs-soft", "--st-text-color"].map((name) => property(view, name));
   for (let token = 0; token < count; token++) mark(token, 8, 8, token < cropped ? line : soft);
   const [from, to] = seen(view);
+  view.chips.classList.toggle("more-before", from > 0 || isCut(view));
+  view.chips.classList.toggle("more-behind", to < count - 1);
   context.strokeStyle = dark;
   context.lineWidth = 1.5;
   context.strokeRect(from * step + 0.75, 3.75, Math.max(3, (to - from + 1) * step - 1.5), 16.5);
   for (const token of [view.locking === undefined ? view.data.lock : view.locking, view.marked === null ? null : view.marked + cropped]) {
     if (token !== null) mark(token, 1, 22, dark);
   }
+}
+
+/** True where the first chip is in sight in part alone. */
+function isCut({ chips }) {
+  return chips.firstChild !== null && chips.firstChild.getBoundingClientRect().left < chips.getBoundingClientRect().left - 1;
 }
 
 /** The first and the last token whose chip is in sight. */
