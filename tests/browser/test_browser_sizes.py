@@ -243,6 +243,10 @@ def test_in_a_narrow_window_prompt_tensor_and_likeliest_tokens_are_in_sight(
     assert corners(plot) == before  # the first change takes no room from it
     assert overlap(changes, rail) == 0
     assert inside(changes, (900, 1000)) and inside(rail, (900, 1000))
+    page.get_by_role("button", name="whole window").click()
+    expect(tab).to_be_hidden()
+    wait_until(page, STILL)
+    assert plot.evaluate("(plot) => plot.clientWidth") > before[2] - before[0]
     page.close()
 
 
