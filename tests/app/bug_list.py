@@ -765,6 +765,13 @@ BUGS: Final = (
         f"{DRAWN}::test_chips_of_a_very_long_prompt_keep_their_numbers",
     ),
     Bug(
+        "the overview scrolls tokens away that all have room",
+        "components/prompt/prompt.js",
+        "return isSeen(view, first);",
+        "return false;",
+        f"{DRAWN}::test_where_all_tokens_have_room_the_overview_scrolls_none_away",
+    ),
+    Bug(
         "the tokens that are not seen do not fade",
         "components/prompt/prompt.js",
         "const faded = token < cropped;",
@@ -840,6 +847,13 @@ BUGS: Final = (
         "head.head * atlas.size, head.layer * atlas.size",
         "head.layer * atlas.size, head.head * atlas.size",
         f"{DRAWN}::test_a_head_under_the_pointer_is_shown_on_the_stage_at_once",
+    ),
+    Bug(
+        "the pattern of a head that is off is drawn at full strength",
+        "components/matrix/off.js",
+        "pen.globalAlpha = words ? FADED : 1;",
+        "pen.globalAlpha = 1;",
+        f"{DRAWN}::test_the_pattern_of_a_head_that_is_off_is_pale_and_says_so",
     ),
     Bug(
         "a plot that stands beside its box",
