@@ -3,8 +3,9 @@
 import { el, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 
-const WHOLE = 1500; // ms of a pass, or longer where that is too short to paint each tensor
-const LOOK = 15; // ms until it is looked again whether the next step is due
+const WHOLE = 1500; // ms of a pass, of any model: a step that cannot be painted in its time is left out
+const LAST = 1200; // ms until the last step is asked for, which is painted then within the whole
+const LOOK = 15; // ms until it is looked again which step is due
 
 /**
  * Builds the button that plays and the line that tells of each step; `view.telling` holds the line.
@@ -48,12 +49,14 @@ function play(view) {
   view.telling.hidden = false;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   write(view.play, "❚❚ pass");
-  const began = performance.now();
+  const [began, last] = [performance.now(), steps.length - 1];
   view.beat = setInterval(() => {
-    const due = began + (WHOLE * (view.at + 1)) / steps.length; // by the clock, so that a slow step is made up for
-    if (performance.now() < due || view.data.selected !== steps[view.at].id) return; // or it is not painted yet
-    if (view.at >= steps.length - 1) return pause(view);
-    view.at += 1;
+    const passed = performance.now() - began;
+    const painted = view.data.selected === steps[view.at].id;
+    if (view.at === last) return painted || passed >= WHOLE ? pause(view) : undefined;
+    const due = Math.min(last, Math.floor((passed / LAST) * last));
+    if (due === view.at || !(painted || due === last)) return;
+    view.at = due;
     show(view);
   }, LOOK);
 }
