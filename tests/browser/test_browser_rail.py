@@ -4,6 +4,7 @@ free again at once; each of many changes has its slider.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import load
 from gptcore.checkpoint import shipped_folder
+from gptcore.checkpoint.snapshots import snapshots
 from tests.browser.driver import chromium, link_to, open_page, put_away
 
 pytestmark = [
@@ -50,6 +52,22 @@ def one(launched: BrowserContext, address: str) -> Iterator[Page]:
 def kept(one: Page) -> Page:
     one.bring_to_front()  # of the tabs of other tests
     return one
+
+
+RECORD = """() => {
+  const [slider, map] = ['[data-role="timeline"]', '[data-role="map"]'].map((css) => deepQuery(css)[0]);
+  const began = performance.now();
+  window.played = [];
+  const look = () => {
+    const told = [slider.getAttribute('aria-valuetext').replace('step ', '').replace('best model', 'final'), map.dataset.step];
+    if (String(told) !== String(window.played.at(-1)?.slice(0, 2))) {
+      window.played.push([...told, performance.now() - began]);
+    }
+    if (!window.stopped) requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Function that records, at each frame, the step that the slider stands at and that of what is drawn."""
 
 
 def now(page: Page) -> Locator:
@@ -107,13 +125,14 @@ def test_escape_and_a_click_beside_it_shut_the_rail_that_a_click_has_opened(kept
         expect(box).to_have_css("height", "34px")
 
 
-def test_it_plays_at_once_beside_changes_where_it_moves_as_it_opens(kept: Page) -> None:
+def test_it_plays_at_once_beside_changes_and_stands_at_what_is_drawn(kept: Page) -> None:
     page, play = kept, kept.locator(f"{RAIL} button.play")
     page.locator('[data-role="head-off"]').first.click()
     page.locator('[data-role="edit"]').wait_for()
     before = play.bounding_box()
     assert before is not None
     page.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
+    page.evaluate(RECORD)
     page.mouse.down()
     page.wait_for_timeout(100)
     page.mouse.up()
@@ -123,6 +142,14 @@ def test_it_plays_at_once_beside_changes_where_it_moves_as_it_opens(kept: Page) 
     assert after is not None
     assert after["x"] < before["x"] - 100
     expect(play).to_have_attribute("aria-label", "Play the training", timeout=30_000)  # at its end
+    page.evaluate("window.stopped = true")
+    played = page.evaluate("window.played")
+    shown = [told for told, drawn, _ in played if told == drawn]
+    steps = [str(snapshot.step) for snapshot in snapshots("two-names")]
+    assert [step for step in shown if step != "final"] == steps
+    apart = sum(after[2] - before[2] for before, after in itertools.pairwise(played) if before[0] != before[1])
+    assert apart < 300
+    assert 4000 < played[-1][2] - played[0][2] < 9000  # of 5 seconds, where other programs wait
     page.get_by_role("button", name="best model").click()
     page.keyboard.press("Escape")
     page.locator('[data-role="clear-changes"]').click()

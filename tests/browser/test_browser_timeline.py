@@ -141,7 +141,8 @@ def test_it_opens_upwards_and_the_panels_stay_where_they_are_and_end_above_it(pa
     assert height == 34
     before = others(page)
     page.get_by_role("button", name="Play the training").click()
-    wait_for_step(page, STEPS[-1])
+    page.get_by_role("button", name="Pause").click()
+    wait_for_step(page, STEPS[0])
     opened, tall = box_of(page)
     assert tall == 110
     assert opened + tall == pytest.approx(top + height)
@@ -447,6 +448,7 @@ def test_it_plays_to_the_end_and_stops(page: Page) -> None:
     page.keyboard.press("End")
     wait_for_step(page, STEPS[-1])
     page.evaluate(seen)
+    page.get_by_role("button", name="Speed 2×").click()
     page.get_by_role("button", name="Play the training").click()
     wait_for_step(page, STEPS[0])
     wait_for_step(page, STEPS[-1])
@@ -461,6 +463,8 @@ def test_it_plays_to_the_end_and_stops(page: Page) -> None:
 def test_from_the_model_that_was_opened_it_plays_from_the_first_snapshot(page: Page) -> None:
     """One snapshot comes behind that model: the button once seemed to do nothing."""
     assert page.locator('[data-panel="timeline"]').get_attribute("data-step") == "final"
+    slider(page)
+    page.get_by_role("button", name="Speed 2×").click()
     page.get_by_role("button", name="Play the training").click()
     wait_for_step(page, STEPS[0])
     wait_for_step(page, STEPS[-1])
@@ -483,7 +487,7 @@ def test_there_are_three_speeds(page: Page) -> None:
         expect(button).to_have_attribute("aria-pressed", "true")
     assert page.locator('[data-speed][aria-pressed="true"]').count() == 1
     page.get_by_role("button", name="Pause").click()
-    assert page.evaluate("window.beats") == [250, 125, 500, 250]
+    assert page.evaluate("window.beats") == [1500, 750, 3000, 1500]  # four stops: not longer
 
 
 def test_the_score_under_the_slider_is_the_index_s(kept: Page, folder: Path) -> None:

@@ -1,8 +1,10 @@
-// Playing the training: from stop to stop by itself, at one of three speeds, until the end.
+// Playing the training: from stop to stop by itself, at one of three speeds, until the end. The slider stands at what is
+// painted: each stop is only asked for, and its answer moves the slider.
 
 import { el } from "../shared/dom.js";
 
-const BEAT = 250; // ms from stop to stop at the speed 1
+const WHOLE = 5000; // ms from the first stop to the last at the speed 1
+const BEATS = [250, 1500]; // ms of the shortest and the longest stay at a stop
 const SPEEDS = { "2×": 2, "1×": 1, "½×": 0.5 };
 const ICONS = { play: "M4 2.5v11l9-5.5z", pause: "M4 3h3v10H4zM9 3h3v10H9z" };
 
@@ -32,12 +34,9 @@ function choose(view, speed) {
 
 function beat(view) {
   clearInterval(view.playing);
-  view.playing = setInterval(() => {
-    if (!view.flight.idle()) return; // what was asked for is not painted yet
-    const [next, last] = [Number(view.slider.value) + 1, view.stops.length - 1];
-    if (next <= last) view.go(next);
-    if (next >= last) pause(view);
-  }, BEAT / view.speed);
+  const [shortest, longest] = BEATS;
+  const stay = Math.min(longest, Math.max(shortest, WHOLE / (view.stops.length - 1)));
+  view.playing = setInterval(() => view.flight.idle() && view.ask(Number(view.slider.value) + 1), stay / view.speed);
 }
 
 /**
@@ -48,9 +47,21 @@ function beat(view) {
 export function play(view) {
   if (!view.history) return;
   const at = Number(view.slider.value);
-  if (at >= view.stops.length - 1 || view.stops[at] === null) view.go(0);
+  view.ask(atEnd(view) || view.stops[at] === null ? 0 : at + 1);
   beat(view);
   drawButton(view);
+}
+
+/**
+ * Stops at the last stop, and at one that did not come: what cannot be shown is not gone on from.
+ * @param {View} view
+ */
+export function arrive(view) {
+  if (view.playing && (atEnd(view) || view.asked !== view.data.at)) pause(view);
+}
+
+function atEnd(view) {
+  return Number(view.slider.value) >= view.stops.length - 1;
 }
 
 /** @param {View} view */

@@ -10,7 +10,7 @@ import { cleanup, listen, painted, viewOf } from "../shared/view.js";
 import { drawCurves, drawLine } from "./curves.js";
 import { openable, setOpen, shut } from "./opening.js";
 import { BEFORE, BEHIND } from "./places.js";
-import { pause, play, speeds } from "./playing.js";
+import { arrive, pause, play, speeds } from "./playing.js";
 import { hide, reading } from "./reading.js";
 import { stopsOf } from "./series.js";
 import { drawKinds, drawValues, side } from "./side.js";
@@ -55,7 +55,7 @@ function build(root, view) {
   for (const each of box.querySelectorAll("button, select")) each.tabIndex = -1; // arrows lead there
   root.append(box);
   offerPicture(view, "training", () => picture(view));
-  view.go = (index) => go(view, index);
+  view.ask = (index) => tell(view, stepAt(view, index));
   view.flight = oneInFlight((value) => view.send("event", value));
   view.redraw = () => draw(view);
   onResize(view, view.chart, () => draw(view));
@@ -163,10 +163,9 @@ function update(view) {
     view.stops = stopsOf(found);
     view.slider.max = found.steps.length;
     if (view.flight.idle()) {
-      // What cannot be shown is not gone on from.
-      if (view.playing && view.asked !== data.at) pause(view);
       view.slider.value = indexOf(view, data.at);
       name(view, data.at);
+      arrive(view);
     }
     drawKinds(view);
     draw(view);
