@@ -1547,6 +1547,13 @@ BUGS: Final = (
         f"{PARTS}::test_another_token_of_the_prompt_can_be_followed",
     ),
     Bug(
+        "the token line tells what the model says without the changes",
+        "views/lab/prompt.py",
+        "[says], [without] = shown.likely(me.position, 1)",
+        "[says], [without] = shown.likely_unchanged(me.position, 1)",
+        f"{PARTS}::test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for",
+    ),
+    Bug(
         "copied code of a difference takes the first head",
         "panels/model_pair.py",
         'before = ", ".join(str(each) for each in part.place if isinstance(each, int))',

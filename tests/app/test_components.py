@@ -537,7 +537,7 @@ def _page() -> None:
         unit="logits",
         columns=["promotes"],
     )
-    ui.token_line(key="line", text="ab", origin="o", tokens=["a", "b"], cropped=0, position=1, says="c")
+    ui.token_line(key="line", text="ab", origin="o", tokens=["a", "b"], cropped=0, position=1, says="c", without="d")
     pixels = np.zeros((1, 2, 3, 3), np.uint8)
     ui.head_tooltip(key="picture", pixels=pixels, points={"0.1": ["induction 0.5"]}, caption="its pattern")
     ui.head_table(

@@ -38,7 +38,7 @@ def _page() -> None:
 
     from app import components
     from app.state import lab, opening, person
-    from app.views.lab.prompt import prompt_line
+    from app.views.lab.prompt import hear, prompt_line
     from app.views.lab.what_parts_say import what_parts_say
 
     components.runtime()
@@ -46,8 +46,10 @@ def _page() -> None:
         for name, value in st.session_state.get("choices", {}).items():
             lab.choose(name, value)
         if st.session_state.get("line"):
-            prompt_line(person.explorer())
+            hear(person.explorer())
         what_parts_say(person.explorer())
+        if st.session_state.get("line"):
+            prompt_line(person.explorer())
 
 
 class Lab(Sent):
@@ -125,15 +127,23 @@ def numbers(values: Any) -> np.ndarray:
 
 
 def test_a_changed_run_on_explore_does_not_change_which_tokens_are_asked_for(lab: Lab) -> None:
-    """The pictures are of the model as it is, and so are the two tokens that they begin with."""
+    """The pictures are of the model as it is, and so are the two tokens that they begin with.
+
+    The line above tells what both runs say.
+    """
     before = lab.run.logits[0, AT].topk(2).indices.tolist()
     name = architecture(lab.run.config).named("residual", 1)
     for channel in range(lab.run.config.n_embd):
         lab.me.apply(AddChange(Edit(name, "set", 9.0, position=AT, channel=channel)))
-        if lab.me.shown.likely(AT, 2) != before:
+        if lab.me.shown.likely(AT, 1) != before[:1]:
             break
     assert lab.me.shown.likely(AT, 2) != before == lab.me.shown.likely_unchanged(AT, 2)
+    lab.app.session_state["line"] = True
     lab.show("logit")
+    sent, label = lab.data("token_line"), lab.me.checkpoint.tokenizer.label
+    after = int(lab.me.shown.trace.logits[0, AT].argmax())
+    assert after != before[0]
+    assert (sent["says"], sent["without"]) == (label(after), label(before[0]))
     assert lab.rows()[-1]["value"] == pytest.approx(
         logit_attribution(lab.run, before[0], before[1], AT).total, abs=2e-5
     )
@@ -467,7 +477,7 @@ def test_another_token_of_the_prompt_can_be_followed(lab: Lab) -> None:
     sent = lab.data("token_line")
     assert (sent["tokens"], sent["position"], sent["cropped"]) == (lab.me.shown.tokens, AT, len(LONG) - 13)
     best = int(lab.run.logits[0, AT].argmax())
-    assert sent["says"] == lab.me.checkpoint.tokenizer.label(best)
+    assert (sent["says"], sent["without"]) == (lab.me.checkpoint.tokenizer.label(best), None)
     lab.report("lab prompt line", position=2)
     assert lab.me.position == 2 and lab.me.lock == len(LONG) - 13 + 2
     lab.report("lab prompt line", position=13)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def test_a_head_is_scaled_in_its_card(lab: Page) -> None:
     expect_said(lab, shares(Edit(name, "scale", 1.5, head=head)))
     chip = lab.locator(f'{CARD} [data-role="edit"]')
     expect(chip).to_have_attribute("data-how", "scale")
+    says = lab.locator('[data-panel="token_line"] .says')
+    expect(says).to_have_attribute("title", re.compile(r"^With the changes, .*; it does so without them, too"))
     lab.wait_for_url(f"**{layer}.attn.z_scale1.5_h{head}**")
     expect(lab.locator('[data-way="scale"]')).to_have_attribute("aria-checked", "true")  # the form is still the same
     assert findings(lab) == []

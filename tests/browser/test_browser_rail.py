@@ -59,7 +59,8 @@ RECORD = """() => {
   const began = performance.now();
   window.played = [];
   const look = () => {
-    const told = [slider.getAttribute('aria-valuetext').replace('step ', '').replace('best model', 'final'), map.dataset.step];
+    const step = slider.getAttribute('aria-valuetext').replace('step ', '').replace('best model', 'final');
+    const told = [step, map.dataset.step];
     if (String(told) !== String(window.played.at(-1)?.slice(0, 2))) {
       window.played.push([...told, performance.now() - began]);
     }

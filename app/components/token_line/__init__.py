@@ -19,7 +19,15 @@ class TokenLineEvent(TypedDict):
 
 
 def token_line(
-    *, key: str, text: str, origin: str, tokens: Sequence[str], cropped: int, position: int, says: str
+    *,
+    key: str,
+    text: str,
+    origin: str,
+    tokens: Sequence[str],
+    cropped: int,
+    position: int,
+    says: str,
+    without: str | None,
 ) -> None:
     """Mount the line: one stop of the Tab key, and arrows from token to token.
 
@@ -30,7 +38,8 @@ def token_line(
         tokens: the tokens that the model sees.
         cropped: the tokens of the prompt before them.
         position: the position that is followed.
-        says: the token that the model expects there.
+        says: the token that the model expects there, with the changes that are on.
+        without: the token that it expects there without them; None where no change is on.
     """
     data = {
         "text": text,
@@ -39,5 +48,6 @@ def token_line(
         "cropped": cropped,
         "position": position,
         "says": says,
+        "without": without,
     }
     _LINE(key=key, data=check_payload(data))

@@ -11,8 +11,9 @@ import { cleanup, painted, viewOf } from "../shared/view.js";
 function build(root, view) {
   view.cropped = el("span", { class: "soft" });
   view.tokens = el("div", { class: "tokens scroll", role: "group", "aria-label": "The prompt: the token after which the prediction is looked at" });
+  view.without = el("s", { class: "soft" });
   view.says = el("span", { class: "says" });
-  root.append(el("span", { class: "soft named" }, "Prompt"), view.cropped, view.tokens, el("span", { class: "soft" }, "→"), view.says);
+  root.append(el("span", { class: "soft named" }, "Prompt"), view.cropped, view.tokens, el("span", { class: "soft" }, "→"), view.without, view.says);
   arrowsMove(view.tokens);
   showMore(view, view.tokens);
   wheelMoves(view.tokens);
@@ -36,9 +37,21 @@ function newToken(token, at) {
   return el("button", { type: "button", "data-position": at, title: `position ${at}`, "aria-label": `${at} ${visible(token)}` }, visible(token));
 }
 
+/** Tells what the model says next, with the changes that are on; struck through, what it says without them. */
+function tellNext(view) {
+  const { tokens, position, says, without } = view.data;
+  const [now, last] = [visible(says), visible(tokens[position] ?? "")];
+  write(view.says, now);
+  write(view.without, visible(without ?? ""));
+  view.without.hidden = without === null || without === says;
+  const as = without === says ? "it does so without them, too" : `without them, it expects ${visible(without ?? "")}`;
+  const words = without === null ? "The model expects" : "With the changes, the model expects";
+  put(view.says, "title", `${words} ${now} after ${last}${without === null ? "" : `; ${as}`}.`);
+}
+
 export default function (component) {
   const view = viewOf(component, build);
-  const { tokens, cropped, position, says } = view.data;
+  const { tokens, cropped, position } = view.data;
   const told = JSON.stringify(tokens);
   if (view.made !== told) {
     view.made = told;
@@ -55,8 +68,7 @@ export default function (component) {
   view.cropped.hidden = cropped === 0;
   write(view.cropped, `… ${cropped} before`);
   put(view.cropped, "title", `The model sees the last ${tokens.length} tokens of the prompt.`);
-  write(view.says, visible(says));
-  put(view.says, "title", `The model expects ${visible(says)} after ${visible(tokens[position] ?? "")}.`);
+  tellNext(view);
   painted(view, "token_line");
   return cleanup(component);
 }

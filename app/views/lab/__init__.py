@@ -11,8 +11,8 @@ from app.components import plotly_js
 from app.session.explorer import Explorer
 from app.state import lab as chosen
 from app.state import person
+from app.views.lab import prompt
 from app.views.lab.heads import heads
-from app.views.lab.prompt import prompt_line
 from app.views.lab.segments import segments
 from app.views.lab.two_models import two_models
 from app.views.lab.two_prompts import two_prompts
@@ -33,8 +33,11 @@ def lab() -> None:
     told, titles = chosen.get("section"), {name: title for name, (title, _) in SECTIONS.items()}
     name = told if told in SECTIONS else next(iter(SECTIONS))
     me = person.explorer()
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="lab sections"):
+    above = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="lab sections")
+    with above:
         segments("Section", titles, "section", name)
-        if name != "prompts":  # which has both prompts to write in
-            prompt_line(me)
+    prompt.hear(me)
     SECTIONS[name][1](me)
+    if name != "prompts":  # which has both prompts to write in
+        with above:  # drawn last: what is clicked below may follow another token, or change the run
+            prompt.prompt_line(me)

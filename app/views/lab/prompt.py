@@ -9,18 +9,23 @@ from app.session.actions import Lock
 from app.session.explorer import Explorer
 from app.state import reports
 from app.state.origin import origin
-from app.views.lab.heads.measuring import likely
 
 KEY: Final = "lab prompt line"
 
 
-def prompt_line(me: Explorer) -> None:
-    """Draw the prompt; a click on a token follows it, on Explore too."""
+def hear(me: Explorer) -> None:
+    """Follow the token that was clicked in the line, on Explore too."""
     event = reports.new(KEY)
     shown = me.shown
     if event and type(at := event.get("position")) is int and 0 <= at < len(shown.tokens):
         me.apply(Lock(shown.cropped + at))
+
+
+def prompt_line(me: Explorer) -> None:
+    """Draw the prompt."""
+    shown = me.shown
     label = me.checkpoint.tokenizer.label
+    [says], [without] = shown.likely(me.position, 1), shown.likely_unchanged(me.position, 1)
     components.token_line(
         key=KEY,
         text=shown.text,
@@ -28,5 +33,6 @@ def prompt_line(me: Explorer) -> None:
         tokens=shown.tokens,
         cropped=shown.cropped,
         position=me.position,
-        says=label(likely(shown.unchanged, me.position)),
+        says=label(says),
+        without=None if shown.without is None else label(without),
     )
