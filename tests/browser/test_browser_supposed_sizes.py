@@ -179,6 +179,24 @@ def test_the_known_models_are_one_stop_with_arrows_inside(page: Page) -> None:
     drawn(page, Choice.of(GPTConfig.preset("nano-sort")))
 
 
+CLOSE = """() => {
+  const edges = (cell) => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange(), found = [];
+    while (texts.nextNode()) {
+      range.selectNodeContents(texts.currentNode);
+      const box = range.getBoundingClientRect();
+      if (box.width) found.push(box);
+    }
+    return [Math.min(...found.map((box) => box.left)), Math.max(...found.map((box) => box.right))];
+  };
+  return deepQuery('[data-panel="supposed_sizes"] tr').flatMap((row) => {
+    const cells = [...row.children].map((cell) => [cell.textContent, ...edges(cell)]);
+    return cells.slice(1).filter(([, left], i) => left - cells[i][2] < 7).map(([text], i) => `${row.textContent}: ${text}`);
+  });
+}"""
+"""Function that returns each number of a table that nearly touches the one before it."""
+
+
 def test_letters_are_large_enough_and_nothing_is_cut(kept: Page) -> None:
     page = kept
     preset(page, "gpt3-175b")
@@ -192,6 +210,7 @@ def test_letters_are_large_enough_and_nothing_is_cut(kept: Page) -> None:
             .filter((each) => each.scrollWidth > each.clientWidth + 1)
             .map((each) => [each.className, each.tagName, each.scrollWidth, each.clientWidth])""")
         assert cut == []
+        assert page.evaluate(CLOSE) == []
         small = page.evaluate("""() =>
             deepQuery('[data-panel="supposed_sizes"] :is(button, label, input:not([type=checkbox]))')
             .map((each) => [each.textContent || each.dataset.name, each.getBoundingClientRect().height])
