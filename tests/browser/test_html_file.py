@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Page
 
 import gptcore
 from app.theme import SEQUENTIAL
-from gptcore import Edit, Trace, capture
+from gptcore import Edit, Trace, capture, load
 from gptcore.tokenizer import CharTokenizer
 from tests.browser.bench import on_ramp
 from tests.browser.driver import chromium
@@ -467,6 +467,23 @@ def test_it_can_be_read_and_reached(launched: BrowserContext, file: Path, size: 
     if size[0] > 1000:
         side = json.loads(page.locator('[data-role="plot"]').get_attribute("data-cells") or "[]")[2]
         assert side >= {1440: 520, 1280: 380}[size[0]]
+    page.close()
+
+
+def test_six_heads_and_the_titles_of_the_cards_have_room_on_a_projector(
+    launched: BrowserContext, tmp_path: Path
+) -> None:
+    wanted = load("fairytales")
+    run = capture(wanted.model, wanted.tokenizer.encode("The fox said to the wolf"))
+    gptcore.export.html(run, tmp_path / "run.html", tokenizer=wanted.tokenizer)
+    page = opened(launched, tmp_path / "run.html", size=(1280, 720))
+    edges = "(row) => [row, ...row.children].map((each) => each.getBoundingClientRect().right)"
+    heads = page.locator(".heads")
+    row, *pictures = heads.evaluate(edges)
+    assert len(pictures) == 24 and max(pictures) <= row - 8
+    assert heads.evaluate("(row) => row.scrollWidth <= row.clientWidth")
+    heights = "all => all.map((header) => header.clientHeight)"
+    assert max(page.locator(".after .card > header").evaluate_all(heights)) < 40  # each in one line
     page.close()
 
 

@@ -43,15 +43,17 @@ function nextTokens() {
 export function drawAfter(next, lens) {
   const draw = () => {
     next.dataset.position = String(position());
-    next.replaceChildren(headOf("after"), ...(data.next ? [fact(), listOf()].filter((part) => part) : [el("p", { class: "soft" }, "This run holds no logits.")]));
+    const where = here.lock === null ? "the last token" : `position ${position()}`;
+    next.replaceChildren(headOf("after", el("span", { class: "soft" }, where)), ...(data.next ? [fact(), listOf()].filter((part) => part) : [el("p", { class: "soft" }, "This run holds no logits.")]));
     lens.replaceChildren(headOf("logit lens after"), lensOf());
   };
   onChange((changed) => changed.has("lock") && draw());
   draw();
 }
 
-function headOf(words) {
-  return el("header", {}, el("h2", {}, words, " ", token(tokenAt(position()), { class: here.lock === null ? "token" : "token locked" })), el("span", { class: "soft" }, here.lock === null ? "the last token" : `position ${position()}`));
+function headOf(words, ...more) {
+  const followed = token(tokenAt(position()), { class: here.lock === null ? "token" : "token locked" });
+  return el("header", {}, el("h2", {}, words, " ", followed), ...more);
 }
 
 /** What did follow in the prompt, and the loss there. */

@@ -8,7 +8,8 @@ import { fit, pixels } from "./canvas.js";
 import { blockFor } from "./strips.js";
 
 const [H] = data.letters.H;
-const SIDE = H <= 6 ? 40 : 26; // px
+const ROW = 240; // px of a row of heads with its gaps, in the narrowest column
+const SIDE = Math.min(40, Math.max(22, Math.floor(ROW / H) - 8)); // px of a picture, without its border and the gap
 const patterns = data.nodes.filter(({ role }) => role === "pattern").map(({ id }) => id);
 
 export function drawHeads(root, reads) {
