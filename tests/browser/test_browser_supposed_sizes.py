@@ -191,7 +191,7 @@ CLOSE = """() => {
   };
   return deepQuery('[data-panel="supposed_sizes"] tr').flatMap((row) => {
     const cells = [...row.children].map((cell) => [cell.textContent, ...edges(cell)]);
-    return cells.slice(1).filter(([, left], i) => left - cells[i][2] < 7).map(([text], i) => `${row.textContent}: ${text}`);
+    return cells.slice(1).filter(([, left], i) => left - cells[i][2] < 7).map(([text]) => [row.textContent, text]);
   });
 }"""
 """Function that returns each number of a table that nearly touches the one before it."""
