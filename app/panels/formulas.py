@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+NEGATIVE = re.compile(r"(?:^|(?<=[({])|(?<== ))-(?=\d|\\infty)")
+"""The sign of a negative number; a minus between two terms has a space at both sides, this one has none."""
 SIZE = 18
 """Pixels of a letter M's height."""
 
@@ -49,4 +51,5 @@ def equation_svgs(latex: str) -> list[str]:
     >>> [svg[:4] for svg in equation_svgs("x = 2")]
     ['<svg', '<svg']
     """
-    return [formula_svg(f"{{}} {piece}" if piece[:1] in "=+" else piece) for piece in pieces(latex)]
+    signed = NEGATIVE.sub("{-}", latex)
+    return [formula_svg(f"{{}} {piece}" if piece[:1] in "=+" else piece) for piece in pieces(signed)]

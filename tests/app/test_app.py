@@ -16,7 +16,7 @@ import torch
 import gptcore
 from app.components.heads import MAX_SIZE, UNKNOWN
 from app.panels import tensor_slice, thumbnails
-from app.panels.formulas import formula_svg
+from app.panels.formulas import equation_svgs, formula_svg
 from app.panels.strips import whole_pass
 from app.session.actions import Action, Type
 from app.session.explorer import Explorer
@@ -287,6 +287,19 @@ def test_drawings_travel_until_the_page_has_them(monkeypatch: pytest.MonkeyPatch
     page.session_state["explore_panels"] = {"kept": "nonsense"}
     page.run()
     assert len(sent()[0]) == 4
+
+
+def test_the_sign_of_a_negative_number_stands_at_its_digits_and_a_minus_apart_from_both() -> None:
+    def places(latex: str) -> list[float]:
+        svgs = [ElementTree.fromstring(svg) for svg in equation_svgs(latex)]
+        return [float(each.attrib["x"]) for svg in svgs for each in svg.iter("{http://www.w3.org/2000/svg}use")]
+
+    bracket, sign, digit, _ = places("(-2)")
+    five, minus, two = places("5 - 2")
+    assert digit - sign < two - minus - 4  # px
+    assert sign - bracket < minus - five - 4
+    (_, equals, after, _), (_, _, positive) = places("x = -2"), places("x = 2")
+    assert after == positive > equals
 
 
 def test_every_formula_of_the_map_can_be_drawn() -> None:
