@@ -116,6 +116,19 @@ def test_a_token_that_was_pointed_at_in_the_card_is_marked_no_longer(screen: Scr
     assert screen.all(".chip.key", "(chip) => chip.textContent") == []
 
 
+def test_cards_that_follow_each_other_stay_on_their_side(screen: Screen) -> None:
+    cards = []
+    for col in (1, 9, 5, 1):  # in the middle there is room at both sides
+        explained(screen, 9, col)
+        cards.append(box(screen, screen.panel("explanation")))
+    right, left, middle, again = cards
+    assert left["x"] < right["x"]
+    assert middle["x"] + middle["width"] <= left["x"] + left["width"]
+    assert again == right  # at the left there is no room
+    explained(screen, 9, 2)
+    assert box(screen, screen.panel("explanation"))["x"] == right["x"]
+
+
 def test_escape_on_the_plot_shuts_the_card_of_the_cell_that_was_clicked(screen: Screen) -> None:
     explained(screen, 9, 4)
     screen.forget()

@@ -9,8 +9,10 @@ import { clamp, short, typedArray } from "../shared/numbers.js";
 import { visible } from "../shared/text.js";
 import { tokenAt } from "../shared/tokens.js";
 
-const TITLE = 16; // px of a strip's name
+const TITLE = 18; // px of a strip's name
 const HEIGHT = 34; // px of a strip's bars
+const GAP = 8; // px between the bars and the name of the next strip, which stands nearer to its own
+const STRIP = TITLE + HEIGHT + GAP;
 const CURVE = 120; // px of a curve
 const WIDE = 1; // px of the narrowest bar: thinner ones share a column, which shows the one farthest from 0
 
@@ -71,8 +73,8 @@ export function paint(view) {
   if (view.bars.hidden) return;
   const width = Math.max(120, view.root.clientWidth - 26);
   if (view.count === 0) return paintCurve(view, width);
-  const context = fitCanvas(view.bars, width, view.strips.length * (TITLE + HEIGHT));
-  view.strips.forEach((strip, i) => paintStrip(view, context, strip, i * (TITLE + HEIGHT), width));
+  const context = fitCanvas(view.bars, width, view.strips.length * STRIP - GAP);
+  view.strips.forEach((strip, i) => paintStrip(view, context, strip, i * STRIP, width));
   write(view.told, sayPlace(view, view.marked ?? view.data.picture.chosen));
   view.bars.setAttribute("aria-label", view.strips.map(({ name, count }) => `${name}: ${count} numbers`).join("; "));
 }
@@ -182,7 +184,7 @@ function placeAt(view, event) {
 }
 
 function stripAt(view, event) {
-  return view.strips[Math.floor(event.offsetY / (TITLE + HEIGHT))];
+  return view.strips[Math.floor(event.offsetY / STRIP)];
 }
 
 function point(view, place) {

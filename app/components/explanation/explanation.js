@@ -108,6 +108,12 @@ function drawWay(view) {
   view.back.hidden = trail.length === 0;
 }
 
+/** Writes the name and the index; where they need two lines, the second one begins behind a dot or before the index. */
+function writePlace(view, place) {
+  if (view.place.textContent === place) return;
+  view.place.replaceChildren(...place.split(/(?<=\.)|(?=\[)/).flatMap((part, i) => (i ? [el("wbr", {}), part] : [part])));
+}
+
 /** A name without what all names begin with. */
 function shortPlace(place) {
   return place.replace(/^transformer\./, "");
@@ -162,7 +168,7 @@ export default function (component) {
   const { name, index, sentence, value, recomputed, formula, formula_key, source } = data;
   const trained = recomputed === null;
   write(view.value, Number.isInteger(value) ? String(value) : short(value));
-  write(view.place, `${name}[${index.join(", ")}]`);
+  writePlace(view, `${name}[${index.join(", ")}]`);
   write(view.sentence, sentence);
   write(view.changed, data.changed);
   view.changed.hidden = !data.changed;
