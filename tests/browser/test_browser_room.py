@@ -56,6 +56,7 @@ def test_the_lens_tells_how_many_tokens_are_out_of_sight_and_leads_to_them(
     assert seen is not None
     whole = int((seen["width"] + 1) // wide)
     assert whole < 18
+    assert seen["width"] - whole * wide <= whole  # and no more than a rest of another column is in sight
     earlier, later = page.locator(".ends .earlier"), page.locator(".ends .later")
     expect(earlier).to_have_text(f"‹ {18 - whole} earlier")  # it opens at the last token
     expect(later).to_be_disabled()

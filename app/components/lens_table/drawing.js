@@ -47,7 +47,8 @@ export function columnWidth(view, room) {
     longest = Math.max(longest, widthOf(cell, visible(words[ids[at]])) + 2 * PAD);
   }
   const needed = Math.min(USUAL, Math.ceil(longest));
-  return Math.max(needed, Math.min(WIDE, Math.floor(room / tokens.length)));
+  const seenAtOnce = clamp(Math.floor(room / needed), 1, tokens.length); // whole ones: no column in sight is cut
+  return Math.max(needed, Math.min(WIDE, Math.floor(room / seenAtOnce)));
 }
 
 /** A text as far as it fits into a column, with all of what stands behind it. */
