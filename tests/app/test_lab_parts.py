@@ -367,6 +367,10 @@ def test_another_neuron_of_the_list_is_shown_on_the_prompt(lab: Lab) -> None:
     np.testing.assert_allclose(lab.data("token_marks")["values"], expected.numpy(), atol=1e-7)
     assert lab.data("bars")["chosen"] == f"neuron {found[4].layer} {found[4].index}" and not lab.left
     np.testing.assert_allclose(lab.executed(1)["activations"].numpy(), expected.numpy(), atol=1e-5)
+    below = next(each for each in found if lab.run[f"transformer.h.{each.layer}.mlp.gelu"][..., each.index].min() < 0)
+    lab.report("lab neuron list", point=f"neuron {below.layer} {below.index}")
+    assert lab.data("token_marks")["what"].startswith("activation, from −0.")
+    lab.report("lab neuron list", point=f"neuron {found[4].layer} {found[4].index}")
     lab.report("lab neuron list", point="neuron 99 0")
     assert lab.data("bars")["chosen"] == f"neuron {found[4].layer} {found[4].index}"
 

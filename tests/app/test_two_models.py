@@ -58,6 +58,7 @@ def test_the_predictions_of_both_stand_side_by_side(page: Lab) -> None:
         shares = run_of(model, FITS).logits[0, -1].double().softmax(-1)
         assert row == pytest.approx([shares[LETTERS.index(label)].item() for label in grid["cols"]], abs=1e-6)
         assert LETTERS[int(shares.argmax())] in grid["cols"]
+    assert grid["texts"] == [[f"{round(100 * value, 1)} %" for value in row] for row in values(grid).tolist()]
 
 
 def test_the_losses_of_both_stand_side_by_side(page: Lab) -> None:

@@ -24,7 +24,7 @@ function build(root, view) {
 
 function line({ sentence, head, kind, amount }, group, index) {
   const to = (way, word, about) => el("button", { type: "button", class: way === "form" ? "quiet dots" : "quiet", "data-kind": way, "data-group": group, "data-index": index, "aria-label": `${about}: ${sentence}`, title: about }, word);
-  return el("li", { "data-role": "finding" }, el("span", { class: "amount number" }, amount), el("span", { class: "said" }, kind ? el("span", { class: "kind" }, kind) : null, el("span", { class: "sentence" }, sentence)), el("span", { class: "to" }, head ? to("head", `${head.join(".")}`, "its card") : null, head ? to("form", "…", "more changes of this head, in its card") : null, to("explore", "Explore", "show it on Explore")));
+  return el("li", { "data-role": "finding" }, el("span", { class: "amount number" }, amount), el("span", { class: "said" }, kind ? el("span", { class: "kind" }, kind) : null, el("span", { class: "sentence" }, sentence.replaceAll(" %", "\u00a0%"))), el("span", { class: "to" }, head ? to("head", `${head.join(".")}`, "its card") : null, head ? to("form", "…", "more changes of this head, in its card") : null, to("explore", "Explore", "show it on Explore")));
 }
 
 function section({ title, found }, group) {

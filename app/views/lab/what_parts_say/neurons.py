@@ -96,6 +96,6 @@ def _fires(me: Explorer, neuron: Neuron) -> None:
         origin=origin(),
         tokens=me.shown.tokens,
         values=np.ascontiguousarray(values, np.float32),
-        what=f"activation, from {values.min():.3g} to {values.max():.3g}",
+        what=f"activation, from {values.min():.3g} to {values.max():.3g}".replace("-", "−"),
         position=me.position,
     )
