@@ -210,6 +210,16 @@ def test_the_longest_bar_of_each_column_is_its_largest_number(two_names: Page) -
     assert min(value for row in rows for value, _ in row) < -0.9  # copying: one that writes the opposite has a bar too
 
 
+def test_all_columns_of_the_table_are_in_sight_on_a_projector(repeats: Page) -> None:
+    page = repeats
+    page.get_by_text("Table", exact=True).click()
+    page.locator('[data-panel="head-table"] th', has_text="text loss").wait_for(timeout=PATIENCE)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    box = page.locator('[data-panel="head-table"] .box')
+    assert box.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_a_finding_leads_to_its_head_and_to_explore(repeats: Page) -> None:
     page = repeats
     page.get_by_text("Scan", exact=True).click()
@@ -218,7 +228,8 @@ def test_a_finding_leads_to_its_head_and_to_explore(repeats: Page) -> None:
     with page.expect_download() as saved:
         page.locator(f'{FOUND} [data-file="scan.html"]').click()
     text = saved.value.path().read_text(encoding="utf-8")
-    assert first.locator(".sentence").inner_text() in text and "<script" not in text
+    assert first.locator(".sentence").inner_text().replace("\u00a0", " ") in text and "<script" not in text
+    assert not [each for each in page.locator(f"{FOUND} .sentence").all_text_contents() if " %" in each]
     layer, head = first.locator('[data-kind="head"]').inner_text().split(".")
     first.locator('[data-kind="head"]').click()
     page.locator(f'{CARD}[data-head="{layer}.{head}"]').wait_for()
