@@ -50,7 +50,8 @@ def _card(wanted: Wanted) -> None:
     except (OSError, ValueError):  # gone, not readable, a name that no file can have
         text = ""
     if wanted.is_shipped and text:
-        st.markdown(text)
+        with st.container(key="model card"):
+            st.markdown(text)
     elif text:
         st.text(text)  # as plain text: untrusted Markdown may hold anything
     else:

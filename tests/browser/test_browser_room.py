@@ -148,6 +148,14 @@ def test_two_models_show_that_their_losses_go_on(launched: BrowserContext, addre
     put_away(page)
 
 
+def test_a_token_in_the_model_s_card_stays_in_one_line(launched: BrowserContext, address: str) -> None:
+    page = opened(launched, f"{address}/card?model=two-names", PROJECTOR)
+    codes = page.locator(".st-key-model-card p code")
+    expect(codes.nth(1)).to_have_text(" Anna", use_inner_text=False)
+    assert {1} == {*codes.evaluate_all("all => all.map((code) => code.getClientRects().length)")}
+    put_away(page)
+
+
 def test_a_long_token_does_not_cut_the_weight_beside_it(launched: BrowserContext, address: str) -> None:
     page = opened(launched, f"{address}/?model=fairytales", PROJECTOR)
     read = page.locator(".reads > span").first
