@@ -224,6 +224,9 @@ def test_points_and_cells_go_by_keyboard(launched: BrowserContext, address: str)
     page = opened(launched, address, part="attention")
     cells = page.locator("canvas.over").first
     cells.wait_for(timeout=30_000)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    hint = page.locator('[data-panel="summed attention"] .readout')
+    assert hint.evaluate("(hint) => hint.textContent !== '' && hint.scrollWidth <= hint.clientWidth")
     cells.focus()
     for key in ("ArrowRight", "ArrowRight", "Enter"):
         page.keyboard.press(key)

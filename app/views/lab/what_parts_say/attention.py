@@ -101,7 +101,7 @@ def _panel(me: Explorer, numbers: NDArray[np.float32], heat: Heatmap, title: str
         causal=True,
         value_at=(*hover, float(numbers[hover])) if hover and inside else None,
         ack=reports.seq(PLOT),
-        note="point at a cell, or use the arrows: its number stands here; click it to keep it",
+        note="point or use the arrows for a number; a click keeps it",
         panel="summed attention",
         height=HEIGHT,
         placed=True,
