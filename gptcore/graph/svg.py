@@ -83,8 +83,9 @@ def _node(group: Element, summary: str) -> None:
         text.set("y", f"{float(text.get('y', '0')) + BELOW_EDGE:.2f}")
     outline.tag = "rect"
     outline.attrib |= _rect(left, top, right, bottom, radius=(bottom - top) / 2 if "port" in classes else RADIUS)
-    if "container" in classes:  # a chevron: there is more inside
-        _line(group, "open", f"M{right - 10:.2f},{(top + bottom) / 2 - 4:.2f}l4,4l-4,4")
+    if "container" in classes:  # a chevron: there is more inside; beside the name, for a shape may need the whole width
+        middle = float(texts[0].get("y", "0")) - 4
+        _line(group, "open", f"M{right - 10:.2f},{middle - 4:.2f}l4,4l-4,4")
     if "stack" in classes:  # two more cards behind the box: there are several
         for step in (STACK_STEP, 2 * STACK_STEP):  # the farther one is drawn first
             card = {"class": "box card", "fill": "none", "stroke": "currentColor"}

@@ -148,6 +148,16 @@ def test_what_has_an_inside_leads_to_that_in_words(kept: Page) -> None:
     page.locator(f'{WORDS}[data-view="{ATTENTION}"]').wait_for()
 
 
+COVERED = """() => deepQuery('[data-panel="in_words"] path.open').flatMap((sign) => {
+  const box = sign.getBoundingClientRect();
+  return [...sign.parentNode.querySelectorAll('text')].filter((text) => {
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    return box.left < right + 4 && left < box.right && box.top < bottom && top < box.bottom;
+  }).map((text) => text.textContent);
+})"""
+"""Function that returns the texts that the sign of an inside lies on, or nearly touches."""
+
+
 def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(kept: Page) -> None:
     page = kept
     sizes = ((1440, 900), (1280, 720), (900, 1000), (390, 844))
@@ -161,6 +171,7 @@ def test_no_drawing_is_wider_than_its_column_and_no_letter_too_small(kept: Page)
         assert svg["x"] + svg["width"] <= drawing["x"] + drawing["width"] + 1
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert page.evaluate(LETTERS) == [], (width, view)
+        assert page.evaluate(COVERED) == [], (width, view)
 
 
 # ---- on a page of its own ----------------------------------------------------------------------------------------
