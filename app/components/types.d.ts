@@ -50,6 +50,7 @@ interface WindowEventMap {
   "gptscope:point": CustomEvent<{ key: string; point: string | null; place: { x: number; y: number } | null; here?: string[] }>;
   "gptscope:preview": CustomEvent<{ layer: number; head: number } | null>;
   "gptscope:moment": CustomEvent<string>;
+  "gptscope:typed": Event;
   "gptscope:shown": CustomEvent<string>;
   "gptscope:rested": CustomEvent<string>;
   "gptscope:here": Event;

@@ -14,7 +14,16 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.session.first_prompt import PROMPT
 from gptcore import GPT, Checkpoint, GPTConfig, capture
-from tests.browser.driver import chromium, draw_diagram, open_page, put_away, server, wait_for_text, wait_until
+from tests.browser.driver import (
+    chromium,
+    draw_diagram,
+    open_page,
+    put_away,
+    server,
+    wait_for_rest,
+    wait_for_text,
+    wait_until,
+)
 from tests.browser.test_browser import ARTEFACTS
 
 pytestmark = [
@@ -63,6 +72,7 @@ def test_a_strangers_checkpoint_dropped_on_the_page(page: Page, tmp_path: Path) 
     model = last_years_checkpoint(tmp_path)
     upload(page, tmp_path / "ckpt.pt", tmp_path / "meta.pkl")
     expect(page.locator(MODEL).first).to_contain_text("ckpt.pt", timeout=30_000)
+    wait_for_rest(page)  # the name stands there before the panels, which the model before had with this very prompt
     wait_for_text(page, PROMPT)  # its own tokens can spell the prompt that was there
     draw_diagram(page)
     expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text(f"(1, {len(PROMPT)}, 24)")
@@ -158,6 +168,7 @@ def test_a_path_and_the_way_back(page: Page, tmp_path: Path) -> None:
     field.fill(str(tmp_path))
     field.press("Enter")
     expect(page.locator(MODEL).first).to_contain_text(tmp_path.name, timeout=30_000)
+    wait_for_rest(page)
     draw_diagram(page)
     expect(page.locator('[data-node="transformer.h"] text.shape')).to_have_text(f"(1, {len(PROMPT)}, 24)")
     dialog(page)

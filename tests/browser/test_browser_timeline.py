@@ -18,7 +18,17 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from gptcore import GPT, capture, load
 from gptcore.checkpoint.snapshots import FOLDER, INDEX
 from tests.app.test_timeline import LETTERS, STEPS, model_at, write_history, write_snapshot
-from tests.browser.driver import PANELS, chromium, link_to, open_page, pick_head, put_away, wait_for_text, wait_until
+from tests.browser.driver import (
+    PANELS,
+    chromium,
+    link_to,
+    open_page,
+    pick_head,
+    put_away,
+    wait_for_rest,
+    wait_for_text,
+    wait_until,
+)
 from tests.browser.test_browser import ARTEFACTS, cell
 from tests.browser.test_browser_models import last_years_checkpoint, upload
 from tests.conftest import random_model
@@ -364,6 +374,8 @@ def test_dragging_ends_where_the_pointer_does(page: Page) -> None:
     assert box_of(page)[1] == 110
     wait_for_step(page, STEPS[1])  # live, before the button is released
     page.mouse.up()
+    wait_for_rest(page)  # the pointer was here before, and what it passed since may still be on its way
+    wait_for_step(page, STEPS[1])
     assert_shows(page, model_at(STEPS[1]), PROMPT)
 
 
@@ -379,7 +391,7 @@ SLIDE = """
 REPORTS = {"the badge and the timeline": [True, False], "the timeline and the badge": [False, True]}
 
 
-def wait_for_rest(page: Page) -> None:
+def wait_for_stops(page: Page) -> None:
     """Until the slider has its stops, and the badge has measured what is on the screen."""
     wait_until(
         page,
@@ -394,7 +406,7 @@ def test_two_reports_of_one_moment_both_arrive(page: Page, order: list[bool]) ->
     """Streamlit runs the fragment of only the first of the reports that it collects, and warns of the others."""
     warnings: list[str] = []
     page.on("console", lambda message: warnings.append(message.text))
-    wait_for_rest(page)
+    wait_for_stops(page)
     page.evaluate(SLIDE)
     page.evaluate(
         """(order) => order.forEach((badge) => {
@@ -409,7 +421,7 @@ def test_two_reports_of_one_moment_both_arrive(page: Page, order: list[bool]) ->
 
 
 def test_a_move_that_got_lost_is_asked_for_again_before_the_badge_is(page: Page) -> None:
-    wait_for_rest(page)
+    wait_for_stops(page)
     page.evaluate(SLIDE)
     page.evaluate(
         """() => {

@@ -26,6 +26,7 @@ function build(root, view) {
   view.flight = oneInFlight((value) => view.send("event", value));
   view.cleanups.push(() => view.flight.stop());
   root.addEventListener("keydown", (event) => event.key === "Escape" && toggle(view, false));
+  listen(view, "gptscope:typed", () => stop(view)); // at once: one token more, and what was typed is late
   listen(view, "pointerdown", (event) => !event.composedPath().includes(root) && toggle(view, false));
 }
 

@@ -64,6 +64,7 @@ function unfold(view, open = !view.root.classList.contains("unfolded")) {
 
 function typed(view) {
   if (view.silent) return;
+  window.dispatchEvent(new Event("gptscope:typed"));
   view.end = null; // the chips follow the caret
   view.tooLong = tooLong(view.area.value, view.data.most);
   tell(view);
