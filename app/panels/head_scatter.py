@@ -16,6 +16,8 @@ from gptcore.analysis.head_scores import SCORES
 
 APART = 0.055
 """The part of an axis that two names keep apart, so that both can be read."""
+WORD = 0.14, 0.05
+"""The parts of both axes that the word at a line takes."""
 ATTENTION = 0.35
 """The end of an axis of attention at least: what no head does is then seen to be little."""
 
@@ -64,7 +66,8 @@ def scatter(
             hoverinfo="skip",
             showlegend=False,
         )
-    _chance(figure, x, y, basis, measured, dark)
+    shares = [_share(scores, end).flatten().tolist() for scores, end in zip((across, up), ends, strict=True)]
+    _chance(figure, [*zip(*shares, strict=True)], ends, (x, y), basis, measured, dark)
     figure.update_xaxes(title=axis_title(x, basis), range=ends[0])
     figure.update_yaxes(title=axis_title(y, basis), range=ends[1])
     revision = f"{x} {y} {basis} {measured.trace.ids[0].tolist() if basis not in needs(x, basis) else ''}"
@@ -104,15 +107,51 @@ def axis_title(name: str, basis: str) -> str:
     return f"{NAMES[name]}, {where.get(need := needs(name, basis)) or units[need]}"
 
 
-def _chance(figure: go.Figure, x: str, y: str, basis: str, measured: Measured, dark: bool) -> None:
-    """Draw a thin line at each level by chance."""
+def _chance(
+    figure: go.Figure,
+    points: list[tuple[float, float]],
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    names: tuple[str, str],
+    basis: str,
+    measured: Measured,
+    dark: bool,
+) -> None:
+    """Draw a thin line at each level by chance, with its word where no point is."""
     line = {"color": _of(TEXT, dark), "width": 1, "dash": "dot"}
-    for name, draw in ((x, figure.add_vline), (y, figure.add_hline)):
-        level = by_chance(name, basis, measured)
+    for axis, draw in enumerate((figure.add_vline, figure.add_hline)):
+        level = by_chance(names[axis], basis, measured)
         if math.isfinite(level):
-            word = "no effect" if name in EFFECTS else f"chance {level:.3g}"
+            word = "no effect" if names[axis] in EFFECTS else f"chance {level:.3g}"
             said = {"annotation_text": word, "annotation_font_size": 12}
-            draw(level, line=line, opacity=0.75, annotation_position="top right", **said)
+            place = free_place(points, _share(torch.tensor(level), ends[axis]).item(), upright=axis == 0)
+            draw(level, line=line, opacity=0.75, annotation_position=place, **said)
+
+
+def free_place(points: list[tuple[float, float]], level: float, *, upright: bool) -> str:
+    """Return the end and the side of a line where its word lies on no point and on no name above one.
+
+    Args:
+        points: in shares of both axes.
+        level: of the line, as a share of its axis.
+        upright: the line goes up.
+
+    >>> free_place([(0.2, 0.0)], 0.02, upright=False), free_place([(0.92, 0.0), (0.2, 0.0)], 0.02, upright=False)
+    ('top right', 'top left')
+    """
+    long, far = WORD[0] / 2, 0.5 - WORD[0] / 2
+    for place in ("top right", "top left", "bottom right", "bottom left"):
+        up, right = 1 if place.startswith("top") else -1, 1 if place.endswith("right") else -1
+        x = level + right * long if upright else 0.5 + right * far
+        y = 0.5 + up * (0.5 - WORD[1] / 2) if upright else level + up * WORD[1] / 2
+        near = (abs(across - x) < long + 0.03 and -WORD[1] - 0.03 < high - y < WORD[1] for across, high in points)
+        if not any(near):
+            return place
+    return "top right"
+
+
+def _share(values: Tensor, end: tuple[float, float]) -> Tensor:
+    """Return where numbers lie on an axis: 0 at its beginning, 1 at its end."""
+    return (values - end[0]) / (end[1] - end[0])
 
 
 def _named(across: Tensor, up: Tensor, spans: tuple[float, float]) -> set[str]:
