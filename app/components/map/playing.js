@@ -4,7 +4,7 @@ import { el, write } from "../shared/dom.js";
 import { report } from "../shared/sending.js";
 
 const WHOLE = 1500; // ms of a pass, of any model: a step that cannot be painted in its time is left out
-const LAST = 1200; // ms until the last step is asked for, which is painted then within the whole
+const LAST = 1100; // ms until the last step is asked for, which is painted then within the whole
 const LOOK = 15; // ms until it is looked again which step is due
 
 /**
