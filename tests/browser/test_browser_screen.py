@@ -158,9 +158,9 @@ def test_a_pass_plays_in_its_time_and_goes_step_by_step(page: Page) -> None:
     steps = [int(count.split("/")[0]) for count, _ in seen]
     last = int(seen[0][0].split("/")[1])
     assert (steps[0], steps[-1]) == (1, last)
-    assert 4 <= len(steps) < last  # one that comes late is left out
+    assert 2 < len(steps) < last  # one that comes late is left out
     assert steps == sorted(steps)
-    assert seen[-1][1] < 2200  # 1500, where other programs wait; each step of its own takes at least 120
+    assert seen[-1][1] < 2800  # 1500, and more where other programs compute, too; all steps would take 3000 at least
     told = page.locator(".telling")
     assert "vocabulary" in told.locator("p").inner_text()
     told.get_by_role("button", name="step back").click()
