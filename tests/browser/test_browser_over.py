@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from gptcore import Checkpoint, save
 from gptcore.tokenizer import CharTokenizer
-from tests.browser.driver import chromium, link_to, open_page, put_away
+from tests.browser.driver import chromium, link_to, open_page, put_away, wait_until
 from tests.conftest import random_model
 
 pytestmark = [
@@ -143,9 +143,13 @@ def test_the_card_of_a_number_is_not_wider_than_its_room(launched: BrowserContex
     card.wait_for()
     for part in (card, card.locator(".operands")):
         assert part.evaluate("(part) => part.scrollWidth <= part.clientWidth")
-    link = card.locator(".link", has_text="gptcore/model.py")
+    link = card.locator(".link", has_text="model.py")
     link.scroll_into_view_if_needed()
     assert box_of(card)[0] < box_of(link)[0] and box_of(link)[2] < box_of(card)[2]
+    page.set_viewport_size({"width": 1440, "height": 900})  # where it has its whole width
+    assert card.locator(".foot > *").count() == 3
+    tops = "deepQuery('.foot > *').map((link) => link.getBoundingClientRect().top)"
+    wait_until(page, f"() => new Set({tops}).size === 1")  # a second line is cut where the window is low
     put_away(page)
 
 

@@ -184,7 +184,8 @@ export default function (component) {
     if (focused) view.operands.firstChild?.focus(); // one walks on by Enter
   }
   write(view.check, check(data));
-  write(view.code, source);
+  write(view.code, source.replace(/^.*\//, "")); // all links stand in one line
+  view.code.title = source;
   drawWay(view);
   const shown = data.feeds.filter(({ line }) => line !== null);
   light(view, [...data.operands.map((operand) => operand.name), ...shown.map(({ line }) => line)], "feeds", shown);
