@@ -90,7 +90,7 @@ def _fits(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
 @cache
 def _pays(threads: int) -> bool:
     """Measure once whether parts are quicker on this machine with so many threads; it takes about 15 ms."""
-    x, weight = torch.ones(1, 768), torch.zeros(3072, 768)
+    x, weight = torch.ones(1, 768), torch.ones(3072, 768)  # zeros would be one page of memory, which is soon read
     times: dict[Callable[..., Tensor], float] = {}
     with torch.no_grad():
         for _ in range(ROUNDS):
